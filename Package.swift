@@ -1,0 +1,188 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One settings constant for every Swift target.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A library target of the house; the floor plan is in Docs/Architecture.md, and `ImportDirectionTests` holds it.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "cairn",
+    products: [
+        .executable(name: "cairn", targets: ["cairn"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // MARK: C
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .target(name: "CDigests"),
+        .target(name: "CLinux"),
+
+        // MARK: Values and codecs, pure
+        library("ObjectModel"),
+        library("Checksums", ["CISAL", "CXXHash", "COpenSSL", "CDigests"]),
+        library("ErasureCoding", ["CISAL", "ObjectModel"]),
+        library("FrameCoding", ["CLZ4", "ObjectModel"]),
+        library("DiskFormat", ["ObjectModel", "Checksums"]),
+        library("Placement", ["ObjectModel"]),
+        library("ClusterProtocol", ["ObjectModel", "DiskFormat"]),
+        library("S3Protocol", ["Checksums", "ObjectModel", httpTypes, crypto]),
+
+        // MARK: Seams
+        library("SystemInterface"),
+        library("LinuxSystem", ["SystemInterface", "CLinux"]),
+        library("ObjectInterface", ["ObjectModel", "SystemInterface"]),
+
+        // MARK: Engine
+        library("ShardStorage", ["ObjectModel", "Checksums", "DiskFormat", "SystemInterface"]),
+        library("JournalStorage", ["ObjectModel", "Checksums", "ClusterProtocol", "DiskFormat", "SystemInterface"]),
+        library("StorageNode", ["ShardStorage", "JournalStorage", "ClusterProtocol", "DiskFormat", "ObjectModel", "SystemInterface"]),
+        library(
+            "BlobStorage",
+            [
+                "ObjectModel", "Checksums", "ErasureCoding", "FrameCoding", "DiskFormat", "Placement", "ClusterProtocol",
+                "SystemInterface",
+            ]),
+        library(
+            "Metadata",
+            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb]),
+        library(
+            "ObjectStorage",
+            [
+                "ObjectModel", "ObjectInterface", "Checksums", "FrameCoding", "DiskFormat", "Placement", "BlobStorage",
+                "Metadata", "SystemInterface",
+            ]),
+        library(
+            "Coordination",
+            [
+                "ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "ClusterProtocol", "BlobStorage", "Metadata",
+                "ObjectStorage", "SystemInterface",
+            ]),
+        library(
+            "Recovery",
+            [
+                "ObjectModel", "ObjectInterface", "DiskFormat", "ErasureCoding", "FrameCoding", "Checksums", "Metadata",
+                "ShardStorage", "BlobStorage", "Coordination", "SystemInterface",
+            ]),
+
+        // MARK: Outside
+        library(
+            "S3Gateway",
+            [
+                "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", httpTypes, hummingbird,
+                hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto,
+            ]),
+        library("AdminGateway", [nioCore, nioPosix, nioHTTP1, logging, lifecycle, arguments]),
+        library("LoadGenerator", ["Checksums", crypto, arguments]),
+
+        // MARK: Programs
+        .executableTarget(
+            name: "cairn",
+            dependencies: [
+                "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectStorage", "Coordination", "Recovery", "StorageNode",
+                "ShardStorage", "JournalStorage", "BlobStorage", "Metadata", "Placement", "ErasureCoding", "FrameCoding", "DiskFormat",
+                "ClusterProtocol", "Checksums", "ObjectModel", "LinuxSystem", "SystemInterface", "CLinux", arguments,
+                hummingbird, hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto, httpClient, lifecycle,
+            ],
+            swiftSettings: settings),
+        // Simulated disks, transport and time, and the executor that runs everything from one seed (DESIGN §11).
+        library(
+            "Simulation",
+            [
+                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "BlobStorage", "Metadata",
+                "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ObjectModel",
+                "SystemInterface", "TestKit",
+            ]),
+        .executableTarget(
+            name: "simulator", dependencies: ["Simulation", "SystemInterface", arguments], swiftSettings: settings),
+        // What tests share: temporary folders, seeded generators, in-memory files.
+        library("TestKit", ["SystemInterface", "LinuxSystem", "ObjectModel"]),
+
+        // MARK: Tests
+        tests("ObjectModelTests", ["ObjectModel", "TestKit"]),
+        tests("ChecksumsTests", ["Checksums", "ObjectModel", "TestKit"]),
+        tests("ErasureCodingTests", ["ErasureCoding", "ObjectModel", "TestKit"]),
+        tests("FrameCodingTests", ["FrameCoding", "ObjectModel", "TestKit"]),
+        tests("DiskFormatTests", ["DiskFormat", "ObjectModel", "Checksums", "TestKit"], resources: [.copy("Golden")]),
+        tests("PlacementTests", ["Placement", "ObjectModel", "TestKit"]),
+        tests("ClusterProtocolTests", ["ClusterProtocol", "DiskFormat", "ObjectModel", "TestKit"]),
+        tests("S3ProtocolTests", ["S3Protocol", "Checksums", "ObjectModel", "TestKit", httpTypes, crypto]),
+        tests("LinuxSystemTests", ["LinuxSystem", "CLinux", "SystemInterface", "TestKit"]),
+        tests(
+            "ShardStorageTests",
+            [
+                "ShardStorage", "DiskFormat", "ObjectModel", "Checksums", "SystemInterface", "LinuxSystem", "TestKit",
+            ]),
+        tests(
+            "JournalStorageTests",
+            [
+                "JournalStorage", "Coordination", "ClusterProtocol", "DiskFormat", "ObjectModel", "Checksums", "SystemInterface",
+                "LinuxSystem", "TestKit",
+            ]),
+        tests(
+            "BlobStorageTests",
+            [
+                "BlobStorage", "StorageNode", "ShardStorage", "JournalStorage", "ClusterProtocol", "ErasureCoding", "FrameCoding",
+                "DiskFormat", "Placement", "ObjectModel", "Checksums", "SystemInterface", "LinuxSystem", "TestKit",
+            ]),
+        tests(
+            "MetadataTests",
+            [
+                "Metadata", "ObjectInterface", "ObjectModel", "DiskFormat", "Placement", "SystemInterface", "Checksums",
+                "TestKit",
+            ]),
+        tests(
+            "EngineTests",
+            [
+                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "BlobStorage", "Metadata",
+                "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ErasureCoding",
+                "FrameCoding", "ObjectModel", "SystemInterface", "LinuxSystem", "TestKit",
+            ]),
+        tests("S3GatewayTests", ["S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "TestKit"]),
+        tests("AdminGatewayTests", ["AdminGateway", arguments, logging]),
+        tests("LoadGeneratorTests", ["LoadGenerator", arguments]),
+        // The whole program as its users see it: real processes, real clients, the simulator, the house rules.
+        tests("SystemTests", ["TestKit"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,33 @@
+package import ObjectModel
+package import Placement
+
+/// What a read of a blob must know: where its shards are and how its bytes lie in them.
+package struct BlobLocation: Sendable {
+    package let blob: BlobID
+    package let scheme: Scheme
+    package let geometry: StripeGeometry
+    /// In shard order.
+    package let members: [DiskID]
+    /// Shards known not to be there.
+    package let missing: Set<UInt8>
+
+    package init(blob: BlobID, length: Int, group: ClusterMap.Group, missing: [UInt8]) {
+        self.blob = blob
+        scheme = group.scheme
+        geometry = StripeGeometry(scheme: group.scheme, blobLength: length)
+        members = group.members
+        self.missing = Set(missing)
+    }
+
+    func shard(_ index: Int) -> ShardID { ShardID(blob: blob, index: UInt8(index)) }
+}
+
+extension BlobStore {
+    /// Throws when the map has no such group.
+    package func locate(
+        _ blob: BlobID, length: Int, group: GroupID, missing: [UInt8]
+    ) throws(BlobError) -> BlobLocation {
+        guard let group = view.group(group) else { throw .unknownGroup(group) }
+        return BlobLocation(blob: blob, length: length, group: group, missing: missing)
+    }
+}

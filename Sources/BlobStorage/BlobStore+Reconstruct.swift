@@ -1,0 +1,80 @@
+internal import ClusterProtocol
+internal import ErasureCoding
+internal import ObjectModel
+internal import SystemInterface
+
+extension BlobStore {
+    /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
+    ///
+    /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
+    /// Shards are asked k at a time, the wanted ones last: one that is merely slow may still answer for itself.
+    func reconstruct(
+        _ location: BlobLocation, stripe: Int, range: Range<Int>, wanted: Set<Int>, given: [VerifiedRange] = []
+    ) async throws(BlobError) -> [Int: BufferSlice] {
+        let coder = try coder(for: location.scheme)
+        var available: [Int: BufferSlice] = [:]
+        for piece in given where piece.range.lowerBound <= range.lowerBound && piece.range.upperBound >= range.upperBound {
+            let start = range.lowerBound - piece.range.lowerBound
+            available[piece.shard] = piece.bytes.slice(start..<start + range.count)
+        }
+        let needed = location.scheme.dataCount
+        var candidates = candidates(location, wanted: wanted, excluding: Set(available.keys))
+        while available.count < needed, !candidates.isEmpty {
+            let asked = Array(candidates.prefix(needed - available.count))
+            candidates.removeFirst(asked.count)
+            for piece in await readEach(location, shards: asked, range: range) {
+                available[piece.shard] = piece.bytes
+            }
+        }
+        guard available.count >= needed else {
+            throw .unreadable(location.blob, good: available.count, needed: needed)
+        }
+        return try decode(location, coder: coder, available: available, wanted: wanted, length: range.count)
+    }
+
+    /// Shards to ask, best first: usable and not wanted, then wanted or on disks thought unusable, never those known
+    /// to be missing.
+    private func candidates(_ location: BlobLocation, wanted: Set<Int>, excluding: Set<Int>) -> [Int] {
+        let present = (0..<location.scheme.shardCount).filter {
+            !excluding.contains($0) && !location.missing.contains(UInt8($0))
+        }
+        let isGood = { (shard: Int) in !wanted.contains(shard) && self.view.isUsable(location.members[shard]) }
+        return present.filter(isGood) + present.filter { !isGood($0) }
+    }
+
+    private func readEach(_ location: BlobLocation, shards: [Int], range: Range<Int>) async -> [VerifiedRange] {
+        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: shards.count)
+        for (place, shard) in shards.enumerated() {
+            fanOut.start(place) { [self] in
+                await ShardFailure.result { () async throws(ShardFailure) in
+                    try await readVerified(location, shard: shard, range: range)
+                }
+            }
+        }
+        let outcomes = await fanOut.wait(needed: shards.count, grace: NodeClient.timeout, alarm: alarm)
+        return outcomes.compactMap { try? $0?.get() }
+    }
+
+    private func decode(
+        _ location: BlobLocation, coder: ErasureCoder, available: [Int: BufferSlice], wanted: Set<Int>, length: Int
+    ) throws(BlobError) -> [Int: BufferSlice] {
+        var result = available.filter { wanted.contains($0.key) }
+        let lost = wanted.subtracting(result.keys).sorted()
+        guard !lost.isEmpty else { return result }
+        let sources = available.sorted { $0.key < $1.key }.prefix(location.scheme.dataCount)
+        let outputs = lost.map { (index: $0, buffer: pool.take(length)) }
+        do {
+            try coder.reconstruct(
+                available: sources.map { (index: $0.key, bytes: $0.value.bytes) },
+                wanted: outputs.map { output in
+                    (index: output.index, bytes: UnsafeMutableRawBufferPointer(start: output.buffer.pointer, count: length))
+                })
+        } catch {
+            throw .unsupportedScheme("\(location.scheme): \(error)")
+        }
+        // The sources' memory is alive until here: the pointers above do not keep it.
+        withExtendedLifetime(available) {}
+        for output in outputs { result[output.index] = output.buffer.slice(0..<length) }
+        return result
+    }
+}

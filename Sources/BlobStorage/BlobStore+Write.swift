@@ -1,0 +1,112 @@
+package import ClusterProtocol
+internal import DiskFormat
+package import ObjectModel
+internal import Placement
+package import SystemInterface
+
+extension BlobStore {
+    /// Memory for a blob of at most one stripe of the scheme in use: the blob's bytes go to its beginning, and the
+    /// cells of parity are computed behind them.
+    package func stripeBuffer(for scheme: Scheme, blobLength: Int) -> AlignedBuffer {
+        let cell = StripeGeometry(scheme: scheme, blobLength: blobLength).shardLength
+        return pool.take(cell * scheme.shardCount)
+    }
+
+    /// The scheme that new blobs get; nil before the map is known.
+    package var currentScheme: Scheme? {
+        view.map.groups.min { $0.key < $1.key }?.value.scheme
+    }
+
+    /// Writes a blob of at most one stripe, all its shards in one call per disk, and returns once a quorum is durable.
+    ///
+    /// `stripe` (from `stripeBuffer`) holds the blob's `length` bytes; the rest of it is overwritten. On an error what
+    /// was written is erased as far as it can be reached, and what is not is an orphan once the lease ends.
+    package func write(
+        _ blob: BlobID, stripe: AlignedBuffer, length: Int, description: BlobDescription
+    ) async throws(BlobError) -> BlobReceipt {
+        guard let scheme = currentScheme else { throw .tooFewDisks("no placement group is known yet") }
+        let geometry = StripeGeometry(scheme: scheme, blobLength: length)
+        precondition(geometry.stripeCount <= 1 && geometry.shardLength * scheme.shardCount <= stripe.capacity)
+        let (group, usable) = try view.chooseGroup(shardLength: geometry.shardLength)
+        let stamps = writeStamps(scheme.shardCount)
+        var encoder = StripeEncoder(coder: try coder(for: scheme), blob: blob, writeStamps: stamps)
+        zero(stripe, from: length, to: geometry.shardLength * scheme.dataCount)
+        let cells = encoder.encode(stripe, cellSize: geometry.shardLength)
+        let digests = encoder.shardDigests()
+        let checksums = encoder.leafChecksums
+
+        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount)
+        for (index, disk) in group.members.enumerated() {
+            guard usable.contains(disk) else {
+                fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
+                continue
+            }
+            let header = ShardHeader(
+                shard: ShardID(blob: blob, index: UInt8(index)), group: group.id, groupEpoch: group.epoch,
+                scheme: scheme, writeStamp: stamps[index], bodyCapacity: geometry.shardLength)
+            let trailer = description.trailer(
+                blobLength: length, shardDigests: digests, shard: index, scheme: scheme)
+            fanOut.start(index) { [nodes] in
+                await ShardFailure.result { () async throws(ShardFailure) in
+                    try await nodes.write(
+                        disk, header: header, trailer: trailer, leafChecksums: checksums[index], body: [cells[index]])
+                }
+            }
+        }
+        let outcomes = await fanOut.wait(needed: scheme.writeQuorum, grace: Self.stragglerGrace, alarm: alarm)
+        return try await receipt(blob, group: group, outcomes: outcomes)
+    }
+
+    /// Judges a write by its outcomes: full, degraded, or failed and undone.
+    func receipt(
+        _ blob: BlobID, group: ClusterMap.Group, outcomes: [Result<Void, ShardFailure>?]
+    ) async throws(BlobError) -> BlobReceipt {
+        let missing = outcomes.indices.filter { !(outcomes[$0]?.isSuccess ?? false) }
+        let durable = outcomes.count - missing.count
+        guard durable >= group.scheme.degradedQuorum else {
+            await erase(blob, members: group.members)
+            let isFull = outcomes.contains { if case .failure(.full) = $0 { true } else { false } }
+            if isFull { throw .full }
+            throw .tooFewDisks(
+                "\(durable) of \(outcomes.count) shards could be stored, a write needs \(group.scheme.degradedQuorum)")
+        }
+        return BlobReceipt(
+            group: group.id, groupEpoch: group.epoch, missing: missing.map { UInt8($0) },
+            isDegraded: durable < group.scheme.writeQuorum)
+    }
+
+    /// Erases the shards of a blob that was never committed, or that nothing names any more, on every disk that can be
+    /// reached. True when all of them answered.
+    @discardableResult
+    package func erase(_ blob: BlobID, members: [DiskID]) async -> Bool {
+        let fanOut = FanOut<Void, ShardFailure>(count: members.count)
+        for (index, disk) in members.enumerated() {
+            let shard = ShardID(blob: blob, index: UInt8(index))
+            fanOut.start(index) { [nodes] in
+                await ShardFailure.result { () async throws(ShardFailure) in try await nodes.erase(disk, [shard]) }
+            }
+        }
+        let outcomes = await fanOut.wait(needed: 0, grace: NodeClient.timeout, alarm: alarm)
+        return outcomes.allSatisfy { $0?.isSuccess ?? false }
+    }
+
+    func zero(_ buffer: AlignedBuffer, from start: Int, to end: Int) {
+        guard start < end else { return }
+        (buffer.pointer + start).initializeMemory(as: UInt8.self, repeating: 0, count: end - start)
+    }
+}
+
+extension ShardFailure {
+    /// A throwing call as a result.
+    static func result<Value>(_ call: () async throws(ShardFailure) -> Value) async -> Result<Value, ShardFailure> {
+        do {
+            return .success(try await call())
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+extension Result {
+    var isSuccess: Bool { if case .success = self { true } else { false } }
+}

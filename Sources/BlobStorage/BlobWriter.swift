@@ -1,0 +1,192 @@
+internal import ClusterProtocol
+internal import DiskFormat
+package import ObjectModel
+internal import Placement
+package import SystemInterface
+
+/// Writes one blob of several stripes as its bytes come, with one stripe being filled while another is on its way.
+///
+/// One user at a time. Bytes are put into `stripe` by the caller, who calls `flush` when it is full; `finish` ends it.
+package final class BlobWriter {
+    package let blob: BlobID
+    /// What the caller fills: k cells one after another. Changes with each `flush`.
+    package private(set) var stripe: AlignedBuffer
+    /// Data bytes of a full stripe.
+    package let stripeCapacity: Int
+    /// Bytes of the stripes flushed so far.
+    package private(set) var flushedLength = 0
+
+    private let store: BlobStore
+    private let group: ClusterMap.Group
+    private let writeStamps: [UInt64]
+    private var encoder: StripeEncoder
+    /// By shard: the writer's handle on its disk, nil once it failed.
+    private var handles: [UInt64?]
+    private var failures: [ShardFailure?]
+    private var inFlight: Task<[ShardFailure?], Never>?
+
+    /// Reserves room for `capacity` bytes on a group's disks. Throws when fewer than k+1 could do so.
+    package init(_ store: BlobStore, blob: BlobID, capacity: Int) async throws(BlobError) {
+        guard let scheme = store.currentScheme else { throw .tooFewDisks("no placement group is known yet") }
+        let geometry = StripeGeometry(scheme: scheme, blobLength: capacity)
+        let (group, usable) = try store.view.chooseGroup(shardLength: geometry.shardLength)
+        self.store = store
+        self.blob = blob
+        self.group = group
+        stripeCapacity = scheme.dataCount * scheme.cellSize
+        stripe = store.pool.take(scheme.shardCount * scheme.cellSize)
+        writeStamps = store.writeStamps(scheme.shardCount)
+        encoder = StripeEncoder(coder: try store.coder(for: scheme), blob: blob, writeStamps: writeStamps)
+        let outcomes = await Self.begin(
+            store, blob: blob, group: group, usable: usable, stamps: writeStamps, bodyCapacity: geometry.shardLength)
+        handles = outcomes.map { try? $0?.get() }
+        failures = outcomes.map { outcome in
+            switch outcome {
+            case .success: nil
+            case .failure(let failure): failure
+            case nil: .unknownOutcome
+            }
+        }
+        try await requireQuorum()
+    }
+
+    private static func begin(
+        _ store: BlobStore, blob: BlobID, group: ClusterMap.Group, usable: Set<DiskID>, stamps: [UInt64],
+        bodyCapacity: Int
+    ) async -> [Result<UInt64, ShardFailure>?] {
+        let nodes = store.nodes
+        let fanOut = FanOut<UInt64, ShardFailure>(count: group.members.count) { index, outcome in
+            // A handle that comes too late is given back at once.
+            guard case .success(let handle) = outcome else { return }
+            Task { try? await nodes.abort(group.members[index], handle: handle) }
+        }
+        for (index, disk) in group.members.enumerated() {
+            guard usable.contains(disk) else {
+                fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
+                continue
+            }
+            let header = ShardHeader(
+                shard: ShardID(blob: blob, index: UInt8(index)), group: group.id, groupEpoch: group.epoch,
+                scheme: group.scheme, writeStamp: stamps[index], bodyCapacity: bodyCapacity)
+            fanOut.start(index) {
+                await ShardFailure.result { () async throws(ShardFailure) in
+                    try await nodes.begin(disk, header: header)
+                }
+            }
+        }
+        return await fanOut.wait(
+            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+    }
+
+    /// Codes the full stripe and sends its cells; returns when the stripe before it has been taken by its disks.
+    package func flush() async throws(BlobError) {
+        try await send(cellSize: group.scheme.cellSize)
+        flushedLength += stripeCapacity
+    }
+
+    /// Ends the blob: `rest` bytes of `stripe` are its last, shorter stripe. Returns once a quorum is durable.
+    package func finish(rest: Int, description: BlobDescription) async throws(BlobError) -> BlobReceipt {
+        precondition(rest < stripeCapacity, "a full stripe is flushed")
+        let length = flushedLength + rest
+        if rest > 0 {
+            let geometry = StripeGeometry(scheme: group.scheme, blobLength: length)
+            store.zero(stripe, from: rest, to: geometry.lastCellSize * group.scheme.dataCount)
+            try await send(cellSize: geometry.lastCellSize)
+        }
+        await settleFlight()
+        try await requireQuorum()
+        return try await seal(length: length, description: description)
+    }
+
+    private func seal(length: Int, description: BlobDescription) async throws(BlobError) -> BlobReceipt {
+        let digests = encoder.shardDigests()
+        let checksums = encoder.leafChecksums
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count)
+        for (index, disk) in group.members.enumerated() {
+            guard let handle = handles[index] else {
+                fanOut.settle(index, .failure(failures[index] ?? .unknownOutcome))
+                continue
+            }
+            let trailer = description.trailer(
+                blobLength: length, shardDigests: digests, shard: index, scheme: group.scheme)
+            fanOut.start(index) { [nodes = store.nodes] in
+                await ShardFailure.result { () async throws(ShardFailure) in
+                    try await nodes.seal(disk, handle: handle, trailer: trailer, leafChecksums: checksums[index])
+                }
+            }
+        }
+        let outcomes = await fanOut.wait(
+            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+        return try await store.receipt(blob, group: group, outcomes: outcomes)
+    }
+
+    /// Gives up: what was reserved and written is freed on every disk that can be reached.
+    package func abort() async {
+        await settleFlight()
+        for (index, disk) in group.members.enumerated() {
+            guard let handle = handles[index] else { continue }
+            try? await store.nodes.abort(disk, handle: handle)
+        }
+    }
+
+    // MARK: One stripe on its way
+
+    private func send(cellSize: Int) async throws(BlobError) {
+        await settleFlight()
+        try await requireQuorum()
+        let cells = encoder.encode(stripe, cellSize: cellSize)
+        let offset = encoder.shardLength - cellSize
+        inFlight = Task { [store, group, handles] in
+            await Self.append(store, group: group, handles: handles, offset: offset, cells: cells)
+        }
+        stripe = store.pool.take(stripe.capacity)
+    }
+
+    /// Waits for the stripe under way: so at most two stripes of an upload are in memory.
+    private func settleFlight() async {
+        guard let outcomes = await inFlight?.value else { return }
+        inFlight = nil
+        for (index, failure) in outcomes.enumerated() where failure != nil {
+            handles[index] = nil
+            failures[index] = failure
+        }
+    }
+
+    private static func append(
+        _ store: BlobStore, group: ClusterMap.Group, handles: [UInt64?], offset: Int, cells: [BufferSlice]
+    ) async -> [ShardFailure?] {
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count)
+        for (index, handle) in handles.enumerated() {
+            guard let handle else {
+                fanOut.settle(index, .success(()))
+                continue
+            }
+            fanOut.start(index) { [nodes = store.nodes] in
+                await ShardFailure.result { () async throws(ShardFailure) in
+                    try await nodes.append(
+                        group.members[index], handle: handle, offset: offset, cells: [cells[index]])
+                }
+            }
+        }
+        // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on.
+        let outcomes = await fanOut.wait(
+            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+        return outcomes.map { outcome in
+            switch outcome {
+            case .success: nil
+            case .failure(let failure): failure
+            case nil: .unknownOutcome
+            }
+        }
+    }
+
+    /// Throws when too few shards can still be stored; what the others hold is then freed.
+    private func requireQuorum() async throws(BlobError) {
+        let alive = handles.count { $0 != nil }
+        guard alive < group.scheme.degradedQuorum else { return }
+        await abort()
+        if failures.contains(.full) { throw .full }
+        throw .tooFewDisks(
+            "\(alive) of \(handles.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)")
+    }
+}

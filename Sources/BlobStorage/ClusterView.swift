@@ -1,0 +1,98 @@
+package import ClusterProtocol
+package import ObjectModel
+package import Placement
+internal import Synchronization
+package import SystemInterface
+
+/// What this process knows of the cluster: the map, and how each disk does. Shared by all readers and writers.
+package final class ClusterView: Sendable {
+    private struct State {
+        var map = ClusterMap()
+        var chooser = GroupChooser(map: ClusterMap())
+        var conditions: [DiskID: DiskCondition] = [:]
+        var latency: [DiskID: LatencyEstimate] = [:]
+        var turn = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package var map: ClusterMap { state.withLock { $0.map } }
+
+    package func update(map: ClusterMap) {
+        state.withLock { state in
+            state.map = map
+            state.chooser = GroupChooser(map: map)
+        }
+    }
+
+    package func update(_ disk: DiskID, condition: DiskCondition) {
+        state.withLock { $0.conditions[disk] = condition }
+    }
+
+    /// A call to the disk failed in a way that says it cannot be used: no new shards until the next good status.
+    package func noteUnusable(_ disk: DiskID) {
+        state.withLock { $0.conditions[disk]?.isUsable = false }
+    }
+
+    package func isUsable(_ disk: DiskID) -> Bool {
+        state.withLock { $0.conditions[disk]?.isUsable ?? false }
+    }
+
+    package func group(_ id: GroupID) -> ClusterMap.Group? { state.withLock { $0.map.groups[id] } }
+
+    package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }
+
+    /// The group for the next blob; shards of it take `shardLength` bytes each.
+    package func chooseGroup(shardLength: Int) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
+        let (choice, usable, total) = state.withLock { state in
+            state.turn &+= 1
+            let choice = state.chooser.choose(
+                shardLength: shardLength, turn: state.turn, conditions: state.conditions)
+            return (choice, state.conditions.values.filter(\.isUsable).count, state.map.disks.count)
+        }
+        if let choice { return choice }
+        let needed = map.groups.values.map(\.scheme.degradedQuorum).min() ?? 0
+        if usable >= needed, needed > 0 { throw .full }
+        throw .tooFewDisks("\(usable) of \(total) disks are usable, a write needs \(needed)")
+    }
+
+    // MARK: Latency
+
+    package func noteRead(of disk: DiskID, took duration: Duration) {
+        state.withLock { $0.latency[disk, default: LatencyEstimate()].add(duration) }
+    }
+
+    /// How long a read of the disk may take before another way is tried: its 95th percentile, within bounds.
+    package func hedgeDelay(for disk: DiskID) -> Duration {
+        state.withLock { $0.latency[disk] ?? LatencyEstimate() }.hedgeDelay
+    }
+}
+
+/// A running estimate of a disk's 95th percentile of read latency.
+///
+/// Frugal streaming (Ma, Muthukrishnan and Sandler 2014): the estimate rises by a step when a sample lies above it and
+/// falls by a nineteenth of that when one lies below, so that it settles where 5 % lie above.
+package struct LatencyEstimate: Sendable {
+    private static let initial = 20.0
+    private static let smallest = 10.0
+    private static let largest = 2_000.0
+
+    /// Milliseconds.
+    private var percentile95 = LatencyEstimate.initial
+
+    package init() {}
+
+    package mutating func add(_ duration: Duration) {
+        let sample = Double(duration.nanoseconds) / 1_000_000
+        let step = max(0.1, percentile95 * 0.1)
+        percentile95 += sample > percentile95 ? step : -step / 19
+        percentile95 = min(max(percentile95, 0.1), Self.largest)
+    }
+
+    /// Twice the percentile, so that a healthy disk's tail does not double the load; never below the alarm's tick.
+    package var hedgeDelay: Duration {
+        .microseconds(Int64(min(max(percentile95 * 2, Self.smallest), Self.largest) * 1_000))
+    }
+}

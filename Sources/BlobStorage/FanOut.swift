@@ -1,0 +1,82 @@
+internal import Synchronization
+internal import SystemInterface
+
+/// One call per shard, side by side, of which the caller waits for as many as it needs.
+///
+/// The calls are tasks of their own so that a slow one can be left behind: it goes on until its transport's timeout,
+/// and its late result is dropped (or handed to `late`).
+final class FanOut<Value: Sendable, Failure: Error>: Sendable {
+    typealias Outcome = Result<Value, Failure>
+
+    private struct State {
+        var outcomes: [Outcome?]
+        var settled = 0
+        var succeeded = 0
+        var isClosed = false
+        var isOverdue = false
+        var waiter: (needed: Int, continuation: CheckedContinuation<Void, Never>)?
+    }
+
+    private let state: Mutex<State>
+    private let late: (@Sendable (Int, Outcome) -> Void)?
+
+    init(count: Int, late: (@Sendable (Int, Outcome) -> Void)? = nil) {
+        state = Mutex(State(outcomes: Array(repeating: nil, count: count)))
+        self.late = late
+    }
+
+    /// Starts the call of one place.
+    func start(_ index: Int, _ call: @escaping @Sendable () async -> Outcome) {
+        Task { self.settle(index, await call()) }
+    }
+
+    /// Records an outcome without a call.
+    func settle(_ index: Int, _ outcome: Outcome) {
+        let (resumed, isLate) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
+            guard !state.isClosed else { return (nil, true) }
+            state.outcomes[index] = outcome
+            state.settled += 1
+            if case .success = outcome { state.succeeded += 1 }
+            return (Self.takeWaiterIfDone(&state), false)
+        }
+        resumed?.resume()
+        if isLate { late?(index, outcome) }
+    }
+
+    /// Waits until all calls have settled, or until `needed` have succeeded and `grace` has passed since this call.
+    /// Returns what has settled; nil is a call still under way. To be called once.
+    func wait(needed: Int, grace: Duration, alarm: Alarm) async -> [Outcome?] {
+        let isSettled = state.withLock { $0.settled == $0.outcomes.count }
+        if !isSettled {
+            let token = alarm.set(after: grace) { self.becomeOverdue() }
+            await withCheckedContinuation { continuation in
+                let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
+                    state.waiter = (needed, continuation)
+                    return Self.takeWaiterIfDone(&state)
+                }
+                resumed?.resume()
+            }
+            alarm.cancel(token)
+        }
+        return state.withLock { state in
+            state.isClosed = true
+            return state.outcomes
+        }
+    }
+
+    private func becomeOverdue() {
+        let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.isOverdue = true
+            return Self.takeWaiterIfDone(&state)
+        }
+        resumed?.resume()
+    }
+
+    private static func takeWaiterIfDone(_ state: inout State) -> CheckedContinuation<Void, Never>? {
+        guard let waiter = state.waiter else { return nil }
+        let isDone = state.settled == state.outcomes.count || (state.isOverdue && state.succeeded >= waiter.needed)
+        guard isDone else { return nil }
+        state.waiter = nil
+        return waiter.continuation
+    }
+}

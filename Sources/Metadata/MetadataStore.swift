@@ -1,0 +1,114 @@
+package import ObjectInterface
+package import ObjectModel
+package import SystemInterface
+
+/// The store's metadata as whole operations (DESIGN §7).
+///
+/// Every change is evaluated, applied, made durable on the journal's keepers and then made visible, in that order;
+/// a method that returns from a change has done all four. Changes are serialized; reads see all that returned before
+/// they began, never a part of a change. A change that throws anything but `.unknownOutcome` has had no effect.
+package protocol MetadataStore: Sendable {
+    // Buckets and users
+
+    func createBucket(_ bucket: Bucket) async throws(StorageError)
+    func deleteBucket(_ name: String) async throws(StorageError)
+    func bucket(_ name: String) async throws(StorageError) -> Bucket?
+    /// By name; of one owner when given.
+    func buckets(owner: UserID?) async throws(StorageError) -> [Bucket]
+    func addUser(_ user: UserRecord) async throws(StorageError)
+    /// `.noSuchUser` when there is none of that name.
+    func removeUser(name: String) async throws(StorageError)
+    /// By name.
+    func users() async throws(StorageError) -> [UserRecord]
+
+    // Objects
+
+    /// One outcome per write, in order.
+    func commit(_ transaction: WriteTransaction) async throws(StorageError) -> [Result<CommitOutcome, StorageError>]
+    func version(bucket: String, key: String) async throws(StorageError) -> VersionDetail?
+    /// One result per key, in order.
+    func delete(bucket: String, _ requests: [DeleteRequest]) async throws(StorageError)
+        -> [Result<DeleteResult, StorageError>]
+    /// `.noSuchKey` when there is none.
+    func putTags(bucket: String, key: String, tags: [ObjectTag]) async throws(StorageError)
+    func list(_ request: ListRequest) async throws(StorageError) -> ListPage
+
+    // Uploads
+
+    func createUpload(_ record: UploadRecord) async throws(StorageError)
+    func upload(bucket: String, key: String, id: UploadID) async throws(StorageError) -> UploadRecord?
+    func listUploads(_ request: ListUploadsRequest) async throws(StorageError) -> ListUploadsPage
+    /// Uploads created before `time`, oldest first.
+    func uploads(createdBefore time: WallTime, limit: Int) async throws(StorageError) -> [Upload]
+    /// By number, those after `part`.
+    func parts(of upload: UploadID, after part: Int, limit: Int) async throws(StorageError) -> [PartRecord]
+    func complete(_ transaction: CompleteTransaction) async throws(StorageError) -> CommitOutcome
+    /// `.noSuchUpload` when there is none.
+    func abortUpload(bucket: String, key: String, id: UploadID) async throws(StorageError)
+
+    // Blobs, repair and garbage
+
+    func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord?
+    /// Live blobs after `id` in order, for inventories and scrubs.
+    func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord]
+    /// Fewest spares first, then by id.
+    func missingShards(limit: Int) async throws(StorageError) -> [MissingShard]
+    func missingShardCount() async throws(StorageError) -> Int
+    /// Notes shards found lost or bad; those of blobs that are not live are ignored.
+    func markMissing(_ shards: [ShardID]) async throws(StorageError)
+    /// A repaired shard counts from here on: requires the blob live and the group's epoch unchanged, else false.
+    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool
+    /// Blobs that nothing names any more, to be erased once no reader holds them.
+    func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord]
+    /// Their shards are erased: metadata forgets them.
+    func forgetBlobs(_ ids: [BlobID]) async throws(StorageError)
+    /// Live blobs of which less than `share` is still named, the emptiest first.
+    func sparseBlobs(share: Double, limit: Int) async throws(StorageError) -> [BlobUsage]
+    /// The versions and parts that name a blob, with all their extents.
+    func owners(of blob: BlobID) async throws(StorageError) -> [(MoveTransaction.Move.Owner, [Extent])]
+    /// One result per move: whether its owner was unchanged and now names the new extents.
+    func move(_ transaction: MoveTransaction) async throws(StorageError) -> [Bool]
+
+    // The cluster
+
+    /// Opens a write lease that was never granted before, in the store's incarnation.
+    func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease
+    /// From here on a commit under the lease is refused.
+    func endLease(_ lease: WriteLease) async throws(StorageError)
+    func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)]
+    func putDisk(_ disk: DiskRecord) async throws(StorageError)
+    func disks() async throws(StorageError) -> [DiskRecord]
+    func putGroups(_ groups: [GroupRecord]) async throws(StorageError)
+    func groups() async throws(StorageError) -> [GroupRecord]
+    /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
+    /// that place are missing from here on.
+    func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)
+    func statistics() async throws(StorageError) -> MetadataStatistics
+}
+
+package struct MetadataStatistics: Hashable, Sendable {
+    package var buckets: Int
+    package var versions: Int
+    package var uploads: Int
+    package var blobs: Int
+    package var deadBlobs: Int
+    package var missingShards: Int
+    /// Live blobs with fewer than k shards present.
+    package var blobsBelowQuorum: Int
+    /// Logical bytes of all current versions.
+    package var bytes: Int
+
+    package init(
+        buckets: Int = 0, versions: Int = 0, uploads: Int = 0, blobs: Int = 0, deadBlobs: Int = 0,
+        missingShards: Int = 0, blobsBelowQuorum: Int = 0, bytes: Int = 0
+    ) {
+        self.buckets = buckets
+        self.versions = versions
+        self.uploads = uploads
+        self.blobs = blobs
+        self.deadBlobs = deadBlobs
+        self.missingShards = missingShards
+        self.blobsBelowQuorum = blobsBelowQuorum
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,57 @@
+/// The one error of the engine's edge: what an S3 gateway or an operator's command can meet.
+///
+/// A code exists only where some caller acts differently. `message` says what happened and what to do next; it holds
+/// no secrets and no paths.
+package struct StorageError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Hashable, Sendable {
+        // Names
+        case noSuchBucket
+        case bucketExists
+        /// The bucket exists and belongs to the caller.
+        case bucketOwnedByYou
+        case bucketNotEmpty
+        case tooManyBuckets
+        case noSuchKey
+        case noSuchVersion
+        case noSuchUpload
+        case noSuchUser
+        case userExists
+        // Conditions
+        case preconditionFailed
+        /// `If-None-Match` or `If-Modified-Since` of a read says the caller has it already.
+        case notModified
+        /// Another conditional write of the key was decided first; AWS: 409 ConditionalRequestConflict.
+        case conditionalConflict
+        // Input
+        case invalidPart
+        case invalidPartOrder
+        case partTooSmall
+        case entityTooLarge
+        case badDigest
+        case incompleteBody
+        case invalidRange
+        case invalidArgument
+        // State of the store
+        /// Too few disks, keepers or shards right now; the same request may succeed later.
+        case unavailable
+        /// No room for new data; reads and deletes go on.
+        case full
+        /// Fewer than k good shards: the bytes cannot be given now, and wrong ones never are.
+        case unreadable
+        /// Too many requests in flight.
+        case busy
+        /// The request may or may not have been carried out.
+        case unknownOutcome
+        case internalFailure
+    }
+
+    package var code: Code
+    package var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { "\(code): \(message)" }
+}

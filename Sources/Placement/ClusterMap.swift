@@ -1,0 +1,72 @@
+package import ObjectModel
+
+/// Where shards go and are: the groups and the disks they are made of, at one moment.
+package struct ClusterMap: Sendable {
+    package struct Group: Hashable, Sendable {
+        package var id: GroupID
+        package var epoch: UInt32
+        package var scheme: Scheme
+        /// In shard order.
+        package var members: [DiskID]
+
+        package init(id: GroupID, epoch: UInt32, scheme: Scheme, members: [DiskID]) {
+            self.id = id
+            self.epoch = epoch
+            self.scheme = scheme
+            self.members = members
+        }
+    }
+
+    package var groups: [GroupID: Group]
+    package var disks: [DiskID: PlacementDisk]
+
+    package init(groups: [GroupID: Group] = [:], disks: [DiskID: PlacementDisk] = [:]) {
+        self.groups = groups
+        self.disks = disks
+    }
+}
+
+/// What is known of a disk's fitness for new shards.
+package struct DiskCondition: Hashable, Sendable {
+    /// It answers and its last sync succeeded.
+    package var isUsable: Bool
+    /// Bytes it may still take.
+    package var room: Int
+
+    package init(isUsable: Bool, room: Int) {
+        self.isUsable = isUsable
+        self.room = room
+    }
+}
+
+/// Chooses the group of the next blob: most usable members first, then room (DESIGN §4).
+package struct GroupChooser: Sendable {
+    private let map: ClusterMap
+    private let order: [GroupID]
+
+    package init(map: ClusterMap) {
+        self.map = map
+        order = map.groups.keys.sorted()
+    }
+
+    /// The best group for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals. nil when no
+    /// group has at least `degradedQuorum` usable members with room.
+    package func choose(
+        shardLength: Int, turn: Int, conditions: [DiskID: DiskCondition]
+    ) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
+        var best: (group: ClusterMap.Group, usable: Set<DiskID>, room: Int)?
+        for step in order.indices {
+            guard let group = map.groups[order[(turn + step) % order.count]] else { continue }
+            let usable = group.members.filter { conditions[$0].map { $0.isUsable && $0.room >= shardLength } ?? false }
+            guard usable.count >= group.scheme.degradedQuorum else { continue }
+            // A whole group found first in turn order is as good as any: no disk is preferred by room until one
+            // group is short of members.
+            if usable.count == group.members.count { return (group, Set(usable)) }
+            let room = usable.compactMap { conditions[$0]?.room }.min() ?? 0
+            if best.map({ usable.count > $0.usable.count || (usable.count == $0.usable.count && room > $0.room) }) ?? true {
+                best = (group, Set(usable), room)
+            }
+        }
+        return best.map { ($0.group, $0.usable) }
+    }
+}

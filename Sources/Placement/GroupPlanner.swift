@@ -1,0 +1,79 @@
+package import ObjectModel
+
+/// Chooses the disks of placement groups by weighted rendezvous hashing under a spread rule.
+///
+/// Each group ranks every disk by −weight ÷ ln(hash) and takes the best that the rule allows, so that a disk added or
+/// removed moves only its own share (Thaler and Ravishankar 1998; the weighted form is Schindelhauer and Schomaker's
+/// logarithmic method). The order of the result is the order of the shards; ranking differs per group, so data and
+/// parity are spread over all disks.
+package struct GroupPlanner: Sendable {
+    /// Groups per disk that a new store gets: enough that a lost disk is rebuilt by all the others.
+    package static let groupsPerDisk = 16
+
+    private let disks: [PlacementDisk]
+    private let rule: SpreadRule
+    private let shardCount: Int
+
+    /// nil when the disks are too few for the scheme.
+    package init?(scheme: Scheme, disks: [PlacementDisk]) {
+        guard let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks) else { return nil }
+        self.disks = disks.sorted { $0.id < $1.id }
+        self.rule = rule
+        shardCount = scheme.shardCount
+    }
+
+    /// The number of groups a store of these disks should have.
+    package var groupCount: Int { max(1, disks.count * Self.groupsPerDisk / shardCount) }
+
+    /// The members of a group in shard order. Depends on the group, the disks and their weights alone.
+    package func members(of group: GroupID) -> [DiskID] {
+        let ranked = disks.map { ($0, Self.score(group: group, disk: $0)) }
+            .sorted { left, right in left.1 == right.1 ? left.0.id < right.0.id : left.1 > right.1 }
+        var sites: [SiteName: Int] = [:]
+        var nodes: [NodeName: Int] = [:]
+        var members: [DiskID] = []
+        for (disk, _) in ranked where members.count < shardCount {
+            guard sites[disk.site, default: 0] < rule.perSite,
+                nodes[disk.node, default: 0] < rule.perNode[disk.site, default: 1]
+            else { continue }
+            sites[disk.site, default: 0] += 1
+            nodes[disk.node, default: 0] += 1
+            members.append(disk.id)
+        }
+        return members
+    }
+
+    private static func score(group: GroupID, disk: PlacementDisk) -> Double {
+        let hash = mix(UInt64(group.number) &+ 0x9E37_79B9_7F4A_7C15, disk.id.value.high, disk.id.value.low)
+        // A number in (0, 1): 53 random bits, never 0 or 1, so that the logarithm is finite and below zero.
+        let unit = (Double(hash >> 11) + 0.5) / Double(1 << 53)
+        return -disk.weight / naturalLogarithm(unit)
+    }
+
+    /// ln of a number above zero by basic arithmetic alone, so that every machine and library version computes the
+    /// same bits: ln(s · 2^e) = e · ln 2 + 2 · artanh((s − 1) ÷ (s + 1)), s in 1 ..< 2.
+    private static func naturalLogarithm(_ value: Double) -> Double {
+        let ratio = (value.significand - 1) / (value.significand + 1)
+        let square = ratio * ratio
+        var power = ratio
+        var sum = 0.0
+        // |ratio| ≤ 1/3, so 17 odd terms reach the precision of a Double.
+        for term in 0..<17 {
+            sum += power / Double(2 * term + 1)
+            power *= square
+        }
+        return Double(value.exponent) * 0.693_147_180_559_945_3 + 2 * sum
+    }
+
+    /// SplitMix64's finalizer over three words: frozen, because a store's groups follow from it.
+    private static func mix(_ words: UInt64...) -> UInt64 {
+        var hash: UInt64 = 0
+        for word in words {
+            hash = (hash ^ word) &+ 0x9E37_79B9_7F4A_7C15
+            hash = (hash ^ (hash >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            hash = (hash ^ (hash >> 27)) &* 0x94D0_49BB_1331_11EB
+            hash ^= hash >> 31
+        }
+        return hash
+    }
+}

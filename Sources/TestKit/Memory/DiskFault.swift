@@ -1,0 +1,41 @@
+import SystemInterface
+
+/// What an operation on a simulated disk does.
+package enum DiskOperation: String, Hashable, Sendable, CaseIterable {
+    case open, createDirectory, list, status, remove, rename, syncDirectory, space, lock
+    case read, write, sync, allocate, punch, truncate, length
+}
+
+/// A fault to come: the operation of this kind, on a path with this prefix, after `skipped` that go well.
+///
+/// A failed write has written its first half; a failed sync loses what was pending for ever, as Linux does.
+package struct DiskFault: Sendable {
+    package var operation: DiskOperation
+    package var pathPrefix: String
+    package var skipped: Int
+    /// How often it strikes; `Int.max` for always.
+    package var times: Int
+    package var code: FileError.Code
+
+    package init(
+        _ operation: DiskOperation, pathPrefix: String = "", after skipped: Int = 0, times: Int = 1,
+        code: FileError.Code = .medium
+    ) {
+        self.operation = operation
+        self.pathPrefix = pathPrefix
+        self.skipped = skipped
+        self.times = times
+        self.code = code
+    }
+
+    /// True when this call is one to fail.
+    mutating func strikes(_ operation: DiskOperation, _ path: String) -> Bool {
+        guard operation == self.operation, times > 0, path.hasPrefix(pathPrefix) else { return false }
+        if skipped > 0 {
+            skipped -= 1
+            return false
+        }
+        if times != .max { times -= 1 }
+        return true
+    }
+}

@@ -1,0 +1,139 @@
+import Checksums
+import ObjectModel
+import Testing
+
+private let alphabet = Array("abcdefghijklmnopqrstuvwxyz".utf8)
+
+@Suite("Message digests")
+struct MessageDigestTests {
+    @Test("give the known answers of their standards", arguments: [
+        (MessageDigest.md5, "", "d41d8cd98f00b204e9800998ecf8427e"),
+        (.md5, "abc", "900150983cd24fb0d6963f7d28e17f72"),
+        (.md5, "abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+        (.sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        (.sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        (.sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    ])
+    func knownAnswers(digest: MessageDigest, text: String, expected: String) {
+        #expect(Hexadecimal.text(digest.digest(Array(text.utf8))) == expected)
+    }
+
+    @Test("are the same in pieces", arguments: MessageDigest.allCases)
+    func pieces(digest: MessageDigest) {
+        let bytes = noise(1_000)
+        let stream = StreamingDigest(digest)
+        bytes[..<63].withUnsafeBytes { stream.update($0) }
+        stream.update(UnsafeRawBufferPointer(start: nil, count: 0))
+        bytes[63...].withUnsafeBytes { stream.update($0) }
+        #expect(stream.finalize() == digest.digest(bytes))
+    }
+
+    /// RFC 4231, cases 2 and 6.
+    @Test("HMAC-SHA-256 gives the known answers of RFC 4231", arguments: [
+        (
+            Array("Jefe".utf8), "what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        ),
+        (
+            [UInt8](repeating: 0xAA, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        ),
+    ])
+    func hmac(key: [UInt8], message: String, expected: String) {
+        #expect(Hexadecimal.text(HMACSHA256.code(Array(message.utf8), key: key)) == expected)
+    }
+
+    @Test("XXH3-128 gives the known answer for nothing, and the same in pieces as at once")
+    func xxh3() {
+        let empty = XXH3Digest.digest(UnsafeRawBufferPointer(start: nil, count: 0))
+        #expect(empty == (0x99AA_06D3_0147_98D8, 0x6001_C324_468D_497F))
+        let bytes = noise(100_000)
+        let stream = XXH3Digest()
+        #expect(stream.finalize() == empty)
+        for start in stride(from: 0, to: bytes.count, by: 777) {
+            bytes[start..<min(start + 777, bytes.count)].withUnsafeBytes { stream.update($0) }
+        }
+        #expect(stream.finalize() == bytes.withUnsafeBytes { XXH3Digest.digest($0) })
+        stream.reset()
+        #expect(stream.finalize() == empty)
+    }
+}
+
+@Suite("S3 checksums")
+struct ChecksumAlgorithmTests {
+    @Test("have the lengths and big-endian bytes of S3", arguments: [
+        (ChecksumAlgorithm.crc32, "CRC32", "y/Q5Jg=="),
+        (.crc32c, "CRC32C", "4waSgw=="),
+        (.crc64nvme, "CRC64NVME", "rosUhgp5mIg="),
+        (.sha1, "SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
+        (.sha256, "SHA256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+    ])
+    func knownAnswers(algorithm: ChecksumAlgorithm, name: String, expected: String) {
+        let stream = StreamingChecksum(algorithm)
+        checkInput[..<4].withUnsafeBytes { stream.update($0) }
+        checkInput[4...].withUnsafeBytes { stream.update($0) }
+        let digest = stream.finalize()
+        #expect(algorithm.name == name)
+        #expect(digest.count == algorithm.digestLength)
+        #expect(Base64.encode(digest) == expected)
+        #expect(checkInput.withUnsafeBytes { algorithm.digest($0) } == digest)
+    }
+
+    @Test("combine over parts exactly when they are CRCs", arguments: ChecksumAlgorithm.allCases)
+    func combining(algorithm: ChecksumAlgorithm) {
+        let bytes = noise(10_000)
+        let first = bytes[..<6_001].withUnsafeBytes { algorithm.digest($0) }
+        let second = bytes[6_001...].withUnsafeBytes { algorithm.digest($0) }
+        let whole = bytes.withUnsafeBytes { algorithm.digest($0) }
+        let combined = algorithm.combine(first, second, secondLength: bytes.count - 6_001)
+        #expect(combined == (algorithm.isCombinable ? whole : nil))
+        #expect(algorithm.combine(first, Array(second.dropLast()), secondLength: 1) == nil)
+        #expect(algorithm.combine(first, second, secondLength: -1) == nil)
+    }
+}
+
+@Suite("Base64")
+struct Base64Tests {
+    /// RFC 4648 §10.
+    @Test("gives the known answers of RFC 4648", arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+        ("foobar", "Zm9vYmFy"),
+    ])
+    func knownAnswers(plain: String, coded: String) {
+        #expect(Base64.encode(Array(plain.utf8)) == coded)
+        #expect(Base64.decode(coded) == Array(plain.utf8))
+    }
+
+    @Test("reads back all lengths and all byte values")
+    func roundTrips() {
+        for length in 0...70 {
+            let bytes = noise(length, seed: UInt64(length))
+            #expect(Base64.decode(Base64.encode(bytes)) == bytes)
+        }
+        let all = [UInt8](0...255)
+        #expect(Base64.decode(Base64.encode(all)) == all)
+    }
+
+    @Test("refuses everything but its own form", arguments: [
+        "Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", " Zm9v", "Zm-_", "Z=g=", "Zg=a",
+        "Zm9vYg==Zm9v", "é===",
+    ])
+    func refusals(text: String) {
+        #expect(Base64.decode(text) == nil)
+    }
+}
+
+@Suite("Constant-time comparison")
+struct ConstantTimeTests {
+    @Test("says whether all bytes are the same")
+    func comparison() {
+        #expect(ConstantTime.areEqual([], []))
+        #expect(ConstantTime.areEqual(alphabet, alphabet))
+        #expect(!ConstantTime.areEqual(alphabet, Array(alphabet.dropLast())))
+        for index in alphabet.indices {
+            var other = alphabet
+            other[index] ^= 1
+            #expect(!ConstantTime.areEqual(alphabet, other))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import CLinux
+import Foundation
+import LinuxSystem
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite struct LinuxFileSystemTests {
+    @Test("a root that is missing is gone; createsRoot makes it with its parents")
+    func missingRoot() async throws {
+        try await withTemporaryDirectory { path in
+            let root = "\(path)/a/b/c"
+            let error = #expect(throws: FileError.self) { try LinuxFileSystem(root: root, name: "test") }
+            #expect(error?.code == .gone)
+            for _ in 0..<2 {
+                let files = try LinuxFileSystem(root: root, name: "test", createsRoot: true)
+                #expect(try await files.list(".").isEmpty)
+            }
+        }
+    }
+
+    @Test("a root removed under its user is gone, not merely without the file")
+    func removedRoot() async throws {
+        try await withTemporaryDirectory { path in
+            let root = "\(path)/disk"
+            let files = try LinuxFileSystem(root: root, name: "test", createsRoot: true)
+            try await files.make("f", [1])
+            try FileManager.default.removeItem(atPath: root)
+            for mode in [OpenMode.read, .create] {
+                let error = await #expect(throws: FileError.self) { try await files.open("f", mode) }
+                #expect(error?.code == .gone)
+            }
+        }
+    }
+
+    @Test("a symbolic link below the root is not followed")
+    func symbolicLink() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "test")
+            try FileManager.default.createSymbolicLink(atPath: "\(path)/link", withDestinationPath: "/etc/passwd")
+            let error = await #expect(throws: FileError.self) { try await files.open("link", .read) }
+            #expect(error?.code == .invalid)
+        }
+    }
+
+    @Test("a lock excludes every other instance until its holder is gone")
+    func lock() async throws {
+        try await withTemporaryDirectory { path in
+            var first: LinuxFileSystem? = try LinuxFileSystem(root: path, name: "first")
+            let second = try LinuxFileSystem(root: path, name: "second")
+            #expect(try await first?.lock("lock") == true)
+            #expect(try await second.lock("lock") == false)
+            #expect(try await second.lock("other"))
+            first = nil
+            #expect(try await eventually { try await second.lock("lock") })
+        }
+    }
+
+    @Test("two file systems on one device say so")
+    func device() async throws {
+        try await withTemporaryDirectory { path in
+            let first = try LinuxFileSystem(root: "\(path)/a", name: "a", createsRoot: true)
+            let second = try LinuxFileSystem(root: "\(path)/b", name: "b", createsRoot: true)
+            #expect(try await first.space().device == second.space().device)
+        }
+    }
+
+    @Test("direct writes bypass the page cache and read back whole")
+    func direct() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "test")
+            var generator = SplitMix64(seed: 7)
+            let cells = (0..<4).map { _ in BufferSlice(copying: generator.bytes(1 << 20)) }
+            let writer = try await files.open("shard", .createNew.direct())
+            try await writer.allocate(0..<4 << 20)
+            try await writer.write(Array(cells[..<2]), at: 0)
+            try await writer.write(Array(cells[2...]), at: 2 << 20)
+            try await writer.sync()
+            let expected = cells.flatMap { $0.copied() }
+            let direct = try await files.open("shard", .read.direct())
+            #expect(try await direct.bytes(4 << 20) == expected)
+            #expect(try await writer.bytes(4 << 20) == expected)
+        }
+    }
+
+    @Test("the names of its threads say which disk they serve")
+    func threadNames() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "d7f3")
+            try await files.make("f", [1])
+            _ = try await files.status("f")
+            let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+            let names = tasks.compactMap { try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8) }
+            #expect(names.filter { $0 == "d7f3 write\n" }.count == 1)
+            #expect(names.filter { $0 == "d7f3 read\n" }.count == 2)
+        }
+    }
+
+    @Test("threads end with their disk")
+    func threadsEnd() async throws {
+        try await withTemporaryDirectory { path in
+            for _ in 0..<3 { try await LinuxFileSystem(root: path, name: "brief").make("f-\(UUID().uuidString)", []) }
+            let isOver = try await eventually {
+                let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+                return !tasks.contains {
+                    (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8))?.hasPrefix("brief")
+                        ?? false
+                }
+            }
+            #expect(isOver)
+        }
+    }
+
+    @Test("descriptors are closed with the last reference")
+    func descriptors() async throws {
+        try await withTemporaryDirectory { path in
+            do {
+                let files = try LinuxFileSystem(root: path, name: "test")
+                for index in 0..<50 { try await files.make("f\(index)", [1]) }
+                _ = try await files.list(".")
+            }
+            let isClosed = try await eventually {
+                let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+                return !open.contains {
+                    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?
+                        .hasPrefix(path) ?? false
+                }
+            }
+            #expect(isClosed)
+        }
+    }
+
+    /// True once `condition` is, within ten seconds: what a thread does last, it does a little after its caller goes on.
+    private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+        for _ in 0..<1_000 {
+            if try await condition() { return true }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+}
+
+/// A file system of 1 MiB that really fills up. Needs the right to mount; without it the tests are reported as skipped.
+@Suite(.enabled("needs CAP_SYS_ADMIN to mount a tmpfs: run the tests as root") { await SmallDisk.canMount })
+struct FullDiskTests {
+    @Test("a full disk says so, keeps what it has, and takes writes again when room is made")
+    func full() async throws {
+        try await SmallDisk.with(bytes: 1 << 20) { files in
+            let file = try await files.make("first", Array(repeating: 1, count: 512 << 10))
+            let second = try await files.open("second", .createNew)
+            let error = await #expect(throws: FileError.self) {
+                try await second.write(bytes: Array(repeating: 2, count: 1 << 20))
+            }
+            #expect(error?.code == .full)
+            #expect(error?.path == "second")
+            #expect(try await file.bytes(512 << 10).allSatisfy { $0 == 1 })
+            try await files.remove("second")
+            try await second.truncate(to: 0)
+            try await files.make("third", Array(repeating: 3, count: 256 << 10))
+        }
+    }
+
+    @Test("allocate on a full disk fails with full")
+    func allocate() async throws {
+        try await SmallDisk.with(bytes: 1 << 20) { files in
+            let file = try await files.open("f", .createNew)
+            let error = await #expect(throws: FileError.self) { try await file.allocate(0..<8 << 20) }
+            #expect(error?.code == .full)
+        }
+    }
+
+    @Test("space is what is left", arguments: FileSystemConformance.checks.filter { $0.name.contains("direct") })
+    func conformance(_ check: FileSystemConformance.Check) async throws {
+        try await SmallDisk.with(bytes: 16 << 20) { files in
+            let before = try await files.space()
+            try await files.make("f", Array(repeating: 1, count: 4 << 20))
+            #expect(try await files.space().available == before.available - 4 << 20)
+            try await files.remove("f")
+            try await check.run(files)
+        }
+    }
+}
+
+enum SmallDisk {
+    static var canMount: Bool {
+        get async { (try? await with(bytes: 1 << 20) { _ in }) != nil }
+    }
+
+    static func with(bytes: Int, _ body: (LinuxFileSystem) async throws -> Void) async throws {
+        try await withTemporaryDirectory("tmpfs") { path in
+            let result = cairn_mount_tmpfs(path, Int64(bytes))
+            guard result == 0 else { throw FileError(.notPermitted, operation: "mount", path: path, number: -result) }
+            defer { _ = cairn_unmount(path) }
+            try await body(LinuxFileSystem(root: path, name: "small"))
+        }
+    }
+}
