@@ -20,6 +20,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -85,7 +86,7 @@ let package = Package(
             ]),
         library(
             "Metadata",
-            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb]),
+            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb, sqlite]),
         library(
             "ObjectStorage",
             [

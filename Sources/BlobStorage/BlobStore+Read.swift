@@ -72,3 +72,19 @@ extension BlobStore {
         }
     }
 }
+
+extension BlobStore {
+    /// The same for a range that may cross stripes, read one stripe after another; for what is at most a few stripes.
+    package func readAcrossStripes(
+        _ location: BlobLocation, range: Range<Int>
+    ) async throws(BlobError) -> [BufferSlice] {
+        var result: [BufferSlice] = []
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let end = min(stripeRange(location, containing: position).upperBound, range.upperBound)
+            result += try await read(location, range: position..<end)
+            position = end
+        }
+        return result
+    }
+}

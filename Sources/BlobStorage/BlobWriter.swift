@@ -136,8 +136,9 @@ package final class BlobWriter {
         try await requireQuorum()
         let cells = encoder.encode(stripe, cellSize: cellSize)
         let offset = encoder.shardLength - cellSize
-        inFlight = Task { [store, group, handles] in
-            await Self.append(store, group: group, handles: handles, offset: offset, cells: cells)
+        let (store, group, handles) = (store, group, handles)
+        inFlight = Task {
+            await BlobWriter.append(store, group: group, handles: handles, offset: offset, cells: cells)
         }
         stripe = store.pool.take(stripe.capacity)
     }

@@ -1,6 +1,6 @@
-internal import Checksums
+package import Checksums
 internal import ErasureCoding
-internal import ObjectModel
+package import ObjectModel
 internal import SystemInterface
 
 /// What the k+m shards of a blob under construction have come to: leaf checksums and digests, stripe by stripe.

@@ -51,8 +51,8 @@ uint64_t cairn_crc64nvme_portable(uint64_t crc, const void *bytes, size_t count)
 
 #if defined(__x86_64__)
 
-// Folding (V. Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ, Intel 2009): a 16-byte lane is
-// moved D bits further down the message by multiplying its halves with x^(D+63) and x^(D-1) modulo the polynomial
+// Folding (V. Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ, Intel 2009): a 16-byte lane
+// is moved D bits further down the message by multiplying its halves with x^(D+63) and x^(D-1) modulo the polynomial
 // (bit-reversed; the product of two reversed words carries one factor x too many, hence D - 1).
 #define LANES 8
 #define LANE_BYTES 16

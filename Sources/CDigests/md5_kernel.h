@@ -1,6 +1,6 @@
-// One wide MD5 kernel; included once per width and instruction set. The includer defines KERNEL (the function's name), TARGET
-// (its instruction set), WIDTH (lanes), VECTOR (as many 32-bit words), LOAD(j, i) (words 4j ... 4j+3 of lanes i, i+4, i+8 ...)
-// and UNPACK_{LOW,HIGH}_{32,64} (interleave within each 16 bytes).
+// One wide MD5 kernel; included once per width and instruction set. The includer defines KERNEL (the function's name),
+// TARGET (its instruction set), WIDTH (lanes), VECTOR (as many 32-bit words), LOAD(j, i) (words 4j ... 4j+3 of lanes
+// i, i+4, i+8 ...) and UNPACK_{LOW,HIGH}_{32,64} (interleave within each 16 bytes).
 
 __attribute__((target(TARGET))) static void KERNEL(
     uint32_t *const *states, const uint8_t *const *data, unsigned lanes, size_t blocks

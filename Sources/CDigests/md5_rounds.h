@@ -1,5 +1,5 @@
-// The 64 steps of MD5 (RFC 1321 §3.4), over whatever the includer makes of STEP: (function, four registers, word, rotation,
-// constant floor(2^32 · |sin(step)|)).
+// The 64 steps of MD5 (RFC 1321 §3.4), over whatever the includer makes of STEP: (function, four registers, word,
+// rotation, constant floor(2^32 · |sin(step)|)).
 #define MD5_ROUNDS \
     STEP(F, a, b, c, d,  0,  7, 0xD76AA478); STEP(F, d, a, b, c,  1, 12, 0xE8C7B756); \
     STEP(F, c, d, a, b,  2, 17, 0x242070DB); STEP(F, b, c, d, a,  3, 22, 0xC1BDCEEE); \

@@ -27,7 +27,8 @@ package enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes of `text`; nil unless it is exactly what `encode` gives: padded, without white space, unused bits zero.
+    /// The bytes of `text`; nil unless it is exactly what `encode` gives: padded, without white space, unused bits
+    /// zero.
     package static func decode(_ text: some StringProtocol) -> [UInt8]? {
         let characters = Array(text.utf8)
         guard characters.count % 4 == 0 else { return nil }

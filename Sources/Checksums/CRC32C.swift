@@ -2,8 +2,8 @@ import CISAL
 
 /// CRC-32C (Castagnoli, RFC 3720 §12.1): what leaves, headers and trailers on disk and S3's `CRC32C` are checked with.
 ///
-/// Values are final ones, with the inversions done: the CRC of no bytes is 0, and a checksum is continued by handing the
-/// one so far back in.
+/// Values are final ones, with the inversions done: the CRC of no bytes is 0, and a checksum is continued by handing
+/// the one so far back in.
 package enum CRC32C {
     /// The CRC of `bytes`, or of what had the CRC `crc` followed by `bytes`.
     package static func checksum(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {

@@ -47,7 +47,10 @@ package enum ChecksumAlgorithm: String, Hashable, Sendable, CaseIterable {
         case .sha1, .sha256: return nil
         }
         let result = polynomial.combine(
-            BigEndian.value(first), BigEndian.value(second), secondLength: secondLength)
+            BigEndian.value(first),
+            BigEndian.value(second),
+            secondLength: secondLength
+        )
         return BigEndian.bytes(result, count: digestLength)
     }
 }

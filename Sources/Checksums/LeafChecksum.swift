@@ -8,7 +8,12 @@ package enum LeafChecksum {
     package static let leafSize = 64 << 10
 
     package static func checksum(
-        _ bytes: UnsafeRawBufferPointer, incarnation: UInt32, lease: UInt32, sequence: UInt64, shard: UInt8, leaf: UInt32,
+        _ bytes: UnsafeRawBufferPointer,
+        incarnation: UInt32,
+        lease: UInt32,
+        sequence: UInt64,
+        shard: UInt8,
+        leaf: UInt32,
         stamp: UInt64
     ) -> UInt32 {
         LeafSeed(incarnation: incarnation, lease: lease, sequence: sequence, shard: shard, stamp: stamp)
@@ -54,7 +59,9 @@ package struct LeafSeed: Hashable, Sendable {
     /// `expected` are the checksums of the leaves of `body` in order, `firstLeaf` being the first. A leaf without a
     /// checksum and a checksum without a leaf are mismatches too.
     package func firstMismatch(
-        of body: UnsafeRawBufferPointer, firstLeaf: Int, expected: some Collection<UInt32>
+        of body: UnsafeRawBufferPointer,
+        firstLeaf: Int,
+        expected: some Collection<UInt32>
     ) -> Int? {
         var remaining = expected.makeIterator()
         var position = firstLeaf
@@ -69,7 +76,9 @@ package struct LeafSeed: Hashable, Sendable {
 
     /// Calls `body` with each leaf until it answers false.
     private func forEachLeaf(
-        of bytes: UnsafeRawBufferPointer, firstLeaf: Int, _ body: (UInt32, UnsafeRawBufferPointer) -> Bool
+        of bytes: UnsafeRawBufferPointer,
+        firstLeaf: Int,
+        _ body: (UInt32, UnsafeRawBufferPointer) -> Bool
     ) {
         var offset = 0
         // A blob has far fewer leaves than 2^32: a number beyond that gives a wrong checksum, never a trap.

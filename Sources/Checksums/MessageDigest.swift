@@ -48,7 +48,9 @@ private struct FetchedDigest: @unchecked Sendable {
 
     init(_ name: String) {
         guard let pointer = EVP_MD_fetch(nil, name, nil) else {
-            preconditionFailure("libcrypto offers no \(name); S3 needs it: check the OpenSSL configuration (FIPS mode?)")
+            preconditionFailure(
+                "libcrypto offers no \(name); S3 needs it: check the OpenSSL configuration (FIPS mode?)"
+            )
         }
         self.pointer = pointer
     }

@@ -1,4 +1,4 @@
-package import DiskFormat
+internal import DiskFormat
 
 /// The parts that keeper messages share.
 enum KeeperCoding {

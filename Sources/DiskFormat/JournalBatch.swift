@@ -5,12 +5,14 @@
 package struct JournalBatchHeader: Hashable, Sendable {
     /// Bytes of the header and all records, without the padding to whole blocks.
     package var length: Int
-    /// May be 0: then the batch only says under which incarnation the log ends at `previous`.
+    /// 0 in a mark: the log ends at `previous`, and is whole as of the incarnation `written`.
     package var recordCount: Int
-    /// The incarnation that wrote this batch; its records may have been first written by older ones.
-    package var writer: UInt32
+    /// The incarnation of the keeper's last mark, this batch included. Records that only bring a keeper up to date do
+    /// not raise it: of two logs the one with the higher mark holds all that was acknowledged before that mark.
+    package var written: UInt32
     package var previous: JournalPosition
-    /// The CRC of the last record (or recordless batch) before this one in this keeper's log.
+    /// Where the log stood before this batch: tails replaced so far, and the CRC of the last record or mark.
+    package var cuts: UInt32
     package var chain: UInt32
     /// Rises by one per batch of the keeper, over all files.
     package var ordinal: UInt64
@@ -18,13 +20,15 @@ package struct JournalBatchHeader: Hashable, Sendable {
     package private(set) var checksum: UInt32 = 0
 
     fileprivate init(
-        length: Int, recordCount: Int, writer: UInt32, previous: JournalPosition, chain: UInt32, ordinal: UInt64
+        length: Int, recordCount: Int, written: UInt32, previous: JournalPosition, point: JournalLogPoint,
+        ordinal: UInt64
     ) {
         self.length = length
         self.recordCount = recordCount
-        self.writer = writer
+        self.written = written
         self.previous = previous
-        self.chain = chain
+        cuts = point.cuts
+        chain = point.chain
         self.ordinal = ordinal
     }
 
@@ -37,12 +41,13 @@ package struct JournalBatchHeader: Hashable, Sendable {
         out.append(UInt16(0))
         out.append(UInt32(length))
         out.append(UInt32(recordCount))
-        out.append(writer)
+        out.append(written)
         out.append(previous.stream)
         out.append(previous.sequence)
         out.append(previous.incarnation)
         out.append(chain)
         out.append(ordinal)
+        out.append(cuts)
         out.pad(to: Self.checksumOffset)
         checksum = out.bytes.withUnsafeBytes { JournalBytes.checksum($0, seed: salt) }
         out.append(checksum)
@@ -58,11 +63,12 @@ package struct JournalBatchHeader: Hashable, Sendable {
         guard bytes.field(4, as: UInt16.self) == JournalFormat.batchHeaderLength else { throw .invalid("header length") }
         length = Int(bytes.field(8, as: UInt32.self))
         recordCount = Int(bytes.field(12, as: UInt32.self))
-        writer = bytes.field(16)
+        written = bytes.field(16)
         previous = JournalPosition(
             incarnation: bytes.field(32), stream: bytes.field(20), sequence: bytes.field(24))
         chain = bytes.field(36)
         ordinal = bytes.field(40)
+        cuts = bytes.field(48)
         guard length >= JournalFormat.batchHeaderLength,
             length <= JournalFormat.batchHeaderLength + JournalFormat.batchLimit,
             recordCount <= (length - JournalFormat.batchHeaderLength) / JournalFormat.recordHeaderLength,
@@ -84,13 +90,13 @@ package struct JournalBatch: Sendable {
 
     /// Encodes records that follow `previous` one after another. The bytes end without padding.
     package static func encode(
-        _ records: [JournalRecord], after previous: JournalPosition, writer: UInt32, chain: UInt32, ordinal: UInt64,
-        salt: UInt64
+        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, point: JournalLogPoint,
+        ordinal: UInt64, salt: UInt64
     ) -> (bytes: [UInt8], endChain: UInt32) {
         let body = records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) }
         var header = JournalBatchHeader(
-            length: JournalFormat.batchHeaderLength + body, recordCount: records.count, writer: writer,
-            previous: previous, chain: chain, ordinal: ordinal)
+            length: JournalFormat.batchHeaderLength + body, recordCount: records.count, written: written,
+            previous: previous, point: point, ordinal: ordinal)
         var out = JournalBytes()
         out.bytes.reserveCapacity(JournalFormat.blocks(header.length))
         header.encode(salt: salt, into: &out)

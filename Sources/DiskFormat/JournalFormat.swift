@@ -43,6 +43,26 @@ package struct JournalFeatures: Hashable, Sendable {
     package init() {}
 }
 
+/// Where a keeper's log stands between two batches.
+package struct JournalLogPoint: Hashable, Sendable {
+    package var last: JournalPosition
+    /// The incarnation under which the log was last declared whole (see `JournalBatchHeader.written`).
+    package var written: UInt32
+    /// How often a batch has replaced a tail: tells recovery, behind a damaged batch, whether that one cut something off.
+    package var cuts: UInt32
+    /// The CRC of the last record or recordless batch.
+    package var chain: UInt32
+
+    package init(last: JournalPosition, written: UInt32, cuts: UInt32, chain: UInt32) {
+        self.last = last
+        self.written = written
+        self.cuts = cuts
+        self.chain = chain
+    }
+
+    package static let origin = JournalLogPoint(last: .origin, written: 0, cuts: 0, chain: 0)
+}
+
 /// The header of one log file, in the newer of two slots.
 package struct JournalLogHeader: Hashable, Sendable {
     package var features = JournalFeatures()
@@ -55,8 +75,11 @@ package struct JournalLogHeader: Hashable, Sendable {
     package var generation: UInt64
     /// The number of the file's first batch, counted over all files of the keeper.
     package var firstOrdinal: UInt64
-    /// The CRC of the last record or batch before this file.
-    package var chain: UInt32
+    /// Where the log stood when the file was begun.
+    package var start: JournalLogPoint
+    /// True when the file does not go on where the one before it ended: that one was unreadable. The log then ends at
+    /// `start`, and how much is missing is not known until a coordinator has fed it again.
+    package var startsAnew: Bool
     /// Bytes of the file.
     package var length: UInt64
     /// The last position that the checkpoint covers: records up to it are trimmed.
@@ -67,14 +90,16 @@ package struct JournalLogHeader: Hashable, Sendable {
     package var reference: [UInt8]
 
     package init(
-        number: UInt64, salt: UInt64, generation: UInt64, firstOrdinal: UInt64, chain: UInt32, length: UInt64,
-        base: JournalPosition, referenceGeneration: UInt64, reference: [UInt8]
+        number: UInt64, salt: UInt64, generation: UInt64, firstOrdinal: UInt64, start: JournalLogPoint,
+        startsAnew: Bool = false, length: UInt64, base: JournalPosition, referenceGeneration: UInt64,
+        reference: [UInt8]
     ) {
         self.number = number
         self.salt = salt
         self.generation = generation
         self.firstOrdinal = firstOrdinal
-        self.chain = chain
+        self.start = start
+        self.startsAnew = startsAnew
         self.length = length
         self.base = base
         self.referenceGeneration = referenceGeneration
@@ -107,7 +132,12 @@ package struct JournalLogHeader: Hashable, Sendable {
         out.append(referenceGeneration)
         out.append(UInt32(reference.count))
         out.append(reference.withUnsafeBytes { JournalBytes.checksum($0, seed: salt) })
-        out.append(chain)
+        out.append(start.chain)
+        out.append(start.last.sequence)
+        out.append(start.last.incarnation)
+        out.append(start.written)
+        out.append(start.cuts)
+        out.append(UInt8(startsAnew ? 1 : 0))
         out.pad(to: Self.checksumOffset)
         out.appendChecksum()
         return out.bytes + reference
@@ -135,7 +165,11 @@ package struct JournalLogHeader: Hashable, Sendable {
             incarnation: bytes.field(72), stream: bytes.field(76), sequence: bytes.field(64))
         referenceGeneration = bytes.field(80)
         let count = Int(bytes.field(88, as: UInt32.self))
-        chain = bytes.field(96)
+        start = JournalLogPoint(
+            last: JournalPosition(
+                incarnation: bytes.field(108), stream: base.stream, sequence: bytes.field(100)),
+            written: bytes.field(112), cuts: bytes.field(116), chain: bytes.field(96))
+        startsAnew = bytes.field(120, as: UInt8.self) != 0
         guard count <= JournalFormat.referenceLimit else { throw .invalid("reference length") }
         guard bytes.count >= JournalFormat.headerLength + count else { throw .truncated }
         let part = UnsafeRawBufferPointer(

@@ -44,10 +44,12 @@ package struct SegmentHeader: Hashable, Sendable {
         self.unknownFields = unknownFields
     }
 
+    /// Where the header lies a second time: without its salt no record of the segment could be told from noise.
+    package static let copyOffset = Block.size
     /// Where the superseded mark lies, one block.
-    package static let markOffset = Block.size
+    package static let markOffset = 2 * Block.size
     /// Where records begin.
-    package static let recordsOffset = 2 * Block.size
+    package static let recordsOffset = 3 * Block.size
 
     private static let magic = Array("CAIRNSEG".utf8)
     private static let version: UInt16 = 1

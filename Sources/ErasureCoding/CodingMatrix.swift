@@ -3,8 +3,8 @@ import ObjectModel
 
 /// The (k+m) × k generator matrix of a scheme over GF(2^8) and what is solved from it.
 ///
-/// The upper k rows are the identity (data cells are stored as they are); row i ≥ k has 1 / (i XOR j) in column j. Every
-/// square part of such a Cauchy matrix is invertible, so any k rows determine the data.
+/// The upper k rows are the identity (data cells are stored as they are); row i ≥ k has 1 / (i XOR j) in column j.
+/// Every square part of such a Cauchy matrix is invertible, so any k rows determine the data.
 struct CodingMatrix: Sendable {
     let dataCount: Int
     let shardCount: Int

@@ -22,7 +22,8 @@ struct CodingTables: Sendable {
     /// with this size a second pass finds them in the cache still.
     private static let pieceSize = 32 << 10
 
-    /// Makes `rowCount` cells of `cellLength` bytes from `sourceCount` ones, whose pointers `fill` sets (sources first).
+    /// Makes `rowCount` cells of `cellLength` bytes from `sourceCount` ones, whose pointers `fill` sets (sources
+    /// first).
     ///
     /// Reads the sources only, allocates nothing.
     func apply(cellLength: Int, fill: (CellPointers, CellPointers) -> Void) {
@@ -48,8 +49,13 @@ struct CodingTables: Sendable {
         bytes.withUnsafeBufferPointer { tables in
             // The kernels take mutable pointers to tables and sources but only read them.
             ec_encode_data(
-                Int32(length), Int32(sourceCount), Int32(rowCount), UnsafeMutablePointer(mutating: tables.baseAddress),
-                sources.baseAddress, results.baseAddress)
+                Int32(length),
+                Int32(sourceCount),
+                Int32(rowCount),
+                UnsafeMutablePointer(mutating: tables.baseAddress),
+                sources.baseAddress,
+                results.baseAddress
+            )
         }
     }
 }

@@ -80,7 +80,8 @@ private struct Stripe {
         bytes.withUnsafeMutableBytes { all in
             coder.encode(
                 data: ranges[..<k].map { UnsafeRawBufferPointer(rebasing: all[$0]) },
-                parity: ranges[k...].map { UnsafeMutableRawBufferPointer(rebasing: all[$0]) })
+                parity: ranges[k...].map { UnsafeMutableRawBufferPointer(rebasing: all[$0]) }
+            )
         }
     }
 
@@ -102,7 +103,8 @@ private struct Stripe {
                         available: left.map { ($0, UnsafeRawBufferPointer(rebasing: all[range($0)])) },
                         wanted: lost.map {
                             ($0, UnsafeMutableRawBufferPointer(rebasing: new[range($0 - lost.lowerBound)]))
-                        })
+                        }
+                    )
                 }
             }
         }

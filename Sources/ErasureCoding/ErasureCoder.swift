@@ -27,7 +27,9 @@ package final class ErasureCoder: Sendable {
         precondition(data.count == scheme.dataCount && parity.count == scheme.parityCount, "one buffer for each cell")
         let count = data[0].count
         precondition(
-            data.allSatisfy { $0.count == count } && parity.allSatisfy { $0.count == count }, "cells of one length")
+            data.allSatisfy { $0.count == count } && parity.allSatisfy { $0.count == count },
+            "cells of one length"
+        )
         encodeTables.apply(cellLength: count) { sources, results in
             for index in sources.indices { sources[index] = data[index].cellPointer }
             for index in results.indices { results[index] = parity[index].cellPointer }
@@ -82,7 +84,9 @@ package final class ErasureCoder: Sendable {
     private static let verifyPieceSize = 2 << 10
 
     private func verify(
-        _ cells: [UnsafeRawBufferPointer], range: Range<Int>, scratch: UnsafeMutableRawBufferPointer
+        _ cells: [UnsafeRawBufferPointer],
+        range: Range<Int>,
+        scratch: UnsafeMutableRawBufferPointer
     ) -> Bool {
         func computed(_ row: Int) -> UnsafeMutableRawBufferPointer {
             let start = row * Self.verifyPieceSize

@@ -13,7 +13,9 @@ package final class FrameDecoder: Sendable {
     /// `stored` are the frame's bytes after any encryption was undone. When this throws, what `output` holds means
     /// nothing.
     package func decode(
-        _ stored: UnsafeRawBufferPointer, as frame: Frame, into output: UnsafeMutableRawBufferPointer
+        _ stored: UnsafeRawBufferPointer,
+        as frame: Frame,
+        into output: UnsafeMutableRawBufferPointer
     ) throws(FrameCodingError) {
         try Self.check(stored, as: frame, into: output)
         switch (frame.codec, frame.filter) {
@@ -30,7 +32,9 @@ package final class FrameDecoder: Sendable {
     }
 
     private static func check(
-        _ stored: UnsafeRawBufferPointer, as frame: Frame, into output: UnsafeMutableRawBufferPointer
+        _ stored: UnsafeRawBufferPointer,
+        as frame: Frame,
+        into output: UnsafeMutableRawBufferPointer
     ) throws(FrameCodingError) {
         guard 0...Limits.frameLength ~= frame.logicalLength else { throw .impossibleLength(frame.logicalLength) }
         guard output.count == frame.logicalLength else {
@@ -47,14 +51,18 @@ package final class FrameDecoder: Sendable {
     }
 
     private static func decompress(
-        _ stored: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+        _ stored: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
     ) throws(FrameCodingError) {
         guard let source = stored.baseAddress, let target = output.baseAddress, !stored.isEmpty, !output.isEmpty else {
             throw .corrupt
         }
         let length = LZ4_decompress_safe(
-            source.assumingMemoryBound(to: CChar.self), target.assumingMemoryBound(to: CChar.self),
-            Int32(stored.count), Int32(output.count))
+            source.assumingMemoryBound(to: CChar.self),
+            target.assumingMemoryBound(to: CChar.self),
+            Int32(stored.count),
+            Int32(output.count)
+        )
         guard length == Int32(output.count) else { throw .corrupt }
     }
 }

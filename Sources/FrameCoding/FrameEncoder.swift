@@ -2,11 +2,12 @@ import ObjectModel
 
 /// Turns the logical bytes of frames into what is stored: LZ4, on 16-bit samples after `shuffle16`, when that pays.
 ///
-/// Most of an archive is compressed already (JPEG, JPEG 2000, video): a sample of the frame decides, so that what does not
-/// shrink costs some microseconds a frame. Safe to share; synchronous; allocates nothing per frame once warm.
+/// Most of an archive is compressed already (JPEG, JPEG 2000, video): a sample of the frame decides, so that what does
+/// not shrink costs some microseconds a frame. Safe to share; synchronous; allocates nothing per frame once warm.
 package final class FrameEncoder: Sendable {
-    /// A frame is stored compressed only when that saves at least one byte in `1 << savingShift`, an eighth: a blob with
-    /// one compressed frame needs a frame index, and a range read of such a frame has to read and decode all of it.
+    /// A frame is stored compressed only when that saves at least one byte in `1 << savingShift`, an eighth: a blob
+    /// with one compressed frame needs a frame index, and a range read of such a frame has to read and decode all of
+    /// it.
     package static let savingShift = 3
     /// Shorter frames stay plain: cells are rounded up to 64 bytes, and the index entry costs some as well.
     package static let minimumLength = 512
@@ -24,7 +25,8 @@ package final class FrameEncoder: Sendable {
         precondition(output.count >= logical.count, "room for the frame as it is")
         guard logical.count >= Self.minimumLength else { return nil }
         let room = UnsafeMutableRawBufferPointer(
-            rebasing: output[..<(logical.count - logical.count >> Self.savingShift)])
+            rebasing: output[..<(logical.count - logical.count >> Self.savingShift)]
+        )
         return pool.withScratch { scratch in
             switch FrameSample.promisingFilter(of: logical, scratch: scratch) {
             case nil: return nil

@@ -24,8 +24,13 @@ final class FrameScratch: @unchecked Sendable {
     /// Compresses `bytes` into `output`, or gives nil when the result would not fit there.
     func compress(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
         let length = LZ4_compress_fast_extState(
-            lz4State, bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-            output.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), Int32(output.count), 1)
+            lz4State,
+            bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+            output.baseAddress?.assumingMemoryBound(to: CChar.self),
+            Int32(bytes.count),
+            Int32(output.count),
+            1
+        )
         return length > 0 ? Int(length) : nil
     }
 }

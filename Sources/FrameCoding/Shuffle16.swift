@@ -1,8 +1,8 @@
 /// The filter `shuffle16`: 16-bit samples split into the plane of their low bytes and the plane of their high bytes.
 ///
-/// CT, MR and X-ray samples have 10 to 16 significant bits: their high bytes are nearly constant from pixel to pixel and
-/// compress well once the noise of the low bytes no longer lies between them. The bytes at even positions come first, then
-/// those at odd positions; with an odd count the first plane is one longer.
+/// CT, MR and X-ray samples have 10 to 16 significant bits: their high bytes are nearly constant from pixel to pixel
+/// and compress well once the noise of the low bytes no longer lies between them. The bytes at even positions come
+/// first, then those at odd positions; with an odd count the first plane is one longer.
 enum Shuffle16 {
     /// Splits `bytes` into `planes` of the same count.
     static func split(_ bytes: UnsafeRawBufferPointer, into planes: UnsafeMutableRawBufferPointer) {

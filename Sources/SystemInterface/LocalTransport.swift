@@ -92,18 +92,20 @@ extension LocalTransport {
             return (nil, !state.isSweeping)
         }
         if let refusal { return call.continuation.resume(returning: .failure(refusal)) }
-        startNext(call.node)
+        startNext(call.node, isCaller: true)
         if startsSweeping { Task { await sweep() } }
     }
 
     /// Starts the calls whose turn it is.
-    private func startNext(_ node: String) {
+    ///
+    /// A caller's own call starts on its thread, without a hop between threads. One that waited starts on a new task,
+    /// so that a long queue of quick calls never becomes a deep stack.
+    private func startNext(_ node: String, isCaller: Bool) {
         while let (id, message, service) = state.withLock({ $0.takeTurn(node) }) {
-            let task = Task {
-                let answer = await service.answer(message)
-                finish(id, .success(answer))
-                leave(node)
-            }
+            let task =
+                isCaller
+                ? Task.immediate { await serve(id, message, at: node, by: service) }
+                : Task { await serve(id, message, at: node, by: service) }
             let isOver = state.withLock { state in
                 state.pending[id]?.task = task
                 return state.pending[id] == nil
@@ -113,9 +115,17 @@ extension LocalTransport {
         }
     }
 
+    private func serve(
+        _ id: UInt64, _ message: TransportMessage, at node: String, by service: any TransportService
+    ) async {
+        let answer = await service.answer(message)
+        finish(id, .success(answer))
+        leave(node)
+    }
+
     private func leave(_ node: String) {
         state.withLock { $0.nodes[node]?.inProgress -= 1 }
-        startNext(node)
+        startNext(node, isCaller: false)
     }
 
     private func finish(_ id: UInt64, _ result: Result<TransportMessage, TransportError>) {

@@ -26,18 +26,22 @@ let checkInput = Array("123456789".utf8)
 @Suite("CRC-32C")
 struct CRC32CTests {
     /// RFC 3720 §B.4.
-    @Test("gives the known answers of RFC 3720", arguments: [
-        ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
-        ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
-        (Array(0..<32), 0x46DD_794E),
-        (Array((0..<32).reversed()), 0x113F_DB5C),
-        (
-            [
-                0x01, 0xC0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0x14, 0, 0,
-                0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0,
-            ], 0xD996_3A56
-        ),
-    ] as [([UInt8], UInt32)])
+    @Test(
+        "gives the known answers of RFC 3720",
+        arguments: [
+            ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
+            ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
+            (Array(0..<32), 0x46DD_794E),
+            (Array((0..<32).reversed()), 0x113F_DB5C),
+            (
+                [
+                    0x01, 0xC0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0x14,
+                    0, 0,
+                    0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0,
+                ], 0xD996_3A56
+            ),
+        ] as [([UInt8], UInt32)]
+    )
     func knownAnswers(bytes: [UInt8], expected: UInt32) {
         #expect(CRC32C.checksum(bytes) == expected)
     }

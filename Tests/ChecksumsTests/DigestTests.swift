@@ -6,14 +6,17 @@ private let alphabet = Array("abcdefghijklmnopqrstuvwxyz".utf8)
 
 @Suite("Message digests")
 struct MessageDigestTests {
-    @Test("give the known answers of their standards", arguments: [
-        (MessageDigest.md5, "", "d41d8cd98f00b204e9800998ecf8427e"),
-        (.md5, "abc", "900150983cd24fb0d6963f7d28e17f72"),
-        (.md5, "abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
-        (.sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (.sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        (.sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-    ])
+    @Test(
+        "give the known answers of their standards",
+        arguments: [
+            (MessageDigest.md5, "", "d41d8cd98f00b204e9800998ecf8427e"),
+            (.md5, "abc", "900150983cd24fb0d6963f7d28e17f72"),
+            (.md5, "abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+            (.sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (.sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (.sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ]
+    )
     func knownAnswers(digest: MessageDigest, text: String, expected: String) {
         #expect(Hexadecimal.text(digest.digest(Array(text.utf8))) == expected)
     }
@@ -29,16 +32,19 @@ struct MessageDigestTests {
     }
 
     /// RFC 4231, cases 2 and 6.
-    @Test("HMAC-SHA-256 gives the known answers of RFC 4231", arguments: [
-        (
-            Array("Jefe".utf8), "what do ya want for nothing?",
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        ),
-        (
-            [UInt8](repeating: 0xAA, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
-            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
-        ),
-    ])
+    @Test(
+        "HMAC-SHA-256 gives the known answers of RFC 4231",
+        arguments: [
+            (
+                Array("Jefe".utf8), "what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+            ),
+        ]
+    )
     func hmac(key: [UInt8], message: String, expected: String) {
         #expect(Hexadecimal.text(HMACSHA256.code(Array(message.utf8), key: key)) == expected)
     }
@@ -59,15 +65,55 @@ struct MessageDigestTests {
     }
 }
 
+@Suite("XXH3-128")
+struct XXH3Tests {
+    /// Made by another build of the algorithm (the Python package `xxhash`), over each of its ranges of length.
+    @Test(
+        "gives the known answers",
+        arguments: [
+            (0, "99aa06d3014798d86001c324468d497f"),
+            (1, "c89f16e01381dd11c00f9d4f580c0c3a"),
+            (9, "3ad200a3678150cd289d4cd1af0c84bd"),
+            (16, "09bfcf6d0d0c7508729073442c453ee7"),
+            (17, "c0e06f2f6b379f4ad0b31235d80538af"),
+            (128, "b0c97cf51fbd420ec14ef9bdf2926d91"),
+            (129, "77672b5beabfd29e1c66bb88fb267529"),
+            (240, "05fb829868e88d8b0dfe588c76a0d834"),
+            (241, "19f9ed05e79938962cb1ed4a30c8bded"),
+            (1_024, "92da9c0cebcc106c5ec111a1e5a293ae"),
+            (100_000, "07108d9b3738154b17728b9ba27f68a8"),
+        ]
+    )
+    func knownAnswers(length: Int, expected: String) {
+        let bytes = noise(length)
+        let (high, low) = bytes.withUnsafeBytes { XXH3Digest.digest($0) }
+        #expect(Hexadecimal.text(high) + Hexadecimal.text(low) == expected)
+        let stream = XXH3Digest()
+        bytes.withUnsafeBytes { stream.update($0) }
+        #expect(stream.finalize() == (high, low))
+    }
+}
+
+@Suite("Checksum self-test")
+struct ChecksumSelfTestTests {
+    @Test("passes on this machine")
+    func passes() throws {
+        try ChecksumSelfTest.run()
+    }
+}
+
 @Suite("S3 checksums")
 struct ChecksumAlgorithmTests {
-    @Test("have the lengths and big-endian bytes of S3", arguments: [
-        (ChecksumAlgorithm.crc32, "CRC32", "y/Q5Jg=="),
-        (.crc32c, "CRC32C", "4waSgw=="),
-        (.crc64nvme, "CRC64NVME", "rosUhgp5mIg="),
-        (.sha1, "SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
-        (.sha256, "SHA256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
-    ])
+    @Test(
+        "have the lengths and big-endian bytes of S3",
+        arguments: [
+            (ChecksumAlgorithm.crc32, "CRC32", "y/Q5Jg=="),
+            (.crc32c, "CRC32C", "4waSgw=="),
+            (.crc64nvme, "CRC64NVME", "rosUhgp5mIg="),
+            (.sha1, "SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (.sha256, "SHA256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+        ]
+    )
     func knownAnswers(algorithm: ChecksumAlgorithm, name: String, expected: String) {
         let stream = StreamingChecksum(algorithm)
         checkInput[..<4].withUnsafeBytes { stream.update($0) }
@@ -95,10 +141,13 @@ struct ChecksumAlgorithmTests {
 @Suite("Base64")
 struct Base64Tests {
     /// RFC 4648 §10.
-    @Test("gives the known answers of RFC 4648", arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
-        ("foobar", "Zm9vYmFy"),
-    ])
+    @Test(
+        "gives the known answers of RFC 4648",
+        arguments: [
+            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ]
+    )
     func knownAnswers(plain: String, coded: String) {
         #expect(Base64.encode(Array(plain.utf8)) == coded)
         #expect(Base64.decode(coded) == Array(plain.utf8))
@@ -114,10 +163,14 @@ struct Base64Tests {
         #expect(Base64.decode(Base64.encode(all)) == all)
     }
 
-    @Test("refuses everything but its own form", arguments: [
-        "Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", " Zm9v", "Zm-_", "Z=g=", "Zg=a",
-        "Zm9vYg==Zm9v", "é===",
-    ])
+    @Test(
+        "refuses everything but its own form",
+        arguments: [
+            "Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", " Zm9v", "Zm-_", "Z=g=",
+            "Zg=a",
+            "Zm9vYg==Zm9v", "é===",
+        ]
+    )
     func refusals(text: String) {
         #expect(Base64.decode(text) == nil)
     }

@@ -5,8 +5,12 @@ import Testing
 @Suite("Leaf checksum")
 struct LeafChecksumTests {
     private let seed = LeafSeed(
-        incarnation: 0x0102_0304, lease: 0x0506_0708, sequence: 0x1112_1314_1516_1718, shard: 5,
-        stamp: 0x2122_2324_2526_2728)
+        incarnation: 0x0102_0304,
+        lease: 0x0506_0708,
+        sequence: 0x1112_1314_1516_1718,
+        shard: 5,
+        stamp: 0x2122_2324_2526_2728
+    )
 
     @Test("has the leaf size of the object model")
     func leafSize() {
@@ -25,8 +29,14 @@ struct LeafChecksumTests {
         #expect(checksum == 0x31B4_96F2)
         let direct = leaf.withUnsafeBytes {
             LeafChecksum.checksum(
-                $0, incarnation: 0x0102_0304, lease: 0x0506_0708, sequence: 0x1112_1314_1516_1718, shard: 5, leaf: 7,
-                stamp: 0x2122_2324_2526_2728)
+                $0,
+                incarnation: 0x0102_0304,
+                lease: 0x0506_0708,
+                sequence: 0x1112_1314_1516_1718,
+                shard: 5,
+                leaf: 7,
+                stamp: 0x2122_2324_2526_2728
+            )
         }
         #expect(direct == checksum)
     }
@@ -35,8 +45,12 @@ struct LeafChecksumTests {
     func everyFieldCounts() {
         func seeds(_ change: Int) -> LeafSeed {
             LeafSeed(
-                incarnation: change == 1 ? 9 : 1, lease: change == 2 ? 9 : 1, sequence: change == 3 ? 9 : 1,
-                shard: change == 4 ? 9 : 1, stamp: change == 5 ? 9 : 1)
+                incarnation: change == 1 ? 9 : 1,
+                lease: change == 2 ? 9 : 1,
+                sequence: change == 3 ? 9 : 1,
+                shard: change == 4 ? 9 : 1,
+                stamp: change == 5 ? 9 : 1
+            )
         }
         let bytes = noise(4_096)
         var found = Set((0...5).map { change in bytes.withUnsafeBytes { seeds(change).checksum(of: $0, leaf: 0) } })
@@ -44,9 +58,12 @@ struct LeafChecksumTests {
         #expect(found.count == 7)
     }
 
-    @Test("fills a table and finds the first bad leaf", arguments: [
-        0, 1, Leaf.size - 1, Leaf.size, Leaf.size + 1, 3 * Leaf.size, 3 * Leaf.size + 5,
-    ])
+    @Test(
+        "fills a table and finds the first bad leaf",
+        arguments: [
+            0, 1, Leaf.size - 1, Leaf.size, Leaf.size + 1, 3 * Leaf.size, 3 * Leaf.size + 5,
+        ]
+    )
     func runs(length: Int) {
         var body = noise(length)
         var table: [UInt32] = []

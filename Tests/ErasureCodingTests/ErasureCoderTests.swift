@@ -6,9 +6,12 @@ private func scheme(_ name: String) throws -> Scheme { try #require(Scheme(name:
 
 @Suite("Erasure coder against the oracle")
 struct ErasurePatternTests {
-    @Test("gives every cell back for every set of at most m lost shards", arguments: [
-        "rs-2-1", "rs-4-2", "rs-6-3", "rs-8-4", "rs-6-6", "rs-8-7", "rs-9-6", "rs-10-4", "rs-12-4",
-    ])
+    @Test(
+        "gives every cell back for every set of at most m lost shards",
+        arguments: [
+            "rs-2-1", "rs-4-2", "rs-6-3", "rs-8-4", "rs-6-6", "rs-8-7", "rs-9-6", "rs-10-4", "rs-12-4",
+        ]
+    )
     func everyPattern(name: String) throws {
         let scheme = try scheme(name)
         let stripe = try TestStripe(scheme, length: 64)
@@ -54,10 +57,13 @@ struct ErasurePatternTests {
 
 @Suite("Erasure coder")
 struct ErasureCoderTests {
-    @Test("takes cells of any length", arguments: [
-        0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 127, 4_095, 4_097, 32_767, 32_768, 32_769, Leaf.size - 1, Leaf.size,
-        Leaf.size + 1, Scheme.defaultCellSize - 1, Scheme.defaultCellSize, Scheme.defaultCellSize + 1,
-    ])
+    @Test(
+        "takes cells of any length",
+        arguments: [
+            0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 127, 4_095, 4_097, 32_767, 32_768, 32_769, Leaf.size - 1, Leaf.size,
+            Leaf.size + 1, Scheme.defaultCellSize - 1, Scheme.defaultCellSize, Scheme.defaultCellSize + 1,
+        ]
+    )
     func lengths(length: Int) throws {
         let stripe = try TestStripe(scheme("rs-2-2"), length: length)
         #expect(try stripe.reconstructs([0, 1], from: [2, 3]))

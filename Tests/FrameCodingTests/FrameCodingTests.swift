@@ -23,9 +23,13 @@ private func decode(_ stored: [UInt8], as frame: Frame, room: Int? = nil) throws
 
 @Suite("Frames")
 struct FrameRoundTripTests {
-    @Test("come back as they were, and never take more than they are long", arguments: FrameKind.allCases, [
-        0, 1, 2, 511, 512, 513, 8_191, 8_192, 8_193, 65_537, Limits.frameLength - 1, Limits.frameLength,
-    ])
+    @Test(
+        "come back as they were, and never take more than they are long",
+        arguments: FrameKind.allCases,
+        [
+            0, 1, 2, 511, 512, 513, 8_191, 8_192, 8_193, 65_537, Limits.frameLength - 1, Limits.frameLength,
+        ]
+    )
     func roundTrips(kind: FrameKind, count: Int) throws {
         let bytes = kind.bytes(count)
         try #require(bytes.count == count)
@@ -45,7 +49,10 @@ struct FrameRoundTripTests {
         #expect(!encode(FrameKind.zeros.bytes(FrameEncoder.minimumLength)).frame.isPlain)
         let bytes = FrameKind.noise.bytes(10_000)
         var output = [UInt8](repeating: 0, count: bytes.count)
-        #expect(bytes.withUnsafeBytes { input in output.withUnsafeMutableBytes { encoder.compress(input, into: $0) } } == nil)
+        #expect(
+            bytes.withUnsafeBytes { input in output.withUnsafeMutableBytes { encoder.compress(input, into: $0) } }
+                == nil
+        )
     }
 
     @Test("are shuffled when they hold 16-bit samples, and only then")
@@ -64,7 +71,9 @@ struct FrameRoundTripTests {
     func threshold() {
         for percent in stride(from: 0, through: 40, by: 2) {
             let zeros = Limits.frameLength * percent / 100
-            let slices = (0..<64).flatMap { noise((Limits.frameLength - zeros) / 64, seed: $0) + [UInt8](repeating: 0, count: zeros / 64) }
+            let slices = (0..<64).flatMap {
+                noise((Limits.frameLength - zeros) / 64, seed: $0) + [UInt8](repeating: 0, count: zeros / 64)
+            }
             let frame = encode(slices).frame
             if percent <= 10 { #expect(frame.isPlain) }
             if percent >= 16 { #expect(frame.codec == .lz4) }
@@ -143,7 +152,9 @@ struct DamagedFrameTests {
         let negative = Frame(logicalLength: -1, storedLength: 0)
         #expect(throws: FrameCodingError.impossibleLength(-1)) { try decode([], as: negative, room: 0) }
         let unequal = Frame(logicalLength: 5, storedLength: 4)
-        #expect(throws: FrameCodingError.lengthMismatch(expected: 5, actual: 4)) { try decode([1, 2, 3, 4], as: unequal) }
+        #expect(throws: FrameCodingError.lengthMismatch(expected: 5, actual: 4)) {
+            try decode([1, 2, 3, 4], as: unequal)
+        }
     }
 
     @Test("a filter without compression, and bytes whose encryption was undone, are decoded too")

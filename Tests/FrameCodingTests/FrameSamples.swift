@@ -20,7 +20,8 @@ enum FrameKind: CaseIterable {
         switch self {
         case .zeros: [UInt8](repeating: 0, count: count)
         case .noise: FrameCodingTests.noise(count)
-        case .text: (0..<count).map { Array("Modality=CT; SliceThickness=0.625; ".utf8)[$0 % 35] ^ UInt8($0 / 4_000 % 7) }
+        case .text:
+            (0..<count).map { Array("Modality=CT; SliceThickness=0.625; ".utf8)[$0 % 35] ^ UInt8($0 / 4_000 % 7) }
         case .ramp16: samples(count + 2) { UInt16(truncatingIfNeeded: $0) }.prefix(count).map(\.self)
         // A slow gradient with eight bits of noise on it: LZ4 alone finds nothing.
         case .ct16:

@@ -14,8 +14,9 @@ uint64_t cairn_crc64nvme(uint64_t crc, const void *bytes, size_t count);
 /// By tables alone: what machines without carry-less multiplication run, and what tests compare with.
 uint64_t cairn_crc64nvme_portable(uint64_t crc, const void *bytes, size_t count);
 
-/// Ways to run the MD5 compression function (RFC 1321 §3.4). The wide ones run as many streams side by side as the number
-/// says, for little more than the time of one: MD5 is a single chain of dependent steps, a core is mostly idle in it.
+/// Ways to run the MD5 compression function (RFC 1321 §3.4). The wide ones run as many streams side by side as the
+/// number says, for little more than the time of one: MD5 is a single chain of dependent steps, a core is mostly idle
+/// in it.
 typedef enum {
     CAIRN_MD5_SCALAR = 0,
     CAIRN_MD5_SSE2_4 = 1,
@@ -35,8 +36,8 @@ unsigned cairn_md5_width(cairn_md5_kernel kernel);
 /// The kernel that is fastest on this processor for so many streams.
 cairn_md5_kernel cairn_md5_best_kernel(unsigned lanes);
 
-/// Advances the state of every stream (`lanes` of them, four words each) over `blocks` blocks of 64 bytes at its `data`.
-/// No two lanes may share a state. `lanes` is 1 ... the kernel's width.
+/// Advances the state of every stream (`lanes` of them, four words each) over `blocks` blocks of 64 bytes at its
+/// `data`. No two lanes may share a state. `lanes` is 1 ... the kernel's width.
 void cairn_md5_advance(
     cairn_md5_kernel kernel, uint32_t *const *states, const uint8_t *const *data, unsigned lanes, size_t blocks
 );

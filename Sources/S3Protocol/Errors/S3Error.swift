@@ -36,7 +36,7 @@ package struct S3Error: Error, Sendable, CustomStringConvertible {
         xml.open("Error")
         xml.element("Code", code.name)
         xml.element("Message", message)
-        for detail in details { xml.element(detail.name, detail.value) }
+        for detail in details { xml.dynamicElement(detail.name, detail.value) }
         xml.element("Resource", resource)
         xml.element("RequestId", requestID)
         xml.element("HostId", hostID)

@@ -56,7 +56,7 @@ package enum UnbuiltAnswer: Sendable {
     private static func requestPayment() -> [UInt8] {
         var xml = XMLWriter(capacity: 192)
         xml.openRoot("RequestPaymentConfiguration")
-        xml.element("Payer", "BucketOwner" as String)
+        xml.element("Payer", "BucketOwner")
         xml.close("RequestPaymentConfiguration")
         return xml.bytes
     }
@@ -84,7 +84,7 @@ package enum AccessControlDocument {
         xml.element("ID", ownerID)
         xml.element("DisplayName", displayName)
         xml.close("Grantee")
-        xml.element("Permission", "FULL_CONTROL" as String)
+        xml.element("Permission", "FULL_CONTROL")
         xml.close("Grant")
         xml.close("AccessControlList")
         xml.close("AccessControlPolicy")

@@ -40,7 +40,7 @@ package struct XMLWriter: Sendable {
     }
 
     /// The same for a name that is known only at run time; it must be a valid XML name.
-    package mutating func element(_ name: String, _ text: String) {
+    package mutating func dynamicElement(_ name: String, _ text: String) {
         bytes.append(UInt8(ascii: "<"))
         bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: ">"))

@@ -1,0 +1,74 @@
+# Everything an engineer or a build machine does with Cairn. Each target installs what it lacks, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+SWIFT   ?= swift
+PYTHON  ?= python3
+# Where `make run` keeps its data, and the address it serves.
+DATA    ?= cairn-data
+LISTEN  ?= 127.0.0.1:9000
+# How many seeds the simulator's quick part tries.
+SEEDS   ?= 20
+# What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
+CLIENTS ?= Tests/Clients
+
+stamps  := .build/stamps
+cairn   := .build/release/cairn
+
+.PHONY: help run build test build-tests test-swift test-simulator test-clients demo bench format lint clean
+
+help:
+	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
+	@echo "make test    every test: Swift, simulator, real S3 clients"
+	@echo "make demo    lose two disks and more while serving a study, and read it back"
+	@echo "make bench   measure this machine"
+	@echo "make format  format the Swift sources in place; make lint only looks"
+
+run: build
+	exec $(cairn) serve --data $(DATA) --listen $(LISTEN)
+
+build: $(stamps)/build-packages
+	$(SWIFT) build -c release --product cairn
+
+# One configuration only: the tests build what they test, and the programs beside it.
+test: build-tests test-swift test-simulator test-clients
+
+build-tests: $(stamps)/build-packages
+	$(SWIFT) build -c release --build-tests
+
+test-swift: build-tests
+	$(SWIFT) test -c release --skip-build --disable-xctest
+
+test-simulator: build-tests
+	.build/release/simulator run --seeds $(SEEDS)
+
+test-clients: build-tests $(stamps)/client-packages $(stamps)/python
+	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest $(CLIENTS)
+
+demo: build $(stamps)/client-packages $(stamps)/python
+	.venv/bin/python Scripts/demo/demo.py --binary $(cairn)
+
+bench: build
+	Scripts/bench --binary $(cairn)
+
+format:
+	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint:
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+
+clean:
+	rm -rf .build .venv
+
+$(stamps)/%-packages: Scripts/setup/packages
+	Scripts/setup/packages $*
+	@mkdir -p $(@D) && touch $@
+
+$(stamps)/python: Tests/Clients/requirements.txt Scripts/setup/python
+	PYTHON=$(PYTHON) Scripts/setup/python .venv Tests/Clients/requirements.txt
+	@mkdir -p $(@D) && touch $@
+
+# The order of the parts of `test` matters for reading its output, also with -j.
+.NOTPARALLEL:

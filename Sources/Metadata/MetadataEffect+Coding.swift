@@ -1,0 +1,248 @@
+package import DiskFormat
+import ObjectInterface
+import ObjectModel
+
+extension MetadataEffect {
+    /// The version of the payload's layout (`Docs/MetadataRecords.md`).
+    private static let formatVersion: UInt8 = 1
+    /// Tags from here on may be skipped by who does not know them; unknown ones below are refused.
+    private static let firstOptional: UInt16 = 0x8000
+    /// The one field of an effect that this version writes.
+    private static let bodyTag: UInt16 = 1
+
+    /// The payload of a journal record.
+    package static func encode(_ effects: [MetadataEffect]) -> [UInt8] {
+        var writer = ByteWriter(capacity: 256)
+        writer.put(byte: formatVersion)
+        for effect in effects {
+            var body = ByteWriter(capacity: 128)
+            effect.encodeBody(into: &body)
+            var fields = ByteWriter(capacity: body.bytes.count + 6)
+            fields.putField(bodyTag, body.bytes)
+            writer.putField(effect.tag, fields.bytes)
+        }
+        return writer.bytes
+    }
+
+    /// The effects of a journal record; whatever the bytes are, an error and never a trap. Effects and fields with
+    /// optional tags that this version does not know are skipped.
+    package static func decode(_ payload: [UInt8]) throws(MetadataError) -> [MetadataEffect] {
+        var reader = ByteReader(payload)
+        let version = try reader.getByte()
+        guard version == formatVersion else { throw .unsupported("journal payload version \(version)") }
+        var effects: [MetadataEffect] = []
+        while !reader.isAtEnd {
+            let field = try reader.getField()
+            if field.tag >= firstOptional { continue }
+            effects.append(try decodeEffect(field.tag, field.content))
+        }
+        return effects
+    }
+
+    private static func decodeEffect(_ tag: UInt16, _ content: [UInt8]) throws(MetadataError) -> MetadataEffect {
+        var fields = ByteReader(content)
+        var body: [UInt8]?
+        while !fields.isAtEnd {
+            let field = try fields.getField()
+            if field.tag == bodyTag, body == nil {
+                body = field.content
+            } else if field.tag < firstOptional {
+                throw .unsupported("field \(field.tag) of effect \(tag)")
+            }
+        }
+        guard let body else { throw .corrupt("an effect without body") }
+        var reader = ByteReader(body)
+        let effect = try decodeBody(tag, &reader)
+        try reader.expectEnd(of: "effect \(tag)")
+        return effect
+    }
+
+    private var tag: UInt16 {
+        switch self {
+        case .bucketCreated: 1
+        case .bucketDeleted: 2
+        case .userPut: 3
+        case .userRemoved: 4
+        case .blobAdded: 5
+        case .versionPut: 6
+        case .versionRemoved: 7
+        case .tagsPut: 8
+        case .uploadCreated: 9
+        case .uploadEnded: 10
+        case .partPut: 11
+        case .shardsMissing: 12
+        case .shardPresent: 13
+        case .blobsForgotten: 14
+        case .extentsMoved: 15
+        case .leaseGranted: 16
+        case .leaseEnded: 17
+        case .diskPut: 18
+        case .groupPut: 19
+        case .memberReplaced: 20
+        case .incarnationBegan: 21
+        case .keepersPut: 22
+        case .checkpointsPut: 23
+        }
+    }
+
+    private func encodeBody(into writer: inout ByteWriter) {
+        switch self {
+        case .bucketCreated(let bucket): bucket.encode(into: &writer)
+        case .bucketDeleted(let name): writer.put(name)
+        case .userPut(let user): user.encode(into: &writer)
+        case .userRemoved(let name): writer.put(name)
+        case .blobAdded(let blob):
+            writer.put(blob.id)
+            writer.put(BlobRow(blob).missing)
+            BlobContent(blob).encode(into: &writer)
+        case .versionPut(let version):
+            writer.put(version.bucket)
+            writer.put(version.key)
+            writer.put(raw: VersionRow.encode(version, usualOwner: nil))
+        case .versionRemoved(let bucket, let key, let number):
+            writer.put(bucket)
+            writer.put(key)
+            writer.put(number)
+        case .tagsPut(let bucket, let key, let tags):
+            writer.put(bucket)
+            writer.put(key)
+            writer.put(tags)
+        case .uploadCreated(let upload): upload.encode(into: &writer)
+        case .uploadEnded(let id): writer.put(id.text)
+        case .partPut(let part): part.encode(into: &writer)
+        default: encodeClusterBody(into: &writer)
+        }
+    }
+
+    private func encodeClusterBody(into writer: inout ByteWriter) {
+        switch self {
+        case .shardsMissing(let shards):
+            writer.put(shards.count)
+            for shard in shards { Self.put(shard, &writer) }
+        case .shardPresent(let shard): Self.put(shard, &writer)
+        case .blobsForgotten(let ids):
+            writer.put(ids.count)
+            for id in ids { writer.put(id) }
+        case .extentsMoved(let owner, let extents):
+            Self.put(owner, &writer)
+            writer.put(extents)
+        case .leaseGranted(let lease, let holder):
+            Self.put(lease, &writer)
+            writer.put(holder.name)
+        case .leaseEnded(let lease): Self.put(lease, &writer)
+        case .diskPut(let disk): disk.encode(into: &writer)
+        case .groupPut(let group): group.encode(into: &writer)
+        case .memberReplaced(let old, let new):
+            writer.put(old.value)
+            writer.put(new.value)
+        case .incarnationBegan(let incarnation): writer.put(incarnation)
+        case .keepersPut(let keepers): keepers.encode(into: &writer)
+        case .checkpointsPut(let checkpoints): CheckpointList(checkpoints).encode(into: &writer)
+        default: preconditionFailure("an effect without encoding")
+        }
+    }
+
+    private static func decodeBody(_ tag: UInt16, _ reader: inout ByteReader) throws(MetadataError) -> MetadataEffect {
+        switch tag {
+        case 1: return .bucketCreated(try Bucket(from: &reader))
+        case 2: return .bucketDeleted(try reader.getText())
+        case 3: return .userPut(try UserRecord(from: &reader))
+        case 4: return .userRemoved(name: try reader.getText())
+        case 5: return .blobAdded(try getBlob(&reader))
+        case 6:
+            let bucket = try reader.getText()
+            let key = try reader.getText()
+            return .versionPut(
+                try VersionRow.decode(try reader.getRest(), bucket: bucket, key: key, usualOwner: nil))
+        case 7:
+            return .versionRemoved(
+                bucket: try reader.getText(), key: try reader.getText(), number: try reader.getInteger())
+        case 8:
+            return .tagsPut(bucket: try reader.getText(), key: try reader.getText(), tags: try reader.getTags())
+        case 9: return .uploadCreated(try UploadRecord(from: &reader))
+        case 10: return .uploadEnded(UploadID(try reader.getText()))
+        case 11: return .partPut(try PartRecord(from: &reader))
+        default: return try decodeClusterBody(tag, &reader)
+        }
+    }
+
+    private static func decodeClusterBody(
+        _ tag: UInt16, _ reader: inout ByteReader
+    ) throws(MetadataError) -> MetadataEffect {
+        switch tag {
+        case 12:
+            var shards: [ShardID] = []
+            for _ in 0..<(try reader.getCount(size: 4)) { shards.append(try getShard(&reader)) }
+            return .shardsMissing(shards)
+        case 13: return .shardPresent(try getShard(&reader))
+        case 14:
+            var ids: [BlobID] = []
+            for _ in 0..<(try reader.getCount(size: 3)) { ids.append(try reader.getBlob()) }
+            return .blobsForgotten(ids)
+        case 15: return .extentsMoved(try getOwner(&reader), try reader.getExtents())
+        case 16: return .leaseGranted(try getLease(&reader), holder: NodeName(try reader.getText()))
+        case 17: return .leaseEnded(try getLease(&reader))
+        case 18: return .diskPut(try DiskRecord(from: &reader))
+        case 19: return .groupPut(try GroupRecord(from: &reader))
+        case 20:
+            return .memberReplaced(DiskID(try reader.getIdentifier()), with: DiskID(try reader.getIdentifier()))
+        case 21: return .incarnationBegan(try reader.getUInt32())
+        case 22: return .keepersPut(try KeeperSet(from: &reader))
+        case 23: return .checkpointsPut(try CheckpointList(from: &reader).checkpoints)
+        default: throw .unsupported("effect \(tag)")
+        }
+    }
+
+    // MARK: Values that occur in effects only
+
+    private static func put(_ shard: ShardID, _ writer: inout ByteWriter) {
+        writer.put(shard.blob)
+        writer.put(byte: shard.index)
+    }
+
+    private static func getShard(_ reader: inout ByteReader) throws(MetadataError) -> ShardID {
+        ShardID(blob: try reader.getBlob(), index: try reader.getByte())
+    }
+
+    private static func put(_ lease: WriteLease, _ writer: inout ByteWriter) {
+        writer.put(lease.incarnation)
+        writer.put(lease.number)
+    }
+
+    private static func getLease(_ reader: inout ByteReader) throws(MetadataError) -> WriteLease {
+        WriteLease(incarnation: try reader.getUInt32(), number: try reader.getUInt32())
+    }
+
+    private static func getBlob(_ reader: inout ByteReader) throws(MetadataError) -> BlobRecord {
+        let id = try reader.getBlob()
+        let missing = try reader.getUInt32()
+        let content = try BlobContent(&reader)
+        return BlobRecord(
+            id: id, group: content.group, length: content.length, frames: content.frames,
+            ingestDigest: content.digest, dataKeys: content.dataKeys, missing: BlobRow.indices(missing))
+    }
+
+    private static func put(_ owner: MoveTransaction.Move.Owner, _ writer: inout ByteWriter) {
+        switch owner {
+        case .version(let bucket, let key, let number):
+            writer.put(byte: 1)
+            writer.put(bucket)
+            writer.put(key)
+            writer.put(number)
+        case .part(let upload, let number):
+            writer.put(byte: 2)
+            writer.put(upload.text)
+            writer.put(number)
+        }
+    }
+
+    private static func getOwner(_ reader: inout ByteReader) throws(MetadataError) -> MoveTransaction.Move.Owner {
+        switch try reader.getByte() {
+        case 1:
+            return .version(
+                bucket: try reader.getText(), key: try reader.getText(), number: try reader.getInteger())
+        case 2: return .part(UploadID(try reader.getText()), number: try reader.getInt())
+        default: throw .unsupported("owner of extents")
+        }
+    }
+}

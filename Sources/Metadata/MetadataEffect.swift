@@ -1,0 +1,34 @@
+package import ObjectInterface
+package import ObjectModel
+
+/// One thing that a change did, without the conditions it was done under (DESIGN §7).
+///
+/// A journal record is the list of one operation's effects. Applying the same effects in the same order gives the same
+/// rows everywhere: counts, references and dead blobs follow from them and are not said.
+package enum MetadataEffect: Sendable {
+    case bucketCreated(Bucket)
+    case bucketDeleted(String)
+    case userPut(UserRecord)
+    case userRemoved(name: String)
+    case blobAdded(BlobRecord)
+    /// The key's current version from here on; replaces the one before.
+    case versionPut(VersionRecord)
+    case versionRemoved(bucket: String, key: String, number: UInt64)
+    case tagsPut(bucket: String, key: String, tags: [ObjectTag])
+    case uploadCreated(UploadRecord)
+    /// The upload and all its parts end.
+    case uploadEnded(UploadID)
+    case partPut(PartRecord)
+    case shardsMissing([ShardID])
+    case shardPresent(ShardID)
+    case blobsForgotten([BlobID])
+    case extentsMoved(MoveTransaction.Move.Owner, [Extent])
+    case leaseGranted(WriteLease, holder: NodeName)
+    case leaseEnded(WriteLease)
+    case diskPut(DiskRecord)
+    case groupPut(GroupRecord)
+    case memberReplaced(DiskID, with: DiskID)
+    case incarnationBegan(UInt32)
+    case keepersPut(KeeperSet)
+    case checkpointsPut([CheckpointRecord])
+}

@@ -1,0 +1,184 @@
+import DiskFormat
+import ObjectInterface
+import ObjectModel
+import SystemInterface
+
+/// Typed reads of the tables: everything a read operation answers, and what a change evaluates its conditions on.
+struct MetadataView {
+    let tables: any MetadataTables
+
+    // MARK: Single rows
+
+    func state() throws(MetadataError) -> MetadataState {
+        guard let row = try tables.get(.meta, MetadataState.key) else { return MetadataState() }
+        return try MetadataState(row: row)
+    }
+
+    func keepers() throws(MetadataError) -> KeeperSet? {
+        guard let row = try tables.get(.meta, MetadataState.keepersKey) else { return nil }
+        return try KeeperSet(row: row)
+    }
+
+    func checkpoints() throws(MetadataError) -> [CheckpointRecord] {
+        guard let row = try tables.get(.meta, MetadataState.checkpointsKey) else { return [] }
+        return try CheckpointList(row: row).checkpoints
+    }
+
+    // MARK: Buckets and users
+
+    func bucket(_ name: String) throws(MetadataError) -> BucketRow? {
+        guard let row = try tables.get(.buckets, .text(name)) else { return nil }
+        return try BucketRow(row: row)
+    }
+
+    func existingBucket(_ name: String) throws(MetadataError) -> BucketRow {
+        guard let bucket = try bucket(name) else { throw .refused(.noSuchBucket, "There is no bucket of this name.") }
+        return bucket
+    }
+
+    func buckets(owner: UserID?) throws(MetadataError) -> [Bucket] {
+        var buckets: [Bucket] = []
+        try tables.scan(.buckets, from: [], below: nil) { (_, row) throws(MetadataError) in
+            let bucket = try BucketRow(row: row).bucket
+            if owner == nil || bucket.owner == owner { buckets.append(bucket) }
+            return true
+        }
+        return buckets
+    }
+
+    func users() throws(MetadataError) -> [UserRecord] { try all(.users) }
+
+    // MARK: Versions
+
+    func version(_ bucket: BucketRow, key: String) throws(MetadataError) -> VersionRecord? {
+        guard let row = try tables.get(.versions, .version(bucket: bucket.number, key: key)) else { return nil }
+        return try VersionRow.decode(
+            row, bucket: bucket.bucket.name, key: key, usualOwner: bucket.bucket.owner)
+    }
+
+    /// A version and the blobs that its extents name.
+    func detail(_ bucket: BucketRow, key: String) throws(MetadataError) -> VersionDetail? {
+        guard let version = try version(bucket, key: key) else { return nil }
+        var blobs: [BlobID: BlobRecord] = [:]
+        for extent in version.extents where blobs[extent.blob] == nil {
+            guard let row = try blob(extent.blob) else { throw .corrupt("a version names blob \(extent.blob)") }
+            blobs[extent.blob] = row.record(extent.blob)
+        }
+        return VersionDetail(version: version, blobs: blobs)
+    }
+
+    // MARK: Blobs
+
+    func blob(_ id: BlobID) throws(MetadataError) -> BlobRow? {
+        guard let row = try tables.get(.blobs, .blob(id)) else { return nil }
+        return try BlobRow(row)
+    }
+
+    func blobs(_ table: MetadataTable, after id: BlobID?, limit: Int) throws(MetadataError) -> [BlobRecord] {
+        var records: [BlobRecord] = []
+        for (key, row) in try tables.rows(table, from: id.map { RowKey.blob($0).next } ?? [], limit: limit) {
+            var reader = KeyReader(key)
+            records.append(try BlobRow(row).record(try reader.blob()))
+        }
+        return records
+    }
+
+    func missingShards(limit: Int) throws(MetadataError) -> [MissingShard] {
+        var shards: [MissingShard] = []
+        guard limit > 0 else { return shards }
+        try tables.scan(.repairs, from: [], below: nil) { (key, row) throws(MetadataError) in
+            let entry = try RepairRow(key: key, row: row)
+            for index in BlobRow.indices(entry.missing) where shards.count < limit {
+                let shard = ShardID(blob: entry.blob, index: index)
+                shards.append(MissingShard(shard: shard, group: entry.group, spares: entry.spares))
+            }
+            return shards.count < limit
+        }
+        return shards
+    }
+
+    func sparseBlobs(share: Double, limit: Int) throws(MetadataError) -> [BlobUsage] {
+        var result: [BlobUsage] = []
+        guard limit > 0 else { return result }
+        try tables.scan(.sparse, from: [], below: nil) { (key, _) throws(MetadataError) in
+            var reader = KeyReader(key)
+            let bound: UInt16 = try reader.bigEndian()
+            guard Double(bound) / SparseKey.whole <= share else { return false }
+            let id = try reader.blob()
+            guard let row = try blob(id) else { throw .corrupt("a sparse blob that is not there") }
+            let usage = BlobUsage(
+                blob: row.record(id), logicalLength: row.content.logicalLength, liveBytes: row.liveBytes,
+                references: row.references)
+            if Double(usage.liveBytes) < share * Double(usage.logicalLength) { result.append(usage) }
+            return result.count < limit
+        }
+        return result
+    }
+
+    func owners(of blob: BlobID) throws(MetadataError) -> [(MoveTransaction.Move.Owner, [Extent])] {
+        var references: [ReferenceKey] = []
+        var prefix = RowKey()
+        prefix.append(blob)
+        try tables.scan(.references, prefix: prefix) { (key, _) throws(MetadataError) in
+            references.append(try ReferenceKey(key))
+            return true
+        }
+        var names: [UInt64: BucketRow] = [:]
+        if references.contains(where: \.isVersion) {
+            try tables.scan(.buckets, from: [], below: nil) { (_, row) throws(MetadataError) in
+                let bucket = try BucketRow(row: row)
+                names[bucket.number] = bucket
+                return true
+            }
+        }
+        var result: [(MoveTransaction.Move.Owner, [Extent])] = []
+        for reference in references {
+            switch reference.owner {
+            case .version(let number, let key):
+                guard let bucket = names[number], let version = try version(bucket, key: key) else {
+                    throw .corrupt("a reference of a version that is not there")
+                }
+                let owner = MoveTransaction.Move.Owner.version(
+                    bucket: version.bucket, key: key, number: version.number)
+                result.append((owner, version.extents))
+            case .part(let upload, let number):
+                guard let part = try part(upload, number: number) else {
+                    throw .corrupt("a reference of a part that is not there")
+                }
+                result.append((.part(upload, number: number), part.extents))
+            case .checkpoint: continue
+            }
+        }
+        return result
+    }
+
+    // MARK: The cluster
+
+    func group(_ id: GroupID) throws(MetadataError) -> GroupRecord? {
+        guard let row = try tables.get(.groups, .group(id)) else { return nil }
+        return try GroupRecord(row: row)
+    }
+
+    func groups() throws(MetadataError) -> [GroupRecord] { try all(.groups) }
+    func disks() throws(MetadataError) -> [DiskRecord] { try all(.disks) }
+
+    func activeLeases() throws(MetadataError) -> [(lease: WriteLease, holder: NodeName)] {
+        var leases: [(lease: WriteLease, holder: NodeName)] = []
+        try tables.scan(.leases, from: [], below: nil) { (key, row) throws(MetadataError) in
+            var reader = KeyReader(key)
+            let lease = WriteLease(incarnation: try reader.bigEndian(), number: try reader.bigEndian())
+            leases.append((lease, NodeName(try row.text())))
+            return true
+        }
+        return leases
+    }
+
+    private func all<Row: RowCodable>(_ table: MetadataTable) throws(MetadataError) -> [Row] {
+        var result: [Row] = []
+        try tables.scan(table, from: [], below: nil) { (_, row) throws(MetadataError) in
+            result.append(try Row(row: row))
+            return true
+        }
+        return result
+    }
+}

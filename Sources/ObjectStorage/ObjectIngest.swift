@@ -1,0 +1,79 @@
+internal import BlobStorage
+internal import DiskFormat
+internal import Metadata
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
+
+/// What an upload's body became: blobs on their disks and the digests of its bytes.
+struct IngestedContent: Sendable {
+    var blobs: [WrittenBlob]
+    var digests: ContentDigests
+
+    var extents: [Extent] { blobs.map(\.extent) }
+    var isDegraded: Bool { blobs.contains { $0.receipt.isDegraded } }
+}
+
+/// Whose bytes a body is: for the evidence in the trailers.
+struct ContentIdentity: Sendable {
+    var bucket: String
+    var key: String
+    var contentType: String
+    var upload: UploadID?
+    var part: Int?
+
+    func object(offset: Int, length: Int) -> IdentityDocument.Object {
+        IdentityDocument.Object(
+            bucket: bucket, key: key, contentType: contentType, offset: offset, length: length, start: 0,
+            upload: upload?.text, part: part)
+    }
+}
+
+extension ObjectStore {
+    /// Reads a small body whole: it goes into a pack.
+    func readSmall(
+        _ length: Int, body: any BodyReader, checksum: ChecksumRequest, contentMD5: [UInt8]?
+    ) async throws(StorageError) -> (bytes: BufferSlice, digests: ContentDigests) {
+        var source = BodySource(body, length: length)
+        let hasher = ContentHasher(checksum, engine: md5)
+        let buffer = blobs.pool.take(max(length, 1))
+        try await source.fill(buffer, at: 0, count: length)
+        let bytes = buffer.slice(0..<length)
+        await hasher.update(bytes)
+        try await source.finish()
+        let digests = await hasher.finish()
+        try digests.check(contentMD5: contentMD5, request: checksum, trailing: body.trailingChecksum())
+        return (bytes, digests)
+    }
+
+    /// Writes a body as blobs of at most `Limits.blobLength`. On an error nothing of it stays.
+    func ingest(
+        _ length: Int, body: any BodyReader, checksum: ChecksumRequest, contentMD5: [UInt8]?,
+        identity: ContentIdentity, session: WriteSession
+    ) async throws(StorageError) -> IngestedContent {
+        var source = BodySource(body, length: length)
+        let hasher = ContentHasher(checksum, engine: md5)
+        var written: [WrittenBlob] = []
+        do {
+            var offset = 0
+            var compresses = true
+            while offset < length {
+                let count = min(Limits.blobLength, length - offset)
+                var assembler = BlobAssembler(store: blobs, codec: codec, expectsCompression: compresses)
+                let document = IdentityDocument(objects: [identity.object(offset: offset, length: count)])
+                written.append(
+                    try await assembler.assemble(
+                        session.nextBlob(), from: &source, length: count, hasher: hasher, identity: document.encoded()))
+                compresses = assembler.isCompressing
+                offset += count
+            }
+            try await source.finish()
+            let digests = await hasher.finish()
+            try digests.check(contentMD5: contentMD5, request: checksum, trailing: body.trailingChecksum())
+            return IngestedContent(blobs: written, digests: digests)
+        } catch {
+            await eraseUncommitted(written)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,110 @@
+internal import BlobStorage
+internal import FrameCoding
+package import ObjectInterface
+internal import ObjectModel
+internal import Synchronization
+package import SystemInterface
+
+/// The bytes of a download: read a few stripes ahead of the client, verified, decoded.
+package final class ObjectReader: ObjectBody {
+    /// Steps read ahead: the next stripe's disks work while the last one is sent. Two stripes of memory per download.
+    static let readAhead = 2
+
+    private struct State {
+        var steps: ArraySlice<ReadStep>
+        var underWay: [Task<Result<[BufferSlice], StorageError>, Never>] = []
+        var ready: [BufferSlice] = []
+    }
+
+    package let length: Int
+    private let state: Mutex<State>
+    private let blobs: BlobStore
+    private let decoder: FrameDecoder
+    private let hold: BlobHold
+    private let isShort: Bool
+
+    init(steps: [ReadStep], length: Int, blobs: BlobStore, decoder: FrameDecoder, hold: BlobHold) {
+        self.length = length
+        state = Mutex(State(steps: steps[...]))
+        self.blobs = blobs
+        self.decoder = decoder
+        self.hold = hold
+        isShort = steps.count == 1
+    }
+
+    deinit {
+        for task in state.withLock({ $0.underWay }) { task.cancel() }
+    }
+
+    package func next() async throws(StorageError) -> BufferSlice? {
+        while true {
+            if let slice = state.withLock({ $0.ready.isEmpty ? nil : $0.ready.removeFirst() }) { return slice }
+            guard let slices = try await nextStep() else { return nil }
+            state.withLock { $0.ready = slices }
+        }
+    }
+
+    /// The slices of the next step; nil at the end.
+    private func nextStep() async throws(StorageError) -> [BufferSlice]? {
+        if isShort {
+            guard let step = state.withLock({ $0.steps.popFirst() }) else { return nil }
+            return try await Self.read(step, blobs: blobs, decoder: decoder)
+        }
+        let task = state.withLock { state -> Task<Result<[BufferSlice], StorageError>, Never>? in
+            while state.underWay.count <= Self.readAhead, let step = state.steps.popFirst() {
+                state.underWay.append(
+                    Task { [blobs, decoder] in
+                        do {
+                            return .success(try await Self.read(step, blobs: blobs, decoder: decoder))
+                        } catch {
+                            return .failure(error)
+                        }
+                    })
+            }
+            return state.underWay.isEmpty ? nil : state.underWay.removeFirst()
+        }
+        return try await task?.value.get()
+    }
+
+    private static func read(
+        _ step: ReadStep, blobs: BlobStore, decoder: FrameDecoder
+    ) async throws(StorageError) -> [BufferSlice] {
+        do {
+            guard let coded = step.coded else { return try await blobs.read(step.location, range: step.stored) }
+            let stored = try await blobs.readAcrossStripes(step.location, range: step.stored)
+            return [try decode(stored, as: coded, step: step, blobs: blobs, decoder: decoder)]
+        } catch {
+            throw StorageError(error)
+        }
+    }
+
+    private static func decode(
+        _ stored: [BufferSlice], as coded: ReadStep.Coded, step: ReadStep, blobs: BlobStore, decoder: FrameDecoder
+    ) throws(BlobError) -> BufferSlice {
+        let whole = stored.count == 1 ? stored[0] : gather(stored, pool: blobs.pool)
+        let output = blobs.pool.take(max(coded.frame.logicalLength, 1))
+        let target = UnsafeMutableRawBufferPointer(start: output.pointer, count: coded.frame.logicalLength)
+        do {
+            try whole.withBytes { bytes throws(FrameCodingError) in
+                try decoder.decode(bytes, as: coded.frame, into: target)
+            }
+        } catch {
+            // Every leaf was verified, so what does not decode was written wrongly: never served.
+            throw .digestMismatch(step.location.blob)
+        }
+        return output.slice(coded.wanted)
+    }
+
+    private static func gather(_ slices: [BufferSlice], pool: BufferPool) -> BufferSlice {
+        let length = slices.reduce(0) { $0 + $1.count }
+        let buffer = pool.take(max(length, 1))
+        var offset = 0
+        for slice in slices {
+            slice.withBytes { bytes in
+                UnsafeMutableRawBufferPointer(start: buffer.pointer + offset, count: bytes.count).copyMemory(from: bytes)
+            }
+            offset += slice.count
+        }
+        return buffer.slice(0..<length)
+    }
+}

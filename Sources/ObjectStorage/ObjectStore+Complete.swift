@@ -1,0 +1,139 @@
+internal import Checksums
+internal import Metadata
+package import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
+
+extension ObjectStore {
+    package func completeUpload(_ request: CompleteUploadRequest) async throws(StorageError) -> WriteResult {
+        guard !request.parts.isEmpty else {
+            throw StorageError(.invalidPart, "You must specify at least one part.")
+        }
+        guard zip(request.parts, request.parts.dropFirst()).allSatisfy({ $0.number < $1.number }) else {
+            throw StorageError(
+                .invalidPartOrder, "The list of parts was not in ascending order. Parts must be ordered by part number.")
+        }
+        let record: UploadRecord
+        do {
+            record = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
+        } catch {
+            if let done = try await completedAlready(request, error: error) { return done }
+            throw error
+        }
+        let parts = try await chosenParts(request, upload: record.upload)
+        try Self.checkLengths(parts, declared: request.objectLength)
+        let checksum = try Self.checksum(of: parts, request: request, upload: record.upload)
+        let modified = time.wall
+        let eTag = Self.eTag(of: parts)
+        _ = try await metadata.complete(
+            CompleteTransaction(request: request, modified: modified, eTag: eTag, checksum: checksum, parts: parts))
+        return WriteResult(eTag: eTag, checksum: checksum, modified: modified)
+    }
+
+    /// A repeated completion whose first answer was lost: the object is there with the ETag these parts give.
+    private func completedAlready(
+        _ request: CompleteUploadRequest, error: StorageError
+    ) async throws(StorageError) -> WriteResult? {
+        guard error.code == .noSuchUpload, request.condition == .none,
+            let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
+        else { return nil }
+        let digests = request.parts.compactMap { Hexadecimal.bytes($0.eTag) }
+        guard current.eTag == Self.eTag(ofDigests: digests) else { return nil }
+        return writeResult(current, isDegraded: false)
+    }
+
+    private func chosenParts(
+        _ request: CompleteUploadRequest, upload: Upload
+    ) async throws(StorageError) -> [PartRecord] {
+        let stored = try await metadata.parts(of: request.upload, after: 0, limit: Limits.partCount)
+        let byNumber = Dictionary(stored.map { ($0.summary.number, $0) }, uniquingKeysWith: { _, last in last })
+        var chosen: [PartRecord] = []
+        for part in request.parts {
+            guard let record = byNumber[part.number], record.summary.eTag == part.eTag,
+                Self.matches(part.checksum, record.summary.checksum)
+            else {
+                throw StorageError(
+                    .invalidPart, "One or more of the specified parts could not be found. The part may not have been "
+                        + "uploaded, or the specified entity tag may not match the part's entity tag.")
+            }
+            chosen.append(record)
+        }
+        return chosen
+    }
+
+    private static func matches(_ declared: DeclaredChecksum?, _ stored: ObjectChecksum?) -> Bool {
+        guard let declared else { return true }
+        return stored?.algorithm == declared.algorithm && stored?.value == declared.value
+    }
+
+    private static func checkLengths(_ parts: [PartRecord], declared: Int?) throws(StorageError) {
+        guard parts.dropLast().allSatisfy({ $0.summary.length >= Limits.minimumPartLength }) else {
+            throw StorageError(
+                .partTooSmall, "Your proposed upload is smaller than the minimum allowed object size.")
+        }
+        let length = parts.reduce(0) { $0 + $1.summary.length }
+        guard length <= Limits.objectLength else {
+            throw StorageError(.entityTooLarge, "Your proposed upload exceeds the maximum allowed object size.")
+        }
+        if let declared, declared != length {
+            throw StorageError(
+                .invalidArgument, "The provided 'x-amz-mp-object-size' header value \(declared) does not match what "
+                    + "was computed: \(length)")
+        }
+    }
+
+    // MARK: ETag and checksum of the whole
+
+    private static func eTag(of parts: [PartRecord]) -> String {
+        eTag(ofDigests: parts.map { Hexadecimal.bytes($0.summary.eTag) ?? [] })
+    }
+
+    /// MD5 of the parts' MD5s, `-`, the number of parts: what AWS gives.
+    private static func eTag(ofDigests digests: [[UInt8]]) -> String {
+        Hexadecimal.text(MessageDigest.md5.digest(digests.flatMap { $0 })) + "-\(digests.count)"
+    }
+
+    private static func checksum(
+        of parts: [PartRecord], request: CompleteUploadRequest, upload: Upload
+    ) throws(StorageError) -> ObjectChecksum? {
+        guard let algorithm = upload.checksum else { return nil }
+        let values = parts.compactMap { $0.summary.checksum?.algorithm == algorithm ? $0.summary.checksum?.value : nil }
+        guard values.count == parts.count else { return nil }
+        let kind = request.checksumKind ?? upload.checksumKind ?? defaultKind(algorithm)
+        let made: ObjectChecksum
+        switch kind {
+        case .composite:
+            let whole = values.flatMap { $0 }
+            made = ObjectChecksum(
+                algorithm: algorithm, kind: .composite,
+                value: whole.withUnsafeBytes { algorithm.streaming.digest($0) }, partCount: parts.count)
+        case .fullObject:
+            made = ObjectChecksum(
+                algorithm: algorithm, kind: .fullObject, value: try combined(values, parts: parts, algorithm))
+        }
+        if let declared = request.checksum, declared.algorithm != algorithm || declared.value != made.value {
+            throw StorageError(
+                .badDigest, "The \(algorithm.streaming.name) you specified did not match the calculated checksum.")
+        }
+        return made
+    }
+
+    /// AWS: CRC64NVME is always of the full object; the others are composite unless asked otherwise.
+    private static func defaultKind(_ algorithm: ObjectChecksum.Algorithm) -> ObjectChecksum.Kind {
+        algorithm == .crc64nvme ? .fullObject : .composite
+    }
+
+    private static func combined(
+        _ values: [[UInt8]], parts: [PartRecord], _ algorithm: ObjectChecksum.Algorithm
+    ) throws(StorageError) -> [UInt8] {
+        guard var whole = values.first else { return [] }
+        for (value, part) in zip(values, parts).dropFirst() {
+            guard let next = algorithm.streaming.combine(whole, value, secondLength: part.summary.length) else {
+                throw StorageError(
+                    .invalidArgument, "The \(algorithm.streaming.name) algorithm has no full-object checksum of parts.")
+            }
+            whole = next
+        }
+        return whole
+    }
+}

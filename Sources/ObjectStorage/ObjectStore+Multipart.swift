@@ -1,0 +1,104 @@
+internal import Metadata
+package import ObjectInterface
+package import ObjectModel
+internal import SystemInterface
+
+extension ObjectStore {
+    package func createUpload(_ request: CreateUploadRequest) async throws(StorageError) -> Upload {
+        _ = try await bucket(request.bucket)
+        let id = UploadID(Hexadecimal.text(random.bytes(Self.uploadIDLength)))
+        let upload = Upload(
+            id: id, bucket: request.bucket, key: request.key, owner: request.owner, created: time.wall,
+            attributes: request.attributes, checksum: request.checksum, checksumKind: request.checksumKind)
+        try await metadata.createUpload(UploadRecord(upload: upload, tags: request.tags))
+        return upload
+    }
+
+    /// Random bytes of an upload id: nobody guesses another's.
+    private static let uploadIDLength = 24
+
+    func openUpload(bucket: String, key: String, id: UploadID) async throws(StorageError) -> UploadRecord {
+        if let upload = try await metadata.upload(bucket: bucket, key: key, id: id) { return upload }
+        _ = try await self.bucket(bucket)
+        throw StorageError(
+            .noSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+                + "been aborted or completed.")
+    }
+
+    package func uploadPart(
+        _ request: UploadPartRequest, body: any BodyReader
+    ) async throws(StorageError) -> PartResult {
+        let upload = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload).upload
+        let checksum = Self.partChecksum(request.checksum, upload: upload)
+        let identity = ContentIdentity(
+            bucket: request.bucket, key: request.key, contentType: upload.attributes.contentType, upload: request.upload,
+            part: request.partNumber)
+        if request.length <= Packer.itemLengthLimit {
+            return try await uploadSmallPart(request, body: body, checksum: checksum, identity: identity)
+        }
+        let session = try await leases.begin()
+        defer { session.end() }
+        let content = try await ingest(
+            request.length, body: body, checksum: checksum, contentMD5: request.contentMD5, identity: identity,
+            session: session)
+        let part = part(request, digests: content.digests, extents: content.extents)
+        try await commit(content, session: session, write: .part(part, bucket: request.bucket, key: request.key))
+        return partResult(part.summary, isDegraded: content.isDegraded)
+    }
+
+    /// A part without a checksum of its own gets the upload's algorithm, so that the whole can have one.
+    private static func partChecksum(_ request: ChecksumRequest, upload: Upload) -> ChecksumRequest {
+        if case .none = request, let algorithm = upload.checksum { return .computed(algorithm) }
+        return request
+    }
+
+    private func uploadSmallPart(
+        _ request: UploadPartRequest, body: any BodyReader, checksum: ChecksumRequest, identity: ContentIdentity
+    ) async throws(StorageError) -> PartResult {
+        let (bytes, digests) = try await readSmall(
+            request.length, body: body, checksum: checksum, contentMD5: request.contentMD5)
+        let part = part(request, digests: digests, extents: [])
+        guard !bytes.isEmpty else {
+            let results = try await metadata.commit(
+                WriteTransaction(
+                    lease: nil, blobs: [], writes: [.part(part, bucket: request.bucket, key: request.key)]))
+            _ = try results.first?.get()
+            return partResult(part.summary, isDegraded: false)
+        }
+        let result = try await packer.add(
+            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) { extents in
+                var placed = part
+                placed.extents = extents
+                return .part(placed, bucket: request.bucket, key: request.key)
+            })
+        return partResult(part.summary, isDegraded: result.isDegraded)
+    }
+
+    private func part(_ request: UploadPartRequest, digests: ContentDigests, extents: [Extent]) -> PartRecord {
+        PartRecord(
+            upload: request.upload,
+            summary: PartSummary(
+                number: request.partNumber, eTag: digests.eTag, length: request.length, modified: time.wall,
+                checksum: digests.checksum),
+            extents: extents)
+    }
+
+    private func partResult(_ summary: PartSummary, isDegraded: Bool) -> PartResult {
+        PartResult(
+            eTag: summary.eTag, checksum: summary.checksum, modified: summary.modified, isDegraded: isDegraded)
+    }
+
+    package func abortUpload(bucket: String, key: String, upload: UploadID) async throws(StorageError) {
+        _ = try await self.bucket(bucket)
+        try await metadata.abortUpload(bucket: bucket, key: key, id: upload)
+    }
+
+    package func listParts(
+        bucket: String, key: String, upload: UploadID, after part: Int, limit: Int
+    ) async throws(StorageError) -> PartsPage {
+        let record = try await openUpload(bucket: bucket, key: key, id: upload)
+        let parts = try await metadata.parts(of: upload, after: part, limit: limit + 1)
+        return PartsPage(
+            upload: record.upload, parts: parts.prefix(limit).map(\.summary), isTruncated: parts.count > limit)
+    }
+}

@@ -1,0 +1,102 @@
+internal import Metadata
+package import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
+
+extension ObjectStore {
+    package func put(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+        _ = try await bucket(request.bucket)
+        try await checkEarly(request)
+        return switch request.length {
+        case 0: try await putEmpty(request, body: body)
+        case ...Packer.itemLengthLimit: try await putSmall(request, body: body)
+        default: try await putLarge(request, body: body)
+        }
+    }
+
+    /// A condition that fails already is answered before the body is read; the commit decides all the same.
+    private func checkEarly(_ request: PutRequest) async throws(StorageError) {
+        guard request.condition != .none else { return }
+        let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
+        switch request.condition {
+        case .none: break
+        case .isAbsent:
+            if current != nil { throw Self.preconditionFailed }
+        case .matches(let eTag):
+            guard let current else { throw StorageError(.noSuchKey, "The specified key does not exist.") }
+            if eTag != "*", eTag != current.eTag { throw Self.preconditionFailed }
+        }
+    }
+
+    private static let preconditionFailed = StorageError(
+        .preconditionFailed, "At least one of the pre-conditions you specified did not hold")
+
+    private func putEmpty(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+        let (_, digests) = try await readSmall(
+            0, body: body, checksum: request.checksum, contentMD5: request.contentMD5)
+        let version = version(request, digests: digests, extents: [])
+        let results = try await metadata.commit(
+            WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)]))
+        _ = try results.first?.get()
+        return writeResult(version, isDegraded: false)
+    }
+
+    private func putSmall(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+        let (bytes, digests) = try await readSmall(
+            request.length, body: body, checksum: request.checksum, contentMD5: request.contentMD5)
+        let identity = ContentIdentity(
+            bucket: request.bucket, key: request.key, contentType: request.attributes.contentType)
+        let version = version(request, digests: digests, extents: [])
+        let result = try await packer.add(
+            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) { extents in
+                var placed = version
+                placed.extents = extents
+                return .version(placed, request.condition)
+            })
+        return writeResult(version, isDegraded: result.isDegraded)
+    }
+
+    private func putLarge(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+        let session = try await leases.begin()
+        defer { session.end() }
+        let identity = ContentIdentity(
+            bucket: request.bucket, key: request.key, contentType: request.attributes.contentType)
+        let content = try await ingest(
+            request.length, body: body, checksum: request.checksum, contentMD5: request.contentMD5,
+            identity: identity, session: session)
+        let version = version(request, digests: content.digests, extents: content.extents)
+        try await commit(content, session: session, write: .version(version, request.condition))
+        return writeResult(version, isDegraded: content.isDegraded)
+    }
+
+    /// Commits one write with its blobs; what is refused leaves nothing behind.
+    func commit(
+        _ content: IngestedContent, session: WriteSession, write: WriteTransaction.Write
+    ) async throws(StorageError) {
+        let results: [Result<CommitOutcome, StorageError>]
+        do {
+            results = try await metadata.commit(
+                WriteTransaction(lease: session.lease, blobs: content.blobs.map(\.record), writes: [write]))
+        } catch {
+            // An unknown outcome may have been committed: then the blobs are live and stay.
+            if error.code != .unknownOutcome { await eraseUncommitted(content.blobs) }
+            throw error
+        }
+        if case .failure(let error)? = results.first {
+            await eraseUncommitted(content.blobs)
+            throw error
+        }
+    }
+
+    private func version(_ request: PutRequest, digests: ContentDigests, extents: [Extent]) -> VersionRecord {
+        VersionRecord(
+            bucket: request.bucket, key: request.key, number: 0, owner: request.owner, modified: time.wall,
+            length: request.length, eTag: digests.eTag, checksum: digests.checksum, attributes: request.attributes,
+            tags: request.tags, extents: extents, parts: [])
+    }
+
+    func writeResult(_ version: VersionRecord, isDegraded: Bool) -> WriteResult {
+        WriteResult(
+            eTag: version.eTag, checksum: version.checksum, modified: version.modified, isDegraded: isDegraded)
+    }
+}

@@ -1,0 +1,111 @@
+package import BlobStorage
+package import Checksums
+internal import FrameCoding
+package import Metadata
+package import ObjectInterface
+package import ObjectModel
+package import SystemInterface
+
+/// The store's `ObjectService`: objects on blobs and metadata (DESIGN §4, §5).
+///
+/// Safe to share: any number of requests at a time, each with bounded memory.
+package final class ObjectStore: ObjectService {
+    package let metadata: any MetadataStore
+    package let blobs: BlobStore
+    package let readers: BlobReaders
+    package let leases: WriteLeases
+    let packer: Packer
+    let codec = FrameEncoder()
+    let decoder = FrameDecoder()
+    let time: any TimeSource
+    let random: any RandomSource
+    let md5: MD5Engine
+
+    /// `md5` hashes on a thread of its own, or inline where everything must stay on one.
+    package init(
+        metadata: any MetadataStore, blobs: BlobStore, node: NodeName, time: any TimeSource, random: any RandomSource,
+        md5: MD5Engine
+    ) {
+        self.md5 = md5
+        self.metadata = metadata
+        self.blobs = blobs
+        self.time = time
+        self.random = random
+        readers = BlobReaders()
+        leases = WriteLeases(metadata: metadata, node: node)
+        packer = Packer(blobs: blobs, metadata: metadata, leases: leases, codec: codec)
+    }
+
+    // MARK: Buckets
+
+    package func createBucket(_ name: String, owner: UserID, region: String) async throws(StorageError) {
+        try await metadata.createBucket(Bucket(name: name, owner: owner, region: region, created: time.wall))
+    }
+
+    package func deleteBucket(_ name: String) async throws(StorageError) { try await metadata.deleteBucket(name) }
+
+    package func bucket(_ name: String) async throws(StorageError) -> Bucket {
+        guard let bucket = try await metadata.bucket(name) else {
+            throw StorageError(.noSuchBucket, "The specified bucket does not exist.")
+        }
+        return bucket
+    }
+
+    package func listBuckets(owner: UserID) async throws(StorageError) -> [Bucket] {
+        try await metadata.buckets(owner: owner)
+    }
+
+    // MARK: Lists and small changes
+
+    package func list(_ request: ListRequest) async throws(StorageError) -> ListPage {
+        try await metadata.list(request)
+    }
+
+    package func listUploads(_ request: ListUploadsRequest) async throws(StorageError) -> ListUploadsPage {
+        try await metadata.listUploads(request)
+    }
+
+    package func delete(_ request: DeleteRequest) async throws(StorageError) -> DeleteResult {
+        let results = try await metadata.delete(bucket: request.bucket, [request])
+        guard let result = results.first else {
+            throw StorageError(.internalFailure, "The metadata store gave no answer for a delete.")
+        }
+        return try result.get()
+    }
+
+    package func deleteMany(
+        bucket: String, _ entries: [DeleteRequest]
+    ) async throws(StorageError) -> [Result<DeleteResult, StorageError>] {
+        try await metadata.delete(bucket: bucket, entries)
+    }
+
+    package func putTags(
+        bucket: String, key: String, version: VersionSelector, tags: [ObjectTag]
+    ) async throws(StorageError) {
+        try checkVersion(version)
+        try await metadata.putTags(bucket: bucket, key: key, tags: tags)
+    }
+
+    // MARK: Shared
+
+    /// In a bucket that was never versioned only the current version, alias `null`, exists.
+    func checkVersion(_ version: VersionSelector) throws(StorageError) {
+        if case .id = version {
+            throw StorageError(.noSuchVersion, "The specified version does not exist.")
+        }
+    }
+
+    func detail(bucket: String, key: String) async throws(StorageError) -> VersionDetail {
+        if let detail = try await metadata.version(bucket: bucket, key: key) { return detail }
+        _ = try await self.bucket(bucket)
+        throw StorageError(.noSuchKey, "The specified key does not exist.")
+    }
+
+    /// Erases blobs that were written and will not be committed; what cannot be reached is an orphan of its lease.
+    func eraseUncommitted(_ written: [WrittenBlob]) async {
+        for blob in written {
+            guard let group = blobs.view.group(blob.record.group) else { continue }
+            await blobs.erase(blob.record.id, members: group.members)
+        }
+    }
+}

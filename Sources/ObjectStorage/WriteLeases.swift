@@ -1,0 +1,133 @@
+package import Metadata
+package import ObjectInterface
+package import ObjectModel
+internal import Synchronization
+package import SystemInterface
+
+/// The write lease of this node: one at a time is current, older ones drain (DESIGN §4).
+///
+/// Every upload works within a `WriteSession`. A lease ends by a transaction once it is no longer current and its last
+/// session has ended; whatever was written under it and not committed is an orphan from then on.
+package final class WriteLeases: Sendable {
+    private struct State {
+        var current: WriteLease?
+        var nextSequence: UInt64 = 0
+        /// Sessions under each lease; a lease with none that is not current is to be ended.
+        var sessions: [WriteLease: Int] = [:]
+        var isGranting = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+    private let metadata: any MetadataStore
+    private let node: NodeName
+
+    package init(metadata: any MetadataStore, node: NodeName) {
+        self.metadata = metadata
+        self.node = node
+    }
+
+    /// A session under the current lease, which is granted first when there is none.
+    package func begin() async throws(StorageError) -> WriteSession {
+        while true {
+            let session = state.withLock { state -> WriteSession? in
+                guard let lease = state.current else { return nil }
+                state.sessions[lease, default: 0] += 1
+                return WriteSession(lease: lease, leases: self)
+            }
+            if let session { return session }
+            try await grantIfNeeded()
+        }
+    }
+
+    /// Opens a new lease; the old one drains and is ended by `endDrained`.
+    package func rotate() async throws(StorageError) {
+        let lease = try await metadata.grantLease(holder: node)
+        state.withLock { $0.current = lease }
+    }
+
+    /// Ends the leases that are no longer current and have no session left.
+    package func endDrained() async throws(StorageError) {
+        let granted = try await metadata.activeLeases().filter { $0.holder == node }.map(\.lease)
+        let drained = state.withLock { state in
+            granted.filter { $0 != state.current && state.sessions[$0, default: 0] == 0 }
+        }
+        for lease in drained.sorted() {
+            try await metadata.endLease(lease)
+            state.withLock { $0.sessions[lease] = nil }
+        }
+    }
+
+    fileprivate func nextBlob(of lease: WriteLease) -> BlobID {
+        // One counter serves all leases of this process: sequences only need to be unique within their lease.
+        state.withLock { state in
+            state.nextSequence += 1
+            return BlobID(incarnation: lease.incarnation, lease: lease.number, sequence: state.nextSequence)
+        }
+    }
+
+    fileprivate func end(_ lease: WriteLease) {
+        state.withLock { state in
+            let left = (state.sessions[lease] ?? 1) - 1
+            state.sessions[lease] = left > 0 ? left : nil
+        }
+    }
+
+    /// Grants the first lease once, however many uploads ask for it at the same time.
+    private func grantIfNeeded() async throws(StorageError) {
+        let isMine = state.withLock { state in
+            guard state.current == nil, !state.isGranting else { return false }
+            state.isGranting = true
+            return true
+        }
+        guard isMine else { return await waitForGrant() }
+        defer { finishGranting() }
+        try await rotate()
+    }
+
+    private func waitForGrant() async {
+        await withCheckedContinuation { continuation in
+            let goesOn = state.withLock { state in
+                guard state.isGranting else { return true }
+                state.waiters.append(continuation)
+                return false
+            }
+            if goesOn { continuation.resume() }
+        }
+    }
+
+    private func finishGranting() {
+        let waiters = state.withLock { state in
+            state.isGranting = false
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
+/// One upload's use of a lease. Ends when the last reference goes, or by `end`.
+package final class WriteSession: Sendable {
+    package let lease: WriteLease
+    private let leases: WriteLeases
+    private let isEnded = Mutex(false)
+
+    fileprivate init(lease: WriteLease, leases: WriteLeases) {
+        self.lease = lease
+        self.leases = leases
+    }
+
+    /// A blob id that was never used before.
+    package func nextBlob() -> BlobID { leases.nextBlob(of: lease) }
+
+    /// Everything written in this session is committed or aborted.
+    package func end() {
+        let isFirst = isEnded.withLock { isEnded in
+            defer { isEnded = true }
+            return !isEnded
+        }
+        if isFirst { leases.end(lease) }
+    }
+
+    deinit { end() }
+}

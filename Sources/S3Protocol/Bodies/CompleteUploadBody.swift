@@ -1,0 +1,59 @@
+import ObjectModel
+
+/// The `CompleteMultipartUpload` document.
+package struct CompleteUploadBody: Hashable, Sendable {
+    package struct Part: Hashable, Sendable {
+        package var number: Int
+        /// Without quotes.
+        package var eTag: String
+        package var checksum: ChecksumHeaders.Value?
+    }
+
+    /// In the client's order, which is checked to ascend.
+    package var parts: [Part]
+
+    package init(_ bytes: [UInt8]) throws(S3Error) {
+        self = try S3Body.parse(bytes) { (root) throws(XMLError) in try Self(root) }
+        for (previous, part) in zip(parts, parts.dropFirst()) where part.number <= previous.number {
+            throw S3Error(.invalidPartOrder)
+        }
+    }
+
+    private init(_ root: XMLElement) throws(XMLError) {
+        guard root.name == "CompleteMultipartUpload" || root.name == "CompleteMultipartUploadRequest" else {
+            throw .unexpected
+        }
+        try root.requireChildren(["Part"])
+        guard (1...Limits.partCount).contains(root.children.count) else { throw .unexpected }
+        parts = []
+        parts.reserveCapacity(root.children.count)
+        for element in root.children { parts.append(try Self.part(element)) }
+    }
+
+    private static func part(_ element: XMLElement) throws(XMLError) -> Part {
+        var number: Int?
+        var eTag: String?
+        var checksum: ChecksumHeaders.Value?
+        for child in element.children {
+            guard child.children.isEmpty else { throw .unexpected }
+            switch child.name {
+            case "PartNumber":
+                guard number == nil, let value = Int(child.text), (1...Limits.partCount).contains(value) else {
+                    throw .unexpected
+                }
+                number = value
+            case "ETag":
+                guard eTag == nil else { throw .unexpected }
+                eTag = ConditionHeaders.unquoted(child.text)
+            default:
+                guard checksum == nil, child.name.hasPrefix("Checksum"),
+                    let algorithm = ChecksumHeaders.algorithm(named: String(child.name.dropFirst("Checksum".count))),
+                    let value = ChecksumHeaders.Value(algorithm: algorithm, text: child.text)
+                else { throw .unexpected }
+                checksum = value
+            }
+        }
+        guard let number, let eTag, !eTag.isEmpty else { throw .unexpected }
+        return Part(number: number, eTag: eTag, checksum: checksum)
+    }
+}

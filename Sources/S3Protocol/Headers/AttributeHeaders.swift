@@ -1,0 +1,93 @@
+import HTTPTypes
+import ObjectModel
+
+/// The headers that an object keeps: content type, the standard ones, user metadata, storage-class label.
+package enum AttributeHeaders {
+    private static let kept = [
+        "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
+    ]
+    private static let metadataPrefix = "x-amz-meta-"
+    /// Characters of a storage-class label; AWS's longest has 19.
+    private static let maximumLabelLength = 64
+
+    /// Reads them from an upload's headers. Throws `MetadataTooLarge`, `InvalidArgument`, `InvalidStorageClass`.
+    package static func attributes(_ headers: S3Headers) throws(S3Error) -> ObjectAttributes {
+        var attributes = ObjectAttributes()
+        if let type = headers.value("content-type"), !type.isEmpty { attributes.contentType = type }
+        for name in kept {
+            guard var value = headers.value(name) else { continue }
+            if name == "content-encoding" { value = withoutChunking(value) }
+            if !value.isEmpty { attributes.headers.append(.init(name: name, value: value)) }
+        }
+        attributes.metadata = try metadata(headers)
+        attributes.storageClass = try storageClass(headers)
+        return attributes
+    }
+
+    /// `x-amz-storage-class`: any label is kept and echoed.
+    package static func storageClass(_ headers: S3Headers) throws(S3Error) -> String {
+        guard let label = headers.value("x-amz-storage-class"), !label.isEmpty else {
+            return ObjectAttributes.defaultStorageClass
+        }
+        let isLabel = label.utf8.allSatisfy { PercentCoding.isUnreserved($0) }
+        guard isLabel, label.utf8.count <= maximumLabelLength else {
+            throw S3Error(.invalidStorageClass, details: [("StorageClassRequested", label)])
+        }
+        return label
+    }
+
+    private static func metadata(_ headers: S3Headers) throws(S3Error) -> [ObjectAttributes.Header] {
+        var found: [ObjectAttributes.Header] = []
+        var length = 0
+        try headers.forEach(prefix: metadataPrefix) { (name, value) throws(S3Error) in
+            let short = String(name.dropFirst(metadataPrefix.utf8.count))
+            guard !short.isEmpty, HTTPField.Name(name) != nil, HTTPField.isValidValue(value) else {
+                throw .invalidArgument("User metadata is malformed", name: name, value: "")
+            }
+            if let index = found.firstIndex(where: { $0.name == short }) {
+                found[index].value += "," + value
+                length += 1 + value.utf8.count
+            } else {
+                found.append(.init(name: short, value: value))
+                length += short.utf8.count + value.utf8.count
+            }
+        }
+        guard length <= Limits.userMetadataLength else {
+            throw S3Error(
+                .metadataTooLarge,
+                details: [("Size", String(length)), ("MaxSizeAllowed", String(Limits.userMetadataLength))])
+        }
+        return found.sorted { $0.name < $1.name }
+    }
+
+    /// `Content-Encoding` without `aws-chunked`, which is the transfer's and not the object's.
+    private static func withoutChunking(_ value: String) -> String {
+        guard value.contains("aws-chunked") else { return value }
+        let codings = value.split(separator: ",").map { $0.filter { $0 != " " } }
+        return codings.filter { $0 != "aws-chunked" }.joined(separator: ",")
+    }
+}
+
+/// `response-content-type` and its kin: a signed GET may choose the headers of its answer.
+package enum ResponseOverrides {
+    private static let names: [(parameter: String, header: HTTPField.Name)] = [
+        ("response-cache-control", .cacheControl), ("response-content-disposition", .contentDisposition),
+        ("response-content-encoding", .contentEncoding), ("response-content-language", .contentLanguage),
+        ("response-content-type", .contentType), ("response-expires", .expires),
+    ]
+
+    /// The overrides of a query. Throws `InvalidArgument` for values that no header can hold (CR, LF, control characters).
+    package static func read(_ query: QueryParameters) throws(S3Error) -> [(HTTPField.Name, String)] {
+        guard !query.isEmpty else { return [] }
+        var found: [(HTTPField.Name, String)] = []
+        for (parameter, header) in names {
+            guard let value = query.value(parameter), !value.isEmpty else { continue }
+            guard HTTPField.isValidValue(value) else {
+                throw .invalidArgument(
+                    "Header value cannot be represented using ISO-8859-1.", name: parameter, value: "")
+            }
+            found.append((header, value))
+        }
+        return found
+    }
+}

@@ -1,0 +1,92 @@
+/// The conditional headers of a read, or those of a copy's source.
+package struct ConditionHeaders: Hashable, Sendable {
+    /// ETags without quotes; `*` is any.
+    package var ifMatch: [String]?
+    package var ifNoneMatch: [String]?
+    /// Milliseconds since 1970.
+    package var ifModifiedSince: Int64?
+    package var ifUnmodifiedSince: Int64?
+
+    /// Reads `If-Match` and so on, or with `prefix` `x-amz-copy-source-` the same of a copy's source. A date that is none is ignored
+    /// (RFC 9110 §13.1.3).
+    package init(_ headers: S3Headers, prefix: String = "") {
+        ifMatch = headers.value(prefix + "if-match").map(Self.eTags)
+        ifNoneMatch = headers.value(prefix + "if-none-match").map(Self.eTags)
+        ifModifiedSince = headers.value(prefix + "if-modified-since").flatMap(Self.date)
+        ifUnmodifiedSince = headers.value(prefix + "if-unmodified-since").flatMap(Self.date)
+    }
+
+    package var isEmpty: Bool {
+        ifMatch == nil && ifNoneMatch == nil && ifModifiedSince == nil && ifUnmodifiedSince == nil
+    }
+
+    package enum Outcome: Hashable, Sendable {
+        case proceed
+        case notModified
+        /// With the header that did not hold.
+        case failed(String)
+    }
+
+    /// Evaluates the conditions in the order of RFC 9110 §13.2.2. `modified` is cut to seconds, as the client saw it.
+    package func outcome(eTag: String, modified: Int64) -> Outcome {
+        let seconds = modified / 1_000 * 1_000
+        if let ifMatch {
+            guard Self.matches(ifMatch, eTag) else { return .failed("If-Match") }
+        } else if let ifUnmodifiedSince, seconds > ifUnmodifiedSince {
+            return .failed("If-Unmodified-Since")
+        }
+        if let ifNoneMatch {
+            if Self.matches(ifNoneMatch, eTag) { return .notModified }
+        } else if let ifModifiedSince, seconds <= ifModifiedSince {
+            return .notModified
+        }
+        return .proceed
+    }
+
+    private static func matches(_ candidates: [String], _ eTag: String) -> Bool {
+        candidates.contains { $0 == "*" || $0 == eTag }
+    }
+
+    /// A list of ETags, with or without quotes, weak or not.
+    package static func eTags(_ text: String) -> [String] {
+        text.split(separator: ",").map { part in
+            var tag = part.drop { $0 == " " }
+            while tag.last == " " { tag = tag.dropLast() }
+            if tag.hasPrefix("W/") { tag = tag.dropFirst(2) }
+            return unquoted(String(tag))
+        }
+    }
+
+    package static func unquoted(_ text: String) -> String {
+        guard text.utf8.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") else { return text }
+        return String(text.dropFirst().dropLast())
+    }
+
+    private static func date(_ text: String) -> Int64? { S3Date.parseHTTP(text) ?? S3Date.parseISO8601(text) }
+}
+
+/// The condition of a write: S3 takes `If-None-Match: *` and `If-Match: "etag"`, and refuses every other one.
+package enum WriteConditionHeader: Hashable, Sendable {
+    case none
+    case isAbsent
+    /// An ETag without quotes.
+    case matches(String)
+
+    package init(_ headers: S3Headers) throws(S3Error) {
+        for name in ["if-modified-since", "if-unmodified-since"] where headers.contains(name) {
+            throw .notImplemented(header: name)
+        }
+        let match = headers.value("if-match")
+        switch (headers.value("if-none-match"), match) {
+        case (nil, nil): self = .none
+        case ("*"?, nil): self = .isAbsent
+        case (nil, let eTag?):
+            let tags = ConditionHeaders.eTags(eTag)
+            guard tags.count == 1, let tag = tags.first, tag != "*", !tag.isEmpty else {
+                throw .notImplemented(header: "If-Match")
+            }
+            self = .matches(tag)
+        default: throw .notImplemented(header: "If-None-Match")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import ObjectModel
+
+/// `x-amz-copy-source`: a bucket, a key and a version, never a URL.
+package struct CopySource: Hashable, Sendable {
+    package var bucket: String
+    package var key: String
+    /// The text of `versionId`, nil when there is none.
+    package var versionID: String?
+
+    package init(_ text: String) throws(S3Error) {
+        var path = text[...]
+        var version: String?
+        if let mark = Self.versionMark(in: text) {
+            version = String(text[mark...].dropFirst("?versionId=".count))
+            path = text[..<mark]
+        }
+        if path.utf8.first == UInt8(ascii: "/") { path = path.dropFirst() }
+        guard let decoded = PercentCoding.decodeText(path.utf8), !decoded.utf8.contains(0) else {
+            throw Self.invalid("x-amz-copy-source must be URL-encoded UTF-8", text)
+        }
+        let rest = decoded.utf8.first == UInt8(ascii: "/") ? decoded.utf8.dropFirst() : decoded.utf8[...]
+        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { throw Self.incomplete(text) }
+        bucket = String(Substring(rest[..<slash]))
+        key = String(Substring(rest[rest.index(after: slash)...]))
+        guard !bucket.isEmpty, !key.isEmpty, !bucket.hasPrefix("arn:") else { throw Self.incomplete(text) }
+        guard key.utf8.count <= Limits.keyLength else { throw S3Error(.keyTooLong) }
+        if let version, version.isEmpty {
+            throw .invalidArgument("Version id cannot be the empty string", name: "x-amz-copy-source", value: text)
+        }
+        versionID = version
+    }
+
+    /// Where the last `?versionId=` begins.
+    private static func versionMark(in text: String) -> String.Index? {
+        guard let question = text.lastIndex(of: "?"), text[question...].hasPrefix("?versionId=") else { return nil }
+        return question
+    }
+
+    private static func incomplete(_ text: String) -> S3Error {
+        invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey", text)
+    }
+
+    private static func invalid(_ message: String, _ text: String) -> S3Error {
+        .invalidArgument(message, name: "x-amz-copy-source", value: text)
+    }
+}

@@ -1,0 +1,56 @@
+/// Headers that ask for protection or behavior that is not built. They are refused, never ignored: a client that asked
+/// for encryption must not believe it got it.
+package enum RefusedHeaders {
+    private static let cannedACLs: Set<String> = [
+        "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "log-delivery-write",
+    ]
+    private static let ownerships: Set<String> = ["BucketOwnerPreferred", "ObjectWriter"]
+
+    /// Throws for the first header that cannot be honored.
+    package static func check(_ headers: S3Headers) throws(S3Error) {
+        try headers.forEach(prefix: "x-amz-") { (name, value) throws(S3Error) in
+            try check(name, value)
+        }
+    }
+
+    private static func check(_ name: String, _ value: String) throws(S3Error) {
+        switch name {
+        case "x-amz-acl": try checkACL(value)
+        case "x-amz-object-ownership": try checkOwnership(value)
+        case "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold":
+            throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration", details: [("Header", name)])
+        case "x-amz-bucket-object-lock-enabled":
+            if value.lowercased() != "false" { throw S3Error.notImplemented(header: name) }
+        case "x-amz-bypass-governance-retention":
+            if value.lowercased() != "false" {
+                throw .invalidArgument(
+                    "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.", name: name,
+                    value: value)
+            }
+        case "x-amz-website-redirect-location", "x-amz-mfa", "x-amz-write-offset-bytes", "x-amz-rename-source",
+            "x-amz-if-match-last-modified-time", "x-amz-if-match-size":
+            throw .notImplemented(header: name)
+        default:
+            if name.hasPrefix("x-amz-server-side-encryption") || name.hasPrefix("x-amz-grant-")
+                || name.hasPrefix("x-amz-copy-source-server-side-encryption")
+            {
+                throw .notImplemented(header: name)
+            }
+        }
+    }
+
+    /// Everything is private here. `bucket-owner-full-control` says just that, because every writer owns the bucket.
+    private static func checkACL(_ value: String) throws(S3Error) {
+        guard value != "private", value != "bucket-owner-full-control" else { return }
+        guard cannedACLs.contains(value) else { throw .invalidArgument("", name: "x-amz-acl", value: value) }
+        throw .notImplemented(header: "x-amz-acl")
+    }
+
+    private static func checkOwnership(_ value: String) throws(S3Error) {
+        guard value != "BucketOwnerEnforced" else { return }
+        guard ownerships.contains(value) else {
+            throw .invalidArgument("Invalid x-amz-object-ownership header", name: "x-amz-object-ownership", value: value)
+        }
+        throw .notImplemented(header: "x-amz-object-ownership")
+    }
+}

@@ -1,0 +1,82 @@
+import DiskFormat
+import SystemInterface
+
+// Preallocated files that are given up when the file system is full, so that tombstones and copies still have room.
+extension ShardDisk {
+    /// Bytes of one reserve file.
+    static let reserveFileLength = 4 << 20
+    /// Bytes of the file system that nothing but the reserve may take: room for names and extents.
+    private static let headroom = 1 << 20
+
+    /// Whether `length` more bytes may be taken by a caller of that privilege.
+    func mayTake(_ length: Int, _ privilege: Privilege) async throws(ShardStorageError) -> Bool {
+        if privilege == .reserve { return true }
+        let space: FileSystemSpace
+        do throws(FileError) { space = try await fileSystem.space() } catch { throw fail(error) }
+        let missing = state.withLock { $0.missingReserve }
+        return space.available >= length + missing + Self.headroom
+    }
+
+    /// Gives one reserve file up; false when there is none left. Under the structure lock.
+    func releaseReserve() async throws(ShardStorageError) -> Bool {
+        guard let name = state.withLock({ $0.reserveFiles.popLast() }) else { return false }
+        do throws(FileError) {
+            try await fileSystem.remove("\(DiskFolder.reserve)/\(name)")
+            return true
+        } catch where error.code == .notFound {
+            return true
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Takes back what was given up, as far as there is room. Called after room came back, and at the start.
+    package func refillReserve() async throws(ShardStorageError) {
+        try await structure.run { () async throws(ShardStorageError) in
+            while try await addReserveFile() {}
+        }
+    }
+
+    private func addReserveFile() async throws(ShardStorageError) -> Bool {
+        let name = state.withLock { state -> String? in
+            guard state.failure == nil, state.missingReserve > 0 else { return nil }
+            let used = Set(state.reserveFiles)
+            return (0...).lazy.map(Self.reserveName).first { !used.contains($0) }
+        }
+        guard let name else { return false }
+        let path = "\(DiskFolder.reserve)/\(name)"
+        do throws(FileError) {
+            guard try await fileSystem.space().available >= Self.reserveFileLength + Self.headroom else { return false }
+            let file = try await fileSystem.open(path, .create)
+            try await file.allocate(0..<Self.reserveFileLength)
+        } catch where error.code == .full {
+            try? await fileSystem.remove(path)
+            return false
+        } catch {
+            throw fail(error)
+        }
+        state.withLock { $0.reserveFiles.append(name) }
+        return true
+    }
+
+    private static func reserveName(_ number: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+
+    /// Reads which reserve files there are and settles how many there should be. At the start.
+    func findReserve() async throws(FileError) {
+        let total = try await fileSystem.space().total
+        let wanted = min(configuration.reserveLength, total / 50) / Self.reserveFileLength
+        let names = try await fileSystem.list(DiskFolder.reserve)
+        state.withLock { state in
+            state.reserveWanted = wanted
+            state.reserveFiles = names
+        }
+    }
+}
+
+extension DiskState {
+    /// Bytes of reserve files that have been given up.
+    var missingReserve: Int { max(0, reserveWanted - reserveFiles.count) * ShardDisk.reserveFileLength }
+}

@@ -1,0 +1,76 @@
+import DiskFormat
+import ObjectModel
+import SystemInterface
+
+/// Everything about an open disk that changes: value state behind one mutex, never held across an await.
+struct DiskState: Sendable {
+    var identity: DiskIdentity
+    var segments: [UInt64: SegmentState] = [:]
+    /// The segment that takes new records, by kind.
+    var openSegments: [SegmentKind: UInt64] = [:]
+    var nextSegment: UInt64
+    var nextSequence: UInt64 = 1
+    /// Why the disk takes no more writes.
+    var failure: String?
+    var isClosed = false
+    /// Shards that are being written, each with what was erased meanwhile.
+    var pendingShards: [ShardID: PendingShard] = [:]
+    /// Files of closed segments that are open for reading, with the tick of their last use.
+    var readFiles: [UInt64: (file: any File, used: UInt64)] = [:]
+    var tick: UInt64 = 0
+    /// Reserve files that are there.
+    var reserveFiles: [String] = []
+    var reserveWanted = 0
+    var scrub = ScrubState()
+
+    /// A shard with writes under way.
+    struct PendingShard: Sendable {
+        var writers = 0
+        /// Records up to this sequence were erased: a write that was reserved before is dead when it ends.
+        var erasedThrough: UInt64 = 0
+    }
+
+    init(identity: DiskIdentity, nextSegment: UInt64) {
+        self.identity = identity
+        self.nextSegment = nextSegment
+    }
+
+    func checkReadable() throws(ShardStorageError) {
+        if isClosed { throw .closed }
+    }
+
+    func checkWritable() throws(ShardStorageError) {
+        if isClosed { throw .closed }
+        if let failure { throw .diskFailed(failure) }
+    }
+
+    mutating func takeSequence() -> UInt64 {
+        defer { nextSequence += 1 }
+        return nextSequence
+    }
+
+    mutating func beginPending(_ shard: ShardID) { pendingShards[shard, default: PendingShard()].writers += 1 }
+
+    mutating func endPending(_ shard: ShardID) {
+        guard var pending = pendingShards[shard] else { return }
+        pending.writers -= 1
+        pendingShards[shard] = pending.writers > 0 ? pending : nil
+    }
+
+    /// Makes a sealed record the live one of its shard, unless a later one or an erasure came before.
+    mutating func publish(_ entry: IndexEntry, in index: any ShardIndex) {
+        if let pending = pendingShards[entry.shard], pending.erasedThrough >= entry.sequence { return }
+        if let old = index.lookup(entry.shard) {
+            guard old.sequence <= entry.sequence else { return }
+            count(old, by: -1)
+        }
+        count(entry, by: 1)
+        index.apply([.insert(entry)])
+    }
+
+    /// Counts a record's bytes as live, or no more.
+    mutating func count(_ entry: IndexEntry, by factor: Int) {
+        guard let kind = segments[entry.segment]?.header.kind else { return }
+        segments[entry.segment]?.liveBytes += factor * entry.layout(kind).length
+    }
+}

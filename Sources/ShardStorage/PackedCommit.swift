@@ -1,0 +1,225 @@
+import DiskFormat
+import ObjectModel
+import SystemInterface
+
+/// What goes into the packed segment: whole records, appended in batches.
+enum PackedItem: Sendable {
+    case shard(PackedShard)
+    /// Tombstones of one erasure; their own sequences are given at writing.
+    case tombstones([Tombstone])
+
+    /// Bytes in a segment.
+    var length: Int {
+        switch self {
+        case .shard(let shard): shard.layout.length
+        case .tombstones(let tombstones): tombstones.count * Tombstone.recordLength
+        }
+    }
+
+    /// Records.
+    var count: Int { if case .tombstones(let tombstones) = self { tombstones.count } else { 1 } }
+
+    var privilege: ShardDisk.Privilege {
+        if case .shard(let shard) = self, shard.copiedFrom == nil { .ordinary } else { .reserve }
+    }
+}
+
+/// A shard small enough to be written as a whole record among others.
+struct PackedShard: Sendable {
+    /// Its sequence is given at writing, unless it is a copy.
+    var header: ShardRecordHeader
+    var body: [BufferSlice]
+    /// Leaf table and trailer, which follow the body.
+    var end: [UInt8]
+    var bodyLength: Int
+    /// The record this is a copy of: a copy keeps its sequence, and is not published by the commit.
+    var copiedFrom: IndexEntry?
+
+    var layout: RecordLayout { header.layout(in: .packed) }
+}
+
+extension ShardDisk {
+    /// Writes a whole record to the packed segment, with whatever others write just now. Durable on return.
+    func commitPacked(_ item: PackedItem) async throws(ShardStorageError) -> [IndexEntry] {
+        try await packedCommits.submit(item, cost: item.length) { items in await commitRound(items) }
+    }
+
+    /// One round: as few batches as room allows, each one contiguous write and one sync.
+    private func commitRound(_ items: [PackedItem]) async -> [Result<[IndexEntry], ShardStorageError>] {
+        var results: [Result<[IndexEntry], ShardStorageError>?] = Array(repeating: nil, count: items.count)
+        // Erasures first: where room is short they are what brings it back.
+        let order = items.indices.sorted { left, right in
+            (items[left].privilege == .reserve ? 0 : 1, left) < (items[right].privilege == .reserve ? 0 : 1, right)
+        }
+        var rest = order[...]
+        while let first = rest.first {
+            let privilege = items[first].privilege
+            let limit = configuration.segmentLength / 2
+            var batch: [Int] = []
+            var length = 0
+            while let next = rest.first, items[next].privilege == privilege,
+                batch.isEmpty || length + items[next].length <= limit
+            {
+                length += items[next].length
+                batch.append(rest.removeFirst())
+            }
+            let outcome = await commitBatch(batch.map { items[$0] }, privilege)
+            for (position, index) in batch.enumerated() { results[index] = outcome.map { $0[position] } }
+        }
+        return results.map { $0 ?? .failure(.closed) }
+    }
+
+    private func commitBatch(
+        _ items: [PackedItem], _ privilege: Privilege
+    ) async -> Result<[[IndexEntry]], ShardStorageError> {
+        do throws(ShardStorageError) {
+            let batch = try await place(items, privilege)
+            try await write(batch)
+            publish(batch)
+            return .success(batch.entries)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func write(_ batch: PackedBatch) async throws(ShardStorageError) {
+        do throws(FileError) {
+            try await batch.file.write(batch.pieces, at: batch.offset)
+            try await batch.file.sync()
+        } catch where error.code == .full {
+            // The range may hold records of a batch that nobody was promised: nothing is ever written over them.
+            abandon(batch)
+            throw .full
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Gives each record its offset and encodes it, making room first where there is none.
+    private func place(_ items: [PackedItem], _ privilege: Privilege) async throws(ShardStorageError) -> PackedBatch {
+        let length = items.reduce(0) { $0 + $1.length }
+        let count = items.reduce(0) { $0 + $1.count }
+        while true {
+            let batch = try state.withLock { state throws(ShardStorageError) -> PackedBatch? in
+                try state.checkWritable()
+                guard let id = state.openSegments[.packed], let segment = state.segments[id], let file = segment.file,
+                    segment.accepts(length, count: count),
+                    segment.endWithFooter(adding: length, count: count) <= segment.allocated
+                else { return nil }
+                var batch = PackedBatch(segment: segment.header, file: file, offset: segment.end, length: length)
+                for item in items { batch.add(item, pool, &state) }
+                return batch
+            }
+            if let batch { return batch }
+            try await makeRoom(.packed, length: length, count: count, privilege)
+        }
+    }
+
+    private func publish(_ batch: PackedBatch) {
+        state.withLock { state in
+            for entry in batch.entries.joined() {
+                state.segments[batch.segment.segment]?.seal(offset: entry.offset, bodyLength: entry.bodyLength)
+            }
+            for entry in batch.published { state.publish(entry, in: index) }
+        }
+    }
+
+    /// After a write that found no room: the segment takes no more records.
+    private func abandon(_ batch: PackedBatch) {
+        state.withLock { state in
+            state.openSegments[.packed] = nil
+            state.segments[batch.segment.segment]?.phase = .closed
+        }
+    }
+}
+
+/// One contiguous write of whole records.
+struct PackedBatch: Sendable {
+    let segment: SegmentHeader
+    let file: any File
+    let offset: Int
+    private(set) var pieces: [BufferSlice] = []
+    /// By item: the entries of its records (none for tombstones).
+    private(set) var entries: [[IndexEntry]] = []
+    /// Those that become live with this batch.
+    private(set) var published: [IndexEntry] = []
+    private var position: Int
+
+    /// Bodies up to this are copied together: one piece of a write costs about as much as copying so much.
+    private static let copiedLength = 16 << 10
+
+    /// Bytes that are not yet in `pieces`, all of them after those that are.
+    private var gathered: [UInt8] = []
+
+    init(segment: SegmentHeader, file: any File, offset: Int, length: Int) {
+        self.segment = segment
+        self.file = file
+        self.offset = offset
+        position = offset
+        gathered.reserveCapacity(min(length, 1 << 20))
+    }
+
+    /// Appends an item's records; the last `add` is followed by `finish`.
+    mutating func add(_ item: PackedItem, _ pool: BufferPool, _ state: inout DiskState) {
+        switch item {
+        case .shard(let shard): add(shard, pool, &state)
+        case .tombstones(let tombstones):
+            for tombstone in tombstones { add(tombstone, &state) }
+            entries.append([])
+        }
+        flush(pool)
+    }
+
+    private mutating func add(_ shard: PackedShard, _ pool: BufferPool, _ state: inout DiskState) {
+        var header = shard.header
+        header.sequence = shard.copiedFrom?.sequence ?? state.takeSequence()
+        let layout = shard.layout
+        let start = position
+        gathered += header.encoded(at: segment.place(start), in: .packed)
+        for slice in shard.body {
+            if slice.count <= Self.copiedLength {
+                slice.withBytes { gathered.append(contentsOf: $0) }
+            } else {
+                flush(pool)
+                pieces.append(slice)
+            }
+        }
+        gathered += shard.end
+        let padding = layout.length - layout.trailerOffset - header.trailerCapacity
+        gathered += repeatElement(0, count: padding)
+        position = start + layout.length
+        let values = header.header
+        let record = SegmentFooter.Entry(
+            content: .shard(
+                bodyLength: shard.bodyLength, bodyCapacity: values.bodyCapacity,
+                trailerCapacity: header.trailerCapacity, headerLength: header.headerLength),
+            isSealed: false, offset: start, length: layout.length, shard: values.shard, writeStamp: values.writeStamp,
+            sequence: header.sequence)
+        state.segments[segment.segment]?.append(record)
+        let entry = IndexEntry(
+            shard: values.shard, writeStamp: values.writeStamp, sequence: header.sequence, segment: segment.segment,
+            offset: start, headerLength: header.headerLength, bodyLength: shard.bodyLength,
+            bodyCapacity: values.bodyCapacity, trailerCapacity: header.trailerCapacity)
+        entries.append([entry])
+        if shard.copiedFrom == nil { published.append(entry) }
+    }
+
+    private mutating func add(_ tombstone: Tombstone, _ state: inout DiskState) {
+        var tombstone = tombstone
+        tombstone.sequence = state.takeSequence()
+        gathered += tombstone.encoded(at: segment.place(position))
+        let record = SegmentFooter.Entry(
+            content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
+            isSealed: true, offset: position, length: Tombstone.recordLength, shard: tombstone.shard,
+            writeStamp: tombstone.deadStamp, sequence: tombstone.sequence)
+        state.segments[segment.segment]?.append(record)
+        position += Tombstone.recordLength
+    }
+
+    /// Moves what was gathered into one buffer behind the pieces.
+    private mutating func flush(_ pool: BufferPool) {
+        guard !gathered.isEmpty else { return }
+        pieces.append(pool.slice(copying: gathered))
+        gathered.removeAll(keepingCapacity: true)
+    }
+}

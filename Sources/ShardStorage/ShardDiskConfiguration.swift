@@ -1,0 +1,28 @@
+/// How one disk is run. Nothing of it changes the format.
+package struct ShardDiskConfiguration: Sendable {
+    /// Planned bytes of a segment: large enough that files stay few, small enough that compaction moves little.
+    package var segmentLength = 256 << 20
+    /// Bytes preallocated at a time: keeps metadata updates of the file system rare.
+    package var growthLength = 32 << 20
+    /// Bytes of preallocated files kept back, at most a 50th of the file system.
+    package var reserveLength = 64 << 20
+    /// A segment with a larger dead share of its bytes is compacted.
+    package var compactionThreshold = 0.4
+    /// How long a superseded segment is kept before it is removed, unless room is short.
+    package var quarantine: Duration = .seconds(600)
+    /// Files kept open for reading.
+    package var openFileLimit = 512
+    /// Leaf checksums kept in memory.
+    package var cachedChecksumLimit = 1 << 20
+    /// Bytes one round of the group commit takes at most, so that its first writer does not wait for all others.
+    package var roundLength = 32 << 20
+
+    package init() {}
+
+    /// Bodies from here on get blocks of their own and direct I/O; smaller ones are packed.
+    package static let alignedBodyLength = 256 << 10
+    /// Room for the trailer of a shard that is begun before it is known: some thousand frames, or a large identity block.
+    package static let defaultTrailerCapacity = 12 << 10
+    /// Bodies that span at least this much are punched out when erased; below it too little would come back.
+    package static let punchLength = 32 << 10
+}

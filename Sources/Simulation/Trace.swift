@@ -1,0 +1,71 @@
+import Synchronization
+
+/// Everything that happened in a run, as one running hash, with the latest events in words.
+///
+/// FNV-1a, 64 bits (draft-eastlake-fnv): the hash tells two runs apart, it defends against nobody.
+package final class Trace: Sendable {
+    /// Events kept in words for the report of a failure.
+    private static let keptCount = 200
+
+    private struct State {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var count = 0
+        var latest: [String] = []
+        var start = 0
+    }
+
+    private let state = Mutex(State())
+    private let time: SimulatedTime
+    private let echo: (@Sendable (String) -> Void)?
+
+    /// `echo` gets every event as it happens.
+    init(time: SimulatedTime, echo: (@Sendable (String) -> Void)? = nil) {
+        self.time = time
+        self.echo = echo
+    }
+
+    /// Notes an event, with the virtual time.
+    package func record(_ event: String) {
+        let line = "\(Self.text(time.monotonic.nanoseconds)) \(event)"
+        state.withLock { state in
+            for byte in line.utf8 { Self.mix(byte, into: &state.hash) }
+            state.count += 1
+            if state.latest.count < Self.keptCount {
+                state.latest.append(line)
+            } else {
+                state.latest[state.start] = line
+                state.start = (state.start + 1) % Self.keptCount
+            }
+        }
+        echo?(line)
+    }
+
+    /// Notes a choice of the executor, without words: there are too many.
+    func mix(_ number: Int) {
+        state.withLock { state in
+            withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).littleEndian) { bytes in
+                for byte in bytes { Self.mix(byte, into: &state.hash) }
+            }
+        }
+    }
+
+    /// The hash of all so far.
+    package var hash: UInt64 { state.withLock { $0.hash } }
+
+    /// Events so far.
+    package var count: Int { state.withLock { $0.count } }
+
+    /// The latest events, oldest first.
+    package var latest: [String] { state.withLock { Array($0.latest[$0.start...] + $0.latest[..<$0.start]) } }
+
+    private static func mix(_ byte: UInt8, into hash: inout UInt64) {
+        hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+    }
+
+    /// Seconds with six decimals.
+    private static func text(_ nanoseconds: UInt64) -> String {
+        let microseconds = String(nanoseconds / 1_000 % 1_000_000)
+        let zeros = String(repeating: "0", count: 6 - microseconds.utf8.count)
+        return "\(nanoseconds / 1_000_000_000).\(zeros)\(microseconds)"
+    }
+}

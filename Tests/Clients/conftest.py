@@ -1,0 +1,93 @@
+"""Fixtures of all client tests. See Docs/Testing.md."""
+
+import os
+import pathlib
+import shutil
+import sys
+import urllib.parse
+import uuid
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from support.server import Endpoint, Server  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A scratch folder, removed when the test passes or fails."""
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory):
+    """The server that most tests share: six disks, rs-4-2, started once. With $CAIRN_TEST_ENDPOINT those tests run
+    against another S3 server instead, to see what it answers."""
+    other = os.environ.get("CAIRN_TEST_ENDPOINT")
+    if other:
+        yield Endpoint(urllib.parse.urlsplit(other).port)
+        return
+    root = tmp_path_factory.mktemp("shared")
+    server = Server(root / "data").start()
+    try:
+        yield server
+        server.stop()
+    finally:
+        server.kill()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def servers(tmp_path):
+    """Makes servers of the test's own: `servers(*arguments)` gives one that is not started yet. What still runs at the
+    end is stopped, and one that does not stop fails the test."""
+    made = []
+
+    def make(*arguments, data=None) -> Server:
+        server = Server(data or tmp_path / f"data-{len(made)}", arguments)
+        made.append(server)
+        return server
+
+    try:
+        yield make
+        for server in made:
+            server.stop()
+    finally:
+        for server in made:
+            server.kill()
+        shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def server(servers):
+    """A started server of the test's own."""
+    return servers().start()
+
+
+@pytest.fixture
+def s3(endpoint):
+    return endpoint.client()
+
+
+@pytest.fixture
+def bucket(endpoint):
+    """A bucket of the test's own on the shared server, emptied and removed afterwards."""
+    client = endpoint.client()
+    name = f"test-{uuid.uuid4().hex[:16]}"
+    client.create_bucket(Bucket=name)
+    yield name
+    empty(client, name)
+    client.delete_bucket(Bucket=name)
+
+
+def empty(client, bucket):
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for upload in page.get("Uploads", []):
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, EncodingType="url"):
+        keys = [{"Key": urllib.parse.unquote(item["Key"])} for item in page.get("Contents", [])]
+        if keys:
+            failed = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+            assert not failed, failed

@@ -1,0 +1,278 @@
+"""A `cairn serve` of one's own: started on a free port, stopped by its own process id, never left behind."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import boto3
+from botocore.config import Config
+
+ACCESS_KEY = "CAIRNTESTROOTKEY0001"
+SECRET_KEY = "test/Secret+Key0123456789abcdefghijklmno"
+REGION = "us-east-1"
+
+START_SECONDS = 60
+# A stop drains requests in flight; with none, anything longer is a defect.
+STOP_SECONDS = 30
+
+
+def binary() -> str:
+    """The program under test: $CAIRN_BINARY, else the release build of this checkout."""
+    default = pathlib.Path(__file__).resolve().parents[3] / ".build" / "release" / "cairn"
+    path = pathlib.Path(os.environ.get("CAIRN_BINARY") or default).resolve()
+    if not path.is_file():
+        raise RuntimeError(f"no cairn binary at {path}: run `make build`, or set CAIRN_BINARY")
+    return str(path)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Endpoint:
+    """An S3 endpoint that clients can be pointed at."""
+
+    def __init__(self, port: int, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY):
+        self.host = "127.0.0.1"
+        self.port = port
+        self.access_key = access_key
+        self.secret_key = secret_key
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def client(self, retries: int = 1, timeout: float = 120, connections: int = 32, **config):
+        """A boto3 client; `retries` counts all attempts, so 1 shows each error as the server gave it."""
+        config.setdefault("s3", {"addressing_style": "path"})
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=REGION,
+            config=Config(
+                retries={"total_max_attempts": retries, "mode": "standard"},
+                connect_timeout=10,
+                read_timeout=timeout,
+                max_pool_connections=connections,
+                **config,
+            ),
+        )
+
+    def environment(self, home) -> dict:
+        """An environment for command-line clients that knows this endpoint and nothing of the user's own."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+
+
+class Server(Endpoint):
+    """One `cairn serve` process over the folder `data`; `start` may follow `stop` or `kill` any number of times."""
+
+    def __init__(self, data, arguments=()):
+        super().__init__(free_port())
+        self.data = pathlib.Path(data)
+        self.arguments = list(arguments)
+        self.process = None
+        self.lines = []
+        self.log = self.data.parent / f"{self.data.name}.log"
+
+    # Life
+
+    def start(self) -> "Server":
+        assert self.process is None, "already running"
+        self.data.mkdir(parents=True, exist_ok=True)
+        command = [binary(), "serve", "--data", str(self.data), "--listen", self.address, *self.arguments]
+        environment = dict(os.environ, CAIRN_ROOT_ACCESS_KEY=self.access_key, CAIRN_ROOT_SECRET_KEY=self.secret_key)
+        self.lines = []
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True, errors="replace"
+            )
+        is_ready = threading.Event()
+        threading.Thread(target=self._read_output, args=(self.process, is_ready), daemon=True).start()
+        deadline = time.monotonic() + START_SECONDS
+        while not is_ready.wait(0.02):
+            if self.process.poll() is not None:
+                status, self.process = self.process.returncode, None
+                raise RuntimeError(f"cairn serve ended with {status} before it was ready\n{self.tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"cairn serve not ready after {START_SECONDS} s\n{self.tail()}")
+        return self
+
+    def _read_output(self, process, is_ready):
+        for line in process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith("ready: "):
+                is_ready.set()
+
+    def stop(self):
+        """SIGTERM to this process alone; one that does not end within its time is killed and reported."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        if process.poll() is not None:
+            raise RuntimeError(f"cairn serve had ended by itself with {process.returncode}\n{self.tail()}")
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise RuntimeError(f"cairn serve did not stop within {STOP_SECONDS} s of SIGTERM\n{self.tail()}") from None
+        if status != 0:
+            raise RuntimeError(f"cairn serve ended with {status} after SIGTERM\n{self.tail()}")
+
+    def kill(self):
+        """SIGKILL: nothing is said, nothing is flushed."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def tail(self) -> str:
+        """The end of what it said, for error messages."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join([*self.lines[-20:], *text.splitlines()[-30:]])
+
+    # What it holds
+
+    def disks(self) -> list[pathlib.Path]:
+        return sorted(path for path in self.data.glob("sites/*/nodes/*/disks/*") if path.is_dir())
+
+    def size(self) -> int:
+        """Bytes on disk of all that is in the data folder, holes not counted."""
+        total = 0
+        for folder, _, files in os.walk(self.data):
+            for name in files:
+                try:
+                    total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+                except FileNotFoundError:
+                    pass  # Removed while we looked.
+        return total
+
+    def memory(self) -> dict[str, int]:
+        """Resident bytes now (`VmRSS`) and at most so far (`VmHWM`)."""
+        values = {}
+        with open(f"/proc/{self.process.pid}/status") as status:
+            for line in status:
+                name, _, value = line.partition(":")
+                if name in ("VmRSS", "VmHWM"):
+                    values[name] = int(value.split()[0]) * 1024
+        return values
+
+    # The operator's commands
+
+    def run(self, *arguments, check=True, timeout=300) -> subprocess.CompletedProcess:
+        """Runs `cairn ARGUMENTS…`; its output is in the result."""
+        result = subprocess.run(
+            [binary(), *map(str, arguments)],
+            capture_output=True, text=True, errors="replace", timeout=timeout,
+            env=dict(os.environ, CAIRN_DATA=str(self.data)),
+        )
+        if check and result.returncode != 0:
+            raise RuntimeError(f"cairn {arguments} ended with {result.returncode}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def admin(self, *arguments, **options) -> subprocess.CompletedProcess:
+        return self.run("admin", *arguments, "--data", self.data, **options)
+
+    def status(self) -> dict:
+        return json.loads(self.admin("status", "--json").stdout)
+
+    def wait_until_whole(self, seconds: float = 300):
+        """Waits until `admin status` counts no shard as missing and nothing as waiting for repair."""
+        deadline = time.monotonic() + seconds
+        while True:
+            lacking = lacks(self.status())
+            if not lacking:
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {seconds} s still {lacking}\n{self.tail()}")
+            time.sleep(0.5)
+
+
+def lacks(status: dict) -> dict:
+    """The counts in a status that say that something is missing or unverified, where they are not 0."""
+    found, seen = {}, 0
+    for path, value in numbers(status):
+        name = path.rsplit(".", 1)[-1].lower()
+        if name.startswith(("missing", "unverified")) or name.endswith(("missing", "unverified")):
+            seen += 1
+            if value:
+                found[path] = value
+    assert seen, f"a status without a count of missing shards: {json.dumps(status)[:2000]}"
+    return found
+
+
+def numbers(value, path=""):
+    """Every integer in a JSON value, with the path to it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from numbers(inner, f"{path}.{index}")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield path, value
+
+
+def destroy(disk: pathlib.Path):
+    """Takes a disk away from a running process: its files lose their bytes first, so that no open descriptor still
+    reads them, then the tree goes."""
+    for folder, _, files in os.walk(disk):
+        for name in files:
+            try:
+                os.truncate(os.path.join(folder, name), 0)
+            except FileNotFoundError:
+                pass
+    shutil.rmtree(disk, ignore_errors=True)
+    # A server that writes while we remove can leave a file behind once.
+    shutil.rmtree(disk, ignore_errors=True)
+
+
+def flip_bytes(disk: pathlib.Path, count: int, random, minimum_size: int = 4096) -> int:
+    """Flips `count` bytes at random in the non-zero blocks of a disk's large files; gives how many it flipped."""
+    files = [path for path in sorted(disk.rglob("*")) if path.is_file() and path.stat().st_size >= minimum_size]
+    flipped = 0
+    for _ in range(count * 50):
+        if flipped == count or not files:
+            break
+        path = random.choice(files)
+        size = path.stat().st_size
+        with open(path, "r+b") as file:
+            offset = random.randrange(size)
+            file.seek(offset)
+            old = file.read(1)
+            # Zeros are mostly space that holds nothing yet.
+            if old in (b"", b"\0"):
+                continue
+            file.seek(offset)
+            file.write(bytes([old[0] ^ random.randrange(1, 256)]))
+            flipped += 1
+    return flipped
