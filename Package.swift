@@ -96,14 +96,15 @@ let package = Package(
         library(
             "Coordination",
             [
-                "ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "ClusterProtocol", "BlobStorage", "Metadata",
-                "ObjectStorage", "SystemInterface",
+                "ObjectModel", "ObjectInterface", "DiskFormat", "Checksums", "Placement", "ClusterProtocol", "ShardStorage",
+                "JournalStorage", "StorageNode", "BlobStorage", "Metadata", "ObjectStorage", "SystemInterface",
             ]),
         library(
             "Recovery",
             [
                 "ObjectModel", "ObjectInterface", "DiskFormat", "ErasureCoding", "FrameCoding", "Checksums", "Metadata",
-                "ShardStorage", "BlobStorage", "Coordination", "SystemInterface",
+                "ShardStorage", "JournalStorage", "StorageNode", "ClusterProtocol", "Placement", "BlobStorage",
+                "Coordination", "SystemInterface",
             ]),
 
         // MARK: Outside
@@ -175,11 +176,16 @@ let package = Package(
         tests(
             "EngineTests",
             [
-                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "BlobStorage", "Metadata",
-                "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ErasureCoding",
+                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage", "BlobStorage",
+                "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ErasureCoding",
                 "FrameCoding", "ObjectModel", "SystemInterface", "LinuxSystem", "TestKit",
             ]),
-        tests("S3GatewayTests", ["S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "TestKit"]),
+        tests(
+            "S3GatewayTests",
+            [
+                "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
+                "Checksums", "TestKit", logging,
+            ]),
         tests("AdminGatewayTests", ["AdminGateway", arguments, logging]),
         tests("LoadGeneratorTests", ["LoadGenerator", arguments]),
         // The whole program as its users see it: real processes, real clients, the simulator, the house rules.

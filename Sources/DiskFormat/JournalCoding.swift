@@ -45,6 +45,24 @@ struct JournalBytes {
         append(bytes.withUnsafeBytes { Self.checksum($0, seed: seed) })
     }
 
+    /// What lies before the CRC-32C in the last four bytes.
+    static func checkedBody(_ bytes: UnsafeRawBufferPointer) throws(JournalFormatError) -> UnsafeRawBufferPointer {
+        guard bytes.count >= 4 else { throw .truncated }
+        let body = UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)])
+        guard checksum(body, seed: 0) == bytes.field(body.count) else { throw .checksum }
+        return body
+    }
+
+    /// The bytes of an array, for a body that throws.
+    static func with<Value>(
+        _ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(JournalFormatError) -> Value
+    ) throws(JournalFormatError) -> Value {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(JournalFormatError) in try body(bytes) }
+        }
+        return try result.get()
+    }
+
     static func continued(_ checksum: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
         CRC32C.checksum(bytes, continuing: checksum)
     }

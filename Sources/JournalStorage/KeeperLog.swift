@@ -1,7 +1,7 @@
 package import ClusterProtocol
 package import DiskFormat
 import Synchronization
-package import SystemInterface
+internal import SystemInterface
 
 /// One journal keeper: the log in `journal/` of one disk (DESIGN §7; layout in `Docs/DiskFormat.md`, Journal).
 ///

@@ -3,9 +3,9 @@ import SystemInterface
 
 /// Blocking calls of one disk, in order of arrival, on threads of their own (DESIGN §6, hotpath technique 5).
 ///
-/// The cooperative pool never waits for a medium: a caller is suspended, a thread makes the call and resumes it. At most
-/// `limit` calls have a place in the queue; further callers wait at the door, in order, and take the places that come
-/// free. Threads start with the first call and end after `close`, when what was queued is done.
+/// The cooperative pool never waits for a medium: a caller is suspended, a thread makes the call and resumes it. At
+/// most `limit` calls have a place in the queue; further callers wait at the door, in order, and take the places that
+/// come free. Threads start with the first call and end after `close`, when what was queued is done.
 final class DiskQueue: Sendable {
     /// Calls queued at most: far more than a disk needs to stay busy, and little memory if it hangs.
     static let limit = 256

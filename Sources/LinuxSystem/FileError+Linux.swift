@@ -21,7 +21,7 @@ extension FileError {
     ///
     /// Sources: the ERRORS sections of open(2), pread(2), pwrite(2), fsync(2), fallocate(2), rename(2), unlink(2); the
     /// block layer's own numbers from `blk_errors` in the kernel's block/blk-core.c.
-    static func linux(_ number: Int32, _ operation: String, _ path: String) -> FileError {
+    package static func linux(_ number: Int32, _ operation: String, _ path: String) -> FileError {
         FileError(code(number), operation: operation, path: path, number: number)
     }
 

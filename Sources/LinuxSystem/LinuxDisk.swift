@@ -40,7 +40,9 @@ final class LinuxDisk: Sendable {
     /// The value of a call on names below the root; its error says `.gone` when the root itself was removed.
     @discardableResult
     func value<Value: SignedInteger>(
-        _ operation: String, _ path: String, _ call: () -> Value
+        _ operation: String,
+        _ path: String,
+        _ call: () -> Value
     ) throws(FileError) -> Int {
         do throws(FileError) {
             return try SystemCall.value(operation, path, call)
@@ -52,7 +54,8 @@ final class LinuxDisk: Sendable {
     /// Opens what lies below the root; `path` has been checked.
     func open(_ path: String, options: Int, operation: String = "openat") throws(FileError) -> Descriptor {
         Descriptor(
-            Int32(try value(operation, path) { cairn_open_at(root.number, path, Int32(options)) }))
+            Int32(try value(operation, path) { cairn_open_at(root.number, path, Int32(options)) })
+        )
     }
 
     func openDirectory(_ path: String, operation: String = "openat") throws(FileError) -> Descriptor {

@@ -7,8 +7,8 @@ import SystemInterface
 /// **Direct mode.** A writable direct file writes past the page cache and reads through it; a read-only direct file
 /// reads past it, and leaves nothing behind for `readIfCached`. A call whose memory, offset or length is not a multiple
 /// of 4 KiB, or that the file system refuses with EINVAL, goes through a second, ordinary descriptor of the same file:
-/// slower, and just as correct, since the kernel keeps both views of a file equal as long as the calls do not overlap in
-/// time (open(2), NOTES on O_DIRECT). A file system without O_DIRECT gives an ordinary file.
+/// slower, and just as correct, since the kernel keeps both views of a file equal as long as the calls do not overlap
+/// in time (open(2), NOTES on O_DIRECT). A file system without O_DIRECT gives an ordinary file.
 final class LinuxFile: File {
     /// Zeros written at a time where the file system cannot reserve.
     private static let zeroChunk = 1 << 20
@@ -38,7 +38,10 @@ final class LinuxFile: File {
     }
 
     func read(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) async throws(FileError) -> Int {
         try checkRead(buffer, bufferOffset, count, offset)
         return try await disk.reads.run { () throws(FileError) in
@@ -54,7 +57,10 @@ final class LinuxFile: File {
     }
 
     func readIfCached(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) throws(FileError) -> Int? {
         try checkRead(buffer, bufferOffset, count, offset)
         let target = buffer.pointer + bufferOffset
@@ -158,7 +164,9 @@ extension LinuxFile {
     }
 
     private func writeVector(
-        _ vector: UnsafeMutableBufferPointer<iovec>, to descriptor: Descriptor, at offset: Int
+        _ vector: UnsafeMutableBufferPointer<iovec>,
+        to descriptor: Descriptor,
+        at offset: Int
     ) -> Int64 {
         SystemCall.retrying {
             cairn_write_at(descriptor.number, vector.baseAddress, Int32(vector.count), Int64(offset))
@@ -203,7 +211,10 @@ extension LinuxFile {
     /// A second descriptor with O_DIRECT, or nil where the file system refuses it or the name meanwhile means another
     /// file: the ordinary descriptor then does all the work.
     private static func openDirect(
-        _ disk: LinuxDisk, _ path: String, _ access: Int, like status: cairn_status
+        _ disk: LinuxDisk,
+        _ path: String,
+        _ access: Int,
+        like status: cairn_status
     ) -> Descriptor? {
         guard let direct = try? disk.open(path, options: access | CAIRN_OPEN_DIRECT),
             let other = try? Self.status(of: direct, path),
@@ -214,7 +225,9 @@ extension LinuxFile {
 
     private func checkRead(_ buffer: AlignedBuffer, _ start: Int, _ count: Int, _ offset: Int) throws(FileError) {
         precondition(
-            start >= 0 && count >= 0 && count <= buffer.capacity - start, "a read beyond the end of its buffer")
+            start >= 0 && count >= 0 && count <= buffer.capacity - start,
+            "a read beyond the end of its buffer"
+        )
         try checkOffset(offset, "pread")
     }
 

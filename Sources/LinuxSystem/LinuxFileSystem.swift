@@ -24,7 +24,7 @@ package final class LinuxFileSystem: FileSystem {
         do throws(FileError) {
             let descriptor = try SystemCall.value("open", root) { cairn_open_root(root) }
             disk = LinuxDisk(root: Descriptor(Int32(descriptor)), rootPath: root, name: String(name.prefix(9)))
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw FileError(.gone, operation: error.operation, path: error.path, number: error.number)
         }
     }
@@ -71,11 +71,14 @@ package final class LinuxFileSystem: FileSystem {
             let name = path.isEmpty ? RelativePath.root : path
             do throws(FileError) {
                 try disk.value("fstatat", path) { cairn_status_at(disk.root.number, name, &status) }
-            } catch where error.code == .notFound || error.number == ErrorNumber.notDirectory {
+            } catch  where error.code == .notFound || error.number == ErrorNumber.notDirectory {
                 return nil
             }
             return FileStatus(
-                isDirectory: status.is_directory, length: Int(status.length), allocated: Int(status.allocated))
+                isDirectory: status.is_directory,
+                length: Int(status.length),
+                allocated: Int(status.allocated)
+            )
         }
     }
 
@@ -84,7 +87,7 @@ package final class LinuxFileSystem: FileSystem {
         try await disk.writes.run { [disk] () throws(FileError) in
             do throws(FileError) {
                 try disk.value("unlinkat", path) { cairn_remove_at(disk.root.number, path, false) }
-            } catch where error.number == ErrorNumber.isDirectory {
+            } catch  where error.number == ErrorNumber.isDirectory {
                 try disk.value("unlinkat", path) { cairn_remove_at(disk.root.number, path, true) }
             }
         }
@@ -110,7 +113,10 @@ package final class LinuxFileSystem: FileSystem {
             try disk.value("fstatvfs", disk.rootPath) { cairn_space_of(disk.root.number, &space) }
             try disk.value("fstat", disk.rootPath) { cairn_status_of(disk.root.number, &status) }
             return FileSystemSpace(
-                total: Int(space.total), available: Int(space.available), device: status.device)
+                total: Int(space.total),
+                available: Int(space.available),
+                device: status.device
+            )
         }
     }
 
@@ -140,7 +146,7 @@ package final class LinuxFileSystem: FileSystem {
     private static func makeDirectory(_ path: String, in parent: String, of disk: LinuxDisk) throws(FileError) {
         do throws(FileError) {
             try disk.value("mkdirat", path) { cairn_make_directory_at(disk.root.number, path) }
-        } catch where error.code == .exists {
+        } catch  where error.code == .exists {
             var status = cairn_status()
             try disk.value("fstatat", path) { cairn_status_at(disk.root.number, path, &status) }
             guard status.is_directory else { throw error }
@@ -169,7 +175,7 @@ package final class LinuxFileSystem: FileSystem {
     private static func makeRootDirectory(_ path: String, in parent: String, of disk: LinuxDisk) throws(FileError) {
         do throws(FileError) {
             try disk.value("mkdirat", path) { cairn_make_directory_at(disk.root.number, path) }
-        } catch where error.code == .exists {
+        } catch  where error.code == .exists {
             return
         }
         // Not `openDirectory`, which refuses a parent that is a symbolic link.

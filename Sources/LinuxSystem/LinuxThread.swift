@@ -23,7 +23,9 @@ package enum LinuxThread {
             { context in
                 guard let context else { return }
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-            }, context.toOpaque())
+            },
+            context.toOpaque()
+        )
         guard result == 0 else {
             context.release()
             throw StartError(name: name, number: -result)

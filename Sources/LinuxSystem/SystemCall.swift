@@ -13,7 +13,9 @@ enum SystemCall {
     /// The value of `call`, or what its error number means for `operation` on `path`.
     @discardableResult
     static func value<Value: SignedInteger>(
-        _ operation: String, _ path: String, _ call: () -> Value
+        _ operation: String,
+        _ path: String,
+        _ call: () -> Value
     ) throws(FileError) -> Int {
         let value = retrying(call)
         guard value >= 0 else { throw FileError.linux(Int32(clamping: -value), operation, path) }

@@ -39,7 +39,9 @@ struct WriteCursor {
                     let skipped = slot == 0 ? done : 0
                     let start = UnsafeMutableRawPointer(mutating: piece.bytes.baseAddress)
                     vector.initializeElement(
-                        at: slot, to: iovec(iov_base: start.map { $0 + skipped }, iov_len: piece.count - skipped))
+                        at: slot,
+                        to: iovec(iov_base: start.map { $0 + skipped }, iov_len: piece.count - skipped)
+                    )
                 }
                 return body(vector)
             }

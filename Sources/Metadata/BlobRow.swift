@@ -1,5 +1,5 @@
-import DiskFormat
-import ObjectModel
+internal import DiskFormat
+internal import ObjectModel
 
 /// A row of the blobs table: what changes of a blob (missing shards, references, frames in use), and what never does.
 struct BlobRow {

@@ -1,4 +1,4 @@
-import ObjectModel
+internal import ObjectModel
 
 /// Who names a blob, as it lies in the references table.
 struct ReferenceKey {

@@ -1,5 +1,5 @@
-import ObjectModel
-import SystemInterface
+internal import ObjectModel
+internal import SystemInterface
 
 /// A table's key: bytes that sort as the values do.
 typealias RowKey = [UInt8]

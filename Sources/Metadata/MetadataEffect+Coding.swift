@@ -1,6 +1,6 @@
-package import DiskFormat
-import ObjectInterface
-import ObjectModel
+internal import DiskFormat
+internal import ObjectInterface
+internal import ObjectModel
 
 extension MetadataEffect {
     /// The version of the payload's layout (`Docs/MetadataRecords.md`).
@@ -25,8 +25,9 @@ extension MetadataEffect {
     }
 
     /// The effects of a journal record; whatever the bytes are, an error and never a trap. Effects and fields with
-    /// optional tags that this version does not know are skipped.
+    /// optional tags that this version does not know are skipped. A keeper set change has none.
     package static func decode(_ payload: [UInt8]) throws(MetadataError) -> [MetadataEffect] {
+        if KeeperSetChange.isChange(payload) { return [] }
         var reader = ByteReader(payload)
         let version = try reader.getByte()
         guard version == formatVersion else { throw .unsupported("journal payload version \(version)") }
@@ -80,8 +81,7 @@ extension MetadataEffect {
         case .groupPut: 19
         case .memberReplaced: 20
         case .incarnationBegan: 21
-        case .keepersPut: 22
-        case .checkpointsPut: 23
+        case .checkpointsPut: 22
         }
     }
 
@@ -136,8 +136,7 @@ extension MetadataEffect {
             writer.put(old.value)
             writer.put(new.value)
         case .incarnationBegan(let incarnation): writer.put(incarnation)
-        case .keepersPut(let keepers): keepers.encode(into: &writer)
-        case .checkpointsPut(let checkpoints): CheckpointList(checkpoints).encode(into: &writer)
+        case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
         default: preconditionFailure("an effect without encoding")
         }
     }
@@ -187,8 +186,7 @@ extension MetadataEffect {
         case 20:
             return .memberReplaced(DiskID(try reader.getIdentifier()), with: DiskID(try reader.getIdentifier()))
         case 21: return .incarnationBegan(try reader.getUInt32())
-        case 22: return .keepersPut(try KeeperSet(from: &reader))
-        case 23: return .checkpointsPut(try CheckpointList(from: &reader).checkpoints)
+        case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }
     }

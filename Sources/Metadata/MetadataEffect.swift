@@ -29,6 +29,5 @@ package enum MetadataEffect: Sendable {
     case groupPut(GroupRecord)
     case memberReplaced(DiskID, with: DiskID)
     case incarnationBegan(UInt32)
-    case keepersPut(KeeperSet)
     case checkpointsPut([CheckpointRecord])
 }

@@ -1,5 +1,5 @@
-import DiskFormat
-import ObjectModel
+internal import DiskFormat
+internal import ObjectModel
 
 /// The one row that every change rewrites: where the store stands, what it gives out next, and its counts.
 struct MetadataState: RowCodable {

@@ -1,5 +1,5 @@
-import ObjectInterface
-import ObjectModel
+internal import ObjectInterface
+internal import ObjectModel
 
 /// Goes through names in order and folds those with a delimiter behind the prefix into groups, each left by one seek.
 struct GroupedScan {

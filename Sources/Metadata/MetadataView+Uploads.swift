@@ -1,6 +1,6 @@
-import ObjectInterface
-import ObjectModel
-import SystemInterface
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
 
 extension MetadataView {
     func upload(_ id: UploadID) throws(MetadataError) -> UploadRecord? {

@@ -1,7 +1,7 @@
-import DiskFormat
-import ObjectInterface
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
 
 /// Typed reads of the tables: everything a read operation answers, and what a change evaluates its conditions on.
 struct MetadataView {
@@ -21,7 +21,7 @@ struct MetadataView {
 
     func checkpoints() throws(MetadataError) -> [CheckpointRecord] {
         guard let row = try tables.get(.meta, MetadataState.checkpointsKey) else { return [] }
-        return try CheckpointList(row: row).checkpoints
+        return try KeptCheckpoints(row: row).checkpoints
     }
 
     // MARK: Buckets and users

@@ -2,18 +2,6 @@ package import DiskFormat
 package import ObjectInterface
 package import ObjectModel
 
-/// The keepers of the journal (DESIGN §7): disks that hold its logs.
-package struct KeeperSet: Hashable, Sendable {
-    /// Rises with each change; one keeper changes at a time.
-    package var epoch: UInt32
-    package var members: [DiskID]
-
-    package init(epoch: UInt32, members: [DiskID]) {
-        self.epoch = epoch
-        self.members = members
-    }
-}
-
 /// A portable export of the metadata as it lies in blobs (DESIGN §7, checkpoints).
 package struct CheckpointRecord: Hashable, Sendable {
     /// One range of rows: equal digests are equal bytes, so that the next checkpoint names the same blob.
@@ -84,8 +72,11 @@ package protocol ReplicatedMetadata: MetadataStore {
     func incarnation() async throws(StorageError) -> UInt32
     /// Begins an incarnation, as a journaled change; must be higher than the present one.
     func beginIncarnation(_ incarnation: UInt32) async throws(StorageError)
+    /// The keeper set after the last change applied; nil before the first.
     func keeperSet() async throws(StorageError) -> KeeperSet?
-    func putKeeperSet(_ keepers: KeeperSet) async throws(StorageError)
+    /// Makes a keeper set change the next journal record: it takes its place in the sequence here, so that no other
+    /// record gets the same one. The writer of the journal sees it among the records it is given.
+    func recordKeeperSetChange(_ change: KeeperSetChange) async throws(StorageError)
     /// The checkpoints kept, the newest first.
     func checkpoints() async throws(StorageError) -> [CheckpointRecord]
     func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError)

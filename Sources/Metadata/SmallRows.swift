@@ -1,7 +1,7 @@
-import DiskFormat
-import ObjectInterface
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
 
 // Rows of the tables with few of them. Each begins with its fields in order; what follows them is a later version's.
 
@@ -183,12 +183,12 @@ extension GroupRecord: RowCodable {
 
 extension KeeperSet: RowCodable {
     func encode(into writer: inout ByteWriter) {
-        writer.put(epoch)
-        writer.put(members)
+        writer.put(generation)
+        writer.put(keepers)
     }
 
     init(from reader: inout ByteReader) throws(MetadataError) {
-        self.init(epoch: try reader.getUInt32(), members: try reader.getDisks())
+        self.init(generation: try reader.getUInt32(), keepers: try reader.getDisks())
     }
 }
 
@@ -215,7 +215,7 @@ extension CheckpointRecord: RowCodable {
 }
 
 /// All the checkpoints that are kept.
-struct CheckpointList: RowCodable, Hashable {
+struct KeptCheckpoints: RowCodable, Hashable {
     var checkpoints: [CheckpointRecord]
 
     init(_ checkpoints: [CheckpointRecord]) { self.checkpoints = checkpoints }

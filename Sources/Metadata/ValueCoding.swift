@@ -1,7 +1,7 @@
-import DiskFormat
-import ObjectInterface
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
 
 // The compact forms of the values that rows and effects are made of (`Docs/MetadataRecords.md`).
 

@@ -1,6 +1,6 @@
-import ObjectInterface
-import ObjectModel
-import SystemInterface
+internal import ObjectInterface
+internal import ObjectModel
+internal import SystemInterface
 
 /// The compact form of a version: a row of the versions table without its key, and the body of an effect.
 enum VersionRow {

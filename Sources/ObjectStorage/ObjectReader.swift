@@ -54,7 +54,7 @@ package final class ObjectReader: ObjectBody {
             while state.underWay.count <= Self.readAhead, let step = state.steps.popFirst() {
                 state.underWay.append(
                     Task { [blobs, decoder] in
-                        do {
+                        do throws(StorageError) {
                             return .success(try await Self.read(step, blobs: blobs, decoder: decoder))
                         } catch {
                             return .failure(error)

@@ -4,6 +4,7 @@ internal import FrameCoding
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
+internal import Placement
 package import SystemInterface
 
 /// The store's `ObjectService`: objects on blobs and metadata (DESIGN §4, §5).

@@ -5,6 +5,7 @@ internal import FrameCoding
 internal import Metadata
 internal import ObjectInterface
 internal import ObjectModel
+internal import Placement
 internal import Synchronization
 internal import SystemInterface
 

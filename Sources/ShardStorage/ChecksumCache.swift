@@ -1,4 +1,4 @@
-import Synchronization
+internal import Synchronization
 
 /// Leaf tables of records read or written lately, so that a warm range read touches nothing but the range.
 ///

@@ -1,5 +1,6 @@
-import DiskFormat
-import SystemInterface
+internal import DiskFormat
+internal import Synchronization
+internal import SystemInterface
 
 // Preallocated files that are given up when the file system is full, so that tombstones and copies still have room.
 extension ShardDisk {

@@ -1,6 +1,6 @@
-import DiskFormat
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectModel
+internal import SystemInterface
 
 /// Everything about an open disk that changes: value state behind one mutex, never held across an await.
 struct DiskState: Sendable {
@@ -22,6 +22,11 @@ struct DiskState: Sendable {
     var reserveFiles: [String] = []
     var reserveWanted = 0
     var scrub = ScrubState()
+    /// Segments that still hold sealed records that are dead or lie elsewhere now, by shard: as long as there is one, a
+    /// tombstone of the shard must stay.
+    var deadRecords: [ShardID: [UInt64]] = [:]
+    /// Segments removed since the disk was opened.
+    var removals = 0
 
     /// A shard with writes under way.
     struct PendingShard: Sendable {
@@ -59,13 +64,35 @@ struct DiskState: Sendable {
 
     /// Makes a sealed record the live one of its shard, unless a later one or an erasure came before.
     mutating func publish(_ entry: IndexEntry, in index: any ShardIndex) {
-        if let pending = pendingShards[entry.shard], pending.erasedThrough >= entry.sequence { return }
+        if let pending = pendingShards[entry.shard], pending.erasedThrough >= entry.sequence {
+            noteDead(entry.shard, in: entry.segment)
+            return
+        }
         if let old = index.lookup(entry.shard) {
-            guard old.sequence <= entry.sequence else { return }
+            guard old.sequence <= entry.sequence else {
+                noteDead(entry.shard, in: entry.segment)
+                return
+            }
             count(old, by: -1)
+            noteDead(old.shard, in: old.segment)
         }
         count(entry, by: 1)
         index.apply([.insert(entry)])
+    }
+
+    mutating func noteDead(_ shard: ShardID, in segment: UInt64) {
+        if deadRecords[shard]?.contains(segment) != true { deadRecords[shard, default: []].append(segment) }
+    }
+
+    /// Forgets a segment whose file has been removed.
+    mutating func forget(_ segment: UInt64) {
+        segments[segment] = nil
+        readFiles[segment] = nil
+        removals += 1
+        deadRecords = deadRecords.compactMapValues { holders in
+            let left = holders.filter { $0 != segment }
+            return left.isEmpty ? nil : left
+        }
     }
 
     /// Counts a record's bytes as live, or no more.

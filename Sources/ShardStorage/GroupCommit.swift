@@ -1,4 +1,4 @@
-import Synchronization
+internal import Synchronization
 
 /// Lets concurrent callers share rounds: one of them, the leader, carries out what all have asked for, the others
 /// wait. What arrives during a round goes into the next one, led by whoever has waited longest.

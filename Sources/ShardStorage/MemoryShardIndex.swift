@@ -1,15 +1,15 @@
 package import ObjectModel
-import Synchronization
+internal import Synchronization
 
 /// An index in memory: sorted runs of 56-byte entries, about 75 MB for a million shards.
 ///
 /// Blob ids rise with time, so most inserts go to the end, where runs are filled up.
 package final class MemoryShardIndex: ShardIndex {
     /// Entries of a run at most: inserts in the middle move no more than this many.
-    private static let runLength = 256
+    fileprivate static let runLength = 256
 
-    private struct Runs {
-        var runs: [[PackedEntry]] = []
+    fileprivate struct Runs {
+        fileprivate var runs: [[PackedEntry]] = []
         var count = 0
     }
 
@@ -130,7 +130,7 @@ extension MemoryShardIndex.Runs {
 }
 
 /// An `IndexEntry` in 56 bytes. Offsets are multiples of 64, lengths and segments fit 32 bits (`ShardDisk` sees to it).
-private struct PackedEntry {
+fileprivate struct PackedEntry {
     private let blob: BlobID
     private let writeStamp: UInt64
     private let sequence: UInt64

@@ -1,26 +1,33 @@
-import DiskFormat
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectModel
+internal import Synchronization
+internal import SystemInterface
 
 /// What goes into the packed segment: whole records, appended in batches.
 enum PackedItem: Sendable {
-    case shard(PackedShard)
+    /// Shards of one caller: one as a rule, many when compaction copies.
+    case shards([PackedShard])
     /// Tombstones of one erasure; their own sequences are given at writing.
     case tombstones([Tombstone])
 
     /// Bytes in a segment.
     var length: Int {
         switch self {
-        case .shard(let shard): shard.layout.length
+        case .shards(let shards): shards.reduce(0) { $0 + $1.layout.length }
         case .tombstones(let tombstones): tombstones.count * Tombstone.recordLength
         }
     }
 
     /// Records.
-    var count: Int { if case .tombstones(let tombstones) = self { tombstones.count } else { 1 } }
+    var count: Int {
+        switch self {
+        case .shards(let shards): shards.count
+        case .tombstones(let tombstones): tombstones.count
+        }
+    }
 
     var privilege: ShardDisk.Privilege {
-        if case .shard(let shard) = self, shard.copiedFrom == nil { .ordinary } else { .reserve }
+        if case .shards(let shards) = self, shards.allSatisfy({ $0.copiedFrom == nil }) { .ordinary } else { .reserve }
     }
 }
 
@@ -39,7 +46,7 @@ struct PackedShard: Sendable {
 }
 
 extension ShardDisk {
-    /// Writes a whole record to the packed segment, with whatever others write just now. Durable on return.
+    /// Writes whole records to the packed segment, with whatever others write just now. Durable on return.
     func commitPacked(_ item: PackedItem) async throws(ShardStorageError) -> [IndexEntry] {
         try await packedCommits.submit(item, cost: item.length) { items in await commitRound(items) }
     }
@@ -74,6 +81,7 @@ extension ShardDisk {
     ) async -> Result<[[IndexEntry]], ShardStorageError> {
         do throws(ShardStorageError) {
             let batch = try await place(items, privilege)
+            defer { state.withLock { $0.segments[batch.segment.segment]?.openWriters -= 1 } }
             try await write(batch)
             publish(batch)
             return .success(batch.entries)
@@ -107,7 +115,10 @@ extension ShardDisk {
                     segment.endWithFooter(adding: length, count: count) <= segment.allocated
                 else { return nil }
                 var batch = PackedBatch(segment: segment.header, file: file, offset: segment.end, length: length)
-                for item in items { batch.add(item, pool, &state) }
+                for (number, item) in items.enumerated() {
+                    batch.add(item, isLast: number == items.count - 1, pool, &state)
+                }
+                state.segments[id]?.openWriters += 1
                 return batch
             }
             if let batch { return batch }
@@ -147,6 +158,8 @@ struct PackedBatch: Sendable {
 
     /// Bodies up to this are copied together: one piece of a write costs about as much as copying so much.
     private static let copiedLength = 16 << 10
+    /// Bytes gathered in one buffer before a new one is begun.
+    private static let gatherLength = 1 << 20
 
     /// Bytes that are not yet in `pieces`, all of them after those that are.
     private var gathered: [UInt8] = []
@@ -159,18 +172,18 @@ struct PackedBatch: Sendable {
         gathered.reserveCapacity(min(length, 1 << 20))
     }
 
-    /// Appends an item's records; the last `add` is followed by `finish`.
-    mutating func add(_ item: PackedItem, _ pool: BufferPool, _ state: inout DiskState) {
+    /// Appends an item's records.
+    mutating func add(_ item: PackedItem, isLast: Bool, _ pool: BufferPool, _ state: inout DiskState) {
         switch item {
-        case .shard(let shard): add(shard, pool, &state)
+        case .shards(let shards): entries.append(shards.map { add($0, pool, &state) })
         case .tombstones(let tombstones):
             for tombstone in tombstones { add(tombstone, &state) }
             entries.append([])
         }
-        flush(pool)
+        if gathered.count >= Self.gatherLength || isLast { flush(pool) }
     }
 
-    private mutating func add(_ shard: PackedShard, _ pool: BufferPool, _ state: inout DiskState) {
+    private mutating func add(_ shard: PackedShard, _ pool: BufferPool, _ state: inout DiskState) -> IndexEntry {
         var header = shard.header
         header.sequence = shard.copiedFrom?.sequence ?? state.takeSequence()
         let layout = shard.layout
@@ -200,8 +213,8 @@ struct PackedBatch: Sendable {
             shard: values.shard, writeStamp: values.writeStamp, sequence: header.sequence, segment: segment.segment,
             offset: start, headerLength: header.headerLength, bodyLength: shard.bodyLength,
             bodyCapacity: values.bodyCapacity, trailerCapacity: header.trailerCapacity)
-        entries.append([entry])
         if shard.copiedFrom == nil { published.append(entry) }
+        return entry
     }
 
     private mutating func add(_ tombstone: Tombstone, _ state: inout DiskState) {

@@ -1,6 +1,7 @@
-import DiskFormat
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectModel
+internal import Synchronization
+internal import SystemInterface
 
 /// A record of an aligned segment whose body has been written, about to be sealed.
 struct SealItem: Sendable {

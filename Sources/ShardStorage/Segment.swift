@@ -1,6 +1,6 @@
-import DiskFormat
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectModel
+internal import SystemInterface
 
 /// What a segment is to this process.
 enum SegmentPhase: Sendable {
@@ -36,6 +36,8 @@ struct SegmentState: Sendable {
     var pendingHeaders: [PendingHeader] = []
     /// False where something in it is of a later version, or unreadable: never compacted.
     var isMovable = true
+    /// How many segments had been removed when compaction last found nothing worth moving here.
+    var passedOverAt: Int?
 
     struct PendingHeader: Sendable {
         var offset: Int

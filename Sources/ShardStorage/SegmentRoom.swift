@@ -1,6 +1,7 @@
-import DiskFormat
-import ObjectModel
-import SystemInterface
+internal import DiskFormat
+internal import ObjectModel
+internal import Synchronization
+internal import SystemInterface
 
 // Making, growing and closing segments. Everything here runs under the structure lock.
 extension ShardDisk {

@@ -1,5 +1,6 @@
-package import DiskFormat
+internal import DiskFormat
 package import ObjectModel
+internal import Synchronization
 package import SystemInterface
 
 /// Bytes of a shard's body with the checksums to verify them by.
@@ -130,20 +131,15 @@ extension ShardDisk {
     func read(_ count: Int, at offset: Int, of file: any File) async throws(ShardStorageError) -> BufferSlice {
         let buffer = pool.take(max(count, 1))
         do throws(FileError) {
-            if let cached = try file.readIfCached(into: buffer, at: 0, count: count, from: offset), cached == count {
+            let cached = try file.readIfCached(into: buffer, at: 0, count: count, from: offset)
+            if cached == count { return buffer.slice(0..<count) }
+            if try await file.read(into: buffer, at: 0, count: count, from: offset) == count {
                 return buffer.slice(0..<count)
             }
-            guard try await file.read(into: buffer, at: 0, count: count, from: offset) == count else {
-                throw ShardStorageError.corrupt("segment cut short at \(offset)")
-            }
-            return buffer.slice(0..<count)
-        } catch let error as FileError {
-            throw Self.readError(error)
-        } catch let error as ShardStorageError {
-            throw error
         } catch {
-            throw .corrupt("\(error)")
+            throw Self.readError(error)
         }
+        throw .corrupt("segment cut short at \(offset)")
     }
 
     /// A read that fails says nothing of the rest of the disk: the shard counts as corrupt, and repair decides.

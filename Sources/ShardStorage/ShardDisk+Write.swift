@@ -1,5 +1,6 @@
 package import DiskFormat
-package import ObjectModel
+internal import ObjectModel
+internal import Synchronization
 package import SystemInterface
 
 extension ShardDisk {
@@ -10,34 +11,23 @@ extension ShardDisk {
     package func write(
         _ header: ShardHeader, body: [BufferSlice], leafChecksums: [UInt32], trailer: ShardTrailer
     ) async throws(ShardStorageError) {
-        _ = try await write(header, body, leafChecksums, trailer, copyOf: nil)
-    }
-
-    /// The same; a copy keeps sequence and unknown fields of the record it is of, and is not published.
-    func write(
-        _ header: ShardHeader, _ body: [BufferSlice], _ leafChecksums: [UInt32], _ trailer: ShardTrailer,
-        copyOf original: (entry: IndexEntry, header: ShardRecordHeader)?
-    ) async throws(ShardStorageError) -> IndexEntry {
         let length = body.reduce(0) { $0 + $1.count }
         var header = header
         header.bodyCapacity = length
         try Self.check(header)
         let end = try Self.encodeEnd(header, trailer, leafChecksums, bodyLength: length)
-        let record = ShardRecordHeader(
-            header: header, sequence: 0, trailerCapacity: end.trailer.count,
-            features: original?.header.features ?? RecordFeatures(), unknownFields: original?.header.unknownFields ?? [])
+        let record = ShardRecordHeader(header: header, sequence: 0, trailerCapacity: end.trailer.count)
         guard length < ShardDiskConfiguration.alignedBodyLength else {
-            let writer = try await reserve(record, copyOf: original?.entry)
+            let writer = try await reserve(record, copyOf: nil)
             try await append(body, to: writer)
-            return try await writer.sealRecord(trailer, leafChecksums)
+            try await writer.seal(trailer: trailer, leafChecksums: leafChecksums)
+            return
         }
         state.withLock { $0.beginPending(header.shard) }
         defer { state.withLock { $0.endPending(header.shard) } }
-        let shard = PackedShard(
-            header: record, body: body, end: end.table + end.trailer, bodyLength: length, copiedFrom: original?.entry)
-        guard let entry = try await commitPacked(.shard(shard)).first else { throw .closed }
+        let shard = PackedShard(header: record, body: body, end: end.table + end.trailer, bodyLength: length)
+        guard let entry = try await commitPacked(.shards([shard])).first else { throw .closed }
         checksums.insert(leafChecksums, segment: entry.segment, offset: entry.offset)
-        return entry
     }
 
     private func append(_ body: [BufferSlice], to writer: ShardWriter) async throws(ShardStorageError) {
@@ -62,7 +52,9 @@ extension ShardDisk {
             ShardRecordHeader(header: header, sequence: 0, trailerCapacity: trailerCapacity), copyOf: nil)
     }
 
-    private func reserve(
+    /// Takes room for a record in the aligned segment; a copy keeps the sequence of the record it is of, and is not
+    /// published by its seal.
+    func reserve(
         _ record: ShardRecordHeader, copyOf original: IndexEntry?
     ) async throws(ShardStorageError) -> ShardWriter {
         let length = record.layout(in: .aligned).length

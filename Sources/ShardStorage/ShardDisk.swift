@@ -1,6 +1,6 @@
 package import DiskFormat
-package import ObjectModel
-import Synchronization
+internal import ObjectModel
+internal import Synchronization
 package import SystemInterface
 
 /// One open disk: shards as records of append-only segments (DESIGN §6, `Docs/DiskFormat.md`).

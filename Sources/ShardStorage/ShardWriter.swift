@@ -1,6 +1,6 @@
 package import DiskFormat
-import ObjectModel
-import Synchronization
+internal import ObjectModel
+internal import Synchronization
 package import SystemInterface
 
 /// A shard that is being written cell by cell into room of its own.
@@ -80,7 +80,20 @@ package final class ShardWriter: Sendable {
 
     func sealRecord(_ trailer: ShardTrailer, _ leafChecksums: [UInt32]) async throws(ShardStorageError) -> IndexEntry {
         let bodyLength = try finish()
-        defer { disk.endWriter(of: header.shard, in: segment) }
+        do throws(ShardStorageError) {
+            let entry = try await sealRecord(trailer, leafChecksums, bodyLength: bodyLength)
+            disk.endWriter(of: header.shard, in: segment)
+            try await disk.structure.run { () async throws(ShardStorageError) in try await disk.finishClosing(segment) }
+            return entry
+        } catch {
+            disk.endWriter(of: header.shard, in: segment)
+            throw error
+        }
+    }
+
+    private func sealRecord(
+        _ trailer: ShardTrailer, _ leafChecksums: [UInt32], bodyLength: Int
+    ) async throws(ShardStorageError) -> IndexEntry {
         let end = try ShardDisk.encodeEnd(header, trailer, leafChecksums, bodyLength: bodyLength)
         guard end.trailer.count <= record.trailerCapacity else {
             throw .invalid("trailer of \(end.trailer.count) bytes, room for \(record.trailerCapacity)")

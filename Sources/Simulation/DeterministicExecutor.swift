@@ -5,9 +5,9 @@ import TestKit
 /// Runs plain `async` code on one thread in an order that a seed alone decides.
 ///
 /// The runtime's `swift_task_enqueueGlobal_hook` is handed every job that would go to the global pool: tasks, groups,
-/// default actors, continuations. They are kept in a list, and the next one is drawn from it. When none is ready, virtual
-/// time moves to the next timer; now and then it does so although jobs are ready, as on a busy machine. The hook serves
-/// the whole process: a simulation runs in a program of its own, never beside other tasks.
+/// default actors, continuations. They are kept in a list, and the next one is drawn from it. When none is ready,
+/// virtual time moves to the next timer; now and then it does so although jobs are ready, as on a busy machine. The
+/// hook serves the whole process: a simulation runs in a program of its own, never beside other tasks.
 package enum DeterministicExecutor {
     /// How a run ended.
     package enum End: Sendable {
@@ -33,8 +33,12 @@ package enum DeterministicExecutor {
     package static let stepLimit = 20_000_000
     /// Jobs run after the root's end, to let the rest wind up; what still spins then is dropped.
     private static let afterlifeLimit = 200_000
-    /// One choice in so many lets time pass although jobs are ready.
-    private static let impatience: UInt64 = 64
+    /// One choice in so many wakes the next sleeper although jobs are ready, if it is due within `shortPause`.
+    private static let pauseRate: UInt64 = 64
+    /// What a busy machine makes a thread wait.
+    private static let shortPause = Duration.milliseconds(5)
+    /// One choice in so many does so whenever it is due: a machine that was suspended.
+    private static let longPauseRate: UInt64 = 65_536
 
     private typealias Original = @convention(thin) (UnownedJob) -> Void
     private typealias Hook = @convention(thin) (UnownedJob, Original) -> Void
@@ -52,7 +56,11 @@ package enum DeterministicExecutor {
     /// Runs `root` to its end, on the calling thread. `wind` is called after it: it must make every task that is left
     /// come to an end. One run at a time.
     package static func run(
-        seed: UInt64, time: SimulatedTime, trace: Trace, wind: () -> Void,
+        seed: UInt64,
+        time: SimulatedTime,
+        trace: Trace,
+        stepLimit: Int = stepLimit,
+        wind: () -> Void,
         root: @escaping @Sendable () async throws -> Void
     ) -> Report {
         guard isInstalled else {
@@ -70,21 +78,25 @@ package enum DeterministicExecutor {
                 result.set(.failed("\(error)"))
             }
         }
-        let report = drive(until: result, time: time, trace: trace, using: &generator)
+        let report = drive(until: result, time: time, trace: trace, stepLimit: stepLimit, using: &generator)
         wind()
         drain(using: &generator)
         return report
     }
 
     private static func drive(
-        until result: RootResult, time: SimulatedTime, trace: Trace, using generator: inout SplitMix64
+        until result: RootResult,
+        time: SimulatedTime,
+        trace: Trace,
+        stepLimit: Int,
+        using generator: inout SplitMix64
     ) -> Report {
         var steps = 0
         while true {
             if let end = result.value { return Report(end: end, steps: steps) }
             if shared.withLock({ $0.hasForeign }) { return Report(end: .foreignThread, steps: steps) }
             if steps == stepLimit { return Report(end: .endless, steps: steps) }
-            if generator.next() % impatience == 0 { _ = time.advance() }
+            pause(time, using: &generator)
             if let (job, index) = draw(using: &generator) {
                 trace.mix(index)
                 job.runSynchronously(on: executor.asUnownedSerialExecutor())
@@ -92,6 +104,15 @@ package enum DeterministicExecutor {
             } else if !time.advance() {
                 return Report(end: .deadlock, steps: steps)
             }
+        }
+    }
+
+    private static func pause(_ time: SimulatedTime, using generator: inout SplitMix64) {
+        let draw = generator.next()
+        if draw % longPauseRate == 1 {
+            _ = time.advance()
+        } else if draw % pauseRate == 0 {
+            _ = time.advance(within: shortPause)
         }
     }
 
@@ -121,7 +142,7 @@ package enum DeterministicExecutor {
     }
 
     /// Keeps a job for the run in progress; false when there is none.
-    private static func take(_ job: UnownedJob) -> Bool {
+    fileprivate static func take(_ job: UnownedJob) -> Bool {
         shared.withLock { shared in
             guard let thread = shared.thread else { return false }
             if pthread_equal(thread, pthread_self()) == 0 { shared.hasForeign = true }
@@ -131,10 +152,11 @@ package enum DeterministicExecutor {
     }
 }
 
-/// The executor that jobs believe to run on; what is enqueued on it by name would have nowhere to go.
+/// The executor that jobs believe to run on: what they enqueue on it by name joins the same list.
 private final class InlineExecutor: SerialExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
-        preconditionFailure("a job was enqueued on the simulation's own executor")
+        // A job left over from a run that has ended is dropped.
+        _ = DeterministicExecutor.take(UnownedJob(job))
     }
 }
 

@@ -8,7 +8,8 @@ struct ProcessFiles: FileSystem {
     func open(_ path: String, _ mode: OpenMode) async throws(FileError) -> any File {
         ProcessFile(
             life: life,
-            file: try await life.guarding { () throws(FileError) in try await files.open(path, mode) })
+            file: try await life.guarding { () throws(FileError) in try await files.open(path, mode) }
+        )
     }
 
     func createDirectory(_ path: String) async throws(FileError) {
@@ -55,7 +56,10 @@ final class ProcessFile: File {
     }
 
     func read(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) async throws(FileError) -> Int {
         try await life.guarding { () throws(FileError) in
             try await file.read(into: buffer, at: bufferOffset, count: count, from: offset)
@@ -63,7 +67,10 @@ final class ProcessFile: File {
     }
 
     func readIfCached(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) throws(FileError) -> Int? {
         try file.readIfCached(into: buffer, at: bufferOffset, count: count, from: offset)
     }
@@ -116,11 +123,17 @@ struct ProcessTransport: Transport {
     let name: String
 
     func call(
-        _ node: String, _ message: TransportMessage, timeout: Duration
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
     ) async throws(TransportError) -> TransportMessage {
         guard await life.gate() else { throw .unreachable(node: node) }
         let result: Result<TransportMessage, TransportError> = await network.call(
-            node, from: name, message, timeout: timeout)
+            node,
+            from: name,
+            message,
+            timeout: timeout
+        )
         await life.gate()
         return try result.get()
     }

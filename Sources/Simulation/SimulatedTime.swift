@@ -45,14 +45,17 @@ package final class SimulatedTime: TimeSource {
         }
     }
 
-    /// Moves to the earliest timer and wakes its sleeper; false when nobody sleeps.
-    func advance() -> Bool {
+    /// Moves to the earliest timer and wakes its sleeper; false when nobody sleeps, or none is due within `limit`.
+    func advance(within limit: Duration? = nil) -> Bool {
         let timer: Timer? = state.withLock { state in
             let next = state.timers.indices.min {
                 (state.timers[$0].deadline, state.timers[$0].number)
                     < (state.timers[$1].deadline, state.timers[$1].number)
             }
             guard let next else { return nil }
+            if let limit, state.timers[next].deadline > state.nanoseconds &+ UInt64(max(0, limit.nanoseconds)) {
+                return nil
+            }
             let timer = state.timers.remove(at: next)
             state.nanoseconds = max(state.nanoseconds, timer.deadline)
             return timer

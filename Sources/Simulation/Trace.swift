@@ -1,4 +1,5 @@
 import Synchronization
+import SystemInterface
 
 /// Everything that happened in a run, as one running hash, with the latest events in words.
 ///
@@ -12,6 +13,7 @@ package final class Trace: Sendable {
         var count = 0
         var latest: [String] = []
         var start = 0
+        var isSealed = false
     }
 
     private let state = Mutex(State())
@@ -26,6 +28,7 @@ package final class Trace: Sendable {
 
     /// Notes an event, with the virtual time.
     package func record(_ event: String) {
+        guard !state.withLock({ $0.isSealed }) else { return }
         let line = "\(Self.text(time.monotonic.nanoseconds)) \(event)"
         state.withLock { state in
             for byte in line.utf8 { Self.mix(byte, into: &state.hash) }
@@ -48,6 +51,9 @@ package final class Trace: Sendable {
             }
         }
     }
+
+    /// Ends the trace: what comes after the scenario's end is no part of it.
+    func seal() { state.withLock { $0.isSealed = true } }
 
     /// The hash of all so far.
     package var hash: UInt64 { state.withLock { $0.hash } }

@@ -56,7 +56,9 @@ package final class LocalTransport: Transport {
     }
 
     package func call(
-        _ node: String, _ message: TransportMessage, timeout: Duration
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
     ) async throws(TransportError) -> TransportMessage {
         let id = state.withLock { state in
             state.nextCall += 1
@@ -67,7 +69,8 @@ package final class LocalTransport: Transport {
             await withCheckedContinuation { continuation in
                 begin(
                     id,
-                    Pending(node: node, deadline: deadline, continuation: continuation, message: message))
+                    Pending(node: node, deadline: deadline, continuation: continuation, message: message)
+                )
             }
         } onCancel: {
             cancel(id)
@@ -116,7 +119,10 @@ extension LocalTransport {
     }
 
     private func serve(
-        _ id: UInt64, _ message: TransportMessage, at node: String, by service: any TransportService
+        _ id: UInt64,
+        _ message: TransportMessage,
+        at node: String,
+        by service: any TransportService
     ) async {
         let answer = await service.answer(message)
         finish(id, .success(answer))
@@ -147,7 +153,9 @@ extension LocalTransport {
             let wasStarted = call.message == nil
             call.continuation.resume(
                 returning: .failure(
-                    wasStarted ? .unknownOutcome(node: call.node) : .unreachable(node: call.node)))
+                    wasStarted ? .unknownOutcome(node: call.node) : .unreachable(node: call.node)
+                )
+            )
         }
     }
 

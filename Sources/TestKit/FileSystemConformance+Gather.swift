@@ -56,8 +56,9 @@ extension FileSystemConformance {
         }
         // Pieces of aligned length at an unaligned place in memory.
         let source = BufferSlice(copying: generator.bytes(8_192))
-        try await writer.write([source.slice(100..<4_196), source.slice(0..<4_096)], at: 8_192)
-        model.replaceSubrange(8_192..<16_384, with: source.slice(100..<4_196).copied() + source.slice(0..<4_096).copied())
+        let pieces = [source.slice(100..<4_196), source.slice(0..<4_096)]
+        try await writer.write(pieces, at: 8_192)
+        model.replaceSubrange(8_192..<16_384, with: pieces.flatMap { $0.copied() })
         try await writer.sync()
         for mode in [OpenMode.read, .read.direct(), .write.direct()] {
             let reader = try await files.open("f", mode)

@@ -24,13 +24,18 @@ package struct ConformanceFailure: Error, CustomStringConvertible {
 }
 
 func expect(
-    _ condition: Bool, _ message: @autoclosure () -> String, line: Int = #line
+    _ condition: Bool,
+    _ message: @autoclosure () -> String,
+    line: Int = #line
 ) throws(ConformanceFailure) {
     if !condition { throw ConformanceFailure(description: "\(message()) (line \(line))") }
 }
 
 func expectError<Value>(
-    _ code: FileError.Code, _ message: String, line: Int = #line, _ body: () async throws(FileError) -> Value
+    _ code: FileError.Code,
+    _ message: String,
+    line: Int = #line,
+    _ body: () async throws(FileError) -> Value
 ) async throws(ConformanceFailure) {
     do throws(FileError) {
         _ = try await body()

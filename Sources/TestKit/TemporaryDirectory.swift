@@ -5,7 +5,8 @@ import Foundation
 /// Under `CAIRN_TEST_DIRECTORY` if that is set, else in the system's temporary directory. The name is drawn by
 /// mkdtemp(3), so that tests of many processes never meet.
 package func withTemporaryDirectory<Value>(
-    _ label: String = "test", _ body: (String) async throws -> Value
+    _ label: String = "test",
+    _ body: (String) async throws -> Value
 ) async throws -> Value {
     let parent = ProcessInfo.processInfo.environment["CAIRN_TEST_DIRECTORY"] ?? NSTemporaryDirectory()
     var template = Array("\(parent)/cairn-\(label)-XXXXXX".utf8CString)

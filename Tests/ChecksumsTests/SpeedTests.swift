@@ -55,6 +55,30 @@ struct ChecksumsSpeedTests {
         }
     }
 
+    @Test("of the MD5 engine with uploads of 32 MiB in pieces of 512 KiB", arguments: [1, 2, 4, 8, 16])
+    func engine(uploads: Int) async {
+        let engine = MD5Engine { run in Task.detached { run() } }
+        let piece = 512 << 10
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 64)
+        memory.copyBytes(from: noise(piece))
+        nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(memory)
+        defer { memory.deallocate() }
+        let clock = ContinuousClock()
+        let time = await clock.measure {
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<uploads {
+                    group.addTask {
+                        let stream = engine.makeStream()
+                        for _ in 0..<64 { await stream.update(bytes, keeping: engine) }
+                        _ = await stream.finalize()
+                    }
+                }
+            }
+        }
+        let rate = Double(uploads * 64 * piece) / (time / .seconds(1)) / 1e9
+        print("MD5 engine, \(uploads) uploads: \((rate * 100).rounded() / 100) GB/s")
+    }
+
     /// Prints the best of several runs.
     private static func report(_ name: String, bytes: Int = length, _ body: () -> Void) {
         let clock = ContinuousClock()

@@ -17,7 +17,7 @@ import Testing
         try await check.run(MemoryFileSystem())
     }
 
-    @Test("the file system in memory keeps its promise when operations take time", arguments: FileSystemConformance.checks)
+    @Test("the file system in memory keeps its promise, slowly", arguments: FileSystemConformance.checks)
     func slowMemory(_ check: FileSystemConformance.Check) async throws {
         let files = MemoryFileSystem()
         files.disk.setLatency { _, _, _ in await Task.yield() }

@@ -9,7 +9,8 @@ import Testing
         let transport = LocalTransport(time: ManualTime())
         transport.register("a", Service { TransportMessage(header: $0.header + [9], buffers: $0.buffers) })
         let buffer = BufferSlice(copying: [1, 2, 3])
-        let answer = try await transport.call("a", TransportMessage(header: [1], buffers: [buffer]), timeout: .seconds(1))
+        let request = TransportMessage(header: [1], buffers: [buffer])
+        let answer = try await transport.call("a", request, timeout: .seconds(1))
         #expect(answer.header == [1, 9])
         #expect(answer.buffers.first?.buffer === buffer.buffer)
     }
@@ -32,11 +33,14 @@ import Testing
         let time = ManualTime()
         let transport = LocalTransport(time: time)
         let wasCancelled = Flag()
-        transport.register("a", Service { message in
-            while !Task.isCancelled { await Task.yield() }
-            wasCancelled.set()
-            return message
-        })
+        transport.register(
+            "a",
+            Service { message in
+                while !Task.isCancelled { await Task.yield() }
+                wasCancelled.set()
+                return message
+            }
+        )
         let call = Task { () throws(TransportError) in
             try await transport.call("a", TransportMessage(header: []), timeout: .seconds(5))
         }
@@ -53,11 +57,14 @@ import Testing
     func cancellation() async throws {
         let transport = LocalTransport(time: ManualTime())
         let started = Flag()
-        transport.register("a", Service { message in
-            started.set()
-            while !Task.isCancelled { await Task.yield() }
-            return message
-        })
+        transport.register(
+            "a",
+            Service { message in
+                started.set()
+                while !Task.isCancelled { await Task.yield() }
+                return message
+            }
+        )
         let call = Task { () throws(TransportError) in
             try await transport.call("a", TransportMessage(header: []), timeout: .seconds(5))
         }

@@ -19,7 +19,7 @@ import Testing
         #expect(try await spared.bytes(9) == [1])
     }
 
-    @Test("after a failed sync the file refuses, and what it held never becomes durable", arguments: 0..<50 as Range<UInt64>)
+    @Test("after a failed sync the file refuses, and never becomes durable", arguments: 0..<50 as Range<UInt64>)
     func failedSync(seed: UInt64) async throws {
         var generator = SplitMix64(seed: seed)
         let files = MemoryFileSystem()
@@ -82,7 +82,8 @@ import Testing
         case 4: try await files.syncDirectory(".")
         default:
             let file = try await files.open(name, .create)
-            try await file.write(bytes: generator.bytes(Int(generator.next() % 9_000)), at: Int(generator.next() % 20_000))
+            let bytes = generator.bytes(Int(generator.next() % 9_000))
+            try await file.write(bytes: bytes, at: Int(generator.next() % 20_000))
             if Bool.random(using: &generator) { try await file.truncate(to: Int(generator.next() % 20_000)) }
             if Bool.random(using: &generator) { try await file.sync() }
         }

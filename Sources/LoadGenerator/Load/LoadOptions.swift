@@ -36,7 +36,7 @@ package struct Mix: Hashable, Sendable {
         guard total > 0 else { return nil }
     }
 
-    var total: Int { get + put + head + delete }
+    var total: Int { self.get + put + head + delete }
 
     /// The operation of a number in `0..<total`.
     func operation(_ number: Int) -> Operation {

@@ -63,7 +63,7 @@ struct MultipartQueue: Sendable {
             object: object, id: id, entityTags: Array(repeating: "", count: partCount), missing: partCount)
     }
 
-    /// The part was stored. A part that failed is not reported but given back.
+    /// The part was stored. When one fails, the whole upload is given up.
     mutating func stored(object: Int, number: Int, entityTag: String) {
         uploads[object]?.entityTags[number - 1] = entityTag
         uploads[object]?.missing -= 1

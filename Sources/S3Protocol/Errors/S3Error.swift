@@ -4,6 +4,11 @@ package struct S3Error: Error, Sendable, CustomStringConvertible {
     package struct Detail: Hashable, Sendable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package var code: S3ErrorCode

@@ -21,6 +21,11 @@ package struct AWSChunkedDecoder: Sendable {
     package struct Trailer: Hashable, Sendable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// Bytes of a chunk's header line, and of a trailer line.

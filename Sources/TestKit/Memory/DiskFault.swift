@@ -18,7 +18,10 @@ package struct DiskFault: Sendable {
     package var code: FileError.Code
 
     package init(
-        _ operation: DiskOperation, pathPrefix: String = "", after skipped: Int = 0, times: Int = 1,
+        _ operation: DiskOperation,
+        pathPrefix: String = "",
+        after skipped: Int = 0,
+        times: Int = 1,
         code: FileError.Code = .medium
     ) {
         self.operation = operation

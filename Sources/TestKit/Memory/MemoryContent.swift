@@ -1,7 +1,8 @@
 /// A file's bytes as the process sees them, as the medium has them, and what lies between.
 ///
-/// The medium takes sectors of 512 bytes whole, in any order, at any time after they were written; the length is one more
-/// such item. So after a loss of power each sector is what it was at some moment since the last sync, each on its own.
+/// The medium takes sectors of 512 bytes whole, in any order, at any time after they were written; the length is one
+/// more such item. So after a loss of power each sector is what it was at some moment since the last sync, each on its
+/// own.
 struct MemoryContent: Sendable {
     static let sectorSize = 512
 

@@ -138,7 +138,12 @@ package final class MemoryDisk: Sendable {
         state.locks = [:]
     }
 
-    private static func collectFiles(of node: Int, under path: String, in tree: MemoryTree, into found: inout [String]) {
+    private static func collectFiles(
+        of node: Int,
+        under path: String,
+        in tree: MemoryTree,
+        into found: inout [String]
+    ) {
         guard let node = tree.node(node) else { return }
         for (name, child) in node.entries {
             let path = path.isEmpty ? name : "\(path)/\(name)"
@@ -156,7 +161,10 @@ package final class MemoryDisk: Sendable {
 extension MemoryDisk {
     /// One operation of a view: lets time pass, then does `body` unless the view has ended or a fault strikes.
     func perform<Value: Sendable>(
-        _ operation: DiskOperation, _ path: String, mount: Int, bytes: Int = 0,
+        _ operation: DiskOperation,
+        _ path: String,
+        mount: Int,
+        bytes: Int = 0,
         onFault: (inout State) -> Void = { _ in },
         _ body: (inout State) throws(FileError) -> Value
     ) async throws(FileError) -> Value {
@@ -165,7 +173,9 @@ extension MemoryDisk {
     }
 
     func performNow<Value: Sendable>(
-        _ operation: DiskOperation, _ path: String, mount: Int,
+        _ operation: DiskOperation,
+        _ path: String,
+        mount: Int,
         onFault: (inout State) -> Void = { _ in },
         _ body: (inout State) throws(FileError) -> Value
     ) throws(FileError) -> Value {

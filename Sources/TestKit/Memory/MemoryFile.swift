@@ -27,7 +27,10 @@ final class MemoryFile: File {
     }
 
     func read(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) async throws(FileError) -> Int {
         try check(buffer, bufferOffset, count, offset)
         return try await disk.perform(.read, path, mount: mount, bytes: count) { state throws(FileError) in
@@ -36,7 +39,10 @@ final class MemoryFile: File {
     }
 
     func readIfCached(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) throws(FileError) -> Int? {
         try check(buffer, bufferOffset, count, offset)
         guard disk.answersCachedReads else { return nil }
@@ -50,7 +56,10 @@ final class MemoryFile: File {
         try checkChange(.write, offset)
         let count = pieces.reduce(0) { $0 + $1.count }
         try await disk.perform(
-            .write, path, mount: mount, bytes: count,
+            .write,
+            path,
+            mount: mount,
+            bytes: count,
             onFault: { state in
                 let half = Array(pieces.flatMap { $0.copied() }.prefix(count / 2))
                 state.tree.update(self.node) { $0.write(half, at: offset) }
@@ -59,12 +68,15 @@ final class MemoryFile: File {
                 try self.checkTrust(.write)
                 let bytes = pieces.count == 1 ? pieces[0].copied() : pieces.flatMap { $0.copied() }
                 try self.write(bytes, at: offset, in: &state)
-            })
+            }
+        )
     }
 
     func sync() async throws(FileError) {
         try await disk.perform(
-            .sync, path, mount: mount,
+            .sync,
+            path,
+            mount: mount,
             onFault: { state in
                 self.isSuspect.store(true, ordering: .relaxed)
                 state.tree.update(self.node) { $0.forgetPending() }
@@ -72,7 +84,8 @@ final class MemoryFile: File {
             { state throws(FileError) in
                 try self.checkTrust(.sync)
                 state.tree.update(self.node) { $0.sync() }
-            })
+            }
+        )
     }
 
     func allocate(_ range: Range<Int>) async throws(FileError) {
@@ -107,7 +120,11 @@ final class MemoryFile: File {
     // MARK: Under the disk's lock
 
     private func copy(
-        from state: MemoryDisk.State, into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        from state: MemoryDisk.State,
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) -> Int {
         guard let content = state.tree.node(node)?.content, count > 0 else { return 0 }
         let target = UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[bufferOffset..<bufferOffset + count])
@@ -132,7 +149,8 @@ final class MemoryFile: File {
         let pageSize = SparseBytes.pageSize
         var freePages = max(0, (state.capacity - state.tree.used) / pageSize)
         if content.missingPages(in: range) <= freePages { return range.count }
-        for page in SparseBytes.pageRange(range) where content.missingPages(in: page * pageSize..<(page + 1) * pageSize) > 0 {
+        for page in SparseBytes.pageRange(range) {
+            if content.missingPages(in: page * pageSize..<(page + 1) * pageSize) == 0 { continue }
             if freePages == 0 { return max(0, page * pageSize - range.lowerBound) }
             freePages -= 1
         }
@@ -156,7 +174,9 @@ final class MemoryFile: File {
 
     private func check(_ buffer: AlignedBuffer, _ start: Int, _ count: Int, _ offset: Int) throws(FileError) {
         precondition(
-            start >= 0 && count >= 0 && count <= buffer.capacity - start, "a read beyond the end of its buffer")
+            start >= 0 && count >= 0 && count <= buffer.capacity - start,
+            "a read beyond the end of its buffer"
+        )
         guard offset >= 0 else { throw error(.invalid, .read) }
     }
 }

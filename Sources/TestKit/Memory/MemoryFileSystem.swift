@@ -75,7 +75,10 @@ package final class MemoryFileSystem: FileSystem {
             guard let number = state.tree.find(names[...]), let node = state.tree.node(number) else { return nil }
             let content = node.content.current
             return FileStatus(
-                isDirectory: node.isDirectory, length: content.length, allocated: content.allocatedBytes)
+                isDirectory: node.isDirectory,
+                length: content.length,
+                allocated: content.allocatedBytes
+            )
         }
     }
 
@@ -109,7 +112,10 @@ package final class MemoryFileSystem: FileSystem {
         let device = disk.device
         return try await disk.perform(.space, RelativePath.root, mount: mount) { state throws(FileError) in
             FileSystemSpace(
-                total: state.capacity, available: max(0, state.capacity - state.tree.used), device: device)
+                total: state.capacity,
+                available: max(0, state.capacity - state.tree.used),
+                device: device
+            )
         }
     }
 
@@ -128,7 +134,9 @@ package final class MemoryFileSystem: FileSystem {
     }
 
     private func inDirectory<Value: Sendable>(
-        _ operation: DiskOperation, _ path: String, _ body: (inout MemoryDisk.State, Int) -> Value
+        _ operation: DiskOperation,
+        _ path: String,
+        _ body: (inout MemoryDisk.State, Int) -> Value
     ) async throws(FileError) -> Value {
         let names = try RelativePath.components(path, operation: operation.rawValue)
         return try await disk.perform(operation, path, mount: mount) { state throws(FileError) in
@@ -144,7 +152,9 @@ package final class MemoryFileSystem: FileSystem {
 
     /// rename(2): a file replaces a file, a directory an empty directory.
     private static func checkReplacing(
-        _ old: MemoryTree.Node?, with new: MemoryTree.Node?, at target: Place
+        _ old: MemoryTree.Node?,
+        with new: MemoryTree.Node?,
+        at target: Place
     ) throws(FileError) {
         guard let old, let new else { return }
         if old.isDirectory != new.isDirectory { throw target.error(.invalid) }

@@ -1,0 +1,46 @@
+import ArgumentParser
+
+/// `cairn admin disk …`.
+package struct DiskCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "disk", abstract: "List and replace disks.", subcommands: [List.self, Replace.self])
+
+    package init() {}
+
+    /// `cairn admin disk list`.
+    package struct List: AdminSubcommand {
+        package static let configuration = CommandConfiguration(abstract: "Show every disk.")
+
+        @OptionGroup package var target: AdminTarget
+        @Flag(help: "Print everything as JSON.")
+        var json = false
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            let disks = try client.status().disks
+            return json ? try JSONText.text(disks) : StatusText.disks(disks).joined(separator: "\n")
+        }
+    }
+
+    /// `cairn admin disk replace DISK`.
+    package struct Replace: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Take the empty disk at a disk's path in its place, and rebuild what it held.")
+
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        var disk: String
+        @OptionGroup package var target: AdminTarget
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            let done = try client.replaceDisk(named: disk)
+            return """
+                Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
+                To rebuild: \(Words.plural(done.shardsToRebuild, "shard")), \(Words.bytes(done.bytesToRebuild)). \
+                It is done when `cairn admin status` shows no shard missing.
+                """
+        }
+    }
+}

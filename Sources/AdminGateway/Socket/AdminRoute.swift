@@ -1,0 +1,70 @@
+import Foundation
+import NIOHTTP1
+
+/// The calls of the admin socket: HTTP/1.1 with JSON bodies.
+enum AdminRoute: String, CaseIterable {
+    case status = "/v1/status"
+    case replaceDisk = "/v1/disks/replace"
+    case addUser = "/v1/users/add"
+    case listUsers = "/v1/users"
+    case removeUser = "/v1/users/remove"
+    case recoveryKit = "/v1/recovery-kit"
+    case scrub = "/v1/scrub"
+
+    /// GET reads; POST changes something.
+    var method: HTTPMethod {
+        switch self {
+        case .status, .listUsers: .GET
+        case .replaceDisk, .addUser, .removeUser, .recoveryKit, .scrub: .POST
+        }
+    }
+
+    /// Does the call and gives the body of the response.
+    func respond(_ body: [UInt8], by service: some AdminService) async throws -> Data {
+        switch self {
+        case .status: try Self.encode(await service.status())
+        case .replaceDisk: try Self.encode(await service.replaceDisk(named: Self.decode(NameRequest.self, body).name))
+        case .addUser: try Self.encode(await service.addUser(Self.decode(NewUser.self, body)))
+        case .listUsers: try Self.encode(await service.users())
+        case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))
+        case .recoveryKit: try Self.encode(await service.recoveryKit())
+        case .scrub: try Self.encode(await service.startScrub())
+        }
+    }
+
+    private static func remove(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
+        try await service.removeUser(named: request.name)
+        return request
+    }
+
+    static func encode(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, _ body: some Sequence<UInt8>) throws(AdminError) -> Value {
+        do { return try JSONDecoder().decode(type, from: Data(body)) } catch {
+            throw AdminError(
+                .badRequest, "the admin socket got a message that it does not understand",
+                advice: "Use the same version of cairn for the command and the store.")
+        }
+    }
+}
+
+/// The body of calls that name one thing.
+struct NameRequest: Codable {
+    var name: String
+}
+
+extension AdminError.Code {
+    var status: HTTPResponseStatus {
+        switch self {
+        case .notFound: .notFound
+        case .conflict, .alreadyRunning: .conflict
+        case .badRequest: .badRequest
+        case .unavailable, .notRunning: .serviceUnavailable
+        case .failed: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,87 @@
+/// `cairn admin status` for people: first how it is and what to do, then the figures.
+package enum StatusText {
+    package static func text(_ report: StatusReport) -> String {
+        let diagnosis = Diagnosis(report)
+        var lines = [diagnosis.headline]
+        for finding in diagnosis.findings {
+            lines.append("  \(finding.severity == .notice ? "-" : "!") \(finding.text)")
+            lines.append("      \(finding.action)")
+        }
+        lines.append("")
+        lines += figures(report)
+        lines.append("")
+        lines += disks(report.disks)
+        return lines.joined(separator: "\n")
+    }
+
+    /// The table of disks, alone.
+    static func disks(_ disks: [DiskReport]) -> [String] {
+        var table = TextTable(
+            ("DISK", .left), ("STATE", .left), ("USED", .right), ("OF", .right), ("FULL", .right), ("LIVE", .right),
+            ("DEAD", .right), ("BAD", .right), ("ID", .left), ("PATH", .left))
+        for disk in disks {
+            let isKnown = disk.state.isReadable
+            func bytes(_ count: Int) -> String { isKnown ? Words.bytes(count) : "-" }
+            table.add(
+                disk.place, disk.state == .healthy ? "healthy" : disk.state.rawValue.uppercased(), bytes(disk.used),
+                bytes(disk.capacity), isKnown ? Words.percent(disk.used, of: disk.capacity) : "-", bytes(disk.liveBytes),
+                bytes(disk.deadBytes), Words.count(disk.badShards), String(disk.id.prefix(8)), disk.path)
+        }
+        return table.lines
+    }
+
+    private static func figures(_ report: StatusReport) -> [String] {
+        [
+            ("Store", store(report)),
+            (
+                "Objects",
+                "\(Words.count(report.objects)), \(Words.bytes(report.bytes)) of \(Words.bytes(report.capacity)) "
+                    + "(\(Words.percent(report.bytes, of: report.capacity)))"
+            ),
+            ("Groups", groups(report.groups)), ("Shards", shards(report)), ("Repair", repair(report.repair)),
+            ("Verified", verified(report)), ("Journal", journal(report.journal)),
+            ("Recovery kit", report.recoveryKitTaken ? "taken" : "NOT TAKEN"),
+        ].map { label, value in label + String(repeating: " ", count: 14 - label.count) + value }
+    }
+
+    private static func store(_ report: StatusReport) -> String {
+        "\(report.clusterID.prefix(8)), \(report.scheme): any \(report.dataShards) of \(report.totalShards) shards give the "
+            + "data; \(Words.plural(Set(report.disks.map(\.site)).count, "site")), "
+            + "\(Words.plural(Set(report.disks.map { "\($0.site)/\($0.node)" }).count, "node")), "
+            + Words.plural(report.disks.count, "disk")
+    }
+
+    private static func groups(_ groups: GroupsReport) -> String {
+        var text = "\(Words.count(groups.whole)) of \(Words.count(groups.total)) whole"
+        if groups.degraded > 0 { text += ", \(Words.count(groups.degraded)) degraded" }
+        if groups.unwritable > 0 { text += ", \(Words.count(groups.unwritable)) not writable" }
+        return text
+    }
+
+    private static func shards(_ report: StatusReport) -> String {
+        guard report.missingShards > 0 || report.blobsBelowK > 0 else { return "none missing" }
+        return "\(Words.count(report.missingShards)) missing; \(Words.plural(report.blobsBelowK, "blob")) below "
+            + "\(report.dataShards)"
+    }
+
+    private static func repair(_ repair: RepairReport) -> String {
+        guard repair.active || repair.bytesLeft > 0 else { return "idle, nothing to do" }
+        let total = repair.bytesDone + repair.bytesLeft
+        return "\(repair.active ? "running" : "waiting"), \(Words.bytes(repair.bytesDone)) of \(Words.bytes(total)) done"
+            + (repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? "")
+    }
+
+    private static func verified(_ report: StatusReport) -> String {
+        let verification = report.verification
+        let last = verification.lastFullPass.map { "last full pass \(Words.span(report.time - $0)) ago" }
+        return "\(Words.count(verification.shardsVerified)) of \(Words.count(verification.shardsExpected)) shards, "
+            + "\(Words.count(verification.shardsPresent)) present; \(last ?? "no full pass yet")"
+            + (verification.active ? ", one is running" : "")
+    }
+
+    private static func journal(_ journal: JournalReport) -> String {
+        let current = journal.keepers.count { $0.state == .current }
+        return "\(current) of \(Words.plural(journal.keepers.count, "keeper")) current, \(journal.needed) needed; "
+            + "incarnation \(Words.count(journal.incarnation)), sequence \(Words.count(journal.sequence))"
+    }
+}

@@ -1,0 +1,28 @@
+/// What a running store offers its operator. Implemented where the store is put together; called by `AdminServer`.
+///
+/// Calls come from any task, several at a time; each must be safe to repeat. Durations are bounded: long work is begun,
+/// and `status` shows how it goes.
+package protocol AdminService: Sendable {
+    /// A consistent picture of now, from memory and one read of the metadata: cheap enough for once a second.
+    func status() async throws(AdminError) -> StatusReport
+
+    /// Takes an empty disk in the place of the named one and begins to rebuild what that held.
+    ///
+    /// Durable when it returns. `name` is the disk's id, a unique beginning of it, its path or `SITE/NODE/SLOT`.
+    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement
+
+    /// Adds a user; the keys are made where they are not given. Durable when it returns.
+    func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys
+
+    /// All users, by name, without secrets.
+    func users() async throws(AdminError) -> [UserReport]
+
+    /// Removes a user: its keys stop working, its buckets stay. Durable when it returns.
+    func removeUser(named name: String) async throws(AdminError)
+
+    /// What a restore needs and the disks do not hold (DESIGN §10); the store notes durably that it was taken.
+    func recoveryKit() async throws(AdminError) -> RecoveryKit
+
+    /// Begins a verification of every shard now; one that runs already goes on.
+    func startScrub() async throws(AdminError) -> ScrubStart
+}

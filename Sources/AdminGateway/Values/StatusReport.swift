@@ -1,0 +1,201 @@
+/// How a disk is.
+package enum DiskState: String, Codable, Sendable, CaseIterable {
+    case healthy
+    /// Errors were seen; it is read, and written only when nothing better is there.
+    case suspect
+    /// No room left but the reserve.
+    case full
+    /// Its folder is gone, empty or not mounted, or it does not answer.
+    case missing
+    /// Not used any more after errors.
+    case failed
+    /// What lies at its path belongs to another store or is an old copy: left alone.
+    case foreign
+    /// In the place of another disk, not all of whose shards are there yet.
+    case rebuilding
+
+    /// Whether shards on it can be read.
+    var isReadable: Bool { [.healthy, .suspect, .full, .rebuilding].contains(self) }
+    /// Whether the operator must put another disk in its place.
+    var needsReplacement: Bool { [.missing, .failed, .foreign].contains(self) }
+}
+
+/// One disk.
+package struct DiskReport: Codable, Hashable, Sendable {
+    package var id: String
+    package var site: String
+    package var node: String
+    package var slot: Int
+    package var state: DiskState
+    package var path: String
+    /// Bytes of the file system that the store may use.
+    package var capacity: Int
+    /// Bytes that segments, journal and reserve take.
+    package var used: Int
+    /// Bytes of shards that metadata names.
+    package var liveBytes: Int
+    /// Bytes that compaction can win back.
+    package var deadBytes: Int
+    /// Shards found damaged and not yet repaired.
+    package var badShards: Int
+
+    package init(
+        id: String, site: String, node: String, slot: Int, state: DiskState, path: String, capacity: Int, used: Int,
+        liveBytes: Int, deadBytes: Int, badShards: Int
+    ) {
+        self.id = id
+        self.site = site
+        self.node = node
+        self.slot = slot
+        self.state = state
+        self.path = path
+        self.capacity = capacity
+        self.used = used
+        self.liveBytes = liveBytes
+        self.deadBytes = deadBytes
+        self.badShards = badShards
+    }
+
+    /// `SITE/NODE/SLOT`: how people name it.
+    package var place: String { "\(site)/\(node)/\(slot)" }
+}
+
+/// The placement groups by how whole they are.
+package struct GroupsReport: Codable, Hashable, Sendable {
+    package var total: Int
+    /// Every member is usable.
+    package var whole: Int
+    /// Some member is not, yet writes reach their quorum or are taken as degraded.
+    package var degraded: Int
+    /// Too few members for any write.
+    package var unwritable: Int
+
+    package init(total: Int, whole: Int, degraded: Int, unwritable: Int) {
+        self.total = total
+        self.whole = whole
+        self.degraded = degraded
+        self.unwritable = unwritable
+    }
+}
+
+/// Repair: how missing shards are put back.
+package struct RepairReport: Codable, Hashable, Sendable {
+    package var active: Bool
+    package var bytesDone: Int
+    package var bytesLeft: Int
+    /// Nil while unknown.
+    package var etaSeconds: Int?
+
+    package init(active: Bool, bytesDone: Int, bytesLeft: Int, etaSeconds: Int?) {
+        self.active = active
+        self.bytesDone = bytesDone
+        self.bytesLeft = bytesLeft
+        self.etaSeconds = etaSeconds
+    }
+}
+
+/// The count that says whether every shard is there: by reading, not by belief.
+package struct VerificationReport: Codable, Hashable, Sendable {
+    /// Shards that metadata names.
+    package var shardsExpected: Int
+    /// Of those, found on their disks.
+    package var shardsPresent: Int
+    /// Of those, read and found right since they were written or repaired.
+    package var shardsVerified: Int
+    /// Seconds since 1970 at the end of the last full pass; nil when there has been none.
+    package var lastFullPass: Int?
+    /// Whether a pass is running.
+    package var active: Bool
+
+    package init(shardsExpected: Int, shardsPresent: Int, shardsVerified: Int, lastFullPass: Int?, active: Bool) {
+        self.shardsExpected = shardsExpected
+        self.shardsPresent = shardsPresent
+        self.shardsVerified = shardsVerified
+        self.lastFullPass = lastFullPass
+        self.active = active
+    }
+}
+
+/// One journal keeper.
+package struct KeeperReport: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Sendable, CaseIterable {
+        case current
+        /// Answers, and lacks records that others have.
+        case behind
+        case unreachable
+    }
+
+    package var disk: String
+    package var state: State
+
+    package init(disk: String, state: State) {
+        self.disk = disk
+        self.state = state
+    }
+}
+
+/// The metadata journal (DESIGN §7).
+package struct JournalReport: Codable, Hashable, Sendable {
+    package var incarnation: Int
+    package var sequence: Int
+    package var keepers: [KeeperReport]
+    /// Keepers that must have a record before it is acknowledged.
+    package var needed: Int
+
+    package init(incarnation: Int, sequence: Int, keepers: [KeeperReport], needed: Int) {
+        self.incarnation = incarnation
+        self.sequence = sequence
+        self.keepers = keepers
+        self.needed = needed
+    }
+}
+
+/// Everything that `cairn admin status` shows.
+package struct StatusReport: Codable, Hashable, Sendable {
+    package var clusterID: String
+    /// `rs-4-2`.
+    package var scheme: String
+    /// Shards that a blob needs (k), and that it has when whole (k + m).
+    package var dataShards: Int
+    package var totalShards: Int
+    /// Seconds since 1970, of the store's clock, when this was put together.
+    package var time: Int
+    package var disks: [DiskReport]
+    package var groups: GroupsReport
+    package var objects: Int
+    /// Logical bytes of all object versions.
+    package var bytes: Int
+    /// Logical bytes that the disks can hold in all.
+    package var capacity: Int
+    /// Shards that are not where metadata places them.
+    package var missingShards: Int
+    /// Blobs with fewer than k shards: their objects cannot be read.
+    package var blobsBelowK: Int
+    package var repair: RepairReport
+    package var verification: VerificationReport
+    package var journal: JournalReport
+    package var recoveryKitTaken: Bool
+
+    package init(
+        clusterID: String, scheme: String, dataShards: Int, totalShards: Int, time: Int, disks: [DiskReport],
+        groups: GroupsReport, objects: Int, bytes: Int, capacity: Int, missingShards: Int, blobsBelowK: Int,
+        repair: RepairReport, verification: VerificationReport, journal: JournalReport, recoveryKitTaken: Bool
+    ) {
+        self.clusterID = clusterID
+        self.scheme = scheme
+        self.dataShards = dataShards
+        self.totalShards = totalShards
+        self.time = time
+        self.disks = disks
+        self.groups = groups
+        self.objects = objects
+        self.bytes = bytes
+        self.capacity = capacity
+        self.missingShards = missingShards
+        self.blobsBelowK = blobsBelowK
+        self.repair = repair
+        self.verification = verification
+        self.journal = journal
+        self.recoveryKitTaken = recoveryKitTaken
+    }
+}

@@ -1,0 +1,219 @@
+internal import Checksums
+internal import ClusterProtocol
+package import DiskFormat
+package import ObjectModel
+internal import SystemInterface
+
+/// What repair must know of a blob, from the metadata that names it.
+package struct RepairRequest: Sendable {
+    package var location: BlobLocation
+    package var groupID: GroupID
+    package var groupEpoch: UInt32
+    package var frames: FrameIndex
+    package var ingestDigest: ContentDigest
+    /// The shards to put back.
+    package var shards: [UInt8]
+
+    package init(
+        location: BlobLocation, groupID: GroupID, groupEpoch: UInt32, frames: FrameIndex, ingestDigest: ContentDigest,
+        shards: [UInt8]
+    ) {
+        self.location = location
+        self.groupID = groupID
+        self.groupEpoch = groupEpoch
+        self.frames = frames
+        self.ingestDigest = ingestDigest
+        self.shards = shards
+    }
+}
+
+extension BlobStore {
+    /// Puts lost shards of a blob back, all in one pass over it (DESIGN §8).
+    ///
+    /// Inputs are verified leaf by leaf before decoding; the decoded blob is compared with its ingest digest, each new
+    /// shard with the digest that its siblings' trailers state, and what was written is read back. Returns the shards
+    /// that are durable and proved; those on disks that cannot be written are left out. Bytes written: shard length
+    /// times their number.
+    package func repair(_ request: RepairRequest) async throws(BlobError) -> [UInt8] {
+        let location = request.location
+        let reachable = request.shards.filter { view.isUsable(location.members[Int($0)]) }
+        var done: [UInt8] = []
+        var lost: [UInt8] = []
+        for shard in reachable.sorted() {
+            if await isPresent(location, shard: shard) { done.append(shard) } else { lost.append(shard) }
+        }
+        guard !lost.isEmpty else { return done }
+        let trailer = try await survivingTrailer(location)
+        guard trailer.ingestDigest == request.ingestDigest,
+            trailer.shardDigests.count == location.scheme.shardCount
+        else { throw .digestMismatch(location.blob) }
+        var writer = RepairWriter(store: self, request: request, trailer: trailer, lost: lost.map { Int($0) })
+        return done + (try await writer.run())
+    }
+
+    /// A shard that arrived late, after its write was acknowledged without it, needs no repair, only proof.
+    private func isPresent(_ location: BlobLocation, shard: UInt8) async -> Bool {
+        let isGood = try? await nodes.verify(location.members[Int(shard)], location.shard(Int(shard)))
+        return isGood ?? false
+    }
+
+    /// The trailer of a shard that is there; every one of them holds all digests.
+    private func survivingTrailer(_ location: BlobLocation) async throws(BlobError) -> ShardTrailer {
+        for shard in 0..<location.scheme.shardCount where !location.missing.contains(UInt8(shard)) {
+            let described = try? await nodes.describe(location.members[shard], location.shard(shard))
+            if let trailer = described?.trailer, trailer.blobLength == location.geometry.blobLength { return trailer }
+        }
+        throw .unreadable(location.blob, good: 0, needed: location.scheme.dataCount)
+    }
+}
+
+/// Rebuilds the lost shards of one blob, stripe by stripe.
+private struct RepairWriter {
+    let store: BlobStore
+    let request: RepairRequest
+    let trailer: ShardTrailer
+    let lost: [Int]
+    private var targets: [Target] = []
+    private var verifier: IngestVerifier
+
+    private struct Target {
+        var header: ShardHeader
+        var disk: DiskID
+        var place: Place
+        var digest = XXH3Digest()
+        var leafChecksums: [UInt32] = []
+
+        var shard: Int { Int(header.shard.index) }
+    }
+
+    /// Where a shard in the making is.
+    private enum Place {
+        /// A writer on its disk takes it cell by cell.
+        case open(handle: UInt64)
+        /// A shard of one stripe is written whole at the end, beside other small ones.
+        case inMemory(BufferSlice?)
+        /// Its disk failed.
+        case failed
+    }
+
+    init(store: BlobStore, request: RepairRequest, trailer: ShardTrailer, lost: [Int]) {
+        self.store = store
+        self.request = request
+        self.trailer = trailer
+        self.lost = lost
+        verifier = IngestVerifier(frames: request.frames, pool: store.pool)
+    }
+
+    mutating func run() async throws(BlobError) -> [UInt8] {
+        let location = request.location
+        for shard in lost { await open(shard) }
+        guard targets.contains(where: { if case .failed = $0.place { false } else { true } }) else { return [] }
+        do throws(BlobError) {
+            for stripe in 0..<location.geometry.stripeCount { try await rebuild(stripe) }
+            guard verifier.finalize() == request.ingestDigest else { throw BlobError.digestMismatch(location.blob) }
+        } catch {
+            await abort()
+            throw error
+        }
+        var done: [UInt8] = []
+        for target in targets where await seal(target) { done.append(UInt8(target.shard)) }
+        return done
+    }
+
+    private mutating func open(_ shard: Int) async {
+        let location = request.location
+        let stamp = store.random.next()
+        let header = ShardHeader(
+            shard: location.shard(shard), group: request.groupID, groupEpoch: request.groupEpoch,
+            scheme: location.scheme, writeStamp: stamp, bodyCapacity: location.geometry.shardLength)
+        let disk = location.members[shard]
+        var place = Place.inMemory(nil)
+        if location.geometry.stripeCount > 1 {
+            let handle = try? await store.nodes.begin(disk, header: header)
+            place = handle.map { .open(handle: $0) } ?? .failed
+        }
+        targets.append(Target(header: header, disk: disk, place: place))
+    }
+
+    private mutating func rebuild(_ stripe: Int) async throws(BlobError) {
+        let location = request.location
+        let range = location.geometry.shardRange(ofStripe: stripe)
+        let data = Set(0..<location.scheme.dataCount)
+        let cells = try await store.reconstruct(location, stripe: stripe, range: range, wanted: data.union(lost))
+        try verify(cells, stripe: stripe)
+        for index in targets.indices {
+            guard let cell = cells[targets[index].shard] else { continue }
+            await take(cell, for: index, offset: range.lowerBound)
+        }
+    }
+
+    private mutating func take(_ cell: BufferSlice, for index: Int, offset: Int) async {
+        let header = targets[index].header
+        let seed = LeafSeed(shard: header.shard, stamp: header.writeStamp)
+        cell.withBytes { bytes in
+            targets[index].digest.update(bytes)
+            seed.checksums(of: bytes, firstLeaf: offset / Leaf.size, into: &targets[index].leafChecksums)
+        }
+        switch targets[index].place {
+        case .failed: break
+        case .inMemory: targets[index].place = .inMemory(cell)
+        case .open(let handle):
+            do {
+                try await store.nodes.append(targets[index].disk, handle: handle, offset: offset, cells: [cell])
+            } catch {
+                targets[index].place = .failed
+            }
+        }
+    }
+
+    /// Feeds the stripe's data, without its padding, to the digest of the blob.
+    private mutating func verify(_ cells: [Int: BufferSlice], stripe: Int) throws(BlobError) {
+        let location = request.location
+        var left = min(
+            location.scheme.dataCount * location.scheme.cellSize,
+            location.geometry.blobLength - stripe * location.scheme.dataCount * location.scheme.cellSize)
+        for shard in 0..<location.scheme.dataCount where left > 0 {
+            guard let cell = cells[shard] else { throw .digestMismatch(location.blob) }
+            let part = cell.slice(0..<min(cell.count, left))
+            do {
+                try part.withBytes { bytes throws(FrameMismatch) in try verifier.update(bytes) }
+            } catch {
+                throw .digestMismatch(location.blob)
+            }
+            left -= part.count
+        }
+    }
+
+    /// Makes a shard that is proved equal to the lost one durable, and reads it back.
+    private func seal(_ target: Target) async -> Bool {
+        guard ContentDigest(target.digest.finalize()) == trailer.shardDigests[target.shard] else {
+            await abort(target)
+            return false
+        }
+        var own = trailer
+        if target.shard > request.location.scheme.parityCount { own.identity = nil }
+        do {
+            switch target.place {
+            case .failed, .inMemory(nil): return false
+            case .inMemory(let cell?):
+                try await store.nodes.write(
+                    target.disk, header: target.header, trailer: own, leafChecksums: target.leafChecksums, body: [cell])
+            case .open(let handle):
+                try await store.nodes.seal(
+                    target.disk, handle: handle, trailer: own, leafChecksums: target.leafChecksums)
+            }
+            return try await store.nodes.verify(target.disk, target.header.shard)
+        } catch {
+            return false
+        }
+    }
+
+    private func abort() async {
+        for target in targets { await abort(target) }
+    }
+
+    private func abort(_ target: Target) async {
+        guard case .open(let handle) = target.place else { return }
+        try? await store.nodes.abort(target.disk, handle: handle)
+    }
+}

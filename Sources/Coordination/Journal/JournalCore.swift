@@ -1,0 +1,324 @@
+internal import ClusterProtocol
+internal import DiskFormat
+internal import ObjectModel
+internal import SystemInterface
+
+/// What one keeper is known to hold.
+struct KeeperProgress: Sendable {
+    /// Where this keeper stands. `unknown`: ask it. `feeding`: it is brought up to date and does not count. `whole`: it has
+    /// acknowledged a mark of this incarnation, and counts.
+    enum Phase: Sendable { case unknown, feeding, whole }
+
+    var phase = Phase.unknown
+    /// Up to here the keeper is believed to hold this journal, or has said so when `whole`.
+    var sequence: UInt64 = 0
+    /// The reference that it has; 0 when that is not the current one.
+    var reference = 0
+    /// When the last call that it answered as this incarnation's keeper was begun.
+    var confirmedAt: MonotonicTime?
+    var failures = 0
+    var failure: String?
+}
+
+/// The decisions of a running journal, as a value: what is to be sent to whom, what counts, what is kept in memory.
+struct JournalCore: Sendable {
+    /// What to do next with one keeper.
+    enum Step: Sendable {
+        case inspect
+        case trim(base: JournalPosition, reference: [UInt8], number: Int)
+        /// Records after `previous`; without any it is a mark.
+        case append(previous: JournalPosition, records: [JournalRecord])
+        /// Its next records are no longer in memory: read them, and the one at `sequence`, from another keeper.
+        case refeed(sequence: UInt64)
+        case idle
+        case leave
+    }
+
+    struct Waiter: Sendable {
+        var sequence: UInt64
+        var since: MonotonicTime
+        var continuation: CheckedContinuation<Void, any Error>
+    }
+
+    let incarnation: UInt32
+    let limits: JournalConfiguration
+    /// The end of the log that this incarnation began with: a keeper counts once it holds all up to here.
+    let start: UInt64
+    private(set) var keepers: KeeperSet
+    /// The set to come, or at start the one before, while records need J of both.
+    private(set) var other: KeeperSet?
+    /// Where a change of the set stands in the journal, once it has been appended.
+    private var change: (after: KeeperSet, sequence: UInt64?)?
+    private(set) var ring: JournalRing
+    private(set) var committed: UInt64
+    private(set) var base: JournalPosition
+    private(set) var checkpoint: [UInt8]
+    private(set) var referenceNumber = 1
+    private(set) var progress: [DiskID: KeeperProgress] = [:]
+    private(set) var waiters: [Waiter] = []
+    private(set) var stopped: JournalError?
+
+    init(
+        incarnation: UInt32, limits: JournalConfiguration, keepers: KeeperSet, other: KeeperSet?, ring: JournalRing,
+        base: JournalPosition, checkpoint: [UInt8]
+    ) {
+        self.incarnation = incarnation
+        self.limits = limits
+        self.keepers = keepers
+        self.other = other
+        self.ring = ring
+        self.base = base
+        self.checkpoint = checkpoint
+        start = ring.last.sequence
+        committed = start
+        for keeper in keepers.keepers + (other?.keepers ?? []) { progress[keeper] = KeeperProgress() }
+    }
+
+    var last: JournalPosition { ring.last }
+    var members: [DiskID] { progress.keys.sorted() }
+    var reference: [UInt8] { JournalReference(keepers: keepers, checkpoint: checkpoint).encoded }
+    var hasPendingChange: Bool { change != nil || other != nil }
+
+    // MARK: Records
+
+    /// Takes records to be sent. The waiter is told when they are durable.
+    mutating func append(_ records: [JournalRecord], waiter: Waiter) throws(JournalError) {
+        if let stopped { throw stopped }
+        guard waiters.count < limits.waitingAppends else { throw .invalid("too many appends wait for the journal") }
+        var expected = last.sequence
+        for record in records {
+            expected += 1
+            guard record.position.sequence == expected, record.position.incarnation == incarnation else {
+                throw .invalid("record \(record.position) does not follow \(last) of incarnation \(incarnation)")
+            }
+        }
+        try noteChange(records)
+        for record in records { ring.append(record) }
+        waiters.append(waiter)
+    }
+
+    private mutating func noteChange(_ records: [JournalRecord]) throws(JournalError) {
+        for record in records where KeeperSetChange.isChange(record.payload) {
+            do throws(JournalFormatError) {
+                let found = try KeeperSetChange.decode(record.payload)
+                guard let change, change.sequence == nil, found?.after == change.after else {
+                    throw JournalFormatError.invalid("keeper set change that nobody asked for")
+                }
+                self.change = (change.after, record.position.sequence)
+            } catch {
+                throw .format(error)
+            }
+        }
+    }
+
+    // MARK: One keeper
+
+    func nextStep(_ keeper: DiskID) -> Step {
+        guard stopped == nil, let progress = progress[keeper] else { return .leave }
+        if progress.phase == .unknown { return .inspect }
+        if progress.reference != referenceNumber { return .trim(base: base, reference: reference, number: referenceNumber) }
+        let sequence = progress.sequence
+        if progress.phase == .feeding && sequence >= start {
+            guard let previous = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
+            return .append(previous: previous, records: [])
+        }
+        guard sequence < last.sequence else { return .idle }
+        guard let previous = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
+        return .append(previous: previous, records: ring.records(after: sequence, limit: limits.batchBytes))
+    }
+
+    mutating func inspected(_ keeper: DiskID, _ state: KeeperState) {
+        if state.promised > incarnation { return supersede(state.promised) }
+        let hasReference = state.base == base && state.reference == reference
+        let end = last.sequence
+        let (own, number) = (incarnation, referenceNumber)
+        update(keeper) { progress in
+            progress.failures = 0
+            progress.failure = nil
+            let isDamaged = !state.damaged.isEmpty
+            let isWhole = state.written == own && !isDamaged
+            progress.phase = isWhole ? .whole : .feeding
+            let intact = state.damaged.first.map { $0.lowerBound - 1 } ?? state.last.sequence
+            progress.sequence = min(intact, end)
+            progress.reference = hasReference ? number : 0
+        }
+    }
+
+    mutating func trimmed(_ keeper: DiskID, number: Int) {
+        let base = base.sequence
+        update(keeper) { progress in
+            progress.reference = number
+            progress.failures = 0
+            // Its log may now begin, and end, elsewhere.
+            if progress.phase == .feeding {
+                progress.sequence = max(progress.sequence, base)
+            }
+        }
+    }
+
+    /// The keeper has taken what was sent after `previous`: `count` records, or a mark.
+    mutating func acknowledged(
+        _ keeper: DiskID, previous: JournalPosition, count: Int, sentAt: MonotonicTime
+    ) -> [Waiter] {
+        update(keeper) { progress in
+            progress.failures = 0
+            progress.failure = nil
+            progress.sequence = previous.sequence + UInt64(count)
+            if count == 0 { progress.phase = .whole }
+            progress.confirmedAt = sentAt
+        }
+        return advance()
+    }
+
+    mutating func confirmed(_ keeper: DiskID, sentAt: MonotonicTime) {
+        update(keeper) { $0.confirmedAt = max($0.confirmedAt ?? sentAt, sentAt) }
+    }
+
+    mutating func failed(_ keeper: DiskID, _ error: KeeperCallError) {
+        switch error {
+        case .refused(.superseded(let promised)): supersede(promised)
+        case .refused(.gap(let expected)): goBack(keeper, to: expected - min(expected, 1))
+        case .refused(.mismatch(let sequence)): goBack(keeper, to: sequence)
+        case .refused(.damaged(let range)): goBack(keeper, to: range.lowerBound - min(range.lowerBound, 1))
+        default:
+            update(keeper) { progress in
+                progress.phase = .unknown
+                progress.failures += 1
+                progress.failure = error.description
+            }
+        }
+    }
+
+    /// The keeper holds less of this journal than was thought. One that counted has lost records: it counts again only
+    /// after a new mark.
+    private mutating func goBack(_ keeper: DiskID, to sequence: UInt64) {
+        update(keeper) { progress in
+            let isProgress = progress.phase == .feeding && sequence < progress.sequence
+            progress.phase = isProgress ? .feeding : .unknown
+            progress.failures += isProgress ? 0 : 1
+            progress.sequence = min(sequence, progress.sequence)
+        }
+    }
+
+    private mutating func update(_ keeper: DiskID, _ body: (inout KeeperProgress) -> Void) {
+        guard var progress = progress[keeper] else { return }
+        body(&progress)
+        self.progress[keeper] = progress
+    }
+
+    // MARK: Quorums
+
+    /// The sets of which J are needed.
+    private var sets: [KeeperSet] { [keepers] + (other.map { [$0] } ?? []) }
+
+    /// True once J of every set in force are whole.
+    var isEstablished: Bool {
+        sets.allSatisfy { set in
+            set.keepers.count { progress[$0]?.phase == .whole } >= set.quorum
+        }
+    }
+
+    private mutating func advance() -> [Waiter] {
+        var reached = UInt64.max
+        for set in sets {
+            let held = set.keepers.map { keeper in
+                progress[keeper].map { $0.phase == .whole ? $0.sequence : 0 } ?? 0
+            }
+            reached = min(reached, held.sorted(by: >)[set.quorum - 1])
+        }
+        if reached > committed { committed = reached }
+        finishChange()
+        trimRing()
+        let done = waiters.filter { $0.sequence <= committed }
+        waiters.removeAll { $0.sequence <= committed }
+        return done
+    }
+
+    /// Until when (exclusive) J keepers of every set have confirmed this incarnation; nil when they never have.
+    func confirmedUntil(within duration: Duration) -> MonotonicTime? {
+        guard stopped == nil else { return nil }
+        var until: MonotonicTime?
+        for set in sets {
+            let times = set.keepers.compactMap { progress[$0]?.confirmedAt }.sorted(by: >)
+            guard times.count >= set.quorum else { return nil }
+            let end = times[set.quorum - 1].advanced(by: duration)
+            until = min(until ?? end, end)
+        }
+        return until
+    }
+
+    // MARK: Memory
+
+    private mutating func trimRing() {
+        let held = progress.values.map(\.sequence).min() ?? 0
+        ring.drop(upTo: committed, heldByAll: held, limit: limits.ringBytes)
+    }
+
+    // MARK: Keeper set and checkpoint
+
+    /// From here on records need J of the new set as well.
+    mutating func beginChange(to after: KeeperSet) throws(JournalError) {
+        if let stopped { throw stopped }
+        guard !hasPendingChange else { throw .invalid("a change of the journal's keepers is in progress: wait for it") }
+        let added = after.keepers.filter { !keepers.contains($0) }
+        let removed = keepers.keepers.filter { !after.contains($0) }
+        guard added.count <= 1, removed.count <= 1, added.count + removed.count > 0, !after.keepers.isEmpty,
+            after.keepers.count <= KeeperSet.limit, after.generation == keepers.generation + 1
+        else { throw .invalid("journal keepers change one at a time") }
+        for keeper in added { progress[keeper] = KeeperProgress() }
+        other = after
+        change = (after, nil)
+    }
+
+    /// Takes back a change whose record was never appended.
+    mutating func cancelChange() {
+        guard let change, change.sequence == nil else { return }
+        adopt(keepers)
+    }
+
+    /// At start the last change of the log has been written again to J of both sets.
+    mutating func settleStart() {
+        guard change == nil, other != nil else { return }
+        adopt(keepers)
+    }
+
+    private mutating func finishChange() {
+        guard let change, let sequence = change.sequence, committed >= sequence else { return }
+        adopt(change.after)
+    }
+
+    private mutating func adopt(_ set: KeeperSet) {
+        keepers = set
+        other = nil
+        change = nil
+        for keeper in members where !set.contains(keeper) { progress[keeper] = nil }
+        // The set is part of what every log begins with.
+        referenceNumber += 1
+    }
+
+    mutating func checkpointTaken(_ position: JournalPosition, _ bytes: [UInt8]) throws(JournalError) {
+        if let stopped { throw stopped }
+        guard position.sequence <= committed else { throw .invalid("a checkpoint of changes that are not durable") }
+        guard position.sequence >= base.sequence else { throw .invalid("a checkpoint older than the one before") }
+        guard bytes.count <= JournalReference.checkpointLimit else { throw .invalid("the checkpoint's list is too long") }
+        base = position
+        checkpoint = bytes
+        referenceNumber += 1
+    }
+
+    // MARK: The end
+
+    private mutating func supersede(_ incarnation: UInt32) { stop(.superseded(incarnation: incarnation)) }
+
+    mutating func stop(_ error: JournalError) { if stopped == nil { stopped = error } }
+
+    /// Waiters to be told that the journal has stopped; none while it runs.
+    mutating func takeStranded() -> [Waiter] {
+        guard stopped != nil else { return [] }
+        defer { waiters = [] }
+        return waiters
+    }
+
+    /// The oldest append has waited since before `time`.
+    func hasWaiter(since time: MonotonicTime) -> Bool { waiters.first.map { $0.since <= time } ?? false }
+}

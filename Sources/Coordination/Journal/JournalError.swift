@@ -1,0 +1,60 @@
+internal import ClusterProtocol
+package import DiskFormat
+package import ObjectModel
+
+/// Why a journal cannot be started or written to. After any of these this coordinator must not serve.
+package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Fewer keepers than needed could be reached and know their log.
+    case tooFewKeepers(reached: Int, needed: Int, missing: [DiskID])
+    /// No keeper has ever been written to, and the caller did not say that the store is new.
+    case noJournal
+    /// A newer coordinator has taken over.
+    case superseded(incarnation: UInt32)
+    /// Records of this range are unreadable on every keeper that was reached.
+    case damagedRecords(Range<UInt64>)
+    /// The database ends before the journal begins: it must be rebuilt from the checkpoint.
+    case databaseBehind(database: JournalPosition, journal: JournalPosition)
+    /// The database holds changes that the keepers do not: these are not the keepers it was written with.
+    case databaseAhead(database: JournalPosition, journal: JournalPosition)
+    /// The database and the journal hold different changes at this place.
+    case databaseDiverged(at: JournalPosition)
+    /// The records could not be applied.
+    case replayFailed(String)
+    /// J keepers could not be reached for too long.
+    case quorumLost(since: String)
+    /// Something in the log cannot be understood.
+    case format(JournalFormatError)
+    /// The journal is no longer running.
+    case stopped
+    /// A call that makes no sense now.
+    case invalid(String)
+
+    package var description: String {
+        switch self {
+        case .tooFewKeepers(let reached, let needed, let missing):
+            "the journal needs \(needed) of its keepers and \(reached) answered; missing: "
+                + missing.map(\.description).joined(separator: ", ")
+                + ". Bring their disks back. If they are gone for good, start once with --force-journal: changes that "
+                + "only the missing keepers have are then lost"
+        case .noJournal:
+            "no disk holds a journal, but this store is not new: check that all disks are mounted"
+        case .superseded(let incarnation):
+            "another coordinator (incarnation \(incarnation)) has taken over: this one stops"
+        case .damagedRecords(let range):
+            "journal records \(range.lowerBound) to \(range.upperBound) cannot be read on any disk: bring missing disks back"
+        case .databaseBehind(let database, let journal):
+            "the database ends at \(database), before the journal's beginning at \(journal): run cairn metadata rebuild"
+        case .databaseAhead(let database, let journal):
+            "the database is at \(database), the keepers only at \(journal): check that the right disks are mounted, or "
+                + "run cairn metadata rebuild"
+        case .databaseDiverged(let position):
+            "database and journal differ at \(position): run cairn metadata rebuild"
+        case .replayFailed(let reason): "the journal's records could not be applied: \(reason)"
+        case .quorumLost(let reason):
+            "too few journal keepers answer (\(reason)): bring their disks back, then start again"
+        case .format(let error): "the journal cannot be understood: \(error)"
+        case .stopped: "the journal has been stopped"
+        case .invalid(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,104 @@
+internal import ClusterProtocol
+internal import DiskFormat
+internal import ObjectModel
+internal import SystemInterface
+import Synchronization
+
+// How one keeper is kept up to date: one call at a time, so that its records arrive in order; what is appended meanwhile
+// goes together with the next call.
+extension Journal {
+    enum FeedOutcome { case done, nothingToDo, failed, leave }
+
+    /// Feeds one keeper until the journal stops or the keeper leaves.
+    func feed(_ keeper: DiskID) async {
+        while !Task.isCancelled {
+            switch await feedOnce(keeper) {
+            case .done: continue
+            case .nothingToDo: await wakeup(keeper)?.wait()
+            case .failed:
+                let failures = core.withLock { $0.progress[keeper]?.failures ?? 0 }
+                guard (try? await time.sleep(for: Self.pause(after: failures))) != nil else { return }
+            case .leave: return
+            }
+        }
+    }
+
+    /// 20 ms, doubled with each failure in a row, up to some 2.5 s: a keeper that is back is found soon, one that is gone
+    /// costs nothing.
+    private static func pause(after failures: Int) -> Duration { .milliseconds(20 << min(failures, 7)) }
+
+    /// One call to the keeper, whatever is due.
+    func feedOnce(_ keeper: DiskID) async -> FeedOutcome {
+        guard let client = client(keeper) else { return .leave }
+        let step = core.withLock { $0.nextStep(keeper) }
+        let sentAt = time.monotonic
+        do throws(KeeperCallError) {
+            switch step {
+            case .leave: return .leave
+            case .idle: return .nothingToDo
+            case .inspect:
+                let state = try await client.state()
+                core.withLock { $0.inspected(keeper, state) }
+                settle()
+            case .trim(let base, let reference, let number):
+                try await client.trim(incarnation: incarnation, base: base, reference: reference)
+                core.withLock { $0.trimmed(keeper, number: number) }
+            case .append(let previous, let records):
+                try await send(records, after: previous, to: client, sentAt: sentAt)
+            case .refeed(let sequence):
+                guard let (previous, records) = await fetch(from: sequence, for: keeper) else { return refeedFailed(keeper) }
+                try await send(records, after: previous, to: client, sentAt: sentAt)
+            }
+            return .done
+        } catch {
+            let failures = core.withLock { core in
+                core.failed(keeper, error)
+                return core.progress[keeper]?.failures ?? 0
+            }
+            settle()
+            return failures == 0 ? .done : .failed
+        }
+    }
+
+    private func send(
+        _ records: [JournalRecord], after previous: JournalPosition, to client: any KeeperClient, sentAt: MonotonicTime
+    ) async throws(KeeperCallError) {
+        _ = try await client.append(incarnation: incarnation, previous: previous, records)
+        let done = core.withLock { core in
+            core.acknowledged(client.keeper, previous: previous, count: records.count, sentAt: sentAt)
+        }
+        for waiter in done { waiter.continuation.resume() }
+        settle()
+    }
+
+    private func refeedFailed(_ keeper: DiskID) -> FeedOutcome {
+        core.withLock { $0.failed(keeper, .unreachable("no other keeper has the records that it needs")) }
+        return .failed
+    }
+
+    /// The position at `sequence` and records after it, from any keeper that is whole. A mark is due when there are none.
+    private func fetch(from sequence: UInt64, for keeper: DiskID) async -> (JournalPosition, [JournalRecord])? {
+        let (donors, base, limit) = core.withLock { core in
+            (
+                core.members.filter { $0 != keeper && core.progress[$0]?.phase == .whole }, core.base,
+                core.limits.batchBytes
+            )
+        }
+        let mayMark = core.withLock { $0.progress[keeper]?.phase == .feeding && sequence >= $0.start }
+        for donor in donors {
+            guard let client = client(donor) else { continue }
+            if sequence == base.sequence {
+                guard let records = try? await client.read(from: sequence + 1, limit: limit) else { continue }
+                return (base, mayMark ? [] : records)
+            }
+            guard let records = try? await client.read(from: sequence, limit: limit), let first = records.first else {
+                continue
+            }
+            if mayMark { return (first.position, []) }
+            if records.count > 1 { return (first.position, Array(records.dropFirst())) }
+            guard let rest = try? await client.read(from: sequence + 1, limit: limit), !rest.isEmpty else { continue }
+            return (first.position, rest)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,68 @@
+package import BlobStorage
+package import Metadata
+package import ObjectInterface
+internal import ObjectModel
+package import ObjectStorage
+package import SystemInterface
+
+/// Erases the shards of blobs that committed deletes and overwrites have freed, once no reader holds them (DESIGN §8).
+package final class GarbageCollector: Sendable {
+    /// Dead blobs looked at in one go.
+    package static let batch = 256
+    /// How often dead blobs are looked for: what a client freed is reusable within about this time.
+    package static let interval = Duration.milliseconds(500)
+    /// How often a reader's look-up is waited for.
+    private static let poll = Duration.milliseconds(5)
+
+    private let metadata: any MetadataStore
+    private let blobs: BlobStore
+    private let readers: BlobReaders
+    private let time: any TimeSource
+
+    package init(metadata: any MetadataStore, blobs: BlobStore, readers: BlobReaders, time: any TimeSource) {
+        self.metadata = metadata
+        self.blobs = blobs
+        self.readers = readers
+        self.time = time
+    }
+
+    package func run() async {
+        while !Task.isCancelled {
+            try? await pass()
+            try? await time.sleep(for: Self.interval)
+        }
+    }
+
+    /// Erases what is dead now and not held. A disk that cannot be reached keeps its shard, an orphan from then on.
+    package func pass() async throws(StorageError) {
+        var last: BlobID?
+        while !Task.isCancelled {
+            let dead = try await metadata.deadBlobs(after: last, limit: Self.batch)
+            guard let end = dead.last else { return }
+            last = end.id
+            // Whoever looks up from here on cannot find these blobs any more; those before are waited for.
+            let mark = readers.mark()
+            while !readers.haveAllEntered(since: mark), !Task.isCancelled { try? await time.sleep(for: Self.poll) }
+            let free = dead.filter { !readers.isHeld($0.id) }
+            guard !free.isEmpty else { continue }
+            await erase(free)
+            try await metadata.forgetBlobs(free.map(\.id))
+        }
+    }
+
+    /// One call per disk for all the blobs of a batch.
+    private func erase(_ dead: [BlobRecord]) async {
+        var byDisk: [DiskID: [ShardID]] = [:]
+        for blob in dead {
+            guard let group = blobs.view.group(blob.group) else { continue }
+            for (index, disk) in group.members.enumerated() {
+                byDisk[disk, default: []].append(ShardID(blob: blob.id, index: UInt8(index)))
+            }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for (disk, shards) in byDisk.sorted(by: { $0.key < $1.key }) {
+                group.addTask { try? await self.blobs.nodes.erase(disk, shards) }
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package import BlobStorage
+package import Metadata
+package import ObjectInterface
+package import ObjectModel
+internal import Placement
+internal import Synchronization
+package import SystemInterface
+
+/// Puts missing shards back: blobs with the fewest spare shards first, several blobs at a time (DESIGN §8).
+///
+/// A shard counts as back only once it was read again and registered by a transaction that requires its blob live and
+/// its group unchanged. Nothing is ever purged: a blob below k shards stays listed.
+package final class Repairer: Sendable {
+    /// Blobs repaired side by side: enough to keep the disks of a small machine busy.
+    package static let concurrency = 8
+    /// Missing shards looked at in one go.
+    package static let batch = 512
+    /// How often the list is looked at when nothing wakes the repairer.
+    package static let interval = Duration.seconds(5)
+
+    private struct State {
+        var progress = RepairProgress()
+        var isActive = false
+        var suspects: Set<ShardID> = []
+    }
+
+    private let metadata: any MetadataStore
+    private let blobs: BlobStore
+    private let time: any TimeSource
+    private let state = Mutex(State())
+
+    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
+        self.metadata = metadata
+        self.blobs = blobs
+        self.time = time
+    }
+
+    package var progress: RepairProgress { state.withLock { $0.progress } }
+
+    /// Shards that a read found bad wait here until they are noted in the metadata; more than this are dropped, because
+    /// the next scrub finds them again.
+    package static let suspectLimit = 65_536
+
+    /// Takes note of a shard found lost or bad; cheap, from any task.
+    package func suspect(_ shard: ShardID) {
+        state.withLock { state in
+            if state.suspects.count < Self.suspectLimit { state.suspects.insert(shard) }
+        }
+    }
+
+    /// Repairs until cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            await pass()
+            try? await time.sleep(for: Self.interval)
+        }
+    }
+
+    /// Works until nothing that can be repaired now is missing.
+    package func pass() async {
+        try? await noteSuspects()
+        var failed: Set<BlobID> = []
+        while !Task.isCancelled, let missing = try? await metadata.missingShards(limit: Self.batch + failed.count * 32) {
+            let byBlob = Dictionary(grouping: missing, by: \.shard.blob).filter { !failed.contains($0.key) }
+            guard !byBlob.isEmpty else { break }
+            let ordered = byBlob.keys.sorted {
+                let left = byBlob[$0]?.first?.spares ?? 0
+                let right = byBlob[$1]?.first?.spares ?? 0
+                return left == right ? $0 < $1 : left < right
+            }
+            state.withLock { $0.progress.isActive = true }
+            failed.formUnion(await repair(ordered))
+        }
+        state.withLock { state in
+            state.progress.isActive = false
+            state.progress.waiting = failed.count
+        }
+    }
+
+    private func noteSuspects() async throws(StorageError) {
+        let suspects = state.withLock { state in
+            defer { state.suspects = [] }
+            return state.suspects.sorted()
+        }
+        guard !suspects.isEmpty else { return }
+        // A read may have met a shard that moved or was erased meanwhile: only what is bad now is noted.
+        var bad: [ShardID] = []
+        for shard in suspects where try await isBad(shard) { bad.append(shard) }
+        if !bad.isEmpty { try await metadata.markMissing(bad) }
+    }
+
+    private func isBad(_ shard: ShardID) async throws(StorageError) -> Bool {
+        guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group),
+            Int(shard.index) < group.members.count
+        else { return false }
+        do {
+            return try await !blobs.nodes.verify(group.members[Int(shard.index)], shard)
+        } catch {
+            return error == .notFound || error == .corrupt
+        }
+    }
+
+    /// Repairs blobs side by side; returns those that could not be repaired in full.
+    private func repair(_ ids: [BlobID]) async -> Set<BlobID> {
+        await withTaskGroup(of: (BlobID, Bool).self) { group in
+            var waiting = ids[...]
+            var failed: Set<BlobID> = []
+            for id in waiting.prefix(Self.concurrency) { group.addTask { (id, await self.repair(id)) } }
+            waiting = waiting.dropFirst(Self.concurrency)
+            while let (id, isWhole) = await group.next() {
+                if !isWhole { failed.insert(id) }
+                guard let next = waiting.popFirst(), !Task.isCancelled else { continue }
+                group.addTask { (next, await self.repair(next)) }
+            }
+            return failed
+        }
+    }
+
+    /// Whether the blob has all its shards now, or is gone.
+    private func repair(_ id: BlobID) async -> Bool {
+        do {
+            guard let blob = try await metadata.blob(id), !blob.missing.isEmpty else { return true }
+            guard let group = blobs.view.group(blob.group) else { return false }
+            let location = BlobLocation(blob: id, length: blob.length, group: group, missing: blob.missing)
+            let done = try await blobs.repair(
+                RepairRequest(
+                    location: location, groupID: group.id, groupEpoch: group.epoch, frames: blob.frames,
+                    ingestDigest: blob.ingestDigest, shards: blob.missing))
+            for shard in done {
+                _ = try await metadata.registerShard(ShardID(blob: id, index: shard), groupEpoch: group.epoch)
+            }
+            count(done.count, shardLength: location.geometry.shardLength)
+            return done.count == blob.missing.count
+        } catch {
+            return false
+        }
+    }
+
+    private func count(_ shards: Int, shardLength: Int) {
+        state.withLock { state in
+            state.progress.shardsDone += shards
+            state.progress.bytesDone += shards * shardLength
+        }
+    }
+}
+
+/// What the repairer has done since the program started.
+package struct RepairProgress: Hashable, Sendable {
+    package var isActive = false
+    package var shardsDone = 0
+    package var bytesDone = 0
+    /// Blobs that could not be repaired in the last pass: too few good shards, or no disk to write to.
+    package var waiting = 0
+
+    package init() {}
+}

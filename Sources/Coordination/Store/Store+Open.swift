@@ -1,0 +1,51 @@
+package import BlobStorage
+package import Checksums
+internal import ClusterProtocol
+internal import DiskFormat
+internal import JournalStorage
+package import Metadata
+internal import ObjectInterface
+package import ObjectModel
+internal import Placement
+internal import ShardStorage
+internal import StorageNode
+package import SystemInterface
+
+extension Store {
+    /// Opens the metadata database with the journal it is to write to.
+    package typealias MetadataOpener =
+        @Sendable (any JournalWriter) async throws(MetadataError) -> any ReplicatedMetadata
+
+    /// Starts a store: makes a new one on empty disks, or takes up the one that is there (DESIGN §7, Start).
+    ///
+    /// Never formats a disk that holds anything, never starts an empty or older database over disks that have seen more.
+    package static func open(
+        _ configuration: StoreConfiguration, time: any TimeSource, random: any RandomSource, md5: MD5Engine,
+        metadata openMetadata: MetadataOpener
+    ) async throws(StoreStartError) -> Store {
+        let late = LateJournal()
+        let metadata: any ReplicatedMetadata
+        do {
+            metadata = try await openMetadata(late)
+        } catch {
+            throw .database("\(error)")
+        }
+        var opening = StoreOpening(
+            configuration: configuration, time: time, random: random, metadata: metadata,
+            survey: await DiskSurvey.take(configuration.slots))
+        try await opening.takeDisks()
+        let (journal, running) = try await opening.startJournal(late)
+        do {
+            try await opening.settle(journal)
+            let store = Store(opening.parts(journal: journal, running: running, md5: md5))
+            try await store.reloadMap()
+            return store
+        } catch let error as StoreStartError {
+            running.cancel()
+            throw error
+        } catch {
+            running.cancel()
+            throw .database("\(error)")
+        }
+    }
+}

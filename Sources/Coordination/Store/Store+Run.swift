@@ -1,0 +1,99 @@
+internal import BlobStorage
+package import ObjectInterface
+internal import ObjectModel
+internal import ShardStorage
+internal import StorageNode
+internal import SystemInterface
+
+extension Store {
+    /// How often each disk is looked at: is its folder still there, how much room is left.
+    static let monitorInterval = Duration.seconds(1)
+    /// How often each disk is asked to compact.
+    static let compactionInterval = Duration.seconds(10)
+    /// How long a write lease is current.
+    static let leaseInterval = Duration.seconds(300)
+    /// How often old uploads are looked for.
+    static let uploadInterval = Duration.seconds(600)
+    /// Uploads aborted in one go.
+    private static let uploadBatch = 100
+
+    /// Does the background work until cancelled, or until the journal has stopped: then it returns and the program
+    /// must end, because nothing can be changed any more.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.journalEnd() }
+            let work: [@Sendable () async -> Void] = [
+                { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
+                { await self.orphans.run() },
+                { await self.every(Self.monitorInterval) { await self.watchDisks() } },
+                { await self.every(Self.compactionInterval) { await self.compactDisks() } },
+                { await self.every(Self.leaseInterval) { await self.rotateLease() } },
+                { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
+            ]
+            for item in work {
+                group.addTask {
+                    await item()
+                    // Background work ends only by cancellation: wait for it with the others.
+                    await self.journalEnd()
+                }
+            }
+            await withTaskCancellationHandler {
+                await group.next()
+            } onCancel: {
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func every(_ interval: Duration, _ body: () async -> Void) async {
+        while !Task.isCancelled {
+            guard (try? await time.sleep(for: interval)) != nil else { return }
+            await body()
+        }
+    }
+
+    /// A disk whose folder was emptied, unmounted or replaced beneath its open files is no disk any more, whatever
+    /// writes to those files answer.
+    func watchDisks() async {
+        for (node, disk) in hosted {
+            let expected = disk.shards.identity
+            let found = try? await ShardDisk.readIdentity(disk.shards.fileSystem)
+            if found?.disk != expected.disk || found?.cluster != expected.cluster {
+                await lose(expected.disk, node: node, reason: "its folder was emptied, unmounted or changed")
+            }
+        }
+        await refreshConditions()
+    }
+
+    func lose(_ disk: DiskID, node: NodeName, reason: String) async {
+        nodes[node]?.release(disk)
+        let slot = try? await metadata.disks().first { $0.id == disk }?.slot
+        if let slot { absent.withLock { $0[slot] = reason + ": run `cairn admin disk replace \(slot)`" } }
+        blobs.view.noteUnusable(disk)
+    }
+
+    private func compactDisks() async {
+        for (_, disk) in hosted {
+            let report = try? await disk.shards.compact()
+            for shard in report?.bad ?? [] { repairer.suspect(shard) }
+            try? await disk.shards.refillReserve()
+        }
+    }
+
+    private func rotateLease() async {
+        try? await objects.leases.rotate()
+        try? await objects.leases.endDrained()
+    }
+
+    private func abortOldUploads() async {
+        let age = configuration.uploadAge.nanoseconds / 1_000_000
+        let limit = WallTime(milliseconds: time.wall.milliseconds - age)
+        while !Task.isCancelled, let old = try? await metadata.uploads(createdBefore: limit, limit: Self.uploadBatch),
+            !old.isEmpty
+        {
+            for upload in old {
+                try? await metadata.abortUpload(bucket: upload.bucket, key: upload.key, id: upload.id)
+            }
+        }
+    }
+}

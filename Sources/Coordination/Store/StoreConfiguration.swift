@@ -1,0 +1,82 @@
+package import ObjectModel
+package import ShardStorage
+package import SystemInterface
+
+/// A place for a disk: where it stands in the topology and how its files are reached.
+package struct StoreSlot: Sendable {
+    package var site: SiteName
+    package var node: NodeName
+    /// The operator's name of the disk, unique in the store.
+    package var name: String
+    /// Opens the disk's files anew; throws when its folder or mount is not there. Called at start and after a
+    /// replacement.
+    package var open: @Sendable () throws(FileError) -> any FileSystem
+
+    package init(
+        site: SiteName, node: NodeName, name: String, open: @escaping @Sendable () throws(FileError) -> any FileSystem
+    ) {
+        self.site = site
+        self.node = node
+        self.name = name
+        self.open = open
+    }
+}
+
+/// How a store in one process is made up.
+package struct StoreConfiguration: Sendable {
+    package var slots: [StoreSlot]
+    /// The scheme of a store that is made now; one that exists keeps its own.
+    package var scheme: Scheme
+    package var disk: ShardDiskConfiguration
+    package var journal: JournalConfiguration
+    /// Uploads older than this are aborted.
+    package var uploadAge: Duration
+    /// The operator's word to go on with fewer than J journal keepers.
+    package var forcesJournal: Bool
+
+    /// Within one process no other coordinator can be confirmed: the file locks on the disks see to it. So T is short.
+    package static let confirmation = Duration.milliseconds(200)
+    /// AWS has no such rule; an archive's broken uploads should not stay for ever.
+    package static let defaultUploadAge = Duration.seconds(7 * 24 * 3_600)
+
+    package init(
+        slots: [StoreSlot], scheme: Scheme, disk: ShardDiskConfiguration = ShardDiskConfiguration(),
+        journal: JournalConfiguration = JournalConfiguration(confirmation: StoreConfiguration.confirmation),
+        uploadAge: Duration = StoreConfiguration.defaultUploadAge, forcesJournal: Bool = false
+    ) {
+        self.slots = slots
+        self.scheme = scheme
+        self.disk = disk
+        self.journal = journal
+        self.uploadAge = uploadAge
+        self.forcesJournal = forcesJournal
+    }
+}
+
+/// Why a store does not start. Every message says what to do.
+package enum StoreStartError: Error, Sendable, CustomStringConvertible {
+    case tooFewDisks(found: Int, needed: Int, scheme: String)
+    /// The disks have seen a store and the database has not: it was lost, or is another's.
+    case databaseLost
+    /// Disks of more than one store are given.
+    case mixedClusters([String])
+    case database(String)
+    case journal(String)
+    case disk(slot: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .tooFewDisks(let found, let needed, let scheme):
+            "\(found) disks can be used and \(scheme) needs \(needed): give more disks, or a smaller --scheme"
+        case .databaseLost:
+            "the disks hold a store, but the metadata database is missing or empty: nothing was changed. Run "
+                + "`cairn metadata rebuild` with the same --data and --disk options, then start again"
+        case .mixedClusters(let slots):
+            "these disks belong to another store: \(slots.joined(separator: ", ")). Nothing was changed; take them "
+                + "out or give empty disks"
+        case .database(let reason): "the metadata database cannot be used: \(reason)"
+        case .journal(let reason): "the journal cannot be started: \(reason)"
+        case .disk(let slot, let reason): "disk \(slot): \(reason)"
+        }
+    }
+}

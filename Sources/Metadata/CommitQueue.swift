@@ -1,0 +1,143 @@
+internal import DiskFormat
+internal import ObjectInterface
+import Synchronization
+
+/// A change that waits for its turn.
+struct PendingChange: Sendable {
+    /// Evaluates and applies it; throws only when the whole transaction must go. A refusal is kept for `finish`.
+    var perform: @Sendable (MetadataTransaction) throws(MetadataError) -> Void
+    /// Tells the caller: nil when its change is durable and visible (or was refused), else what became of all.
+    var finish: @Sendable (StorageError?) -> Void
+}
+
+/// Group commit: one writer takes what waits, in order, into one database transaction, makes its records durable on the
+/// journal's keepers, commits, and only then tells the callers (DESIGN §7).
+final class CommitQueue: Sendable {
+    /// Changes that may wait; more are answered with `.busy`. At a thousand a second this is ten seconds of work.
+    static let capacity = 10_000
+    /// Changes of one transaction: bounds the time until the first of them is answered.
+    static let batchLength = 512
+    /// Bytes of records after which a transaction takes no more changes: a journal batch stays small.
+    static let batchBytes = 4 << 20
+
+    private struct State {
+        var waiting: [PendingChange] = []
+        var isRunning = false
+        /// Set once: nothing is accepted any more.
+        var stopped: StorageError?
+    }
+
+    private let state = Mutex(State())
+    private let backend: any MetadataBackend
+    private let journal: any JournalWriter
+    private let cache: ReadCache
+
+    init(backend: any MetadataBackend, journal: any JournalWriter, cache: ReadCache) {
+        self.backend = backend
+        self.journal = journal
+        self.cache = cache
+    }
+
+    /// Why the store no longer answers, if so.
+    var stopped: StorageError? { state.withLock(\.stopped) }
+
+    var waiting: Int { state.withLock(\.waiting.count) }
+
+    /// Takes a change; its `finish` is called exactly once, here or later.
+    func submit(_ change: PendingChange) {
+        let (refusal, starts) = state.withLock { state -> (StorageError?, Bool) in
+            if let stopped = state.stopped { return (stopped, false) }
+            guard state.waiting.count < Self.capacity else {
+                return (StorageError(.busy, "Too many changes wait for the metadata: try again."), false)
+            }
+            state.waiting.append(change)
+            defer { state.isRunning = true }
+            return (nil, !state.isRunning)
+        }
+        if let refusal { return change.finish(refusal) }
+        if starts { Task { await self.run() } }
+    }
+
+    /// Stops the store: what waits is told so, and what comes.
+    func stop(_ error: StorageError) {
+        let waiting = state.withLock { state in
+            state.stopped = state.stopped ?? error
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for change in waiting { change.finish(error) }
+    }
+
+    /// Until nothing waits.
+    private func run() async {
+        while true {
+            let batch = state.withLock { state -> [PendingChange] in
+                let count = min(state.waiting.count, Self.batchLength)
+                let batch = Array(state.waiting.prefix(count))
+                state.waiting.removeFirst(count)
+                if batch.isEmpty { state.isRunning = false }
+                return batch
+            }
+            if batch.isEmpty { return }
+            await write(batch)
+        }
+    }
+
+    /// What the transaction of a batch left to be done.
+    private struct Evaluated: Sendable {
+        /// Changes evaluated; the rest of the batch did not fit.
+        var count: Int
+        var records: [JournalRecord]
+        var touched: TouchedRows
+    }
+
+    private func write(_ batch: [PendingChange]) async {
+        let evaluated: Evaluated
+        do throws(MetadataError) {
+            evaluated = try await backend.begin { (tables) throws(MetadataError) in try Self.evaluate(batch, tables) }
+        } catch {
+            // Rolled back, and nothing was sent: none of them has happened.
+            for change in batch { change.finish(error.storageError) }
+            return
+        }
+        if evaluated.count < batch.count {
+            state.withLock { $0.waiting.insert(contentsOf: batch[evaluated.count...], at: 0) }
+        }
+        let failure = await settle(evaluated)
+        for change in batch.prefix(evaluated.count) { change.finish(failure) }
+    }
+
+    private static func evaluate(_ batch: [PendingChange], _ tables: any MetadataTables) throws(MetadataError) -> Evaluated {
+        let transaction = try MetadataTransaction(tables)
+        var count = 0
+        for change in batch {
+            try change.perform(transaction)
+            count += 1
+            if transaction.recordBytes >= batchBytes { break }
+        }
+        if !transaction.records.isEmpty { try transaction.finish() }
+        return Evaluated(count: count, records: transaction.records, touched: transaction.touched)
+    }
+
+    /// Journal, then commit. nil, or what to tell everyone in the transaction.
+    private func settle(_ evaluated: Evaluated) async -> StorageError? {
+        do {
+            guard !evaluated.records.isEmpty else {
+                try await backend.rollback()
+                return nil
+            }
+            try await journal.append(evaluated.records)
+            cache.willCommit(evaluated.touched)
+            try await backend.commit()
+            cache.didCommit()
+            return nil
+        } catch {
+            // The keepers may hold the records or not: the next start finds out. Until then nobody may see or change
+            // anything, since the order of what follows would not be theirs.
+            try? await backend.rollback()
+            let reason = "the metadata stopped (\(error)); restart the coordinator"
+            stop(StorageError(.unavailable, reason))
+            return StorageError(.unknownOutcome, "The change may or may not have been carried out: \(reason).")
+        }
+    }
+}

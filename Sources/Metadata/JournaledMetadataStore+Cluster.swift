@@ -1,0 +1,92 @@
+package import ObjectInterface
+package import ObjectModel
+
+extension JournaledMetadataStore {
+    // MARK: Blobs, repair and garbage
+
+    package func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? {
+        try await read { (view) throws(MetadataError) in try view.blob(id)?.record(id) }
+    }
+
+    package func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
+        try await read { (view) throws(MetadataError) in try view.blobs(.blobs, after: id, limit: limit) }
+    }
+
+    package func missingShards(limit: Int) async throws(StorageError) -> [MissingShard] {
+        try await read { (view) throws(MetadataError) in try view.missingShards(limit: limit) }
+    }
+
+    package func missingShardCount() async throws(StorageError) -> Int {
+        try await statistics().missingShards
+    }
+
+    package func markMissing(_ shards: [ShardID]) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.markMissing(shards) }
+    }
+
+    package func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
+        try await change { (change) throws(MetadataError) in
+            try change.registerShard(shard, groupEpoch: groupEpoch)
+        }
+    }
+
+    package func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
+        try await read { (view) throws(MetadataError) in try view.blobs(.deadBlobs, after: id, limit: limit) }
+    }
+
+    package func forgetBlobs(_ ids: [BlobID]) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.forgetBlobs(ids) }
+    }
+
+    package func sparseBlobs(share: Double, limit: Int) async throws(StorageError) -> [BlobUsage] {
+        try await read { (view) throws(MetadataError) in try view.sparseBlobs(share: share, limit: limit) }
+    }
+
+    package func owners(
+        of blob: BlobID
+    ) async throws(StorageError) -> [(MoveTransaction.Move.Owner, [Extent])] {
+        try await read { (view) throws(MetadataError) in try view.owners(of: blob) }
+    }
+
+    package func move(_ transaction: MoveTransaction) async throws(StorageError) -> [Bool] {
+        try await change { (change) throws(MetadataError) in try change.move(transaction) }
+    }
+
+    // MARK: The cluster
+
+    package func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease {
+        try await change { (change) throws(MetadataError) in try change.grantLease(holder: holder) }
+    }
+
+    package func endLease(_ lease: WriteLease) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.endLease(lease) }
+    }
+
+    package func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)] {
+        try await read { (view) throws(MetadataError) in try view.activeLeases() }
+    }
+
+    package func putDisk(_ disk: DiskRecord) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.perform([.diskPut(disk)]) }
+    }
+
+    package func disks() async throws(StorageError) -> [DiskRecord] {
+        try await read { (view) throws(MetadataError) in try view.disks() }
+    }
+
+    package func putGroups(_ groups: [GroupRecord]) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.putGroups(groups) }
+    }
+
+    package func groups() async throws(StorageError) -> [GroupRecord] {
+        try await read { (view) throws(MetadataError) in try view.groups() }
+    }
+
+    package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.replaceMember(evaluating: old, with: new) }
+    }
+
+    package func statistics() async throws(StorageError) -> MetadataStatistics {
+        try await read { (view) throws(MetadataError) in try view.state().statistics }
+    }
+}

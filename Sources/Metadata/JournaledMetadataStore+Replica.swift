@@ -1,0 +1,84 @@
+package import DiskFormat
+package import ObjectInterface
+
+extension JournaledMetadataStore {
+    package func position() async throws(MetadataError) -> JournalPosition {
+        try await backend.read { (tables) throws(MetadataError) in
+            guard try tables.get(.meta, MetadataState.importKey) == nil else { throw .importing }
+            return try MetadataView(tables: tables).state().position
+        }
+    }
+
+    package func incarnation() async throws(StorageError) -> UInt32 {
+        try await read { (view) throws(MetadataError) in try view.state().incarnation }
+    }
+
+    package func beginIncarnation(_ incarnation: UInt32) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.beginIncarnation(incarnation) }
+    }
+
+    package func keeperSet() async throws(StorageError) -> KeeperSet? {
+        try await read { (view) throws(MetadataError) in try view.keepers() }
+    }
+
+    package func recordKeeperSetChange(_ keepers: KeeperSetChange) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.recordKeeperSetChange(keepers) }
+    }
+
+    package func checkpoints() async throws(StorageError) -> [CheckpointRecord] {
+        try await read { (view) throws(MetadataError) in try view.checkpoints() }
+    }
+
+    package func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.putCheckpoints(evaluating: transaction) }
+    }
+
+    // MARK: Replay
+
+    package func apply(_ records: [JournalRecord]) async throws(MetadataError) {
+        try await direct { (tables) throws(MetadataError) in
+            let transaction = try MetadataTransaction(tables)
+            for record in records { try transaction.replay(record) }
+            try transaction.finish()
+        }
+    }
+
+    /// A transaction that no journal record is made of. What readers kept goes.
+    func direct(_ body: @escaping MetadataBody<Void>) async throws(MetadataError) {
+        try await backend.begin(body)
+        var everything = TouchedRows()
+        everything.everything = true
+        everything.buckets.insert([])
+        cache.willCommit(everything)
+        try await backend.commit()
+        cache.didCommit()
+    }
+
+    // MARK: Export and import
+
+    package func snapshot() async throws(MetadataError) -> any MetadataSnapshot {
+        let rows = try await backend.snapshot()
+        let position = try await rows.read { (tables) throws(MetadataError) in
+            try MetadataView(tables: tables).state().position
+        }
+        return ExportSnapshot(rows: rows, position: position)
+    }
+
+    package func beginImport() async throws(MetadataError) {
+        try await direct { (tables) throws(MetadataError) in
+            try tables.removeAll()
+            try tables.put(.meta, MetadataState.importKey, [])
+        }
+    }
+
+    package func importRows(_ bytes: [UInt8]) async throws(MetadataError) {
+        try await direct { (tables) throws(MetadataError) in try ExportCoding.importRows(bytes, into: tables) }
+    }
+
+    package func finishImport() async throws(MetadataError) {
+        try await direct { (tables) throws(MetadataError) in
+            guard try tables.get(.meta, MetadataState.key) != nil else { throw .corrupt("an import without state") }
+            try tables.remove(.meta, MetadataState.importKey)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package import ObjectInterface
+internal import ObjectModel
+
+/// The metadata store: conditions and effects written once, on rows kept by SQLite or in memory.
+///
+/// A change goes through the commit queue: evaluated and applied in one transaction with others, its records durable on
+/// the journal's keepers, committed, then answered. A read runs beside it on committed rows. When the journal or the
+/// commit fails, the store stops and answers everything with `.unavailable`; it must be opened again, which replays
+/// the keepers' records.
+package final class JournaledMetadataStore: ReplicatedMetadata {
+    let backend: any MetadataBackend
+    let queue: CommitQueue
+    let cache = ReadCache()
+
+    init(backend: any MetadataBackend, journal: any JournalWriter) {
+        self.backend = backend
+        queue = CommitQueue(backend: backend, journal: journal, cache: cache)
+    }
+
+    /// Changes that wait for the writer: a measure of load.
+    package var waiting: Int { queue.waiting }
+
+    // MARK: Ways in
+
+    /// Runs a change in its turn and returns when it is durable and visible.
+    func change<Value: Sendable>(
+        _ body: @escaping @Sendable (MetadataTransaction) throws(MetadataError) -> Value
+    ) async throws(StorageError) -> Value {
+        let outcome = OutcomeBox<Value>()
+        let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
+            queue.submit(
+                PendingChange { (transaction) throws(MetadataError) in
+                    do throws(MetadataError) {
+                        outcome.set(.success(try body(transaction)))
+                    } catch .refused(let error) {
+                        outcome.set(.failure(error))
+                    }
+                } finish: { failure in
+                    if let failure {
+                        continuation.resume(returning: .failure(failure))
+                    } else {
+                        continuation.resume(returning: outcome.take())
+                    }
+                })
+        }
+        return try result.get()
+    }
+
+    /// Reads one moment of what is committed.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (MetadataView) throws(MetadataError) -> Value
+    ) async throws(StorageError) -> Value {
+        if let stopped = queue.stopped { throw stopped }
+        do throws(MetadataError) {
+            return try await backend.read { (tables) throws(MetadataError) in
+                try body(MetadataView(tables: tables))
+            }
+        } catch {
+            throw error.storageError
+        }
+    }
+
+    // MARK: The hot reads
+
+    func bucketRow(_ name: String) async throws(StorageError) -> BucketRow? {
+        let key = RowKey.text(name)
+        let (found, ticket) = cache.bucket(key)
+        if let stopped = queue.stopped { throw stopped }
+        if let found { return found }
+        guard let row = try await read({ (view) throws(MetadataError) in try view.bucket(name) }) else { return nil }
+        cache.put(row, key, ticket)
+        return row
+    }
+
+    package func bucket(_ name: String) async throws(StorageError) -> Bucket? {
+        try await bucketRow(name)?.bucket
+    }
+
+    package func version(bucket: String, key: String) async throws(StorageError) -> VersionDetail? {
+        let cacheKey = ReadCache.key(bucket: bucket, key: key)
+        let (found, ticket) = cache.version(cacheKey)
+        if let stopped = queue.stopped { throw stopped }
+        if let found { return found }
+        let detail = try await read { (view) throws(MetadataError) -> VersionDetail? in
+            try view.detail(try view.existingBucket(bucket), key: key)
+        }
+        if let detail { cache.put(detail, cacheKey, ticket) }
+        return detail
+    }
+}

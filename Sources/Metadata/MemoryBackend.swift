@@ -1,0 +1,87 @@
+import Synchronization
+
+/// The rows of a memory store. Outlives the store, as a database file does, so that a test can open it again.
+package final class MemoryMetadataDatabase: Sendable {
+    private let rows: Mutex<[MetadataTable: SortedRows]>
+
+    package init() { rows = Mutex([:]) }
+
+    private init(_ rows: [MetadataTable: SortedRows]) { self.rows = Mutex(rows) }
+
+    /// What is committed now, as a database of its own: an older copy, later on.
+    package func copy() -> MemoryMetadataDatabase { MemoryMetadataDatabase(committed) }
+
+    var committed: [MetadataTable: SortedRows] {
+        get { rows.withLock { $0 } }
+        set { rows.withLock { $0 = newValue } }
+    }
+}
+
+extension JournaledMetadataStore {
+    /// A store in memory, for simulations: no thread, no file, the same steps for the same seed.
+    package static func inMemory(
+        _ database: MemoryMetadataDatabase = MemoryMetadataDatabase(), journal: any JournalWriter
+    ) -> JournaledMetadataStore {
+        JournaledMetadataStore(backend: MemoryBackend(database), journal: journal)
+    }
+}
+
+/// Transactions on copies: a transaction's rows share all that it does not change with the committed ones.
+final class MemoryBackend: MetadataBackend {
+    private let database: MemoryMetadataDatabase
+    private let working = Mutex<[MetadataTable: SortedRows]?>(nil)
+
+    init(_ database: MemoryMetadataDatabase) { self.database = database }
+
+    func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
+        try body(MemoryTables(database.committed))
+    }
+
+    func begin<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
+        let tables = MemoryTables(database.committed)
+        let value = try body(tables)
+        working.withLock { $0 = tables.rows }
+        return value
+    }
+
+    func commit() async throws(MetadataError) {
+        guard let rows = working.withLock({ $0.take() }) else { throw .failed("no transaction is open") }
+        database.committed = rows
+    }
+
+    func rollback() async throws(MetadataError) { working.withLock { $0 = nil } }
+
+    func snapshot() async throws(MetadataError) -> any BackendSnapshot { MemorySnapshot(rows: database.committed) }
+}
+
+private struct MemorySnapshot: BackendSnapshot {
+    let rows: [MetadataTable: SortedRows]
+
+    func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
+        try body(MemoryTables(rows))
+    }
+}
+
+/// Rows of one transaction or read.
+private final class MemoryTables: MetadataTables {
+    private(set) var rows: [MetadataTable: SortedRows]
+
+    init(_ rows: [MetadataTable: SortedRows]) { self.rows = rows }
+
+    func get(_ table: MetadataTable, _ key: RowKey) throws(MetadataError) -> [UInt8]? { rows[table]?[key] }
+
+    func put(_ table: MetadataTable, _ key: RowKey, _ row: [UInt8]) throws(MetadataError) {
+        rows[table, default: SortedRows()].put(key, row)
+    }
+
+    func remove(_ table: MetadataTable, _ key: RowKey) throws(MetadataError) { rows[table]?.remove(key) }
+
+    func scan(
+        _ table: MetadataTable, from start: RowKey, below end: RowKey?,
+        _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
+    ) throws(MetadataError) {
+        try rows[table]?.scan(from: start, below: end, visit)
+    }
+
+    func removeAll() throws(MetadataError) { rows = [:] }
+}

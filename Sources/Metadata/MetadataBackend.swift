@@ -1,0 +1,20 @@
+/// What runs in a transaction or a read, wherever the backend runs it.
+typealias MetadataBody<Value> = @Sendable (any MetadataTables) throws(MetadataError) -> Value
+
+/// Where rows are kept: transactions and reads. One writer at a time; the store serializes them.
+protocol MetadataBackend: Sendable {
+    /// Runs `body` on one moment of the committed rows. Several at once.
+    func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value
+    /// Opens a transaction and runs `body` in it. It stays open when `body` returns; it is rolled back when it throws.
+    func begin<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value
+    /// Makes the open transaction visible, all at once.
+    func commit() async throws(MetadataError)
+    func rollback() async throws(MetadataError)
+    /// Committed rows as of now, however long it is kept.
+    func snapshot() async throws(MetadataError) -> any BackendSnapshot
+}
+
+/// One moment of the committed rows.
+protocol BackendSnapshot: Sendable {
+    func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value
+}

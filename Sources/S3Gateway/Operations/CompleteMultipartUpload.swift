@@ -1,0 +1,61 @@
+import ObjectInterface
+import ObjectModel
+import S3Protocol
+
+extension S3Call {
+    /// `POST ?uploadId=U`.
+    func completeMultipartUpload() async throws(S3Error) -> S3Response {
+        let document = try CompleteUploadBody(try await body.collect(limit: XMLReader.maximumLength))
+        let request = CompleteUploadRequest(
+            bucket: target.bucket, key: target.key, upload: uploadID,
+            parts: document.parts.map {
+                .init(number: $0.number, eTag: $0.eTag, checksum: $0.checksum.map(DeclaredChecksum.init))
+            },
+            condition: WriteCondition(try WriteConditionHeader(headers)),
+            checksum: try objectChecksum(), checksumKind: try ChecksumHeaders.kind(headers),
+            objectLength: try objectLength())
+        let result = try await store { () throws(StorageError) in try await objects.completeUpload(request) }
+
+        var xml = XMLWriter(capacity: 512)
+        xml.openRoot("CompleteMultipartUploadResult")
+        xml.element("Location", location)
+        xml.element("Bucket", target.bucket)
+        xml.element("Key", target.key)
+        xml.quotedETag("ETag", result.eTag)
+        xml.checksum(result.checksum, withType: true)
+        xml.close("CompleteMultipartUploadResult")
+        var response = S3Response.xml(xml.bytes)
+        response.noteDegraded(result.isDegraded)
+        return response
+    }
+
+    /// A path, because the server cannot know the name that clients reach it by.
+    private var location: String { "/\(target.bucket)/" + PercentCoding.encode(target.key, keepsSlash: true) }
+
+    /// The checksum of the whole object; of a composite one the client may add `-N`.
+    private func objectChecksum() throws(S3Error) -> DeclaredChecksum? {
+        var found: DeclaredChecksum?
+        for algorithm in ObjectChecksum.Algorithm.allCases {
+            let name = ChecksumHeaders.headerName(algorithm)
+            guard let text = headers.value(name) else { continue }
+            let base = String(text.prefix { $0 != "-" })
+            guard found == nil, let value = ChecksumHeaders.Value(algorithm: algorithm, text: base) else {
+                throw S3Error(.invalidRequest, "Value for \(name) header is invalid.")
+            }
+            found = DeclaredChecksum(value)
+        }
+        return found
+    }
+
+    private func objectLength() throws(S3Error) -> Int? {
+        guard let text = headers.value("x-amz-mp-object-size") else { return nil }
+        guard let length = Int(text), length >= 0 else {
+            throw S3Error(.invalidRequest, "Value for x-amz-mp-object-size header is invalid.")
+        }
+        return length
+    }
+}
+
+extension DeclaredChecksum {
+    init(_ value: ChecksumHeaders.Value) { self.init(algorithm: value.algorithm, value: value.digest) }
+}

@@ -1,0 +1,85 @@
+import Checksums
+import Crypto
+import ObjectInterface
+import ObjectModel
+import S3Protocol
+
+extension S3Call {
+    /// `POST /bucket?delete`: up to 1,000 keys, each with its own outcome.
+    func deleteObjects() async throws(S3Error) -> S3Response {
+        let document = try await verifiedDocument(requiresDigest: true)
+        let request = try DeleteObjectsBody(document)
+        let entries = request.entries.map { entry in
+            DeleteRequest(
+                bucket: target.bucket, key: entry.key, version: Self.selector(entry.versionID),
+                condition: entry.eTag.map { .matches($0) } ?? .none)
+        }
+        let outcomes = try await store { () throws(StorageError) in
+            try await objects.deleteMany(bucket: target.bucket, entries)
+        }
+
+        var xml = XMLWriter(capacity: 512 + entries.count * 128)
+        xml.openRoot("DeleteResult")
+        for (entry, outcome) in zip(request.entries, outcomes) {
+            switch outcome {
+            case .success:
+                if !request.isQuiet { xml.deleted(entry) }
+            case .failure(let error): xml.failed(entry, S3Error(error, of: self))
+            }
+        }
+        xml.close("DeleteResult")
+        return .xml(xml.bytes)
+    }
+
+    /// A request document with its digests checked. S3 wants one of Content-MD5 and `x-amz-checksum-*` where it cannot be
+    /// undone.
+    func verifiedDocument(requiresDigest: Bool = false) async throws(S3Error) -> [UInt8] {
+        let md5 = try ChecksumHeaders.contentMD5(headers)
+        let declared = try ChecksumHeaders.declaration(headers, hasTrailer: hasTrailer)
+        if requiresDigest, md5 == nil, declared == .none {
+            throw S3Error(
+                .invalidRequest, "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+        }
+        let document = try await body.collect(limit: XMLReader.maximumLength)
+        if let md5, !Insecure.MD5.hash(data: document).elementsEqual(md5) { throw S3Error(.badDigest) }
+        var stated: ChecksumHeaders.Value?
+        if case .value(let value) = declared { stated = value }
+        if let trailing = body.trailingChecksum() {
+            stated = ChecksumHeaders.Value(algorithm: trailing.algorithm, digest: trailing.value)
+        }
+        if let stated, Self.digest(document, stated.algorithm) != stated.digest {
+            let name = ChecksumHeaders.name(stated.algorithm)
+            throw S3Error(.badDigest, "The \(name) you specified did not match the calculated checksum.")
+        }
+        return document
+    }
+
+    private static func digest(_ bytes: [UInt8], _ algorithm: ObjectChecksum.Algorithm) -> [UInt8] {
+        let known: ChecksumAlgorithm = switch algorithm {
+        case .crc32: .crc32
+        case .crc32c: .crc32c
+        case .crc64nvme: .crc64nvme
+        case .sha1: .sha1
+        case .sha256: .sha256
+        }
+        return bytes.withUnsafeBytes { known.digest($0) }
+    }
+}
+
+extension XMLWriter {
+    fileprivate mutating func deleted(_ entry: DeleteObjectsBody.Entry) {
+        open("Deleted")
+        element("Key", entry.key)
+        if let version = entry.versionID { element("VersionId", version) }
+        close("Deleted")
+    }
+
+    fileprivate mutating func failed(_ entry: DeleteObjectsBody.Entry, _ error: S3Error) {
+        open("Error")
+        element("Key", entry.key)
+        if let version = entry.versionID { element("VersionId", version) }
+        element("Code", error.code.name)
+        element("Message", error.message)
+        close("Error")
+    }
+}

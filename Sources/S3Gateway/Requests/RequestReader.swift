@@ -1,0 +1,138 @@
+import HTTPTypes
+import Hummingbird
+import ObjectInterface
+import ObjectModel
+import S3Protocol
+import SystemInterface
+
+/// From the bytes of a request to a call that may be carried out: parse, authenticate, route, authorize, in this order.
+struct RequestReader: Sendable {
+    let environment: S3Environment
+    private let verifier: SignatureVerifier
+
+    /// Bytes of a request line; presigned URLs with metadata come to some 8 KiB.
+    static let maximumPathLength = 16 << 10
+
+    init(environment: S3Environment) {
+        self.environment = environment
+        verifier = SignatureVerifier(region: environment.region)
+    }
+
+    /// Everything before the handler. Nothing of the store is looked at, and nothing of the request is obeyed, before the
+    /// signature is verified.
+    func call(for request: Request) async throws(S3Error) -> S3Call {
+        let signed = try parse(request.head)
+        let claim = try verifier.claim(of: signed, now: environment.time.wall.milliseconds)
+        let credential = await environment.credentials.credential(forAccessKey: claim.accessKey)
+        let seed = try verifier.verify(claim, of: signed, secret: credential?.secretKey)
+        guard let credential else { throw S3Error(.accessDenied) }
+
+        let headers = S3Headers(fields: signed.fields, query: signed.query)
+        let operation = try S3Router.route(
+            method: signed.method, target: signed.target, query: signed.query,
+            hasCopySource: headers.contains("x-amz-copy-source"))
+        let bucket = try await authorize(operation, signed.target, headers, credential)
+        try RefusedHeaders.check(headers)
+        let (body, hasTrailer) = try self.body(of: request, operation, claim, seed, headers)
+        return S3Call(
+            environment: environment, operation: operation, target: signed.target, query: signed.query,
+            headers: headers, principal: credential, bucket: bucket, hasTrailer: hasTrailer, body: body)
+    }
+
+    // MARK: Parsing
+
+    private func parse(_ head: HTTPRequest) throws(S3Error) -> SignedRequest {
+        guard let path = head.path, path.utf8.count <= Self.maximumPathLength else { throw S3Error(.invalidURI) }
+        try StrictHTTP.check(head)
+        let question = path.utf8.firstIndex(of: UInt8(ascii: "?"))
+        let rawPath = path[..<(question ?? path.endIndex)]
+        let rawQuery = question.map { path[path.utf8.index(after: $0)...] } ?? ""
+        let host = head.authority ?? ""
+        return SignedRequest(
+            method: head.method,
+            target: try RequestTarget(rawPath: rawPath, host: host, domains: environment.domains),
+            query: try QueryParameters(rawQuery), host: host, fields: head.headerFields)
+    }
+
+    // MARK: Authorization
+
+    private func authorize(
+        _ operation: S3Operation, _ target: RequestTarget, _ headers: S3Headers, _ principal: Credential
+    ) async throws(S3Error) -> Bucket? {
+        switch Authorization.rule(for: operation).scope {
+        case .anyUser: return nil
+        case .bucketOwner:
+            let bucket = try await Self.bucket(target.bucket, environment.objects)
+            try Authorization.requireOwner(
+                of: bucket, is: principal, expected: headers.value("x-amz-expected-bucket-owner"))
+            return bucket
+        }
+    }
+
+    /// A bucket by name, with S3's error for one that is not there or cannot be.
+    static func bucket(_ name: String, _ objects: any ObjectService) async throws(S3Error) -> Bucket {
+        guard BucketName.isValid(name) else {
+            throw S3Error(.invalidBucketName, details: [("BucketName", name)])
+        }
+        do throws(StorageError) {
+            return try await objects.bucket(name)
+        } catch {
+            switch error.code {
+            case .noSuchBucket: throw S3Error(.noSuchBucket, details: [("BucketName", name)])
+            case .busy: throw S3Error(.slowDown, error.message)
+            case .internalFailure: throw S3Error(.internalError)
+            default: throw S3Error(.serviceUnavailable, error.message)
+            }
+        }
+    }
+
+    // MARK: The body
+
+    private func body(
+        of request: Request, _ operation: S3Operation, _ claim: SignatureClaim, _ seed: SignatureSeed,
+        _ headers: S3Headers
+    ) throws(S3Error) -> (VerifiedBody, hasTrailer: Bool) {
+        let takesBody = operation.takesBody
+        let length = takesBody ? try Self.length(request, claim.payloadMode, headers) : 0
+        var hasTrailer = false
+        if case .chunked(_, let trailer) = claim.payloadMode { hasTrailer = trailer }
+        var trailing: ObjectChecksum.Algorithm?
+        if hasTrailer, takesBody,
+            case .trailer(let algorithm) = try ChecksumHeaders.declaration(headers, hasTrailer: true)
+        {
+            trailing = algorithm
+        }
+        let body = VerifiedBody(
+            request.body, length: length, mode: claim.payloadMode, seed: seed,
+            announced: hasTrailer ? ChecksumHeaders.announcedTrailers(headers) : [], trailingAlgorithm: trailing)
+        return (body, hasTrailer)
+    }
+
+    /// The decoded length that the client declares.
+    private static func length(
+        _ request: Request, _ mode: PayloadMode, _ headers: S3Headers
+    ) throws(S3Error) -> Int {
+        let text: String?
+        if case .chunked = mode {
+            text = headers.value("x-amz-decoded-content-length")
+        } else {
+            text = headers.value("content-length")
+                ?? (headers.contains("transfer-encoding") || request.method == .put ? nil : "0")
+        }
+        guard let text else { throw S3Error(.missingContentLength) }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(text) else {
+            throw .invalidArgument("The length of the body must be a number.", name: "Content-Length", value: text)
+        }
+        return length
+    }
+}
+
+extension S3Operation {
+    /// Whether the handler reads the request's body.
+    var takesBody: Bool {
+        switch self {
+        case .createBucket, .deleteObjects, .putObject, .putObjectTagging, .uploadPart, .completeMultipartUpload: true
+        default: false
+        }
+    }
+}

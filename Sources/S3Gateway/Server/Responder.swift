@@ -1,0 +1,196 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ObjectInterface
+import ObjectModel
+import S3Protocol
+import SystemInterface
+
+/// Answers every request of the S3 port: Hummingbird's connection calls it directly, with no router between.
+struct Responder: Sendable {
+    let reader: RequestReader
+    let probes: S3Probes
+    let identity: ResponseIdentity
+    let logger: Logger
+    let logsAccess: Bool
+
+    /// Bytes of an unread body that are taken after an early answer, so that a client that sends before it reads still sees
+    /// the answer; beyond it the connection is closed.
+    private static let drainLimit = 8 << 20
+    /// Bodies up to this size go out with their head in one write.
+    private static let singleWriteLimit = 1 << 20
+
+    @concurrent func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        if let path = request.head.path, path.hasPrefix("/-/") {
+            let response = await probes.response(to: request)
+            try await write(response, isHead: request.method == .head, id: nil, writer, channel)
+            return
+        }
+        let id = identity.nextRequestID()
+        var call: S3Call?
+        var response: S3Response
+        do throws(S3Error) {
+            let accepted = try await reader.call(for: request)
+            call = accepted
+            if accepted.operation.takesBody, Self.expectsContinue(request) {
+                try await Self.sendContinue(writer)
+            }
+            response = try await accepted.perform()
+        } catch {
+            response = errorResponse(error, request, id: id)
+            await explainNotModified(error, call, &response)
+        }
+        let closes = Self.mustClose(after: call, response, request)
+        if closes { response.fields.append(HTTPField(name: .connection, value: "close")) }
+        let isHead = request.method == .head
+        do {
+            try await write(response, isHead: isHead, id: id, writer, channel)
+        } catch {
+            logger.debug("answer cut short", metadata: ["id": "\(id)", "error": "\(error)"])
+            channel.close(promise: nil)
+            throw error
+        }
+        if logsAccess { logAccess(request, call, response.status.code, id) }
+        if closes { await Self.finishConnection(request, call, channel) }
+    }
+
+    // MARK: Expect: 100-continue
+
+    private static func expectsContinue(_ request: Request) -> Bool {
+        request.headers[.expect]?.lowercased() == "100-continue"
+    }
+
+    @concurrent private static func sendContinue(_ writer: borrowing ResponseWriter) async throws(S3Error) {
+        do {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        } catch {
+            throw S3Error(.incompleteBody)
+        }
+    }
+
+    // MARK: Connections
+
+    /// After an answer that left a body unread, the connection cannot be used again.
+    private static func mustClose(after call: S3Call?, _ response: S3Response, _ request: Request) -> Bool {
+        if let call, call.operation.takesBody { return !call.body.isConsumed }
+        let fields = request.headers
+        return fields.contains(.transferEncoding) || (fields[.contentLength].map { $0 != "0" } ?? false)
+            || (call == nil && response.status == .badRequest)
+    }
+
+    /// Takes a bounded amount of what the client is still sending, then closes.
+    private static func finishConnection(_ request: Request, _ call: S3Call?, _ channel: any Channel) async {
+        if call == nil, expectsContinue(request) {
+            // It was not told to go on, so there is nothing to take.
+        } else if let call {
+            _ = await call.body.drain(limit: drainLimit)
+        } else {
+            var dropped = 0
+            var iterator = request.body.makeAsyncIterator()
+            while dropped <= drainLimit, let piece = try? await iterator.next() { dropped += piece.readableBytes }
+        }
+        channel.close(promise: nil)
+    }
+
+    // MARK: Errors
+
+    private func errorResponse(_ error: S3Error, _ request: Request, id: String) -> S3Response {
+        guard error.code != .notModified else { return S3Response(status: .notModified) }
+        var response = S3Response(status: HTTPResponse.Status(code: error.code.status))
+        if request.method == .head {
+            response.fields.append(HTTPField(name: .contentType, value: "application/xml"))
+            return response
+        }
+        let path = request.head.path ?? ""
+        let resource = String(path.prefix { $0 != "?" })
+        response = S3Response.xml(error.document(resource: resource, requestID: id, hostID: identity.hostID))
+        response.status = HTTPResponse.Status(code: error.code.status)
+        return response
+    }
+
+    /// A 304 carries the validators of the version that the client already has (RFC 9110 §15.4.5).
+    private func explainNotModified(_ error: S3Error, _ call: S3Call?, _ response: inout S3Response) async {
+        guard error.code == .notModified, let call, let version = try? call.version() else { return }
+        let request = GetRequest(bucket: call.target.bucket, key: call.target.key, version: version, isHead: true)
+        guard let found = try? await call.objects.get(request) else { return }
+        response.fields.append(HTTPField(name: .eTag, value: ObjectFields.quoted(found.object.eTag)))
+        response.fields.append(
+            HTTPField(name: .lastModified, value: S3Date.http(found.object.modified.milliseconds)))
+    }
+
+    // MARK: Writing
+
+    private func finished(_ response: S3Response, id: String?) -> HTTPResponse {
+        var fields = response.fields
+        if let id {
+            fields.append(HTTPField(name: S3FieldName.requestID, value: id))
+            fields.append(HTTPField(name: S3FieldName.hostID, value: identity.hostID))
+        }
+        fields.append(HTTPField(name: .date, value: identity.date()))
+        fields.append(HTTPField(name: .server, value: "Cairn"))
+        return HTTPResponse(status: response.status, headerFields: fields)
+    }
+
+    @concurrent private func write(
+        _ response: S3Response, isHead: Bool, id: String?, _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        var head = finished(response, id: id)
+        switch response.body {
+        case .none:
+            let mayHaveLength = response.status != .noContent && response.status != .notModified
+            if mayHaveLength, !head.headerFields.contains(.contentLength) {
+                head.headerFields.append(HTTPField(name: .contentLength, value: "0"))
+            }
+            try await writer.writeResponse(head)
+        case .bytes(let bytes):
+            head.headerFields.append(HTTPField(name: .contentLength, value: String(bytes.count)))
+            guard !isHead else { return try await writer.writeResponse(head) }
+            try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .object(let body):
+            head.headerFields.append(HTTPField(name: .contentLength, value: String(body.length)))
+            try await write(body, head, writer, channel)
+        }
+    }
+
+    @concurrent private func write(
+        _ body: any ObjectBody, _ head: HTTPResponse, _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        if body.length <= Self.singleWriteLimit {
+            var buffer = channel.allocator.buffer(capacity: body.length)
+            while let piece = try await body.next() { piece.withBytes { _ = buffer.writeBytes($0) } }
+            guard buffer.readableBytes == body.length else { throw ShortBody() }
+            try await writer.write(response: head, body: ResponseBody(byteBuffer: buffer))
+            return
+        }
+        let allocator = channel.allocator
+        try await writer.write(
+            response: head,
+            body: ResponseBody(contentLength: body.length) { output in
+                var sent = 0
+                while let piece = try await body.next() {
+                    var buffer = allocator.buffer(capacity: piece.count)
+                    piece.withBytes { _ = buffer.writeBytes($0) }
+                    sent += piece.count
+                    try await output.write(buffer)
+                }
+                guard sent == body.length else { throw ShortBody() }
+                try await output.finish(nil)
+            })
+    }
+
+    /// Method, operation, status: no query, no header, no key, for each can hold a secret or a patient's name.
+    private func logAccess(_ request: Request, _ call: S3Call?, _ status: Int, _ id: String) {
+        logger.info(
+            "request",
+            metadata: [
+                "id": "\(id)", "method": "\(request.method.rawValue)",
+                "operation": "\(call.map { "\($0.operation)" } ?? "refused")", "status": "\(status)",
+                "user": "\(call?.principal.user.text ?? "-")", "bucket": "\(call?.target.bucket ?? "-")",
+            ])
+    }
+}
+
+/// A body that ended before its length: the connection is closed, so that the client sees it too.
+struct ShortBody: Error {}

@@ -1,0 +1,38 @@
+import Checksums
+import ObjectModel
+import S3Protocol
+import Synchronization
+import SystemInterface
+
+/// The ids and the date that every answer carries.
+final class ResponseIdentity: Sendable {
+    private struct Stamp {
+        var second: Int64 = -1
+        var text = ""
+    }
+
+    /// `x-amz-id-2`: names this process to whoever reads its logs.
+    let hostID: String
+    private let time: any TimeSource
+    private let random: any RandomSource
+    private let stamp = Mutex(Stamp())
+
+    init(time: any TimeSource, random: any RandomSource) {
+        self.time = time
+        self.random = random
+        hostID = Base64.encode(random.bytes(24))
+    }
+
+    /// `x-amz-request-id`: 16 digits.
+    func nextRequestID() -> String { String(Hexadecimal.text(random.next()).uppercased()) }
+
+    /// The `Date` header, made once a second.
+    func date() -> String {
+        let milliseconds = time.wall.milliseconds
+        return stamp.withLock { stamp in
+            let second = milliseconds / 1_000
+            if stamp.second != second { stamp = Stamp(second: second, text: S3Date.http(milliseconds)) }
+            return stamp.text
+        }
+    }
+}

@@ -1,0 +1,186 @@
+internal import DiskFormat
+internal import ObjectModel
+internal import SystemInterface
+
+/// Rebuilds what a disk holds from its segments alone (`Docs/DiskFormat.md`, Recovery). Deterministic.
+final class DiskRecovery {
+    private let fileSystem: any FileSystem
+    private let pool: BufferPool
+    private let time: any TimeSource
+    private let index: any ShardIndex
+    private var state: DiskState
+    private var report = RecoveryReport()
+    /// By shard: the highest sequence that a tombstone kills.
+    private var erased: [ShardID: UInt64] = [:]
+    /// Sealed records with a bad leaf: they count only where there is no good record of their shard.
+    private var damaged: [IndexEntry] = []
+
+    init(
+        fileSystem: any FileSystem, identity: DiskIdentity, pool: BufferPool, time: any TimeSource, index: any ShardIndex
+    ) {
+        self.fileSystem = fileSystem
+        self.pool = pool
+        self.time = time
+        self.index = index
+        state = DiskState(identity: identity, nextSegment: identity.segmentLimit)
+    }
+
+    func run() async throws(FileError) -> (DiskState, RecoveryReport) {
+        try await fileSystem.createDirectory(DiskFolder.segments)
+        try await fileSystem.createDirectory(DiskFolder.reserve)
+        for name in try await fileSystem.list(DiskFolder.segments) {
+            guard let id = SegmentHeader.segment(fileName: name) else { continue }
+            try await recover(id, name)
+        }
+        settleShards()
+        resumeSegments()
+        report.segments = state.segments.count
+        return (state, report)
+    }
+
+    // MARK: One segment
+
+    private func recover(_ id: UInt64, _ name: String) async throws(FileError) {
+        state.nextSegment = max(state.nextSegment, id + 1)
+        let path = SegmentState.path(id)
+        let file = try await fileSystem.open(path, .write)
+        let length = try await file.length()
+        guard let head = try await readHead(file), head.header.segment == id,
+            head.header.disk == state.identity.disk, head.header.cluster == state.identity.cluster
+        else {
+            try await handleUnreadable(file, path, name, length)
+            return
+        }
+        let table = SegmentTable(header: head.header, file: file, length: length, pool: pool)
+        let found = try await table.readFooter()
+        if head.isSuperseded {
+            state.segments[id] = SegmentState(
+                header: head.header, file: nil, phase: .superseded(time.monotonic), end: length, allocated: length)
+            var entries = found?.footer.entries
+            if entries == nil { entries = try await table.walk().entries }
+            // Not looked at for its records, but they are still there.
+            for entry in entries ?? [] where IndexEntry(entry, in: id) != nil { state.noteDead(entry.shard, in: id) }
+        } else if let (footer, offset) = found {
+            var segment = SegmentState(
+                header: head.header, file: nil, phase: .closed, end: offset, allocated: length)
+            let used = try await fileSystem.status(path)?.allocated ?? length
+            segment.punchedBytes = max(0, length - max(used, 0))
+            segment.isMovable = head.header.features.allowsChanges
+            state.segments[id] = segment
+            take(footer.entries, damaged: [], in: id)
+        } else {
+            try await walk(head.header, path, length)
+        }
+    }
+
+    /// The segment's header, from the first valid copy, and whether it has a superseded mark; nil when it has none.
+    private func readHead(_ file: any File) async throws(FileError) -> (header: SegmentHeader, isSuperseded: Bool)? {
+        let count = SegmentHeader.recordsOffset
+        let buffer = pool.take(count)
+        guard try await file.read(into: buffer, at: 0, count: count, from: 0) == count else { return nil }
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer.mutableBytes[..<count])
+        let copy = UnsafeRawBufferPointer(rebasing: bytes[SegmentHeader.copyOffset...])
+        guard let header = (try? SegmentHeader.decode(bytes)) ?? (try? SegmentHeader.decode(copy)) else { return nil }
+        let slot = UnsafeRawBufferPointer(rebasing: bytes[SegmentHeader.markOffset...])
+        let mark = try? RecordHeader.decode(slot, at: header.place(SegmentHeader.markOffset), in: header.kind).header
+        if case .supersededMark = mark { return (header, true) }
+        return (header, false)
+    }
+
+    /// A file without a readable header: removed when a crash left it before its first record, else left alone.
+    private func handleUnreadable(
+        _ file: any File, _ path: String, _ name: String, _ length: Int
+    ) async throws(FileError) {
+        var window = FileWindow(file: file, length: length, size: 1 << 20, pool: pool)
+        // Records are written only after the header is durable.
+        let records = SegmentHeader.recordsOffset..<max(length, SegmentHeader.recordsOffset)
+        if try await window.endOfContent(in: records) == nil {
+            try await fileSystem.remove(path)
+            report.emptySegments += 1
+        } else {
+            report.unreadableSegments.append(name)
+        }
+    }
+
+    private func walk(_ header: SegmentHeader, _ path: String, _ length: Int) async throws(FileError) {
+        let file = try await fileSystem.open(path, header.kind == .aligned ? .write.direct() : .write)
+        // What the page cache holds may not be on the medium: where the process died and not the machine it may not have
+        // been synced, and where a sync has failed it never will be. So: flush, then look at the medium itself.
+        try await file.sync()
+        let medium = try await fileSystem.open(path, .read.direct())
+        let walk = try await SegmentTable(header: header, file: medium, length: length, pool: pool).walk()
+        report.walked += 1
+        report.rot += walk.rot.map { RecoveryReport.Rot(segment: header.segment, range: $0) }
+        state.nextSequence = max(state.nextSequence, walk.highestSequence + 1)
+        let alignment = header.kind.alignment
+        let end = ((walk.tailEnd ?? walk.end) + alignment - 1) / alignment * alignment
+        var segment = SegmentState(header: header, file: file, phase: .closing, end: end, allocated: length)
+        segment.entries = walk.entries
+        segment.isMovable = walk.isMovable && header.features.allowsChanges
+        // Only a tail of zeros is written to again: anything else may be what is left of something.
+        if walk.tailEnd == nil, segment.isMovable { segment.phase = .open }
+        if !segment.isMovable { segment.phase = .closed }
+        state.segments[header.segment] = segment
+        take(walk.entries, damaged: walk.damaged, in: header.segment)
+    }
+
+    // MARK: Shards
+
+    private func take(_ entries: [SegmentFooter.Entry], damaged: Set<Int>, in segment: UInt64) {
+        for entry in entries {
+            state.nextSequence = max(state.nextSequence, entry.sequence + 1)
+            if case .tombstone(let deadSequence, _) = entry.content {
+                erased[entry.shard] = max(erased[entry.shard] ?? 0, deadSequence)
+                continue
+            }
+            guard let found = IndexEntry(entry, in: segment) else {
+                report.unsealed += 1
+                continue
+            }
+            report.sealed += 1
+            if damaged.contains(entry.offset) {
+                report.damaged.append(entry.shard)
+                self.damaged.append(found)
+                continue
+            }
+            if let old = index.lookup(entry.shard) {
+                let loser = old.sequence > found.sequence ? found : old
+                state.noteDead(loser.shard, in: loser.segment)
+                if loser == found { continue }
+            }
+            index.apply([.insert(found)])
+        }
+    }
+
+    /// Takes out what tombstones kill, lets damaged records in where there is no good one, and counts what is live.
+    private func settleShards() {
+        for (shard, sequence) in erased {
+            guard let entry = index.lookup(shard), entry.sequence <= sequence else { continue }
+            index.apply([.remove(shard)])
+            state.noteDead(shard, in: entry.segment)
+        }
+        for entry in damaged {
+            if entry.sequence > erased[entry.shard] ?? 0, index.lookup(entry.shard) == nil {
+                index.apply([.insert(entry)])
+            } else {
+                state.noteDead(entry.shard, in: entry.segment)
+            }
+        }
+        var last: ShardID?
+        while true {
+            let entries = index.entries(after: last, limit: 1_024)
+            guard let end = entries.last else { return }
+            for entry in entries { state.count(entry, by: 1) }
+            last = end.shard
+        }
+    }
+
+    /// Of each kind the newest segment with a clean tail is appended to again; the others get their footers.
+    private func resumeSegments() {
+        for id in state.segments.keys.sorted() {
+            guard let segment = state.segments[id], segment.isOpen else { continue }
+            if let older = state.openSegments[segment.header.kind] { state.segments[older]?.phase = .closing }
+            state.openSegments[segment.header.kind] = id
+        }
+    }
+}

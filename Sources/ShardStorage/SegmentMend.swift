@@ -1,0 +1,52 @@
+internal import DiskFormat
+internal import Synchronization
+internal import SystemInterface
+
+extension ShardDisk {
+    /// Compares a segment's header, its copy and its footer with what they should be, and writes again what is not so;
+    /// true when something was. A superseded or open segment's footer is no matter.
+    func mend(_ id: UInt64) async throws(ShardStorageError) -> Bool {
+        guard let segment = state.withLock({ $0.segments[id] }), !segment.isSuperseded, segment.isMovable else {
+            return false
+        }
+        do throws(FileError) {
+            let file = try await fileSystem.open(segment.path, .write)
+            let wasHeaderBad = try await mendHeader(segment, file)
+            let wasFooterBad = try await mendFooter(segment, file)
+            return wasHeaderBad || wasFooterBad
+        } catch where error.code == .notFound {
+            // Removed by compaction meanwhile.
+            return false
+        } catch {
+            throw changeError(error)
+        }
+    }
+
+    private func mendHeader(_ segment: SegmentState, _ file: any File) async throws(FileError) -> Bool {
+        let block = segment.header.encoded()
+        let expected = block + block
+        let buffer = pool.take(expected.count)
+        let count = try await file.read(into: buffer, at: 0, count: expected.count, from: 0)
+        if buffer.mutableBytes[..<count].elementsEqual(expected) { return false }
+        try await file.write([pool.slice(copying: expected)], at: 0)
+        try await file.sync()
+        return true
+    }
+
+    private func mendFooter(_ segment: SegmentState, _ file: any File) async throws(FileError) -> Bool {
+        guard case .closed = segment.phase else { return false }
+        let length = try await file.length()
+        let table = SegmentTable(header: segment.header, file: file, length: length, pool: pool)
+        guard try await table.readFooter() == nil else { return false }
+        let walk = try await table.walk()
+        // With unreadable records before it the table would not be whole: they are repaired first, and compacted away.
+        guard walk.rot.isEmpty else { return false }
+        let footer = SegmentFooter(entries: walk.entries)
+        let sequence = state.withLock { $0.takeSequence() }
+        let bytes = footer.encoded(at: segment.end, in: segment.header, sequence: sequence)
+        try await file.write([pool.slice(copying: bytes)], at: segment.end)
+        try await file.truncate(to: segment.end + bytes.count)
+        try await file.sync()
+        return true
+    }
+}

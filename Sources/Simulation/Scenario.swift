@@ -1,0 +1,87 @@
+import SystemInterface
+
+/// One way to use and hurt a system, different for every seed.
+package protocol Scenario: Sendable {
+    /// What the command line calls it.
+    var name: String { get }
+    /// One line for people.
+    var summary: String { get }
+    /// Builds the system in `world`, uses it, crashes it, and throws when a promise was broken.
+    func run(world: World) async throws
+}
+
+/// A promise that the system under test broke.
+package struct BrokenPromise: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// What the simulator can run.
+package enum Scenarios {
+    /// The first one runs when none is named.
+    package static let all: [any Scenario] = [
+        PlainFilesScenario(syncsBeforeAnswering: true),
+        PlainFilesScenario(syncsBeforeAnswering: false),
+    ]
+}
+
+/// What one seed gave.
+package struct Outcome: Sendable {
+    package var scenario: String
+    package var seed: UInt64
+    /// Why the run failed; nil when it did not.
+    package var failure: String?
+    /// The hash of everything that happened: equal for two runs of one seed by the same program.
+    package var hash: UInt64
+    /// `hash` as 16 hexadecimal digits.
+    package var hashText: String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+    /// Jobs run by the executor.
+    package var steps: Int
+    package var virtualTime: Duration
+    /// The latest events, oldest first.
+    package var events: [String]
+}
+
+extension Scenario {
+    /// Runs this scenario on the calling thread; `echo` gets every event as it happens.
+    package func outcome(
+        seed: UInt64,
+        stepLimit: Int = DeterministicExecutor.stepLimit,
+        echo: (@Sendable (String) -> Void)? = nil
+    ) -> Outcome {
+        let world = World(seed: seed, echo: echo)
+        let report = DeterministicExecutor.run(
+            seed: seed,
+            time: world.time,
+            trace: world.trace,
+            stepLimit: stepLimit,
+            wind: { world.end() },
+            root: { try await run(world: world) }
+        )
+        return Outcome(
+            scenario: name,
+            seed: seed,
+            failure: Self.failure(report, world),
+            hash: world.trace.hash,
+            steps: report.steps,
+            virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0)),
+            events: world.trace.latest
+        )
+    }
+
+    private static func failure(_ report: DeterministicExecutor.Report, _ world: World) -> String? {
+        let end: String? =
+            switch report.end {
+            case .finished: nil
+            case .failed(let reason): reason
+            case .deadlock: "deadlock: no task is ready and none sleeps; something waits for ever, or for a real clock"
+            case .endless: "endless: the scenario has not ended after \(report.steps) steps"
+            case .foreignThread: "work came from another thread: something uses a real clock, thread or file"
+            }
+        let reasons = world.problems + (end.map { [$0] } ?? [])
+        return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
+    }
+}

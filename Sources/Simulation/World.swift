@@ -1,0 +1,113 @@
+import Synchronization
+import SystemInterface
+import TestKit
+
+/// Everything outside the code under test, in one seed: disks, network, time, randomness, and processes that crash.
+package final class World: Sendable {
+    package let seed: UInt64
+    package let time = SimulatedTime()
+    package let trace: Trace
+    package let network: SimulatedNetwork
+    /// Random numbers for the scenario itself.
+    package let random: SeededRandom
+
+    private struct State {
+        var generator: SplitMix64
+        var disks: [String: MemoryDisk] = [:]
+        var processes: [SimulatedProcess] = []
+        var problems: [String] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(seed: UInt64, echo: (@Sendable (String) -> Void)?) {
+        self.seed = seed
+        // Streams of their own: what the scenario draws does not change what the network does.
+        var generator = SplitMix64(seed: seed)
+        trace = Trace(time: time, echo: echo)
+        random = SeededRandom(seed: generator.next())
+        network = SimulatedNetwork(generator: generator.split(), time: time, trace: trace)
+        state = Mutex(State(generator: generator.split()))
+    }
+
+    /// The disk of this name, made when first asked for: its faults, flips, room and contents are the scenario's to
+    /// change.
+    package func disk(_ name: String, _ profile: DiskProfile = .ordinary) -> MemoryDisk {
+        state.withLock { state in
+            if let disk = state.disks[name] { return disk }
+            let disk = MemoryDisk(device: UInt64(state.disks.count + 1))
+            disk.answersCachedReads = false
+            disk.setLatency(latency(of: name, profile, state.generator.split()))
+            state.disks[name] = disk
+            return disk
+        }
+    }
+
+    /// Starts a process with these disks. `main` may return: what it registered goes on serving. What it throws while
+    /// it lives fails the run.
+    @discardableResult
+    package func start(
+        _ name: String,
+        disks: [String] = [],
+        _ main: @escaping @Sendable (SimulatedProcess) async throws -> Void
+    ) -> SimulatedProcess {
+        trace.record("start \(name)")
+        let mounted = disks.map { ($0, disk($0)) }
+        let seed = state.withLock { $0.generator.next() }
+        let process = SimulatedProcess(name: name, disks: mounted, seed: seed, world: self)
+        state.withLock { $0.processes.append(process) }
+        process.run { [weak self] in
+            do {
+                try await main(process)
+            } catch {
+                if process.isAlive { self?.report("\(name) failed: \(error)") }
+            }
+        }
+        return process
+    }
+
+    /// Notes that something is wrong; the run fails with it.
+    package func report(_ problem: String) {
+        trace.record("problem: \(problem)")
+        state.withLock { $0.problems.append(problem) }
+    }
+
+    package var problems: [String] { state.withLock { $0.problems } }
+
+    func crashDisk(_ disk: MemoryDisk, losingPower: Bool) {
+        guard losingPower else { return disk.restart() }
+        var generator = state.withLock { $0.generator.split() }
+        disk.crash(using: &generator)
+    }
+
+    /// Makes every task that is left end, and lets go of what refers back to this world.
+    func end() {
+        trace.seal()
+        let processes = state.withLock { state in
+            defer { state.processes = [] }
+            return state.processes
+        }
+        for process in processes {
+            process.end()
+            network.removeServices(of: process.name)
+        }
+        time.end()
+    }
+
+    private func latency(of name: String, _ profile: DiskProfile, _ generator: SplitMix64) -> MemoryDisk.Latency {
+        let draws = Draws(generator)
+        return { [time, trace] operation, path, bytes in
+            let microseconds = draws.draw { profile.microseconds(for: operation, bytes: bytes, using: &$0) }
+            trace.record("disk \(name) \(operation.rawValue) \(path) \(bytes) \(microseconds) us")
+            try? await time.sleep(for: .microseconds(microseconds))
+        }
+    }
+}
+
+/// A generator shared by the calls of one disk.
+private final class Draws: Sendable {
+    private let generator: Mutex<SplitMix64>
+    init(_ generator: SplitMix64) { self.generator = Mutex(generator) }
+
+    func draw(_ body: (inout SplitMix64) -> Int) -> Int { generator.withLock { body(&$0) } }
+}

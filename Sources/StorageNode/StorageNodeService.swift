@@ -1,0 +1,104 @@
+internal import ClusterProtocol
+internal import DiskFormat
+package import JournalStorage
+package import ObjectModel
+package import ShardStorage
+internal import Synchronization
+package import SystemInterface
+
+/// A disk that a node serves, with the log it keeps for the journal.
+package struct HostedDisk: Sendable {
+    package var shards: ShardDisk
+    package var journal: KeeperLog?
+
+    package init(shards: ShardDisk, journal: KeeperLog?) {
+        self.shards = shards
+        self.journal = journal
+    }
+}
+
+/// One storage node: answers shard and keeper calls for its disks (DESIGN §3).
+///
+/// Never throws and never traps on what a peer sends: every message gets an answer.
+package final class StorageNodeService: TransportService {
+    /// Writers open at a time on one node at most; beyond it `begin` is refused, which a gateway takes for a busy disk.
+    package static let writerLimit = 4_096
+
+    private struct State {
+        var disks: [DiskID: HostedDisk] = [:]
+        var writers: [UInt64: (disk: DiskID, writer: ShardWriter)] = [:]
+        var nextHandle: UInt64 = 1
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Serves a disk from here on; a disk of the same id is replaced.
+    package func host(_ disk: HostedDisk) {
+        state.withLock { $0.disks[disk.shards.identity.disk] = disk }
+    }
+
+    /// Stops serving a disk; its open writers end with `noSuchHandle`.
+    @discardableResult
+    package func release(_ disk: DiskID) -> HostedDisk? {
+        state.withLock { state in
+            state.writers = state.writers.filter { $0.value.disk != disk }
+            return state.disks.removeValue(forKey: disk)
+        }
+    }
+
+    /// The disks served, by id.
+    package var disks: [HostedDisk] {
+        state.withLock { state in state.disks.sorted { $0.key < $1.key }.map(\.value) }
+    }
+
+    package func disk(_ id: DiskID) -> HostedDisk? { state.withLock { $0.disks[id] } }
+
+    package func answer(_ message: TransportMessage) async -> TransportMessage {
+        if let request = try? ShardRequest(encoded: message.header) {
+            return await answer(request, buffers: message.buffers)
+        }
+        if let call = try? KeeperCall(decoding: message.header) {
+            return TransportMessage(header: await answer(call).encoded)
+        }
+        return TransportMessage(header: ShardResponse.failure(.invalid("no message of this version")).encoded())
+    }
+
+    private func answer(_ call: KeeperCall) async -> KeeperResponse {
+        guard let log = disk(call.keeper)?.journal else { return .refused(.failed("this node has no such keeper")) }
+        return await KeeperService(log: log).answer(call.request)
+    }
+
+    private func answer(_ request: ShardRequest, buffers: [BufferSlice]) async -> TransportMessage {
+        guard let disk = disk(request.disk)?.shards else {
+            return TransportMessage(header: ShardResponse.failure(.noSuchDisk).encoded())
+        }
+        do {
+            let (response, bytes) = try await perform(request, on: disk, buffers: buffers)
+            return TransportMessage(header: response.encoded(), buffers: bytes)
+        } catch {
+            return TransportMessage(header: ShardResponse.failure(error).encoded())
+        }
+    }
+
+    // MARK: Open writers
+
+    func register(_ writer: ShardWriter, on disk: DiskID) -> UInt64? {
+        state.withLock { state in
+            guard state.writers.count < Self.writerLimit else { return nil }
+            defer { state.nextHandle += 1 }
+            state.writers[state.nextHandle] = (disk, writer)
+            return state.nextHandle
+        }
+    }
+
+    func writer(_ handle: UInt64, on disk: DiskID) throws(ShardFailure) -> ShardWriter {
+        guard let entry = state.withLock({ $0.writers[handle] }), entry.disk == disk else { throw .noSuchHandle }
+        return entry.writer
+    }
+
+    func forget(_ handle: UInt64) {
+        _ = state.withLock { $0.writers.removeValue(forKey: handle) }
+    }
+}

@@ -1,0 +1,80 @@
+import AdminGateway
+import ArgumentParser
+import Foundation
+import Testing
+
+@Suite("The commands of cairn admin")
+struct AdminCommandTests {
+    @Test("status, lists and users are parsed, asked for and printed")
+    func commands() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client in
+                #expect(try output(["status"], client).hasPrefix("OK"))
+                let json = try output(["status", "--json", "--data", folder], client)
+                #expect(try JSONDecoder().decode(StatusReport.self, from: Data(json.utf8)) == .sample())
+                #expect(try output(["disk", "list"], client).split(separator: "\n").count == 7)
+                #expect(try output(["disk", "replace", "default/n1/2"], client).contains("1,234 shards, 5.0 MB"))
+                let added = try output(
+                    ["user", "add", "pacs", "--access-key", "AK", "--secret-key", "SK", "--display-name", "PACS"], client)
+                #expect(added.contains("Access key  AK") && added.contains("Secret key  SK"))
+                let list = try output(["user", "list"], client)
+                #expect(list.contains("pacs") && !list.contains("SK"))
+                #expect(try output(["user", "remove", "pacs"], client) == "User pacs is removed.")
+                #expect(try output(["user", "list"], client).contains("no users"))
+                #expect(try output(["scrub"], client).contains("12,000 shards, 34.0 GB"))
+            }
+        }
+    }
+
+    @Test("the recovery kit goes to a new file of mode 0600 and overwrites nothing")
+    func recoveryKit() async throws {
+        try await withFolder { folder in
+            let service = MemoryService()
+            service.change { $0.recoveryKitTaken = false }
+            try await withServer(service, in: folder) { client in
+                let file = "\(folder)/kit"
+                try Data("other".utf8).write(to: URL(fileURLWithPath: file))
+                #expect(throws: AdminError.self) { try output(["recovery-kit", "--to", file], client) }
+                #expect(try !client.status().recoveryKitTaken)
+                try FileManager.default.removeItem(atPath: file)
+                _ = try output(["recovery-kit", "--to", file], client)
+                #expect(try String(contentsOfFile: file, encoding: .utf8).contains("Zm9v äöü"))
+                #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+                #expect(try client.status().recoveryKitTaken)
+            }
+        }
+    }
+
+    @Test("running a command speaks to the store on --data, and fails with advice when there is none")
+    func run() async throws {
+        try await withFolder { folder in
+            let error = await #expect(throws: AdminError.self) {
+                try await blocking {
+                    var command = try AdminCommand.parseAsRoot(["status", "--data", folder])
+                    try command.run()
+                }
+            }
+            #expect(error?.code == .notRunning)
+            #expect(AdminCommand.message(for: error ?? AdminError(.failed, "")).contains("cairn serve --data"))
+            #expect(AdminCommand.exitCode(for: error ?? AdminError(.failed, "")) == .failure)
+        }
+    }
+
+    @Test("the data folder comes from the option, else from the environment, else is asked for")
+    func target() throws {
+        #expect(try AdminTarget.parse(["--data", "a"]).directory(["CAIRN_DATA": "b"]) == "a")
+        #expect(try AdminTarget.parse([]).directory(["CAIRN_DATA": "b"]) == "b")
+        #expect(throws: AdminError.self) { try AdminTarget.parse([]).directory([:]) }
+    }
+
+    @Test("arguments that make no sense are refused", arguments: [["user", "add"], ["disk", "replace"], ["frobnicate"]])
+    func refused(arguments: [String]) {
+        #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(arguments) }
+        #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["user", "add", "x", "--secret-key", "y"]) }
+    }
+
+    private func output(_ arguments: [String], _ client: AdminClient) throws -> String {
+        let command = try #require(try AdminCommand.parseAsRoot(arguments) as? any AdminSubcommand)
+        return try command.perform(client)
+    }
+}

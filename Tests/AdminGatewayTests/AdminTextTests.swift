@@ -1,0 +1,91 @@
+import AdminGateway
+import Testing
+
+@Suite("What the operator reads")
+struct AdminTextTests {
+    @Test("a whole store says so in its first line and asks for nothing")
+    func whole() {
+        let text = StatusText.text(.sample())
+        #expect(text.hasPrefix("OK: every shard is in place.\n\nStore"))
+        #expect(!text.contains("!"))
+        #expect(text.contains("rs-4-2: any 4 of 6 shards give the data; 1 site, 1 node, 6 disks"))
+        #expect(text.contains("1,234,567, 4.0 TB of 16.0 TB (24 %)"))
+        #expect(text.contains("600 of 600 shards, 600 present; last full pass 3 days ago"))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 130 })
+        #expect(text.split(separator: "\n").count <= 24)
+    }
+
+    @Test("a missing disk is named with the command that replaces it")
+    func missingDisk() {
+        var report = StatusReport.sample()
+        report.disks[3].state = .missing
+        report.missingShards = 100
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 12, unwritable: 0)
+        report.journal.keepers[3].state = .unreachable
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DEGRADED: everything can be read"))
+        #expect(text.contains("! disk default/n1/3 (/data/disk3) is missing"))
+        #expect(text.contains("cairn admin disk replace default/n1/3"))
+        #expect(text.contains("repair waits for a disk"))
+        #expect(text.contains("4 of 5 journal keepers current, 3 needed"))
+        #expect(text.contains("MISSING"))
+    }
+
+    @Test("running repair says how long, and that there is nothing to do")
+    func repairing() {
+        var report = StatusReport.sample()
+        report.disks[3].state = .rebuilding
+        report.missingShards = 1
+        report.repair = RepairReport(active: true, bytesDone: 1_500_000_000, bytesLeft: 500_000_000, etaSeconds: 840)
+        let text = StatusText.text(report)
+        #expect(text.contains("1 shard missing\n      nothing: repair is running, about 14 min left"))
+        #expect(text.contains("running, 1.5 GB of 2.0 GB done, about 14 min left"))
+    }
+
+    @Test("objects that cannot be read come before everything else")
+    func unreadable() {
+        var report = StatusReport.sample()
+        report.recoveryKitTaken = false
+        report.disks[0].state = .failed
+        report.blobsBelowK = 2
+        let lines = StatusText.text(report).split(separator: "\n")
+        #expect(lines[0].hasPrefix("DATA AT RISK"))
+        #expect(lines[1].contains("2 blobs have fewer than the 4 shards"))
+        #expect(lines[2].contains("erase nothing"))
+    }
+
+    @Test("too few journal keepers, or no group to write to, are critical", arguments: [true, false])
+    func unwritable(journal: Bool) {
+        var report = StatusReport.sample()
+        if journal {
+            for index in 0..<3 { report.journal.keepers[index].state = .unreachable }
+        } else {
+            report.groups = GroupsReport(total: 12, whole: 0, degraded: 0, unwritable: 12)
+        }
+        #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
+    }
+
+    @Test("the recovery kit, a full disk and an old verification are notices")
+    func notices() {
+        var report = StatusReport.sample()
+        report.recoveryKitTaken = false
+        report.disks[1].used = 3_600_000_000_000
+        report.verification.lastFullPass = report.time - 40 * 86_400
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("OK: every shard is in place. Something needs attention:"))
+        #expect(text.contains("- the recovery kit has not been taken"))
+        #expect(text.contains("is 90 % full"))
+        #expect(text.contains("ended 40 days ago"))
+    }
+
+    @Test(
+        "bytes are rounded to what people read",
+        arguments: [
+            (0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_549, "1.5 kB"), (999_499, "999 kB"), (999_500, "1.0 MB"),
+            (12_345_678, "12.3 MB"), (99_960_000, "100 MB"), (4_000_000_000_000, "4.0 TB"), (Int.max, "9.2 EB"),
+        ])
+    func bytes(count: Int, text: String) { #expect(Words.bytes(count) == text) }
+
+    @Test("percent says 100 only when it is all", arguments: [(0, 10, "0 %"), (999, 1_000, "99 %"), (5, 5, "100 %"), (1, 0, "-")])
+    func percent(part: Int, whole: Int, text: String) { #expect(Words.percent(part, of: whole) == text) }
+}

@@ -1,0 +1,89 @@
+import AdminGateway
+import Synchronization
+
+/// A store that is only a table in memory, with the disks a test gives it.
+final class MemoryService: AdminService {
+    private struct State {
+        var report = StatusReport.sample()
+        var users: [NewUser] = []
+    }
+
+    private let state = Mutex(State())
+
+    func change(_ body: (inout StatusReport) -> Void) { state.withLock { body(&$0.report) } }
+
+    func status() async throws(AdminError) -> StatusReport { state.withLock { $0.report } }
+
+    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
+        let disk = state.withLock { $0.report.disks.first { $0.place == name } }
+        guard let disk else {
+            throw AdminError(.notFound, "there is no disk \(name)", advice: "See: cairn admin disk list")
+        }
+        return DiskReplacement(
+            oldDisk: disk.id, newDisk: "ffffffffffff", path: disk.path, shardsToRebuild: 1_234, bytesToRebuild: 5_000_000)
+    }
+
+    func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys {
+        let isNew = state.withLock { state in
+            guard !state.users.contains(where: { $0.name == user.name }) else { return false }
+            state.users.append(user)
+            return true
+        }
+        guard isNew else { throw AdminError(.conflict, "there is a user \(user.name) already") }
+        return UserKeys(
+            name: user.name, id: user.id ?? "made-id", accessKey: user.accessKey ?? "made-access",
+            secretKey: user.secretKey ?? "made-secret")
+    }
+
+    func users() async throws(AdminError) -> [UserReport] {
+        state.withLock { state in
+            state.users.map {
+                UserReport(
+                    name: $0.name, id: $0.id ?? "made-id", accessKey: $0.accessKey ?? "made-access",
+                    displayName: $0.displayName, email: $0.email)
+            }
+        }
+    }
+
+    func removeUser(named name: String) async throws(AdminError) {
+        let count = state.withLock { state in
+            let before = state.users.count
+            state.users.removeAll { $0.name == name }
+            return before - state.users.count
+        }
+        guard count == 1 else { throw AdminError(.notFound, "there is no user \(name)", advice: "See the list.") }
+    }
+
+    func recoveryKit() async throws(AdminError) -> RecoveryKit {
+        state.withLock { $0.report.recoveryKitTaken = true }
+        return RecoveryKit(text: "master key: Zm9v äöü\ncluster: 00ff")
+    }
+
+    func startScrub() async throws(AdminError) -> ScrubStart {
+        ScrubStart(wasRunning: false, shardsToVerify: 12_000, bytesToVerify: 34_000_000_000)
+    }
+}
+
+extension StatusReport {
+    /// A store of six healthy disks, rs-4-2, to which nothing ever happened.
+    static func sample() -> Self {
+        let disks = (0..<6).map { slot in
+            DiskReport(
+                id: "\(slot)0123456789abcdef", site: "default", node: "n1", slot: slot, state: .healthy,
+                path: "/data/disk\(slot)", capacity: 4_000_000_000_000, used: 1_000_000_000_000,
+                liveBytes: 990_000_000_000, deadBytes: 5_000_000_000, badShards: 0)
+        }
+        return StatusReport(
+            clusterID: "00112233445566778899aabbccddeeff", scheme: "rs-4-2", dataShards: 4, totalShards: 6,
+            time: 1_800_000_000, disks: disks, groups: GroupsReport(total: 12, whole: 12, degraded: 0, unwritable: 0),
+            objects: 1_234_567, bytes: 3_960_000_000_000, capacity: 16_000_000_000_000, missingShards: 0, blobsBelowK: 0,
+            repair: RepairReport(active: false, bytesDone: 0, bytesLeft: 0, etaSeconds: nil),
+            verification: VerificationReport(
+                shardsExpected: 600, shardsPresent: 600, shardsVerified: 600, lastFullPass: 1_800_000_000 - 86_400 * 3,
+                active: false),
+            journal: JournalReport(
+                incarnation: 3, sequence: 98_765,
+                keepers: disks.prefix(5).map { KeeperReport(disk: $0.id, state: .current) }, needed: 3),
+            recoveryKitTaken: true)
+    }
+}

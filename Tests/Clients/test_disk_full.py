@@ -1,0 +1,131 @@
+"""Disks without room: writes get a clear error, reads and deletes go on, and freed room is used again."""
+
+import os
+import subprocess
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.data import KIB, MIB, noise, sha256
+from support.server import Server
+
+BUCKET = "archive"
+CAPACITY = int(os.environ.get("CAIRN_TEST_FULL_MIB", "1536")) * MIB
+SMALL = int(os.environ.get("CAIRN_TEST_FULL_SMALL_OBJECTS", "20000"))
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A file system of `CAPACITY` bytes, gone after the test."""
+    mount = folder / "full"
+    mount.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={CAPACITY}", "cairn-test", str(mount)], capture_output=True, text=True
+    )
+    if made.returncode != 0:
+        reason = f"NOT TESTED, a full disk needs the right to mount a tmpfs: {made.stderr.strip()}"
+        warnings.warn(reason, stacklevel=1)
+        pytest.skip(reason)
+    yield mount
+    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+@pytest.fixture
+def full(small_disk):
+    server = Server(small_disk / "data").start()
+    try:
+        yield server
+        server.stop()
+    finally:
+        server.kill()
+
+
+def fill_up(client, size, digests, prefix):
+    """Writes objects of `size` until one is refused; the refusal is checked and returned."""
+    for number in range(CAPACITY // max(size, 1) + 1):
+        data = noise(size, f"{prefix}{number}")
+        key = f"{prefix}/{number:06}"
+        try:
+            client.put_object(Bucket=BUCKET, Key=key, Body=data)
+        except ClientError as error:
+            response = error.response
+            assert response["ResponseMetadata"]["HTTPStatusCode"] in (503, 507), response
+            assert response["Error"]["Code"] in ("InsufficientStorage", "ServiceUnavailable", "SlowDown"), response
+            assert response["Error"]["Message"]
+            return
+        digests[key] = sha256(data)
+    raise AssertionError("more was taken than there is room for")
+
+
+def verify(client, digests):
+    for key, digest in digests.items():
+        assert sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == digest, key
+
+
+@pytest.mark.long
+def test_a_full_disk(full):
+    client = full.client()
+    client.create_bucket(Bucket=BUCKET)
+    digests = {}
+    fill_up(client, 8 * MIB, digests, "large")
+    fill_up(client, 64 * KIB, digests, "medium")
+    fill_up(client, 1 * KIB, digests, "small")
+    assert sum(1 for key in digests if key.startswith("large")) * 8 * MIB > CAPACITY // 4
+    verify(client, digests)
+    assert full.is_alive()
+
+    full.stop()
+    full.start()
+    client = full.client()
+    verify(client, digests)
+
+    # Half goes, by both kinds of delete; at least half of that is stored again.
+    gone = sorted(digests)[::2]
+    client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in gone[:1000]], "Quiet": True})
+    for key in gone[1000:]:
+        client.delete_object(Bucket=BUCKET, Key=key)
+    for key in gone:
+        del digests[key]
+    verify(client, digests)
+    freed = sum(1 for key in gone if key.startswith("large"))
+    refill(client, digests, freed // 2)
+    verify(client, digests)
+
+
+def refill(client, digests, count, seconds=60):
+    """Stores `count` large objects; room that was freed may take a moment to come back."""
+    deadline = time.monotonic() + seconds
+    for number in range(count):
+        data = noise(8 * MIB, f"again{number}")
+        while True:
+            try:
+                client.put_object(Bucket=BUCKET, Key=f"again/{number}", Body=data)
+                break
+            except ClientError as error:
+                assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (503, 507)
+                assert time.monotonic() < deadline, f"only {number} of {count} objects fit into the room that was freed"
+                time.sleep(0.5)
+        digests[f"again/{number}"] = sha256(data)
+
+
+@pytest.mark.long
+def test_room_of_many_small_objects_comes_back(full):
+    """Nine of ten small objects deleted: what they shared with the tenth is reclaimed."""
+    client = full.client(connections=16)
+    client.create_bucket(Bucket=BUCKET)
+    body = noise(KIB, "small")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: client.put_object(Bucket=BUCKET, Key=f"{n:06}", Body=body), range(SMALL)))
+    digests = {}
+    fill_up(client, 8 * MIB, digests, "large")
+    client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in digests], "Quiet": True})
+    for start in range(0, SMALL, 1000):
+        keys = [{"Key": f"{n:06}"} for n in range(start, min(start + 1000, SMALL)) if n % 10]
+        client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
+    kept = {f"{n:06}": sha256(body) for n in range(0, SMALL, 10)}
+    again = {}
+    refill(client, again, len(digests), seconds=180)
+    verify(client, kept | again)

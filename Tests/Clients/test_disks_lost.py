@@ -1,0 +1,158 @@
+"""Disks destroyed and bytes flipped under a server that goes on serving."""
+
+import random
+import threading
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.data import KIB, MIB, noise, sha256, text
+from support.server import destroy, flip_bytes, lacks
+
+BUCKET = "archive"
+SIZES = [0, 1, 1000, 64 * KIB, 513 * KIB, 4 * MIB, 4 * MIB + 1, 9 * MIB]
+
+
+def fill(server, count=24) -> dict[str, str]:
+    """Stores objects of many sizes, a multipart one among them; gives their digests."""
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    digests = {}
+    for number in range(count):
+        size = SIZES[number % len(SIZES)]
+        data = noise(size, number) if number % 3 else text(size, number)
+        client.put_object(Bucket=BUCKET, Key=f"study/{number:03}", Body=data)
+        digests[f"study/{number:03}"] = sha256(data)
+    (server.data.parent / "large").write_bytes(noise(80 * MIB, "large"))
+    client.upload_file(str(server.data.parent / "large"), BUCKET, "large")
+    digests["large"] = sha256(noise(80 * MIB, "large"))
+    return digests
+
+
+def read_all(server, digests, is_listed=True):
+    client = server.client(timeout=60)
+    for key, digest in digests.items():
+        answer = client.get_object(Bucket=BUCKET, Key=key)
+        assert sha256(answer["Body"].read()) == digest, key
+    if not is_listed:
+        return
+    listed = [item["Key"] for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+              for item in page.get("Contents", [])]
+    assert listed == sorted(digests)
+
+
+class Reader:
+    """Reads everything again and again in the background; keeps the first failure."""
+
+    def __init__(self, server, digests):
+        self.server, self.digests = server, digests
+        self.rounds, self.failure = 0, None
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.is_over.is_set() and self.failure is None:
+            try:
+                read_all(self.server, self.digests, is_listed=False)
+                self.rounds += 1
+            except BaseException as error:  # Told to the test by __exit__.
+                self.failure = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join(120)
+        assert self.failure is None, self.failure
+        assert not self.thread.is_alive()
+
+
+def test_two_disks_destroyed_while_serving_then_replaced(servers):
+    server = servers().start()
+    disks = server.disks()
+    assert len(disks) == 6
+    digests = fill(server)
+    lost = [disks[1], disks[4]]
+    with Reader(server, dict(digests)):
+        destroy(lost[0])
+        # One gone: writes go on.
+        client = server.client()
+        for number in range(8):
+            client.put_object(Bucket=BUCKET, Key=f"with-one-gone/{number}", Body=noise(300 * KIB, number))
+        destroy(lost[1])
+    for number in range(8):
+        digests[f"with-one-gone/{number}"] = sha256(noise(300 * KIB, number))
+    read_all(server, digests)
+
+    # Two gone: four shards of six are no durable write, and the answer says why.
+    with pytest.raises(ClientError) as error:
+        client.put_object(Bucket=BUCKET, Key="refused", Body=noise(300 * KIB, "refused"))
+    answer = error.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert any(word in answer["Error"]["Message"].lower() for word in ("disk", "shard")), answer["Error"]
+    client.delete_object(Bucket=BUCKET, Key="study/000")
+    del digests["study/000"]
+    read_all(server, digests)
+
+    for disk in lost:
+        server.admin("disk", "replace", disk.name)
+    server.wait_until_whole()
+    read_all(server, digests)
+    client.put_object(Bucket=BUCKET, Key="again", Body=b"writes go on")
+    digests["again"] = sha256(b"writes go on")
+
+    # The replaced disks carry their share: any two others may go now.
+    destroy(disks[0])
+    destroy(disks[5])
+    read_all(server, digests)
+    server.stop()
+    server.start()
+    read_all(server, digests)
+
+
+def test_two_disks_destroyed_and_a_third_damaged_with_three_parities(servers):
+    server = servers("--scheme", "rs-3-3").start()
+    disks = server.disks()
+    digests = fill(server)
+    destroy(disks[0])
+    destroy(disks[3])
+    assert flip_bytes(disks[5], 2000, random.Random(1)) == 2000
+    read_all(server, digests)
+    for disk in (disks[0], disks[3]):
+        server.admin("disk", "replace", disk.name)
+    server.wait_until_whole()
+    read_all(server, digests)
+
+
+def test_flipped_bytes_are_never_served(servers):
+    server = servers().start()
+    digests = fill(server)
+    disks = server.disks()
+    for seed, disk in enumerate(disks[:2]):
+        assert flip_bytes(disk, 1000, random.Random(seed)) == 1000
+    read_all(server, digests)
+    server.stop()
+    server.start()
+    read_all(server, digests)
+
+
+def test_more_losses_than_parities_are_refused_and_never_wrong(servers):
+    server = servers().start()
+    digests = fill(server)
+    disks = server.disks()
+    for disk in disks[:3]:
+        destroy(disk)
+    client = server.client(timeout=60)
+    for key, digest in digests.items():
+        try:
+            got = sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        except ClientError as error:
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503, error
+        except Exception:
+            continue  # The connection was cut in the middle of a body: refused, too.
+        else:
+            assert got == digest, key
+    assert server.is_alive()
+    assert lacks(server.status()), "three disks are gone and the status misses nothing"

@@ -1,0 +1,226 @@
+"""Restores from disks alone: `cairn salvage`, `cairn metadata rebuild`, and a server over disks that know more than it."""
+
+import itertools
+import pathlib
+import shutil
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.data import KIB, MIB, file_sha256, noise, sha256
+
+BUCKETS = ("archive", "second")
+# Beside the disks, the data folder keeps what a restore may use: the keys.
+KEPT = {"sites", "credentials", "master-key", "master.key"}
+PAIRS = list(itertools.combinations(range(6), 2))
+
+
+def fill(server) -> dict[tuple[str, str], str]:
+    """Objects, overwritten ones, deleted ones, a multipart one and an unfinished upload; digests of what is left."""
+    client = server.client()
+    digests = {}
+    for bucket in BUCKETS:
+        client.create_bucket(Bucket=bucket)
+        for number in range(30):
+            size = [0, 1, 700, 65 * KIB, 513 * KIB, 5 * MIB][number % 6]
+            key = f"study {number % 4}/Müller/{number:02}.dcm"
+            data = noise(size, f"{bucket}{number}")
+            client.put_object(Bucket=bucket, Key=key, Body=data, Metadata={"n": str(number)})
+            digests[bucket, key] = sha256(data)
+        for key in [key for name, key in sorted(digests) if name == bucket][::5]:
+            client.put_object(Bucket=bucket, Key=key, Body=b"overwritten " + key.encode())
+            digests[bucket, key] = sha256(b"overwritten " + key.encode())
+        for key in [key for name, key in sorted(digests) if name == bucket][1::7]:
+            client.delete_object(Bucket=bucket, Key=key)
+            del digests[bucket, key]
+    large = server.data.parent / "large"
+    large.write_bytes(noise(70 * MIB, "large"))
+    client.upload_file(str(large), "archive", "large.svs")
+    digests["archive", "large.svs"] = sha256(noise(70 * MIB, "large"))
+    upload = client.create_multipart_upload(Bucket="archive", Key="unfinished")["UploadId"]
+    client.upload_part(Bucket="archive", Key="unfinished", UploadId=upload, PartNumber=1, Body=noise(MIB))
+    return digests
+
+
+def lose_database(data: pathlib.Path):
+    lost = [path for path in data.iterdir() if path.name not in KEPT]
+    assert lost, "the data folder holds nothing but disks; where is the database?"
+    for path in lost:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def salvage(server, disks, to, *options):
+    arguments = [part for disk in disks for part in ("--disk", disk)]
+    return server.run("salvage", *arguments, "--to", to, *options, timeout=600)
+
+
+def confirmed(to: pathlib.Path) -> dict[tuple[str, str], str]:
+    """Bucket, key and digest of every object that was written out as certain."""
+    found = {}
+    for path in to.rglob("*"):
+        parts = path.relative_to(to).parts
+        if path.is_file() and not any("unconfirmed" in part for part in parts):
+            for index, part in enumerate(parts[:-1]):
+                if part in BUCKETS:
+                    found[part, "/".join(parts[index + 1:])] = file_sha256(path)
+                    break
+    return found
+
+
+def objects_of(found, digests):
+    """`found` without the files that describe an object and are named after it."""
+    return {
+        name: digest for name, digest in found.items()
+        if name in digests or not any(name[0] == bucket and name[1].startswith(key) for bucket, key in digests)
+    }
+
+
+def contents(server) -> dict[tuple[str, str], str]:
+    client = server.client(timeout=60)
+    found = {}
+    for bucket in (item["Name"] for item in client.list_buckets()["Buckets"]):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                body = client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                found[bucket, item["Key"]] = sha256(body)
+    return found
+
+
+@pytest.fixture
+def filled(servers):
+    server = servers().start()
+    digests = fill(server)
+    server.stop()
+    return server, digests
+
+
+@pytest.mark.long
+def test_salvage_from_any_four_disks(filled, folder):
+    server, digests = filled
+    lose_database(server.data)
+    disks = server.disks()
+    for pair in PAIRS:
+        left = [disk for index, disk in enumerate(disks) if index not in pair]
+        to = folder / "-".join(map(str, pair))
+        salvage(server, left, to)
+        assert objects_of(confirmed(to), digests) == digests, pair
+        shutil.rmtree(to)
+
+
+def test_salvage_lists_and_writes_nothing_when_asked_to(filled, folder):
+    server, digests = filled
+    lose_database(server.data)
+    listed = salvage(server, server.disks()[2:], folder / "to", "--list").stdout
+    for bucket, key in digests:
+        assert key in listed
+    assert "unfinished" not in listed.replace("unfinished upload", "")
+    salvage(server, server.disks()[2:], folder / "to", "--dry-run")
+    assert not (folder / "to").exists() or not confirmed(folder / "to")
+
+
+def test_salvage_can_be_resumed_and_narrowed(filled, folder):
+    server, digests = filled
+    lose_database(server.data)
+    to = folder / "to"
+    salvage(server, server.disks()[:4], to, "--prefix", "study 1/")
+    some = {name: digest for name, digest in digests.items() if name[1].startswith("study 1/")}
+    assert objects_of(confirmed(to), digests) == some
+    salvage(server, server.disks()[:4], to)
+    assert objects_of(confirmed(to), digests) == digests
+
+
+def test_without_journals_all_bytes_come_out_as_unconfirmed(filled, folder):
+    server, digests = filled
+    lose_database(server.data)
+    disks = server.disks()[:4]
+    journals = [path for disk in disks for path in disk.glob("journal*")]
+    assert journals, "no journal on the disks"
+    for path in journals:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    to = folder / "to"
+    salvage(server, disks, to)
+    assert not set(confirmed(to)) & set(digests), "named as certain without a journal"
+    unconfirmed = {
+        file_sha256(path) for path in to.rglob("*")
+        if path.is_file() and any("unconfirmed" in part for part in path.relative_to(to).parts)
+    }
+    whole = {digest for name, digest in digests.items() if digest != sha256(b"")}
+    assert whole <= unconfirmed, f"{len(whole - unconfirmed)} of {len(whole)} objects did not come out"
+
+
+def test_foreign_and_older_disks_do_no_harm(servers, folder):
+    server = servers().start()
+    client = server.client()
+    client.create_bucket(Bucket="archive")
+    client.put_object(Bucket="archive", Key="k", Body=b"old")
+    server.stop()
+    older = folder / "older"
+    shutil.copytree(server.disks()[0], older)
+    server.start()
+    client.put_object(Bucket="archive", Key="k", Body=b"new")
+    client.put_object(Bucket="archive", Key="l", Body=noise(MIB))
+    server.stop()
+    other = servers().start()
+    other.client().create_bucket(Bucket="archive")
+    other.client().put_object(Bucket="archive", Key="k", Body=b"foreign")
+    other.stop()
+    lose_database(server.data)
+    to = folder / "to"
+    salvage(server, [older, other.disks()[1], *server.disks()[1:]], to)
+    expected = {("archive", "k"): sha256(b"new"), ("archive", "l"): sha256(noise(MIB))}
+    assert objects_of(confirmed(to), expected) == expected
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (2, 5)])
+def test_rebuild_serves_everything_again(filled, servers, pair):
+    server, digests = filled
+    lose_database(server.data)
+    for disk in [server.disks()[index] for index in pair]:
+        shutil.rmtree(disk)
+    left = server.disks()
+    before = {path: path.stat().st_size for disk in left for path in disk.rglob("*") if path.is_file()}
+
+    # A plain start on these disks must not erase or forget anything, whether it serves or refuses.
+    try:
+        server.start()
+    except RuntimeError as error:
+        assert "metadata rebuild" in str(error), error
+    else:
+        assert contents(server) == digests
+        server.stop()
+    gone = [path for path in before if not path.exists() and "segment" in str(path)]
+    assert not gone, gone
+
+    server.run("metadata", "rebuild", "--data", server.data, timeout=600)
+    server.start()
+    assert contents(server) == digests
+    client = server.client()
+    key = next(key for bucket, key in sorted(digests) if bucket == "second")
+    client.head_object(Bucket="second", Key=key)
+    client.delete_object(Bucket="second", Key=key)
+
+
+def test_an_old_copy_of_the_database_catches_up(servers, folder):
+    server = servers().start()
+    client = server.client()
+    client.create_bucket(Bucket="archive")
+    client.put_object(Bucket="archive", Key="old", Body=b"old")
+    server.stop()
+    copy = folder / "copy"
+    copy.mkdir()
+    for path in server.data.iterdir():
+        if path.name not in KEPT:
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, copy / path.name)
+    server.start()
+    for number in range(50):
+        client.put_object(Bucket="archive", Key=f"new/{number}", Body=noise(10_000, number))
+    client.delete_object(Bucket="archive", Key="old")
+    server.stop()
+
+    lose_database(server.data)
+    for path in copy.iterdir():
+        (shutil.copytree if path.is_dir() else shutil.copy2)(path, server.data / path.name)
+    server.start()
+    assert contents(server) == {("archive", f"new/{number}"): sha256(noise(10_000, number)) for number in range(50)}
+    with pytest.raises(ClientError):
+        server.client().get_object(Bucket="archive", Key="old")

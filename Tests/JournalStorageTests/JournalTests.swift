@@ -1,0 +1,215 @@
+import ClusterProtocol
+import Coordination
+import DiskFormat
+import JournalStorage
+import ObjectModel
+import Synchronization
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("The journal over several keepers")
+struct JournalTests {
+    @Test("Every start finds all records of all incarnations before it, in one sequence")
+    func restarts() async throws {
+        let fixture = try await JournalFixture(5)
+        var expected: [JournalRecord] = []
+        for round in 1...3 as ClosedRange<UInt32> {
+            let replayed = Replayed()
+            try await fixture.withJournal(replayed: replayed) { journal async throws in
+                #expect(journal.incarnation == round)
+                for _ in 0..<5 { expected += try await journal.appendNext(3) }
+            }
+            #expect(replayed.records == Array(expected.dropLast(15)))
+        }
+        #expect(expected.map(\.position.sequence) == Array(1...45))
+        let replayed = Replayed()
+        try await fixture.withJournal(database: expected[40].position, replayed: replayed) { _ in }
+        #expect(replayed.records == Array(expected[41...]))
+    }
+
+    @Test("Records must follow the last one, in this incarnation")
+    func wrongRecords() async throws {
+        let fixture = try await JournalFixture(3)
+        try await fixture.withJournal { journal in
+            try await journal.appendNext(2)
+            for wrong in [record(1, 4), record(1, 2), record(2, 3)] {
+                await #expect(throws: JournalError.self) { try await journal.append([wrong]) }
+            }
+            try await journal.appendNext()
+        }
+    }
+
+    @Test("With two keepers of five lost the journal goes on; with three it waits, then stops for good")
+    func lostKeepers() async throws {
+        let fixture = try await JournalFixture(5)
+        try await fixture.withJournal { journal in
+            try await journal.appendNext()
+            fixture.keepers[0].isDown = true
+            fixture.keepers[3].isDown = true
+            try await journal.appendNext(4)
+            fixture.keepers[1].isDown = true
+            let error = await #expect(throws: JournalError.self) { try await journal.appendNext() }
+            guard case .quorumLost = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            await #expect(throws: JournalError.self) { try await journal.appendNext() }
+            #expect(!journal.isConfirmed)
+        }
+    }
+
+    @Test("Fewer than J keepers do not start, and say who is missing; the operator's word does")
+    func forcedStart() async throws {
+        let fixture = try await JournalFixture(5)
+        var expected: [JournalRecord] = []
+        try await fixture.withJournal { expected = try await $0.appendNext(7) }
+        let two = Array(fixture.keepers[..<2])
+        await #expect(
+            throws: JournalError.tooFewKeepers(reached: 2, needed: 3, missing: Array(fixture.ids[2...]))
+        ) { _ = try await fixture.start(two) }
+        let replayed = Replayed()
+        try await fixture.withJournal(two, isForced: true, replayed: replayed) { journal in
+            #expect(journal.report.keepers.keepers == two.map(\.keeper))
+            expected += try await journal.appendNext()
+        }
+        #expect(replayed.records == Array(expected.dropLast()))
+        // From here on these two are the set.
+        let again = Replayed()
+        try await fixture.withJournal(two, replayed: again) { _ in }
+        #expect(again.records == expected)
+    }
+
+    @Test("A start without any journal is refused unless the store is new, and so is a database that does not fit")
+    func databaseChecks() async throws {
+        let fixture = try await JournalFixture(3)
+        let old = JournalOpening(clients: fixture.keepers, database: position(1, 5))
+        await #expect(throws: JournalError.noJournal) {
+            _ = try await Journal.start(
+                old, time: ManualTime(), random: SeededRandom(seed: 1), replay: { _ in })
+        }
+        try await fixture.withJournal { journal in
+            try await journal.appendNext(10)
+            try journal.checkpointTaken(position(1, 6), checkpoint: [1])
+            #expect(try await eventually { try await fixture.keepers.bases() == [6, 6, 6] })
+        }
+        let last = position(1, 10)
+        for (database, expected) in [
+            (position(1, 11), JournalError.databaseAhead(database: position(1, 11), journal: last)),
+            (position(1, 5), .databaseBehind(database: position(1, 5), journal: position(1, 6))),
+            (position(2, 6), .databaseDiverged(at: position(1, 6))),
+            (position(2, 8), .databaseDiverged(at: position(2, 8))),
+        ] {
+            await #expect(throws: expected) { _ = try await fixture.start(database: database) }
+        }
+    }
+
+    @Test("An old coordinator that wakes up is refused and stops")
+    func zombie() async throws {
+        let fixture = try await JournalFixture(5)
+        let old = try await fixture.start()
+        try await fixture.run(old) { old in
+            try await old.appendNext()
+            let new = try await fixture.start()
+            try await fixture.run(new) { new in
+                await #expect(throws: JournalError.superseded(incarnation: 2)) { try await old.appendNext() }
+                #expect(!old.isConfirmed)
+                try await new.appendNext()
+            }
+        }
+    }
+
+    @Test("A slow keeper holds nobody up, and gets everything in the end, in order")
+    func slowKeeper() async throws {
+        let fixture = try await JournalFixture(3)
+        let slow = fixture.keepers[2]
+        let configuration = JournalConfiguration(
+            confirmation: .milliseconds(40), patience: .seconds(5), ringBytes: 2_000, batchBytes: 1_000)
+        try await fixture.withJournal(configuration: configuration) { journal in
+            slow.disk.setLatency { operation, _, _ in
+                if operation == .sync { try? await Task.sleep(for: .milliseconds(100)) }
+            }
+            var expected: [JournalRecord] = []
+            let clock = ContinuousClock()
+            let began = clock.now
+            for _ in 0..<100 { expected += try await journal.appendNext() }
+            #expect(clock.now - began < .seconds(8))
+            #expect(journal.report.members.contains { $0.keeper == slow.keeper && $0.lag > 50 })
+            slow.disk.setLatency(nil)
+            // More than the ring holds: the rest comes from another keeper.
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 && $0.isWhole } })
+            #expect(try await slow.records() == expected)
+        }
+    }
+
+    @Test("Rot in the middle of several keepers' logs is mended from the others")
+    func rot() async throws {
+        let fixture = try await JournalFixture(3)
+        var expected: [JournalRecord] = []
+        try await fixture.withJournal { journal in
+            for _ in 0..<6 { expected += try await journal.appendNext() }
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
+        }
+        for (index, keeper) in fixture.keepers.enumerated() {
+            keeper.disk.restart()
+            // Block 0 is the mark of the start; each keeper loses another record.
+            let path = keeper.disk.files.last { $0.contains("/log-") } ?? ""
+            keeper.disk.flip(path, offset: JournalFormat.dataOffset + 4_096 * (index + 1) + 70, mask: 4)
+            try await keeper.open()
+        }
+        let replayed = Replayed()
+        try await fixture.withJournal(replayed: replayed) { journal async throws in
+            #expect(replayed.records == expected)
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 && $0.isWhole } })
+            for keeper in fixture.keepers { #expect(try await keeper.records() == expected) }
+        }
+    }
+
+    @Test("A paused coordinator never believes itself confirmed once a new one serves")
+    func confirmation() async throws {
+        let fixture = try await JournalFixture(3)
+        let time = ManualTime()
+        let configuration = JournalConfiguration(confirmation: .seconds(2), patience: .seconds(60))
+        let old = try await fixture.start(configuration: configuration, time: time)
+        #expect(old.isConfirmed)
+        time.advance(by: .milliseconds(1_500))
+        // The old one does nothing from here on. Nobody renews, so only time ends its belief.
+        let isServing = Mutex(false)
+        let starting = Task {
+            let new = try await fixture.start(configuration: configuration, time: time)
+            isServing.withLock { $0 = true }
+            #expect(new.isConfirmed)
+        }
+        await time.waitForSleepers()
+        for _ in 0..<9 {
+            let isNewServing = isServing.withLock { $0 }
+            #expect(!(isNewServing && old.isConfirmed))
+            time.advance(by: .milliseconds(249))
+            for _ in 0..<200 { await Task.yield() }
+        }
+        #expect(!isServing.withLock { $0 })
+        time.advance(by: .milliseconds(250))
+        try await starting.value
+        #expect(!old.isConfirmed)
+    }
+}
+
+extension [TestKeeper] {
+    /// Up to where each of them is trimmed.
+    func bases() async throws -> [UInt64] {
+        var result: [UInt64] = []
+        for keeper in self {
+            guard case .state(let state) = try await keeper.call(.state) else { continue }
+            result.append(state.base.sequence)
+        }
+        return result
+    }
+}
+
+extension TestKeeper {
+    /// The records on its disk.
+    func records() async throws -> [JournalRecord] {
+        guard case .records(let records) = try await call(.read(sequence: 1, limit: 1 << 20)) else { return [] }
+        return records
+    }
+}

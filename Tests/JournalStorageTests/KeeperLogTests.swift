@@ -1,0 +1,166 @@
+import ClusterProtocol
+import DiskFormat
+import JournalStorage
+import Synchronization
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("One keeper's log")
+struct KeeperLogTests {
+    @Test("Records come back after a restart, over several files, whatever the sizes of batches")
+    func roundTrip() async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.promise(incarnation: 3, holder: 7)
+        try await log.append(incarnation: 3, after: .origin, [])
+        var expected: [JournalRecord] = []
+        for round in 1...40 as ClosedRange<UInt64> {
+            let next = UInt64(expected.count) + 1
+            let batch = (next..<next + round % 5 + 1).map { record(3, $0, length: Int(round * 131 % 9_000)) }
+            let last = expected.last?.position ?? .origin
+            #expect(try await log.append(incarnation: 3, after: last, batch) == batch.last?.position.sequence)
+            expected += batch
+        }
+        #expect(disk.files.filter { $0.contains("/log-") }.count > 2)
+        for _ in 0..<2 {
+            #expect(try await readAll(log) == expected)
+            let state = try await log.state()
+            #expect(state.promised == 3 && state.holder == 7 && state.written == 3)
+            #expect(state.last == expected.last?.position && state.damaged.isEmpty)
+            disk.restart()
+            log = try await openLog(disk)
+        }
+    }
+
+    @Test("Older incarnations, gaps and other histories are refused, and change nothing")
+    func refusals() async throws {
+        let disk = MemoryDisk()
+        let log = try await openLog(disk)
+        try await log.promise(incarnation: 5, holder: 1)
+        #expect(await keeperError { try await log.promise(incarnation: 4, holder: 1) } == .superseded(promised: 5))
+        #expect(await keeperError { try await log.promise(incarnation: 5, holder: 2) } == .superseded(promised: 5))
+        #expect(try await log.promise(incarnation: 5, holder: 1).promised == 5)
+        #expect(
+            await keeperError { try await log.append(incarnation: 4, after: .origin, records(4, 1...1)) }
+                == .superseded(promised: 5))
+        #expect(await keeperError { _ = try await log.confirm(incarnation: 4) } == .superseded(promised: 5))
+        try await log.append(incarnation: 5, after: .origin, records(5, 1...3))
+        #expect(
+            await keeperError { try await log.append(incarnation: 5, after: position(5, 5), records(5, 6...6)) }
+                == .gap(expected: 4))
+        #expect(
+            await keeperError { try await log.append(incarnation: 5, after: position(4, 3), records(5, 4...4)) }
+                == .mismatch(sequence: 0))
+        #expect(
+            await keeperError {
+                try await log.append(incarnation: 5, after: position(5, 3), [record(5, 4), record(5, 6)])
+            } == .invalid("records must follow one another without a gap"))
+        #expect(try await readAll(log) == records(5, 1...3))
+    }
+
+    @Test("A repeated append writes nothing; a newer incarnation's record replaces the tail, a mark cuts it")
+    func replacing() async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, [])
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...6))
+        let writes = Counter()
+        disk.setLatency { operation, _, _ in if operation == .write { writes.increment() } }
+        #expect(try await log.append(incarnation: 1, after: .origin, records(1, 1...6)) == 6)
+        #expect(try await log.append(incarnation: 1, after: position(1, 2), records(1, 3...4)) == 6)
+        #expect(writes.value == 0)
+        // Incarnation 2 knew only records 1 to 4.
+        try await log.append(incarnation: 2, after: position(1, 4), [])
+        #expect(try await log.state().last == position(1, 4))
+        #expect(try await log.state().written == 2)
+        try await log.append(incarnation: 2, after: position(1, 4), records(2, 5...7))
+        // Incarnation 3 chose a log that went another way at 6; feeding does not raise `written`, the mark does.
+        #expect(try await log.append(incarnation: 3, after: position(1, 4), [record(2, 5), record(1, 6)]) == 6)
+        #expect(try await log.state().written == 2)
+        try await log.append(incarnation: 3, after: position(1, 6), [])
+        #expect(try await log.state().written == 3)
+        let expected = records(1, 1...4) + [record(2, 5), record(1, 6)]
+        #expect(try await readAll(log) == expected)
+        disk.restart()
+        log = try await openLog(disk)
+        #expect(try await readAll(log) == expected)
+        #expect(try await log.state().promised == 3)
+    }
+
+    @Test("Trimming forgets, keeps the reference, and uses files again; a log that ends before goes on behind")
+    func trimming() async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        for sequence in 1...60 as ClosedRange<UInt64> {
+            let previous = sequence == 1 ? JournalPosition.origin : position(1, sequence - 1)
+            try await log.append(incarnation: 1, after: previous, [record(1, sequence)])
+        }
+        let before = disk.files.count
+        try await log.trim(incarnation: 1, to: position(1, 50), reference: [1, 2, 3])
+        #expect(disk.files.count < before)
+        for _ in 0..<2 {
+            let state = try await log.state()
+            #expect(state.base == position(1, 50) && state.last == position(1, 60) && state.reference == [1, 2, 3])
+            #expect(try await readAll(log, from: 51) == records(1, 51...60))
+            #expect(await keeperError { _ = try await readAll(log, from: 50) } == .trimmed(position(1, 50)))
+            disk.restart()
+            log = try await openLog(disk)
+        }
+        try await log.trim(incarnation: 1, to: position(1, 90), reference: [4])
+        try await log.append(incarnation: 1, after: position(1, 90), records(1, 91...92))
+        disk.restart()
+        log = try await openLog(disk)
+        #expect(try await readAll(log, from: 91) == records(1, 91...92))
+        #expect(try await log.state().damaged.isEmpty)
+        #expect(
+            await keeperError { try await log.trim(incarnation: 1, to: position(1, 10), reference: []) }
+                == .trimmed(position(1, 90)))
+    }
+
+    @Test("On a full disk the journal goes on from its reserve, then says so, and goes on after a trim")
+    func fullDisk() async throws {
+        let disk = MemoryDisk(capacity: (2 * 160 + 40) << 10)
+        let log = try await openLog(disk)
+        var sequence: UInt64 = 0
+        var failure: KeeperError?
+        while failure == nil {
+            failure = await keeperError {
+                try await log.append(
+                    incarnation: 1, after: sequence == 0 ? .origin : position(1, sequence), [record(1, sequence + 1)])
+            }
+            if failure == nil { sequence += 1 }
+        }
+        #expect(failure == .full)
+        // Two files of eight blocks each: the one in use and the reserve.
+        #expect(sequence == 16)
+        try await log.trim(incarnation: 1, to: position(1, 16), reference: [9])
+        try await log.append(incarnation: 1, after: position(1, 16), [record(1, 17)])
+        #expect(try await readAll(log, from: 17) == records(1, 17...17))
+    }
+
+    @Test("A failed sync is final until the log is opened again", arguments: [DiskOperation.sync, .write])
+    func failedSync(operation: DiskOperation) async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...2))
+        disk.inject(DiskFault(operation))
+        #expect(await keeperError { try await log.append(incarnation: 1, after: position(1, 2), records(1, 3...3)) } != nil)
+        guard case .failed = await keeperError({ _ = try await log.state() }) else {
+            Issue.record("a failed log still answers")
+            return
+        }
+        disk.restart()
+        log = try await openLog(disk)
+        let found = try await readAll(log)
+        #expect(found.prefix(2) == records(1, 1...2)[...])
+        #expect(found.count <= 3)
+    }
+}
+
+/// Counts calls from any task.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func increment() { count.withLock { $0 += 1 } }
+}

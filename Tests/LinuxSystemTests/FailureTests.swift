@@ -1,0 +1,84 @@
+import Foundation
+import LinuxSystem
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite struct FailureTests {
+    @Test(
+        "an error number gets the meaning that the engine acts on",
+        arguments: [
+            (ENOENT, FileError.Code.notFound), (EEXIST, .exists), (ENOSPC, .full), (EDQUOT, .full), (EIO, .medium),
+            (EUCLEAN, .medium), (EBADMSG, .medium), (ENODATA, .medium), (ENODEV, .gone), (ENXIO, .gone),
+            (ESTALE, .gone), (ENOTCONN, .gone), (EACCES, .notPermitted), (EROFS, .notPermitted),
+            (EINVAL, .invalid), (ENAMETOOLONG, .invalid), (EMFILE, .other), (ENOMEM, .other),
+        ]
+    )
+    func codes(number: Int32, code: FileError.Code) {
+        let error = FileError.linux(number, "pread", "a/b")
+        #expect(error == FileError(code, operation: "pread", path: "a/b", number: number))
+        #expect(error.description.contains("pread a/b"))
+    }
+
+    /// A FIFO can be opened and written, but not synced: fdatasync(2) answers EINVAL.
+    @Test("a failed sync is final: the file refuses every further write and sync")
+    func syncIsFinal() async throws {
+        try await withTemporaryDirectory { path in
+            #expect(mkfifo("\(path)/fifo", 0o600) == 0)
+            let files = try LinuxFileSystem(root: path, name: "test")
+            let file = try await files.open("fifo", .write)
+            let first = await #expect(throws: FileError.self) { try await file.sync() }
+            #expect(first == FileError(.medium, operation: "fdatasync", path: "fifo", number: EINVAL))
+            let second = await #expect(throws: FileError.self) { try await file.sync() }
+            #expect(second?.code == .medium)
+            let write = await #expect(throws: FileError.self) { try await file.write(bytes: [1]) }
+            #expect(write?.code == .medium)
+        }
+    }
+
+    @Test("a direct write leaves nothing in the page cache, an ordinary one does")
+    func pageCache() async throws {
+        try await withTemporaryDirectory { path in
+            let isMemory = try Self.isMemory(path)
+            let files = try LinuxFileSystem(root: path, name: "test")
+            let size = 1 << 20
+            let buffer = AlignedBuffer(capacity: size)
+            for mode in [OpenMode.createNew, .createNew.direct()] {
+                let name = "direct-\(mode.isDirect)"
+                let file = try await files.open(name, mode)
+                try await file.write(bytes: Array(repeating: 7, count: size))
+                try await file.sync()
+                let cached = try await files.open(name, .read).readIfCached(into: buffer, at: 0, count: size, from: 0)
+                #expect((cached == size) == (isMemory || !mode.isDirect))
+            }
+        }
+    }
+
+    /// True on a tmpfs, which is nothing but page cache.
+    private static func isMemory(_ path: String) throws -> Bool {
+        let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8).split(separator: "\n")
+        let holding = mounts.map { $0.split(separator: " ") }.filter { mount in
+            mount.count > 2 && (mount[1] == "/" || path.hasPrefix("\(mount[1])/"))
+        }
+        return holding.max { $0[1].count < $1[1].count }?[2] == "tmpfs"
+    }
+
+    @Test("one thread at a time writes, two read; a thousand callers wait their turn")
+    func callers() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "busy")
+            let file = try await files.make("f", Array(repeating: 0, count: 4_096))
+            try await withThrowingTaskGroup { group in
+                for caller in 0..<1_000 {
+                    group.addTask {
+                        if caller % 2 == 0 { return try await file.bytes(4_096).count }
+                        try await file.write(bytes: [1], at: caller)
+                        return 4_096
+                    }
+                }
+                for try await count in group { #expect(count == 4_096) }
+            }
+            #expect(try await file.bytes(4_096).reduce(0) { $0 + Int($1) } == 500)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+import DiskFormat
+import Metadata
+import ObjectInterface
+import ObjectModel
+import SystemInterface
+
+extension Check {
+    static let blobChecks: [Check] = [
+        Check("copies share a blob: its frames count once, and it dies with the last") { store in
+            let lease = try await store.prepare()
+            let length = 3 * Limits.frameLength + 10
+            let blob = try await store.put(lease, 1, "k", length: length)
+            let half = Sample.extent(blob, firstFrame: 1, offset: 5, length: Limits.frameLength)
+            _ = try await store.commit(
+                WriteTransaction(lease: nil, blobs: [], writes: [.version(Sample.version("b", "copy", [half]), .none)]))
+            try expect(try await store.sparseBlobs(share: 1, limit: 9).isEmpty, "all of it is named")
+            try await store.delete("k")
+            let usage = try await store.sparseBlobs(share: 0.9, limit: 9)
+            try expect(usage.count == 1 && usage[0].liveBytes == 2 * Limits.frameLength, "\(usage)")
+            try expect(usage[0].logicalLength == length && usage[0].references == 1, "\(usage)")
+            try expect(try await store.sparseBlobs(share: 0.3, limit: 9).isEmpty, "not that sparse")
+            try await store.delete("copy")
+            try expect(try await store.sparseBlobs(share: 1, limit: 9).isEmpty, "dead ones are not sparse")
+            try expect(try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blob.id], "dead")
+        },
+        Check("a pack's objects are its owners, and the emptiest pack comes first") { store in
+            let lease = try await store.prepare()
+            var packs: [BlobRecord] = []
+            for number in 1...3 as ClosedRange<UInt64> {
+                let frames = (0..<4).map { _ in Frame(logicalLength: 100, storedLength: 50, codec: .lz4) }
+                let pack = Sample.blob(lease, number, length: 200, frames: .explicit(frames))
+                packs.append(pack)
+                let writes = (0..<4).map { frame in
+                    WriteTransaction.Write.version(
+                        Sample.version("b", "\(number)/\(frame)", [Sample.extent(pack, firstFrame: frame, length: 100)]),
+                        .none)
+                }
+                _ = try await store.commit(WriteTransaction(lease: lease, blobs: [pack], writes: writes))
+            }
+            let owners = try await store.owners(of: packs[0].id)
+            try expect(owners.count == 4 && owners.allSatisfy { $0.1.first?.blob == packs[0].id }, "owners")
+            for key in ["1/0", "2/1", "2/2", "2/3", "3/0", "3/3"] { try await store.delete(key) }
+            let sparse = try await store.sparseBlobs(share: 0.8, limit: 9)
+            try expect(sparse.map(\.blob.id) == [packs[1].id, packs[2].id, packs[0].id], "order")
+            try expect(sparse.map(\.liveBytes) == [100, 200, 300], "bytes")
+            try expect(try await store.sparseBlobs(share: 0.5, limit: 9).map(\.blob.id) == [packs[1].id], "share")
+        },
+        Check("a move goes where the owner is unchanged, and only there") { store in
+            let lease = try await store.prepare()
+            let old = [try await store.put(lease, 1, "a"), try await store.put(lease, 2, "b")]
+            try await store.createUpload(Sample.upload("b", "k", "u"))
+            let third = Sample.blob(lease, 3)
+            _ = try await store.commit(
+                WriteTransaction(
+                    lease: lease, blobs: [third],
+                    writes: [.part(Sample.part("u", 1, [Sample.extent(third)]), bucket: "b", key: "k")]))
+            let target = Sample.blob(lease, 9, length: 3_000)
+            var moves: [MoveTransaction.Move] = []
+            for (index, blob) in (old + [third]).enumerated() {
+                guard let (owner, before) = try await store.owners(of: blob.id).first else {
+                    throw Violation(description: "no owner")
+                }
+                let after = Extent(blob: target.id, firstFrame: 0, offset: index * 1_000, length: 1_000)
+                moves.append(MoveTransaction.Move(owner: owner, before: before, after: [after]))
+            }
+            let replaced = try await store.put(lease, 4, "b")
+            let results = try await store.move(MoveTransaction(lease: lease, blobs: [target], moves: moves))
+            try expect(results == [true, false, true], "\(results)")
+            let moved = try await store.version(bucket: "b", key: "a")
+            try expect(moved?.version.extents == moves[0].after && moved?.blobs.keys.first == target.id, "a")
+            try expect(try await store.version(bucket: "b", key: "b")?.version.extents[0].blob == replaced.id, "b")
+            try expect(try await store.parts(of: UploadID("u"), after: 0, limit: 9)[0].extents == moves[2].after, "part")
+            let dead = try await store.deadBlobs(after: nil, limit: 9).map(\.id)
+            try expect(dead == [old[0].id, old[1].id, third.id], "\(dead)")
+        },
+        Check("missing shards come scarcest first, are counted, and leave when registered") { store in
+            let lease = try await store.prepare()
+            let one = try await store.put(lease, 1, "a", missing: [4])
+            let two = try await store.put(lease, 2, "c", missing: [0, 5])
+            let three = try await store.put(lease, 3, "d")
+            _ = try await store.version(bucket: "b", key: "d")
+            try await store.markMissing(
+                [0, 1, 2].map { ShardID(blob: three.id, index: $0) }
+                    + [ShardID(blob: three.id, index: 9), ShardID(blob: BlobID(incarnation: 9, lease: 9, sequence: 9), index: 0)])
+            let missing = try await store.missingShards(limit: 99)
+            try expect(
+                missing.map { "\($0.shard.blob.sequence)/\($0.shard.index):\($0.spares)" }
+                    == ["3/0:-1", "3/1:-1", "3/2:-1", "2/0:0", "2/5:0", "1/4:1"], "\(missing)")
+            try expect(try await store.missingShards(limit: 4).count == 4, "limit")
+            try expect(try await store.version(bucket: "b", key: "d")?.blobs[three.id]?.missing == [0, 1, 2], "detail")
+            var counts = try await store.statistics()
+            try expect(counts.missingShards == 6 && counts.blobsBelowQuorum == 1, "\(counts)")
+            let shard = ShardID(blob: three.id, index: 1)
+            try expect(try await store.registerShard(shard, groupEpoch: 2) == false, "another epoch")
+            try expect(try await store.registerShard(shard, groupEpoch: 1), "registered")
+            try expect(try await store.blob(three.id)?.missing == [0, 2], "two left")
+            counts = try await store.statistics()
+            try expect(counts.missingShards == 5 && counts.blobsBelowQuorum == 0, "\(counts)")
+            try await store.delete("c")
+            try expect(try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 1) == false, "dead")
+            try expect(try await store.missingShardCount() == 3, "a dead blob's do not count")
+            try expect(try await store.blobs(after: one.id, limit: 9).map(\.id) == [three.id], "inventory")
+        },
+        Check("a replaced disk's shards are missing in every live blob of its groups") { store in
+            let lease = try await store.prepare()
+            let other = GroupRecord(
+                id: GroupID(2), epoch: 5, scheme: try Sample.scheme(), members: Array(Sample.disks[1...6]))
+            try await store.putGroups([other])
+            let one = try await store.put(lease, 1, "a", missing: [3])
+            let two = Sample.blob(lease, 2, group: 2)
+            _ = try await store.commit(
+                WriteTransaction(
+                    lease: lease, blobs: [two], writes: [.version(Sample.version("b", "c", [Sample.extent(two)]), .none)]))
+            try await store.replaceMember(Sample.disks[0], with: Sample.disks[7])
+            try expect(try await store.groups().map(\.epoch) == [2, 5], "epochs")
+            try expect(try await store.groups()[0].members[0] == Sample.disks[7], "member")
+            try expect(try await store.blob(one.id)?.missing == [0, 3], "first group")
+            try expect(try await store.blob(two.id)?.missing == [], "second group")
+            try expect(try await store.missingShardCount() == 2, "count")
+            let clash = await code { try await store.replaceMember(Sample.disks[1], with: Sample.disks[2]) }
+            try expect(clash == .invalidArgument, "a member twice")
+            try await store.replaceMember(DiskID(Identifier128(high: 0, low: 0)), with: Sample.disks[0])
+            try expect(try await store.missingShardCount() == 2, "a disk of no group")
+        },
+    ]
+
+    static let clusterChecks: [Check] = [
+        Check("leases are never granted twice, also in a new incarnation") { store in
+            let first = try await store.prepare()
+            let second = try await store.grantLease(holder: NodeName("n2"))
+            try expect(first != second, "same lease")
+            try await store.endLease(first)
+            try await store.endLease(first)
+            let active = try await store.activeLeases()
+            try expect(active.map(\.lease) == [second] && active[0].holder == NodeName("n2"), "active")
+            try expect(await code { try await store.beginIncarnation(1) } == .invalidArgument, "same incarnation")
+            try await store.beginIncarnation(7)
+            try expect(try await store.incarnation() == 7, "incarnation")
+            let third = try await store.grantLease(holder: Sample.node)
+            try expect(third.incarnation == 7 && third.number == 1, "\(third)")
+            try expect(try await store.activeLeases().count == 2, "the old one is still active")
+        },
+        Check("disks, keepers and checkpoints come back; checkpoints hold their blobs") { store in
+            let lease = try await store.prepare()
+            let disk = DiskRecord(
+                id: Sample.disks[0], site: SiteName("s"), node: Sample.node, slot: "disk-1", state: .retired, epoch: 4)
+            try await store.putDisk(disk)
+            try expect(try await store.disks() == [disk], "disk")
+            let (none, keepers) = (KeeperSet(generation: 0, keepers: []), KeeperSet(generation: 1, keepers: Sample.disks))
+            try await store.recordKeeperSetChange(KeeperSetChange(before: none, after: keepers))
+            try expect(try await store.keeperSet() == keepers, "keepers")
+            let wrong = await code { try await store.recordKeeperSetChange(KeeperSetChange(before: none, after: none)) }
+            try expect(wrong == .invalidArgument, "another set")
+            let blob = Sample.blob(lease, 1)
+            let piece = CheckpointRecord.Piece(
+                digest: ContentDigest(high: 1, low: 2), length: 1_000, extents: [Sample.extent(blob)])
+            let checkpoint = CheckpointRecord(position: JournalPosition(incarnation: 1, sequence: 3), pieces: [piece])
+            try await store.putCheckpoints(
+                CheckpointTransaction(lease: lease, blobs: [blob], checkpoints: [checkpoint, checkpoint]))
+            try expect(try await store.checkpoints() == [checkpoint, checkpoint], "checkpoints")
+            try expect(try await store.blob(blob.id) == blob, "its blob lives")
+            try expect(try await store.owners(of: blob.id).isEmpty, "and is nobody's to move")
+            try await store.putCheckpoints(CheckpointTransaction(lease: lease, blobs: [], checkpoints: []))
+            try expect(try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blob.id], "freed")
+        },
+        Check("groups keep their scheme and their epoch never falls") { store in
+            _ = try await store.prepare()
+            guard var group = try await store.groups().first else { throw Violation(description: "no group") }
+            group.epoch = 0
+            let falling = group
+            try expect(await code { try await store.putGroups([falling]) } == .invalidArgument, "epoch")
+            group.members.removeLast()
+            let short = group
+            try expect(await code { try await store.putGroups([short]) } == .invalidArgument, "members")
+        },
+        Check("an export in ranges makes the same store again") { store in
+            let lease = try await store.prepare()
+            for index in 1...200 as ClosedRange<UInt64> { try await store.put(lease, index, "key-\(index)") }
+            let snapshot = try await store.snapshot()
+            try await store.delete("key-7")
+            let copy = JournaledMetadataStore.inMemory(journal: FakeJournal())
+            try await copy.beginImport()
+            try expect(await code { _ = try await copy.position() } != nil, "half an import has no position")
+            var (cursor, ranges): ([UInt8]?, Int) = (nil, 0)
+            repeat {
+                let range = try await snapshot.exportRows(from: cursor, limit: 2_000)
+                try await copy.importRows(range.bytes)
+                (cursor, ranges) = (range.next, ranges + 1)
+            } while cursor != nil
+            try await copy.finishImport()
+            try expect(ranges > 5, "\(ranges) ranges")
+            try expect(try await copy.position() == snapshot.position, "position")
+            let names = try await copy.names().names
+            try expect(names.count == 200 && names.contains("key-7"), "one moment")
+            try await copy.put(lease, 999, "new")
+            try expect(try await copy.statistics().versions == 201, "it works on")
+        },
+    ]
+}

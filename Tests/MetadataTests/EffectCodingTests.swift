@@ -1,0 +1,101 @@
+import DiskFormat
+import Metadata
+import ObjectInterface
+import ObjectModel
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("Effects as bytes")
+struct EffectCodingTests {
+    private static let lease = WriteLease(incarnation: 3, number: 4)
+
+    private static func samples() throws -> [MetadataEffect] {
+        let frames = [
+            Frame(logicalLength: 262_144, storedLength: 99, filter: .shuffle16, codec: .lz4, keySlot: 1),
+            Frame(logicalLength: 7, storedLength: 7),
+        ]
+        var blob = Sample.blob(lease, 1, length: 106, frames: .explicit(frames), missing: [0, 5])
+        blob.dataKeys = [DataKey(slot: 1, wrapped: [1, 2], nonceBase: [3])]
+        var version = Sample.version("b", "k\u{0}ä", [Sample.extent(blob, length: 50)], eTag: "odd")
+        version.tags = [ObjectTag(key: "a", value: "")]
+        version.parts = [
+            PartSummary(
+                number: 2, eTag: "0123456789abcdef0123456789abcdef", length: 50, modified: WallTime(milliseconds: 3),
+                checksum: ObjectChecksum(algorithm: .sha1, kind: .fullObject, value: [9]))
+        ]
+        let group = GroupRecord(id: GroupID(1), epoch: 2, scheme: try Sample.scheme(), members: Array(Sample.disks.prefix(6)))
+        let disk = DiskRecord(
+            id: Sample.disks[0], site: SiteName("s"), node: Sample.node, slot: "d", state: .active, epoch: 1)
+        let checkpoint = CheckpointRecord(
+            position: .origin,
+            pieces: [.init(digest: ContentDigest(high: 1, low: 2), length: 3, extents: [Sample.extent(blob)])])
+        return [
+            .bucketCreated(Sample.bucket("b")), .bucketDeleted("b"), .userPut(Sample.user("u")),
+            .userRemoved(name: "u"), .blobAdded(blob), .versionPut(version),
+            .versionRemoved(bucket: "b", key: "k", number: .max), .tagsPut(bucket: "b", key: "k", tags: version.tags),
+            .uploadCreated(Sample.upload("b", "k", "u")), .uploadEnded(UploadID("u")),
+            .partPut(Sample.part("u", 1, version.extents)),
+            .shardsMissing([ShardID(blob: blob.id, index: 31)]), .shardPresent(ShardID(blob: blob.id, index: 0)),
+            .blobsForgotten([blob.id]), .extentsMoved(.version(bucket: "b", key: "k", number: 1), version.extents),
+            .extentsMoved(.part(UploadID("u"), number: 2), []), .leaseGranted(lease, holder: Sample.node),
+            .leaseEnded(lease), .diskPut(disk), .groupPut(group),
+            .memberReplaced(Sample.disks[0], with: Sample.disks[1]), .incarnationBegan(9),
+            .checkpointsPut([checkpoint]),
+        ]
+    }
+
+    @Test("every effect comes back as it was")
+    func roundtrip() throws {
+        let effects = try Self.samples()
+        let decoded = try MetadataEffect.decode(MetadataEffect.encode(effects))
+        #expect(decoded.map { "\($0)" } == effects.map { "\($0)" })
+        for effect in effects {
+            #expect(try MetadataEffect.decode(MetadataEffect.encode([effect])).map { "\($0)" } == ["\(effect)"])
+        }
+    }
+
+    @Test("the layout of version 1 stays what it is")
+    func layout() {
+        let bytes = MetadataEffect.encode([.incarnationBegan(300), .uploadEnded(UploadID("ab"))])
+        #expect(
+            bytes == [
+                1, 21, 0, 8, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0xAC, 2, 10, 0, 9, 0, 0, 0, 1, 0, 3, 0, 0, 0, 2, 0x61, 0x62,
+            ])
+    }
+
+    @Test("unknown optional tags are skipped, unknown mandatory ones refused")
+    func tags() throws {
+        let known = MetadataEffect.encode([.incarnationBegan(3)])
+        let optional: [UInt8] = [0xFF, 0x80, 1, 0, 0, 0, 7]
+        let mandatory: [UInt8] = [0xFF, 0x7F, 1, 0, 0, 0, 7]
+        #expect(try MetadataEffect.decode(known + optional).count == 1)
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode(known + mandatory) }
+        // The same within an effect: its length grows by the field's 7 bytes.
+        var inside = known
+        inside[3] += 7
+        #expect(try MetadataEffect.decode(inside + optional).count == 1)
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode(inside + mandatory) }
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode([2]) }
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode([]) }
+    }
+
+    @Test("hostile bytes give an error or effects, never a trap")
+    func hostile() throws {
+        let good = MetadataEffect.encode(try Self.samples())
+        for length in 0..<good.count { _ = try? MetadataEffect.decode(Array(good.prefix(length))) }
+        var generator = SplitMix64(seed: 11)
+        for _ in 0..<20_000 {
+            var bytes = good
+            for _ in 0...Int.random(in: 0..<4, using: &generator) {
+                bytes[Int.random(in: 1..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            guard let effects = try? MetadataEffect.decode(bytes) else { continue }
+            _ = MetadataEffect.encode(effects)
+        }
+        for _ in 0..<5_000 {
+            let noise = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            #expect((try? MetadataEffect.decode([1] + noise)) == nil || noise.isEmpty)
+        }
+    }
+}
