@@ -104,7 +104,7 @@ let package = Package(
             [
                 "ObjectModel", "ObjectInterface", "DiskFormat", "ErasureCoding", "FrameCoding", "Checksums", "Metadata",
                 "ShardStorage", "JournalStorage", "StorageNode", "ClusterProtocol", "Placement", "BlobStorage",
-                "Coordination", "SystemInterface",
+                "ObjectStorage", "Coordination", "SystemInterface",
             ]),
 
         // MARK: Outside
@@ -121,10 +121,10 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectStorage", "Coordination", "Recovery", "StorageNode",
-                "ShardStorage", "JournalStorage", "BlobStorage", "Metadata", "Placement", "ErasureCoding", "FrameCoding", "DiskFormat",
-                "ClusterProtocol", "Checksums", "ObjectModel", "LinuxSystem", "SystemInterface", "CLinux", arguments,
-                hummingbird, hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto, httpClient, lifecycle,
+                "S3Gateway", "AdminGateway", "LoadGenerator", "Coordination", "ObjectStorage", "BlobStorage",
+                "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
+                "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface", arguments,
+                logging, crypto, lifecycle,
             ],
             swiftSettings: settings),
         // Simulated disks, transport and time, and the executor that runs everything from one seed (DESIGN §11).

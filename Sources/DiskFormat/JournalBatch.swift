@@ -60,7 +60,9 @@ package struct JournalBatchHeader: Hashable, Sendable {
         let fixed = UnsafeRawBufferPointer(rebasing: bytes[..<Self.checksumOffset])
         checksum = bytes.field(Self.checksumOffset)
         guard JournalBytes.checksum(fixed, seed: salt) == checksum else { throw .checksum }
-        guard bytes.field(4, as: UInt16.self) == JournalFormat.batchHeaderLength else { throw .invalid("header length") }
+        guard bytes.field(4, as: UInt16.self) == JournalFormat.batchHeaderLength else {
+            throw .invalid("header length")
+        }
         length = Int(bytes.field(8, as: UInt32.self))
         recordCount = Int(bytes.field(12, as: UInt32.self))
         written = bytes.field(16)
@@ -149,7 +151,8 @@ package struct JournalBatch: Sendable {
         for index in 0..<header.recordCount {
             let sequence = header.previous.sequence + UInt64(index) + 1
             let rest = UnsafeRawBufferPointer(rebasing: bytes[intactLength..<end])
-            guard let record = Self.record(rest, sequence: sequence, stream: header.previous.stream, chain: endChain, salt)
+            let stream = header.previous.stream
+            guard let record = Self.record(rest, sequence: sequence, stream: stream, chain: endChain, salt)
             else { return }
             records.append(record)
             endChain = rest.field(20)

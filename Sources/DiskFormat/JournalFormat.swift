@@ -48,7 +48,8 @@ package struct JournalLogPoint: Hashable, Sendable {
     package var last: JournalPosition
     /// The incarnation under which the log was last declared whole (see `JournalBatchHeader.written`).
     package var written: UInt32
-    /// How often a batch has replaced a tail: tells recovery, behind a damaged batch, whether that one cut something off.
+    /// How often a batch has replaced a tail: tells recovery, behind a damaged batch, whether that one cut something
+    /// off.
     package var cuts: UInt32
     /// The CRC of the last record or recordless batch.
     package var chain: UInt32

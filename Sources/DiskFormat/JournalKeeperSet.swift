@@ -55,8 +55,8 @@ package struct KeeperSet: Hashable, Sendable {
     }
 }
 
-/// The journal record by which the keeper set changes. It takes a place in the sequence as every record does, but has no
-/// effect on metadata: replaying skips it.
+/// The journal record by which the keeper set changes. It takes a place in the sequence as every record does, but has
+/// no effect on metadata: replaying skips it.
 package struct KeeperSetChange: Hashable, Sendable {
     package var before: KeeperSet
     package var after: KeeperSet
@@ -102,7 +102,8 @@ package struct KeeperSetChange: Hashable, Sendable {
     }
 }
 
-/// What the journal keeps at the beginning of every keeper's log: who the keepers are, and where the latest checkpoint is.
+/// What the journal keeps at the beginning of every keeper's log: who the keepers are, and where the latest checkpoint
+/// is.
 package struct JournalReference: Hashable, Sendable {
     package var keepers: KeeperSet
     /// The list of the latest checkpoint (`CheckpointList`), encoded; empty before the first.

@@ -61,7 +61,8 @@ struct KeeperIndex: Sendable {
 
     /// A batch is durable: what was behind `previous` is replaced by its records.
     mutating func join(
-        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, chain: UInt32, file: UInt64, offset: Int, length: Int
+        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, chain: UInt32, file: UInt64,
+        offset: Int, length: Int
     ) {
         let isMark = records.isEmpty
         let hadUnknownEnd = hasUnknownEnd
@@ -143,7 +144,8 @@ struct KeeperIndex: Sendable {
     /// goes on behind it.
     mutating func trim(to position: JournalPosition) {
         guard position.sequence > base.sequence else { return }
-        let isOfThisLog = position.sequence <= last.sequence && incarnation(at: position.sequence) == position.incarnation
+        let isOfThisLog =
+            position.sequence <= last.sequence && incarnation(at: position.sequence) == position.incarnation
         let hadUnknownEnd = hasUnknownEnd
         base = position
         if isOfThisLog || isDamaged(position.sequence) && position.sequence < last.sequence {

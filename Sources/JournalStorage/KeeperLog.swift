@@ -66,8 +66,8 @@ package final class KeeperLog: Sendable {
         try await exclusive { state async throws(KeeperError) in Self.report(state) }
     }
 
-    /// Promises to refuse every incarnation below `incarnation`, and every other holder of it. Durable. The same holder may
-    /// ask again.
+    /// Promises to refuse every incarnation below `incarnation`, and every other holder of it. Durable. The same holder
+    /// may ask again.
     @discardableResult
     package func promise(incarnation: UInt32, holder: UInt64) async throws(KeeperError) -> KeeperState {
         try await exclusive { state async throws(KeeperError) in
@@ -79,8 +79,8 @@ package final class KeeperLog: Sendable {
         }
     }
 
-    /// Appends records that follow `previous` one after another; returns the last durable sequence. What is here already
-    /// is not written again; a record that differs from the one here replaces the tail from there on.
+    /// Appends records that follow `previous` one after another; returns the last durable sequence. What is here
+    /// already is not written again; a record that differs from the one here replaces the tail from there on.
     ///
     /// Without records this is a mark: the log is whole up to `previous` as of `incarnation`, and ends there.
     @discardableResult

@@ -5,9 +5,9 @@ package import SystemInterface
 extension KeeperLog {
     /// Opens the log of a disk, made when the disk has none, and finds again all that was acknowledged.
     ///
-    /// Reads every log file once. A torn tail is cut; what is damaged before it is reported in `state().damaged` and left
-    /// alone. Throws `.failed` when the disk cannot be read or written, when the promise is unreadable, or when a newer
-    /// program wrote the log.
+    /// Reads every log file once. A torn tail is cut; what is damaged before it is reported in `state().damaged` and
+    /// left alone. Throws `.failed` when the disk cannot be read or written, when the promise is unreadable, or when a
+    /// newer program wrote the log.
     package static func open(
         _ files: any FileSystem, random: any RandomSource, configuration: Configuration = Configuration()
     ) async throws(KeeperError) -> KeeperLog {

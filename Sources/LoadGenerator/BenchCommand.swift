@@ -4,14 +4,16 @@ import Foundation
 /// `cairn bench WORK`: loads an S3 endpoint and says what it did and what it cost.
 package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Load an S3 endpoint and measure it.",
+        commandName: "bench",
+        abstract: "Load an S3 endpoint and measure it.",
         discussion: """
-            Works: put, get, range, list, delete, head, mixed, multipart. What a work reads is written first, and removed \
-            afterwards. Sizes: 4096, 64KiB, 1.5MB, 1GiB; times: 500ms, 30s, 2m. The result is a table, or JSON with --json; \
-            the exit code is 1 when anything failed.
+            Works: put, get, range, list, delete, head, mixed, multipart. What a work reads is written first, \
+            and removed afterwards. Sizes: 4096, 64KiB, 1.5MB, 1GiB; times: 500ms, 30s, 2m. The result is a \
+            table, or JSON with --json; the exit code is 1 when anything failed.
 
             Example: cairn bench put --size 512KiB --concurrency 16 --duration 30s --server-pid $(pgrep -x cairn)
-            """)
+            """
+    )
 
     @Argument(help: "put, get, range, list, delete, head, mixed or multipart.")
     var work: Work
@@ -39,7 +41,9 @@ package struct BenchCommand: AsyncParsableCommand {
     var duration: TimeSpan?
     @Option(help: "Measure this many operations instead.")
     var count: Int?
-    @Option(help: "Objects to write first and work on. (default: as many as make 512 MiB, 1000 at most; 10000 for list)")
+    @Option(
+        help: "Objects to write first and work on. (default: as many as make 512 MiB, 1000 at most; 10000 for list)"
+    )
     var objects: Int?
     @Flag(help: "The objects are there from a run with --no-cleanup; do not write them.")
     var existing = false
@@ -95,14 +99,17 @@ package struct BenchCommand: AsyncParsableCommand {
     /// The options that the arguments and, where keys are missing, the environment give.
     package func options(environment: [String: String]) throws -> LoadOptions {
         guard let address = Endpoint(text: endpoint) else {
-            throw ValidationError("--endpoint must be http://HOST:PORT (plain HTTP, so that what is measured is the store).")
+            throw ValidationError(
+                "--endpoint must be http://HOST:PORT (plain HTTP, so that what is measured is the store)."
+            )
         }
         guard let access = accessKey ?? environment["AWS_ACCESS_KEY_ID"] ?? environment["CAIRN_ROOT_ACCESS_KEY"],
             let secret = secretKey ?? environment["AWS_SECRET_ACCESS_KEY"] ?? environment["CAIRN_ROOT_SECRET_KEY"]
         else {
             throw ValidationError(
                 "No keys: give --access-key and --secret-key, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. "
-                    + "Those of a store of your own are in DIR/credentials.")
+                    + "Those of a store of your own are in DIR/credentials."
+            )
         }
         let credentials = Credentials(accessKey: access, secretKey: secret, region: region)
         var options = LoadOptions(work: work, endpoint: address, credentials: credentials)

@@ -20,8 +20,14 @@ struct BlobRow {
 
     func record(_ id: BlobID) -> BlobRecord {
         BlobRecord(
-            id: id, group: content.group, length: content.length, frames: content.frames,
-            ingestDigest: content.digest, dataKeys: content.dataKeys, missing: Self.indices(missing))
+            id: id,
+            group: content.group,
+            length: content.length,
+            frames: content.frames,
+            ingestDigest: content.digest,
+            dataKeys: content.dataKeys,
+            missing: Self.indices(missing)
+        )
     }
 
     /// Logical bytes of the frames that something names.
@@ -72,7 +78,8 @@ struct BlobRow {
 
     /// The row with other missing shards, and the group, without decoding the rest: nil when the mask is the same.
     static func marking(
-        _ bytes: [UInt8], with mask: (_ group: GroupID) -> UInt32
+        _ bytes: [UInt8],
+        with mask: (_ group: GroupID) -> UInt32
     ) throws(MetadataError) -> (bytes: [UInt8], before: UInt32, after: UInt32, group: GroupID)? {
         var reader = ByteReader(bytes)
         let before = try reader.getUInt32()
@@ -139,8 +146,8 @@ struct BlobContent {
         case .uniform:
             let start = extent.firstFrame * Limits.frameLength
             guard start + end <= length else { return nil }
-            return extent.firstFrame + extent.offset / Limits.frameLength
-                ..< extent.firstFrame + (end + Limits.frameLength - 1) / Limits.frameLength
+            return extent.firstFrame + extent.offset / Limits.frameLength..<extent.firstFrame
+                + (end + Limits.frameLength - 1) / Limits.frameLength
         case .explicit(let frames):
             var position = 0
             var first: Int?
@@ -190,7 +197,8 @@ struct BlobContent {
         guard flags & Self.hasKeys != 0 else { return }
         for _ in 0..<(try reader.getCount(size: 3)) {
             dataKeys.append(
-                DataKey(slot: try reader.getByte(), wrapped: try reader.getBytes(), nonceBase: try reader.getBytes()))
+                DataKey(slot: try reader.getByte(), wrapped: try reader.getBytes(), nonceBase: try reader.getBytes())
+            )
         }
     }
 }
@@ -204,7 +212,8 @@ private enum FrameRow {
         let isFull = frame.logicalLength == Limits.frameLength
         writer.put(
             byte: frame.codec.rawValue | frame.filter.rawValue << 3 | (isFull ? 0 : hasLogicalLength)
-                | (frame.keySlot == 0 ? 0 : hasKeySlot))
+                | (frame.keySlot == 0 ? 0 : hasKeySlot)
+        )
         writer.put(frame.storedLength)
         if !isFull { writer.put(frame.logicalLength) }
         if frame.keySlot != 0 { writer.put(byte: frame.keySlot) }

@@ -1,3 +1,5 @@
+internal import ObjectModel
+
 /// Appends varints and bytes: how rows and effects are encoded (`Docs/MetadataRecords.md`).
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
@@ -88,6 +90,13 @@ struct ByteReader {
         let value = try getInteger()
         guard value <= 1 << 62 else { throw .corrupt("length") }
         return Int(value)
+    }
+
+    /// The length of an object or of a part: bounded, so that sums over a store's objects cannot overflow.
+    mutating func getObjectLength() throws(MetadataError) -> Int {
+        let length = try getInt()
+        guard length <= Limits.objectLength else { throw .corrupt("length of an object") }
+        return length
     }
 
     /// A count of things that take at least `size` bytes each: a hostile one cannot reserve more than was given.

@@ -4,6 +4,8 @@ import Synchronization
 
 /// A change that waits for its turn.
 struct PendingChange: Sendable {
+    /// Work that runs alone instead: between the transactions of what came before and after it.
+    var alone: (@Sendable () async -> Void)?
     /// Evaluates and applies it; throws only when the whole transaction must go. A refusal is kept for `finish`.
     var perform: @Sendable (MetadataTransaction) throws(MetadataError) -> Void
     /// Tells the caller: nil when its change is durable and visible (or was refused), else what became of all.
@@ -68,18 +70,34 @@ final class CommitQueue: Sendable {
         for change in waiting { change.finish(error) }
     }
 
+    /// Runs `work` when no transaction is open, and returns behind it.
+    func alone(_ work: @escaping @Sendable () async -> Void) async throws(StorageError) {
+        let refusal: StorageError? = await withCheckedContinuation { continuation in
+            submit(PendingChange(alone: work, perform: { _ in }, finish: { continuation.resume(returning: $0) }))
+        }
+        if let refusal { throw refusal }
+    }
+
     /// Until nothing waits.
     private func run() async {
         while true {
             let batch = state.withLock { state -> [PendingChange] in
-                let count = min(state.waiting.count, Self.batchLength)
+                var count = min(state.waiting.count, Self.batchLength)
+                if let place = state.waiting.prefix(count).firstIndex(where: { $0.alone != nil }) {
+                    count = max(1, place)
+                }
                 let batch = Array(state.waiting.prefix(count))
                 state.waiting.removeFirst(count)
                 if batch.isEmpty { state.isRunning = false }
                 return batch
             }
-            if batch.isEmpty { return }
-            await write(batch)
+            guard let first = batch.first else { return }
+            if let alone = first.alone {
+                await alone()
+                first.finish(nil)
+            } else {
+                await write(batch)
+            }
         }
     }
 
@@ -107,7 +125,10 @@ final class CommitQueue: Sendable {
         for change in batch.prefix(evaluated.count) { change.finish(failure) }
     }
 
-    private static func evaluate(_ batch: [PendingChange], _ tables: any MetadataTables) throws(MetadataError) -> Evaluated {
+    private static func evaluate(
+        _ batch: [PendingChange],
+        _ tables: any MetadataTables
+    ) throws(MetadataError) -> Evaluated {
         let transaction = try MetadataTransaction(tables)
         var count = 0
         for change in batch {
@@ -128,8 +149,8 @@ final class CommitQueue: Sendable {
             }
             try await journal.append(evaluated.records)
             cache.willCommit(evaluated.touched)
+            defer { cache.didCommit() }
             try await backend.commit()
-            cache.didCommit()
             return nil
         } catch {
             // The keepers may hold the records or not: the next start finds out. Until then nobody may see or change

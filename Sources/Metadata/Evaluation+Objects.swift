@@ -75,7 +75,8 @@ extension MetadataTransaction {
     }
 
     private func evaluate(
-        _ write: WriteTransaction.Write, _ pending: inout PendingBlobs
+        _ write: WriteTransaction.Write,
+        _ pending: inout PendingBlobs
     ) throws(MetadataError) -> ([MetadataEffect], CommitOutcome) {
         switch write {
         case .version(var version, let condition):
@@ -96,7 +97,9 @@ extension MetadataTransaction {
     /// The current version when the condition holds for it.
     @discardableResult
     func check(
-        _ condition: WriteCondition, _ bucket: BucketRow, key: String
+        _ condition: WriteCondition,
+        _ bucket: BucketRow,
+        key: String
     ) throws(MetadataError) -> VersionRecord? {
         switch condition {
         case .none: return nil
@@ -117,7 +120,8 @@ extension MetadataTransaction {
     }
 
     func delete(
-        bucket name: String, _ requests: [DeleteRequest]
+        bucket name: String,
+        _ requests: [DeleteRequest]
     ) throws(MetadataError) -> [Result<DeleteResult, StorageError>] {
         let bucket = try view.existingBucket(name)
         var results: [Result<DeleteResult, StorageError>] = []

@@ -17,10 +17,19 @@ extension MetadataTransaction {
         try check(request.condition, bucket, key: request.key)
         let parts = try currentParts(transaction)
         let version = VersionRecord(
-            bucket: request.bucket, key: request.key, number: state.nextVersion, owner: record.upload.owner,
-            modified: transaction.modified, length: parts.reduce(0) { $0 + $1.summary.length },
-            eTag: transaction.eTag, checksum: transaction.checksum, attributes: record.upload.attributes,
-            tags: record.tags, extents: parts.flatMap(\.extents), parts: parts.map(\.summary))
+            bucket: request.bucket,
+            key: request.key,
+            number: state.nextVersion,
+            owner: record.upload.owner,
+            modified: transaction.modified,
+            length: parts.reduce(0) { $0 + $1.summary.length },
+            eTag: transaction.eTag,
+            checksum: transaction.checksum,
+            attributes: record.upload.attributes,
+            tags: record.tags,
+            extents: parts.flatMap(\.extents),
+            parts: parts.map(\.summary)
+        )
         // The version first: bytes it shares with the parts never lose their last reference between the two.
         try perform([.versionPut(version), .uploadEnded(request.upload)])
         return CommitOutcome(number: version.number)
@@ -39,7 +48,9 @@ extension MetadataTransaction {
                 part.summary.eTag == named.eTag
             else {
                 throw .refused(
-                    .invalidPart, "Part \(named.number) was not uploaded, has another ETag or was replaced meanwhile.")
+                    .invalidPart,
+                    "Part \(named.number) was not uploaded, has another ETag or was replaced meanwhile."
+                )
             }
             parts.append(part)
         }

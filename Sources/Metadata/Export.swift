@@ -15,12 +15,14 @@ struct ExportSnapshot: MetadataSnapshot {
 /// The portable form of rows (`Docs/MetadataRecords.md`, Exports): table number, key and row, one after another.
 enum ExportCoding {
     static let formatVersion: UInt8 = 1
-    /// A range may end at one key in this many, once it has a quarter of its limit: so ends are found again behind an
+    /// A range ends at the first key in this many, once it has half of its limit: so ends are found again behind an
     /// insertion, and the ranges that follow are the same bytes.
-    private static let boundaryShare: UInt64 = 512
+    private static let boundaryShare: UInt64 = 64
 
     static func range(
-        _ tables: any MetadataTables, from cursor: [UInt8]?, limit: Int
+        _ tables: any MetadataTables,
+        from cursor: [UInt8]?,
+        limit: Int
     ) throws(MetadataError) -> MetadataRange {
         var writer = ByteWriter(capacity: limit + 1_024)
         writer.put(byte: formatVersion)
@@ -34,7 +36,7 @@ enum ExportCoding {
                 writer.put(key)
                 writer.put(row)
                 let length = writer.bytes.count
-                isFull = length >= limit || (length >= limit / 4 && hash(table, key) % boundaryShare == 0)
+                isFull = length >= limit || (length >= limit / 2 && hash(table, key) % boundaryShare == 0)
                 behind = key.next
                 return !isFull
             }
@@ -76,10 +78,10 @@ enum ExportCoding {
         }
     }
 
-    /// FNV-1a: the same on every machine, and good enough to choose ends.
+    /// FNV-1a with a final mix (its own last bytes hardly reach the upper bits): the same on every machine.
     private static func hash(_ table: MetadataTable, _ key: RowKey) -> UInt64 {
-        var value: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(table.rawValue)
+        var value: UInt64 = (0xCBF2_9CE4_8422_2325 ^ UInt64(table.rawValue)) &* 0x100_0000_01B3
         for byte in key { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return value >> 20
+        return (value ^ value >> 32) &* 0x9E37_79B9_7F4A_7C15 >> 32
     }
 }

@@ -38,7 +38,8 @@ extension JournaledMetadataStore {
     }
 
     package func delete(
-        bucket: String, _ requests: [DeleteRequest]
+        bucket: String,
+        _ requests: [DeleteRequest]
     ) async throws(StorageError) -> [Result<DeleteResult, StorageError>] {
         try await change { (change) throws(MetadataError) in try change.delete(bucket: bucket, requests) }
     }
@@ -50,9 +51,8 @@ extension JournaledMetadataStore {
     }
 
     package func list(_ request: ListRequest) async throws(StorageError) -> ListPage {
-        try await read { (view) throws(MetadataError) in
-            try view.list(request, in: try view.existingBucket(request.bucket))
-        }
+        let bucket = try await existingBucket(request.bucket)
+        return try await read { (view) throws(MetadataError) in try view.list(request, in: bucket) }
     }
 
     // MARK: Uploads

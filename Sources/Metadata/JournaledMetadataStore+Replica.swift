@@ -1,5 +1,6 @@
 package import DiskFormat
 package import ObjectInterface
+import Synchronization
 
 extension JournaledMetadataStore {
     package func position() async throws(MetadataError) -> JournalPosition {
@@ -45,13 +46,22 @@ extension JournaledMetadataStore {
 
     /// A transaction that no journal record is made of. What readers kept goes.
     func direct(_ body: @escaping MetadataBody<Void>) async throws(MetadataError) {
-        try await backend.begin(body)
-        var everything = TouchedRows()
-        everything.everything = true
-        everything.buckets.insert([])
-        cache.willCommit(everything)
-        try await backend.commit()
-        cache.didCommit()
+        let failure = Mutex<MetadataError?>(nil)
+        do {
+            try await queue.alone { [backend, cache] in
+                do throws(MetadataError) {
+                    try await backend.begin(body)
+                    cache.willCommit(.all)
+                    defer { cache.didCommit() }
+                    try await backend.commit()
+                } catch {
+                    failure.withLock { $0 = error }
+                }
+            }
+        } catch {
+            throw .refused(error)
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     // MARK: Export and import

@@ -20,6 +20,10 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     /// Changes that wait for the writer: a measure of load.
     package var waiting: Int { queue.waiting }
 
+    /// Stops for good: what waits and what comes is answered with `error`, as after a failure of the journal. A
+    /// transaction that is already with the journal still ends as it ends.
+    package func stop(_ error: StorageError) { queue.stop(error) }
+
     // MARK: Ways in
 
     /// Runs a change in its turn and returns when it is durable and visible.
@@ -29,7 +33,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
         let outcome = OutcomeBox<Value>()
         let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
             queue.submit(
-                PendingChange { (transaction) throws(MetadataError) in
+                PendingChange(alone: nil) { (transaction) throws(MetadataError) in
                     do throws(MetadataError) {
                         outcome.set(.success(try body(transaction)))
                     } catch .refused(let error) {
@@ -41,7 +45,8 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
                     } else {
                         continuation.resume(returning: outcome.take())
                     }
-                })
+                }
+            )
         }
         return try result.get()
     }
@@ -72,6 +77,13 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
         return row
     }
 
+    func existingBucket(_ name: String) async throws(StorageError) -> BucketRow {
+        guard let row = try await bucketRow(name) else {
+            throw StorageError(.noSuchBucket, "There is no bucket of this name.")
+        }
+        return row
+    }
+
     package func bucket(_ name: String) async throws(StorageError) -> Bucket? {
         try await bucketRow(name)?.bucket
     }
@@ -81,8 +93,10 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
         let (found, ticket) = cache.version(cacheKey)
         if let stopped = queue.stopped { throw stopped }
         if let found { return found }
+        // A bucket deleted and made again meanwhile was empty in between: the old number then finds nothing, rightly.
+        let row = try await existingBucket(bucket)
         let detail = try await read { (view) throws(MetadataError) -> VersionDetail? in
-            try view.detail(try view.existingBucket(bucket), key: key)
+            try view.detail(row, key: key)
         }
         if let detail { cache.put(detail, cacheKey, ticket) }
         return detail

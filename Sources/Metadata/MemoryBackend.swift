@@ -20,7 +20,8 @@ package final class MemoryMetadataDatabase: Sendable {
 extension JournaledMetadataStore {
     /// A store in memory, for simulations: no thread, no file, the same steps for the same seed.
     package static func inMemory(
-        _ database: MemoryMetadataDatabase = MemoryMetadataDatabase(), journal: any JournalWriter
+        _ database: MemoryMetadataDatabase = MemoryMetadataDatabase(),
+        journal: any JournalWriter
     ) -> JournaledMetadataStore {
         JournaledMetadataStore(backend: MemoryBackend(database), journal: journal)
     }
@@ -77,7 +78,9 @@ private final class MemoryTables: MetadataTables {
     func remove(_ table: MetadataTable, _ key: RowKey) throws(MetadataError) { rows[table]?.remove(key) }
 
     func scan(
-        _ table: MetadataTable, from start: RowKey, below end: RowKey?,
+        _ table: MetadataTable,
+        from start: RowKey,
+        below end: RowKey?,
         _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
     ) throws(MetadataError) {
         try rows[table]?.scan(from: start, below: end, visit)

@@ -152,10 +152,14 @@ extension MetadataEffect {
             let bucket = try reader.getText()
             let key = try reader.getText()
             return .versionPut(
-                try VersionRow.decode(try reader.getRest(), bucket: bucket, key: key, usualOwner: nil))
+                try VersionRow.decode(try reader.getRest(), bucket: bucket, key: key, usualOwner: nil)
+            )
         case 7:
             return .versionRemoved(
-                bucket: try reader.getText(), key: try reader.getText(), number: try reader.getInteger())
+                bucket: try reader.getText(),
+                key: try reader.getText(),
+                number: try reader.getInteger()
+            )
         case 8:
             return .tagsPut(bucket: try reader.getText(), key: try reader.getText(), tags: try reader.getTags())
         case 9: return .uploadCreated(try UploadRecord(from: &reader))
@@ -166,7 +170,8 @@ extension MetadataEffect {
     }
 
     private static func decodeClusterBody(
-        _ tag: UInt16, _ reader: inout ByteReader
+        _ tag: UInt16,
+        _ reader: inout ByteReader
     ) throws(MetadataError) -> MetadataEffect {
         switch tag {
         case 12:
@@ -216,8 +221,14 @@ extension MetadataEffect {
         let missing = try reader.getUInt32()
         let content = try BlobContent(&reader)
         return BlobRecord(
-            id: id, group: content.group, length: content.length, frames: content.frames,
-            ingestDigest: content.digest, dataKeys: content.dataKeys, missing: BlobRow.indices(missing))
+            id: id,
+            group: content.group,
+            length: content.length,
+            frames: content.frames,
+            ingestDigest: content.digest,
+            dataKeys: content.dataKeys,
+            missing: BlobRow.indices(missing)
+        )
     }
 
     private static func put(_ owner: MoveTransaction.Move.Owner, _ writer: inout ByteWriter) {
@@ -238,7 +249,10 @@ extension MetadataEffect {
         switch try reader.getByte() {
         case 1:
             return .version(
-                bucket: try reader.getText(), key: try reader.getText(), number: try reader.getInteger())
+                bucket: try reader.getText(),
+                key: try reader.getText(),
+                number: try reader.getInteger()
+            )
         case 2: return .part(UploadID(try reader.getText()), number: try reader.getInt())
         default: throw .unsupported("owner of extents")
         }

@@ -41,8 +41,14 @@ struct MetadataState: RowCodable {
         nextVersion = try reader.getInteger()
         nextBucket = try reader.getInteger()
         statistics = MetadataStatistics(
-            buckets: try reader.getInt(), versions: try reader.getInt(), uploads: try reader.getInt(),
-            blobs: try reader.getInt(), deadBlobs: try reader.getInt(), missingShards: try reader.getInt(),
-            blobsBelowQuorum: try reader.getInt(), bytes: try reader.getInt())
+            buckets: try reader.getInt(),
+            versions: try reader.getInt(),
+            uploads: try reader.getInt(),
+            blobs: try reader.getInt(),
+            deadBlobs: try reader.getInt(),
+            missingShards: try reader.getInt(),
+            blobsBelowQuorum: try reader.getInt(),
+            bytes: try reader.getInt()
+        )
     }
 }

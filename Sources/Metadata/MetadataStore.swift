@@ -99,8 +99,14 @@ package struct MetadataStatistics: Hashable, Sendable {
     package var bytes: Int
 
     package init(
-        buckets: Int = 0, versions: Int = 0, uploads: Int = 0, blobs: Int = 0, deadBlobs: Int = 0,
-        missingShards: Int = 0, blobsBelowQuorum: Int = 0, bytes: Int = 0
+        buckets: Int = 0,
+        versions: Int = 0,
+        uploads: Int = 0,
+        blobs: Int = 0,
+        deadBlobs: Int = 0,
+        missingShards: Int = 0,
+        blobsBelowQuorum: Int = 0,
+        bytes: Int = 0
     ) {
         self.buckets = buckets
         self.versions = versions

@@ -46,7 +46,9 @@ protocol MetadataTables: AnyObject {
     /// Rows in key order from `start` on, below `end` (nil: to the table's end), until `visit` answers false.
     /// `visit` may read other tables; it must not change this one nor scan it.
     func scan(
-        _ table: MetadataTable, from start: RowKey, below end: RowKey?,
+        _ table: MetadataTable,
+        from start: RowKey,
+        below end: RowKey?,
         _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
     ) throws(MetadataError)
     /// Removes every row of every table.
@@ -56,7 +58,10 @@ protocol MetadataTables: AnyObject {
 extension MetadataTables {
     /// Up to `limit` rows at once, for callers that change the table while they go through it.
     func rows(
-        _ table: MetadataTable, from start: RowKey, below end: RowKey? = nil, limit: Int
+        _ table: MetadataTable,
+        from start: RowKey,
+        below end: RowKey? = nil,
+        limit: Int
     ) throws(MetadataError) -> [(key: RowKey, row: [UInt8])] {
         var rows: [(key: RowKey, row: [UInt8])] = []
         guard limit > 0 else { return rows }
@@ -69,7 +74,9 @@ extension MetadataTables {
 
     /// Every row whose key begins with `prefix`.
     func scan(
-        _ table: MetadataTable, prefix: RowKey, _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
+        _ table: MetadataTable,
+        prefix: RowKey,
+        _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
     ) throws(MetadataError) {
         try scan(table, from: prefix, below: prefix.successor, visit)
     }

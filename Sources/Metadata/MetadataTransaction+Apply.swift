@@ -195,11 +195,11 @@ extension MetadataTransaction {
                 masks[group.id, default: 0] |= 1 << UInt32(place)
                 group.members[place] = new
             }
-            group.epoch += 1
+            group.epoch &+= 1
             try putGroup(group)
         }
         guard !masks.isEmpty else { return }
-        touched.everything = true
+        touched.everyVersion = true
         var position: RowKey? = []
         while let start = position {
             let rows = try tables.rows(.blobs, from: start, limit: Self.passLength)

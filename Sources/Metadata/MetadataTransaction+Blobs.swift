@@ -12,7 +12,9 @@ extension MetadataTransaction {
 
     /// Replaces what an owner names. A blob that nothing names any more dies here, in the same transaction.
     func changeExtents(
-        of owner: ReferenceKey.Owner, from old: [Extent], to new: [Extent]
+        of owner: ReferenceKey.Owner,
+        from old: [Extent],
+        to new: [Extent]
     ) throws(MetadataError) {
         if old == new { return }
         var order: [BlobID] = []
@@ -32,7 +34,10 @@ extension MetadataTransaction {
     }
 
     private func changeReference(
-        of id: BlobID, _ owner: ReferenceKey.Owner, from old: [Extent], to new: [Extent]
+        of id: BlobID,
+        _ owner: ReferenceKey.Owner,
+        from old: [Extent],
+        to new: [Extent]
     ) throws(MetadataError) {
         guard var blob = try view.blob(id) else { throw .corrupt("extents of blob \(id), which is not live") }
         let sparseBefore = SparseKey.key(id, blob)
@@ -84,14 +89,17 @@ extension MetadataTransaction {
         let bit: UInt32 = 1 << UInt32(shard.index)
         row.missing = isMissing ? before | bit : before & ~bit
         guard row.missing != before else { return }
-        touched.everything = true
+        touched.everyVersion = true
         try tables.put(.blobs, .blob(shard.blob), row.encoded())
         try changeRepair(of: shard.blob, group: row.content.group, from: before, to: row.missing)
     }
 
     /// Keeps the repair queue and its counts in step with a blob's mask.
     func changeRepair(
-        of id: BlobID, group number: GroupID, from before: UInt32, to after: UInt32
+        of id: BlobID,
+        group number: GroupID,
+        from before: UInt32,
+        to after: UInt32
     ) throws(MetadataError) {
         guard before != after else { return }
         guard let group = try group(number) else { throw .corrupt("a blob of group \(number), which is not there") }

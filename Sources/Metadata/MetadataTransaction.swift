@@ -38,7 +38,7 @@ final class MetadataTransaction {
     }
 
     func record(payload: [UInt8]) {
-        state.position = JournalPosition(incarnation: state.incarnation, sequence: state.position.sequence + 1)
+        state.position = JournalPosition(incarnation: state.incarnation, sequence: state.position.sequence &+ 1)
         recordBytes += payload.count
         records.append(JournalRecord(position: state.position, payload: payload))
     }
@@ -51,8 +51,8 @@ final class MetadataTransaction {
             guard isSame else { throw .diverged(record.position) }
             return
         }
-        guard record.position.sequence == last.sequence + 1 else {
-            throw .gap(expected: last.sequence + 1, found: record.position.sequence)
+        guard record.position.sequence == last.sequence &+ 1 else {
+            throw .gap(expected: last.sequence &+ 1, found: record.position.sequence)
         }
         if KeeperSetChange.isChange(record.payload) {
             try replayKeepers(record.payload)
@@ -100,6 +100,10 @@ struct TouchedRows: Sendable {
     var buckets: Set<[UInt8]> = []
     /// Bucket's name, 0, key.
     var versions: Set<[UInt8]> = []
-    /// A blob's missing shards changed, or too much to say: every version is stale.
-    var everything = false
+    /// A blob's missing shards changed: every version is stale.
+    var everyVersion = false
+    /// Rows were replaced wholesale: buckets are stale as well.
+    var everyBucket = false
+
+    static let all = TouchedRows(everyVersion: true, everyBucket: true)
 }

@@ -46,7 +46,8 @@ struct GroupedScan {
 
     /// `name` gives a key's name. Groups come once each; the scan goes on behind them.
     func run(
-        from start: RowKey, name: (RowKey) throws(MetadataError) -> ArraySlice<UInt8>,
+        from start: RowKey,
+        name: (RowKey) throws(MetadataError) -> ArraySlice<UInt8>,
         row: (ArraySlice<UInt8>, RowKey, [UInt8]) throws(MetadataError) -> Step,
         group: (ArraySlice<UInt8>) throws(MetadataError) -> Step
     ) throws(MetadataError) {
@@ -71,8 +72,13 @@ extension MetadataView {
         let limit = min(request.limit, Limits.pageSize)
         let base = RowKey.number(bucket.number)
         let scan = GroupedScan(
-            tables: tables, table: .versions, base: base, prefix: request.prefix, delimiter: request.delimiter,
-            keyForm: { RowKey($0) })
+            tables: tables,
+            table: .versions,
+            base: base,
+            prefix: request.prefix,
+            delimiter: request.delimiter,
+            keyForm: { RowKey($0) }
+        )
         guard let start = scan.start(after: request.after) else { return page }
         page.entries.reserveCapacity(min(limit, 64))
 
@@ -87,8 +93,12 @@ extension MetadataView {
         } row: { (name, _, content) throws(MetadataError) in
             if isFull() { return .stop }
             let version = try VersionRow.decode(
-                content, bucket: request.bucket, key: try name.text(), usualOwner: bucket.bucket.owner,
-                isSummary: true)
+                content,
+                bucket: request.bucket,
+                key: try name.text(),
+                usualOwner: bucket.bucket.owner,
+                isSummary: true
+            )
             page.entries.append(.object(version.summary))
             return .next
         } group: { (common) throws(MetadataError) in

@@ -56,13 +56,23 @@ extension MetadataView {
 
     func listUploads(_ request: ListUploadsRequest, in bucket: BucketRow) throws(MetadataError) -> ListUploadsPage {
         var page = ListUploadsPage(
-            uploads: [], commonPrefixes: [], isTruncated: false, nextKeyMarker: "", nextUploadMarker: "")
+            uploads: [],
+            commonPrefixes: [],
+            isTruncated: false,
+            nextKeyMarker: "",
+            nextUploadMarker: ""
+        )
         guard request.limit > 0 else { return page }
         let limit = min(request.limit, Limits.pageSize)
         let base = RowKey.number(bucket.number)
         let scan = GroupedScan(
-            tables: tables, table: .uploadOrder, base: base, prefix: request.prefix, delimiter: request.delimiter,
-            keyForm: Self.escaped)
+            tables: tables,
+            table: .uploadOrder,
+            base: base,
+            prefix: request.prefix,
+            delimiter: request.delimiter,
+            keyForm: Self.escaped
+        )
         guard let start = try uploadStart(request, scan) else { return page }
 
         func isFull() -> Bool {

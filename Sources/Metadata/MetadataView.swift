@@ -53,7 +53,11 @@ struct MetadataView {
     func version(_ bucket: BucketRow, key: String) throws(MetadataError) -> VersionRecord? {
         guard let row = try tables.get(.versions, .version(bucket: bucket.number, key: key)) else { return nil }
         return try VersionRow.decode(
-            row, bucket: bucket.bucket.name, key: key, usualOwner: bucket.bucket.owner)
+            row,
+            bucket: bucket.bucket.name,
+            key: key,
+            usualOwner: bucket.bucket.owner
+        )
     }
 
     /// A version and the blobs that its extents name.
@@ -107,8 +111,11 @@ struct MetadataView {
             let id = try reader.blob()
             guard let row = try blob(id) else { throw .corrupt("a sparse blob that is not there") }
             let usage = BlobUsage(
-                blob: row.record(id), logicalLength: row.content.logicalLength, liveBytes: row.liveBytes,
-                references: row.references)
+                blob: row.record(id),
+                logicalLength: row.content.logicalLength,
+                liveBytes: row.liveBytes,
+                references: row.references
+            )
             if Double(usage.liveBytes) < share * Double(usage.logicalLength) { result.append(usage) }
             return result.count < limit
         }
@@ -139,7 +146,10 @@ struct MetadataView {
                     throw .corrupt("a reference of a version that is not there")
                 }
                 let owner = MoveTransaction.Move.Owner.version(
-                    bucket: version.bucket, key: key, number: version.number)
+                    bucket: version.bucket,
+                    key: key,
+                    number: version.number
+                )
                 result.append((owner, version.extents))
             case .part(let upload, let number):
                 guard let part = try part(upload, number: number) else {

@@ -70,7 +70,8 @@ final class ReadCache: Sendable {
             state.isCommitting = true
             state.epoch += 1
             for name in touched.buckets { state.buckets[name] = nil }
-            if touched.everything || !touched.buckets.isEmpty {
+            if touched.everyBucket { state.buckets = [:] }
+            if touched.everyVersion || !touched.buckets.isEmpty {
                 (state.young, state.old, state.youngCost) = ([:], [:], 0)
             } else {
                 for key in touched.versions {

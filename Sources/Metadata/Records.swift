@@ -60,8 +60,13 @@ package struct BlobRecord: Hashable, Sendable {
     package var missing: [UInt8]
 
     package init(
-        id: BlobID, group: GroupID, length: Int, frames: FrameIndex, ingestDigest: ContentDigest,
-        dataKeys: [DataKey] = [], missing: [UInt8] = []
+        id: BlobID,
+        group: GroupID,
+        length: Int,
+        frames: FrameIndex,
+        ingestDigest: ContentDigest,
+        dataKeys: [DataKey] = [],
+        missing: [UInt8] = []
     ) {
         self.id = id
         self.group = group
@@ -109,8 +114,17 @@ package struct VersionRecord: Hashable, Sendable {
     package var parts: [PartSummary]
 
     package init(
-        bucket: String, key: String, number: UInt64, owner: UserID, modified: WallTime, length: Int, eTag: String,
-        checksum: ObjectChecksum?, attributes: ObjectAttributes, tags: [ObjectTag], extents: [Extent],
+        bucket: String,
+        key: String,
+        number: UInt64,
+        owner: UserID,
+        modified: WallTime,
+        length: Int,
+        eTag: String,
+        checksum: ObjectChecksum?,
+        attributes: ObjectAttributes,
+        tags: [ObjectTag],
+        extents: [Extent],
         parts: [PartSummary]
     ) {
         self.bucket = bucket
@@ -129,8 +143,16 @@ package struct VersionRecord: Hashable, Sendable {
 
     package var summary: ObjectSummary {
         ObjectSummary(
-            key: key, owner: owner, length: length, eTag: eTag, modified: modified, attributes: attributes,
-            checksum: checksum, tags: tags, parts: parts)
+            key: key,
+            owner: owner,
+            length: length,
+            eTag: eTag,
+            modified: modified,
+            attributes: attributes,
+            checksum: checksum,
+            tags: tags,
+            parts: parts
+        )
     }
 }
 
@@ -169,7 +191,12 @@ package struct UserRecord: Hashable, Sendable {
     package var sealedSecret: [UInt8]
 
     package init(
-        id: UserID, name: String, displayName: String, email: String, accessKey: String, sealedSecret: [UInt8]
+        id: UserID,
+        name: String,
+        displayName: String,
+        email: String,
+        accessKey: String,
+        sealedSecret: [UInt8]
     ) {
         self.id = id
         self.name = name

@@ -17,11 +17,13 @@ package struct SQLiteOptions: Sendable {
     package var readers: Int
     /// KiB of pages that each connection keeps.
     package var cacheKilobytes: Int
-    /// Whether `quick_check` walks the whole file at the start: seconds per gigabyte.
+    /// Whether `quick_check` walks the whole file at the start, which takes time in proportion to it.
     package var checksIntegrity: Bool
 
     package init(
-        synchronous: Synchronous = .normal, readers: Int = 2, cacheKilobytes: Int = 8 << 10,
+        synchronous: Synchronous = .normal,
+        readers: Int = 2,
+        cacheKilobytes: Int = 8 << 10,
         checksIntegrity: Bool = true
     ) {
         self.synchronous = synchronous
@@ -37,7 +39,9 @@ extension JournaledMetadataStore {
     /// `.corrupt` when the file is damaged or not a database: the keepers and checkpoints have everything, and
     /// `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
     package static func openSQLite(
-        path: String, options: SQLiteOptions = SQLiteOptions(), journal: any JournalWriter
+        path: String,
+        options: SQLiteOptions = SQLiteOptions(),
+        journal: any JournalWriter
     ) async throws(MetadataError) -> JournaledMetadataStore {
         JournaledMetadataStore(backend: try await SQLiteBackend.open(path, options), journal: journal)
     }
@@ -78,7 +82,9 @@ final class SQLiteBackend: MetadataBackend {
     }
 
     private static func connect(
-        _ path: String, _ options: SQLiteOptions, isReader: Bool
+        _ path: String,
+        _ options: SQLiteOptions,
+        isReader: Bool
     ) throws(MetadataError) -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = isReader
@@ -107,7 +113,8 @@ final class SQLiteBackend: MetadataBackend {
     /// Runs on a connection's own queue. Unlike GRDB's async calls it takes no notice of the caller's cancellation: a
     /// transaction must not be cut in two by a client that goes away.
     private static func perform<Value: Sendable>(
-        _ connection: DatabaseQueue, _ body: @escaping @Sendable (Database) throws -> Value
+        _ connection: DatabaseQueue,
+        _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(MetadataError) -> Value {
         let result: Result<Value, MetadataError> = await withCheckedContinuation { continuation in
             connection.asyncWriteWithoutTransaction { database in
@@ -123,11 +130,13 @@ final class SQLiteBackend: MetadataBackend {
 
     /// A read transaction, so that all statements see one moment.
     private static func consistent<Value>(
-        _ database: Database, _ body: MetadataBody<Value>
+        _ database: Database,
+        _ body: MetadataBody<Value>
     ) throws -> Value {
-        try database.execute(sql: "BEGIN DEFERRED TRANSACTION")
-        defer { try? database.execute(sql: "COMMIT TRANSACTION") }
-        return try body(SQLiteTables(database))
+        let tables = SQLiteTables(database)
+        try tables.control(.beginRead)
+        defer { try? tables.control(.commit) }
+        return try body(tables)
     }
 
     func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
@@ -137,24 +146,25 @@ final class SQLiteBackend: MetadataBackend {
 
     func begin<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
         try await Self.perform(writer) { database in
-            try database.execute(sql: "BEGIN IMMEDIATE TRANSACTION")
+            let tables = SQLiteTables(database)
+            try tables.control(.beginWrite)
             do {
-                return try body(SQLiteTables(database))
+                return try body(tables)
             } catch {
-                try? database.execute(sql: "ROLLBACK TRANSACTION")
+                // SQLite rolls back by itself after some errors, and then refuses this.
+                try? tables.control(.rollback)
                 throw error
             }
         }
     }
 
     func commit() async throws(MetadataError) {
-        try await Self.perform(writer) { try $0.execute(sql: "COMMIT TRANSACTION") }
+        try await Self.perform(writer) { try SQLiteTables($0).control(.commit) }
     }
 
     func rollback() async throws(MetadataError) {
         try await Self.perform(writer) { database in
-            // SQLite rolls back by itself after some errors.
-            if database.isInsideTransaction { try database.execute(sql: "ROLLBACK TRANSACTION") }
+            if database.isInsideTransaction { try SQLiteTables(database).control(.rollback) }
         }
     }
 
@@ -162,8 +172,9 @@ final class SQLiteBackend: MetadataBackend {
         let connection = try Self.connect(path, options, isReader: true)
         // The first read of the transaction is what fixes its moment.
         try await Self.perform(connection) { database in
-            try database.execute(sql: "BEGIN DEFERRED TRANSACTION")
-            _ = try SQLiteTables(database).get(.meta, MetadataState.key)
+            let tables = SQLiteTables(database)
+            try tables.control(.beginRead)
+            _ = try tables.get(.meta, MetadataState.key)
         }
         return SQLiteSnapshot(connection: connection)
     }

@@ -23,8 +23,8 @@ final class SQLiteTables: MetadataTables {
 
     static func createAll(_ database: Database) throws {
         for table in MetadataTable.allCases {
-            try database.execute(
-                sql: "CREATE TABLE IF NOT EXISTS \(name(table)) (key BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID")
+            let columns = "(key BLOB PRIMARY KEY, row BLOB NOT NULL)"
+            try database.execute(sql: "CREATE TABLE IF NOT EXISTS \(name(table)) \(columns) WITHOUT ROWID")
         }
     }
 
@@ -43,7 +43,9 @@ final class SQLiteTables: MetadataTables {
     }
 
     func scan(
-        _ table: MetadataTable, from start: RowKey, below end: RowKey?,
+        _ table: MetadataTable,
+        from start: RowKey,
+        below end: RowKey?,
         _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
     ) throws(MetadataError) {
         try run(end == nil ? .scan : .scanBelow, table, start, end) { (statement) throws(MetadataError) in
@@ -63,14 +65,36 @@ final class SQLiteTables: MetadataTables {
 
     // MARK: Statements
 
+    /// Begins or ends a transaction by a statement prepared once: GRDB would parse it anew for each read.
+    func control(_ statement: Control) throws(MetadataError) {
+        let prepared: Statement
+        do {
+            prepared = try database.cachedStatement(sql: statement.rawValue)
+        } catch {
+            throw MetadataError(sqlite: error)
+        }
+        defer { sqlite3_reset(prepared.sqliteStatement) }
+        _ = try step(prepared.sqliteStatement)
+    }
+
+    enum Control: String {
+        case beginRead = "BEGIN DEFERRED TRANSACTION"
+        case beginWrite = "BEGIN IMMEDIATE TRANSACTION"
+        case commit = "COMMIT TRANSACTION"
+        case rollback = "ROLLBACK TRANSACTION"
+    }
+
     private func run<Value>(
-        _ kind: Kind, _ table: MetadataTable, _ first: [UInt8], _ second: [UInt8]? = nil,
+        _ kind: Kind,
+        _ table: MetadataTable,
+        _ first: [UInt8],
+        _ second: [UInt8]? = nil,
         _ body: (OpaquePointer) throws(MetadataError) -> Value
     ) throws(MetadataError) -> Value {
         let statement = try prepared(kind, table)
         // The bound bytes must stay where they are until the reset, so both are pinned around the whole run.
-        return try first.withUnsafeBufferPointer { (first: UnsafeBufferPointer<UInt8>) throws(MetadataError) -> Value in
-            try (second ?? []).withUnsafeBufferPointer { (bytes: UnsafeBufferPointer<UInt8>) throws(MetadataError) -> Value in
+        return try first.withUnsafeBufferPointer { (first) throws(MetadataError) -> Value in
+            try (second ?? []).withUnsafeBufferPointer { (bytes) throws(MetadataError) -> Value in
                 defer {
                     sqlite3_reset(statement)
                     sqlite3_clear_bindings(statement)
@@ -112,7 +136,9 @@ final class SQLiteTables: MetadataTables {
     }()
 
     private func bind(
-        _ statement: OpaquePointer, _ index: Int32, _ bytes: UnsafeBufferPointer<UInt8>
+        _ statement: OpaquePointer,
+        _ index: Int32,
+        _ bytes: UnsafeBufferPointer<UInt8>
     ) throws(MetadataError) {
         // A null address would bind NULL: empty bytes are a blob of no length.
         let code: Int32

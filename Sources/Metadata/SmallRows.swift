@@ -56,8 +56,11 @@ extension Bucket: RowCodable {
 
     init(from reader: inout ByteReader) throws(MetadataError) {
         self.init(
-            name: try reader.getText(), owner: UserID(try reader.getText()), region: try reader.getText(),
-            created: try reader.getTime())
+            name: try reader.getText(),
+            owner: UserID(try reader.getText()),
+            region: try reader.getText(),
+            created: try reader.getTime()
+        )
     }
 }
 
@@ -69,8 +72,13 @@ extension UserRecord: RowCodable {
 
     init(from reader: inout ByteReader) throws(MetadataError) {
         self.init(
-            id: UserID(try reader.getText()), name: try reader.getText(), displayName: try reader.getText(),
-            email: try reader.getText(), accessKey: try reader.getText(), sealedSecret: try reader.getBytes())
+            id: UserID(try reader.getText()),
+            name: try reader.getText(),
+            displayName: try reader.getText(),
+            email: try reader.getText(),
+            accessKey: try reader.getText(),
+            sealedSecret: try reader.getBytes()
+        )
     }
 }
 
@@ -108,10 +116,21 @@ extension UploadRecord: RowCodable {
             throw .unsupported("checksum of an upload")
         }
         let attributes = ObjectAttributes(
-            contentType: contentType, headers: headers, metadata: metadata, storageClass: storageClass)
+            contentType: contentType,
+            headers: headers,
+            metadata: metadata,
+            storageClass: storageClass
+        )
         let upload = Upload(
-            id: id, bucket: bucket, key: key, owner: owner, created: created, attributes: attributes,
-            checksum: checksum, checksumKind: checksumKind)
+            id: id,
+            bucket: bucket,
+            key: key,
+            owner: owner,
+            created: created,
+            attributes: attributes,
+            checksum: checksum,
+            checksumKind: checksumKind
+        )
         self.init(upload: upload, tags: try reader.getTags())
     }
 }
@@ -125,7 +144,10 @@ extension PartRecord: RowCodable {
 
     init(from reader: inout ByteReader) throws(MetadataError) {
         self.init(
-            upload: UploadID(try reader.getText()), summary: try reader.getPart(), extents: try reader.getExtents())
+            upload: UploadID(try reader.getText()),
+            summary: try reader.getPart(),
+            extents: try reader.getExtents()
+        )
     }
 }
 
@@ -208,7 +230,8 @@ extension CheckpointRecord: RowCodable {
         var pieces: [Piece] = []
         for _ in 0..<(try reader.getCount(size: 18)) {
             pieces.append(
-                Piece(digest: try reader.getDigest(), length: try reader.getInt(), extents: try reader.getExtents()))
+                Piece(digest: try reader.getDigest(), length: try reader.getInt(), extents: try reader.getExtents())
+            )
         }
         self.init(position: position, pieces: pieces)
     }
@@ -240,7 +263,10 @@ extension JournalPosition: RowCodable {
 
     init(from reader: inout ByteReader) throws(MetadataError) {
         self.init(
-            incarnation: try reader.getUInt32(), stream: try reader.getUInt32(), sequence: try reader.getInteger())
+            incarnation: try reader.getUInt32(),
+            stream: try reader.getUInt32(),
+            sequence: try reader.getInteger()
+        )
     }
 }
 

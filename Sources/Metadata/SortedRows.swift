@@ -44,7 +44,9 @@ struct SortedRows: Sendable {
     }
 
     func scan(
-        from start: RowKey, below end: RowKey?, _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
+        from start: RowKey,
+        below end: RowKey?,
+        _ visit: (RowKey, [UInt8]) throws(MetadataError) -> Bool
     ) throws(MetadataError) {
         var place = chunk(of: start) ?? 0
         while place < chunks.count {

@@ -77,7 +77,10 @@ package struct CompleteTransaction: Sendable {
     package var parts: [PartRecord]
 
     package init(
-        request: CompleteUploadRequest, modified: WallTime, eTag: String, checksum: ObjectChecksum?,
+        request: CompleteUploadRequest,
+        modified: WallTime,
+        eTag: String,
+        checksum: ObjectChecksum?,
         parts: [PartRecord]
     ) {
         self.request = request

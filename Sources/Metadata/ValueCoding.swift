@@ -100,7 +100,8 @@ extension ByteReader {
         for _ in 0..<count {
             let blob = try getBlob()
             extents.append(
-                Extent(blob: blob, firstFrame: try getInt(), offset: try getInt(), length: try getInt()))
+                Extent(blob: blob, firstFrame: try getInt(), offset: try getInt(), length: try getInt())
+            )
         }
         return extents
     }
@@ -131,7 +132,7 @@ extension ByteReader {
 
     mutating func getPart() throws(MetadataError) -> PartSummary {
         let number = try getInt()
-        let length = try getInt()
+        let length = try getObjectLength()
         let modified = try getTime()
         let head = try getByte()
         let eTag = try getETag(kind: head & 0x7F)

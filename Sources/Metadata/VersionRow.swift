@@ -64,14 +64,18 @@ enum VersionRow {
 
     /// Without extents and parts when only a listing needs it.
     static func decode(
-        _ bytes: [UInt8], bucket: String, key: String, usualOwner: UserID?, isSummary: Bool = false
+        _ bytes: [UInt8],
+        bucket: String,
+        key: String,
+        usualOwner: UserID?,
+        isSummary: Bool = false
     ) throws(MetadataError) -> VersionRecord {
         var reader = ByteReader(bytes)
         let flags = Flags(rawValue: try reader.getInteger())
         guard flags.rawValue <= Flags.known else { throw .unsupported("flags of a version") }
         let number = try reader.getInteger()
         let modified = try reader.getTime()
-        let length = try reader.getInt()
+        let length = try reader.getObjectLength()
         let eTag = try reader.getETag(kind: flags.tagKind)
         let owner = flags.contains(.owner) ? UserID(try reader.getText()) : usualOwner
         guard let owner else { throw .corrupt("a version without owner") }
@@ -79,8 +83,19 @@ enum VersionRow {
         let checksum = flags.contains(.checksum) ? try reader.getChecksum() : nil
         let tags = flags.contains(.tags) ? try reader.getTags() : []
         var version = VersionRecord(
-            bucket: bucket, key: key, number: number, owner: owner, modified: modified, length: length, eTag: eTag,
-            checksum: checksum, attributes: attributes, tags: tags, extents: [], parts: [])
+            bucket: bucket,
+            key: key,
+            number: number,
+            owner: owner,
+            modified: modified,
+            length: length,
+            eTag: eTag,
+            checksum: checksum,
+            attributes: attributes,
+            tags: tags,
+            extents: [],
+            parts: []
+        )
         if isSummary { return version }
         version.extents = try reader.getExtents()
         if flags.contains(.parts) {
@@ -93,7 +108,8 @@ enum VersionRow {
     }
 
     private static func decodeAttributes(
-        _ reader: inout ByteReader, _ flags: Flags
+        _ reader: inout ByteReader,
+        _ flags: Flags
     ) throws(MetadataError) -> ObjectAttributes {
         var attributes = ObjectAttributes()
         if flags.contains(.contentType) { attributes.contentType = try reader.getText() }

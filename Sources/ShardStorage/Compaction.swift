@@ -24,6 +24,7 @@ extension ShardDisk {
         try await compaction.run { () async throws(ShardStorageError) in
             var report = CompactionReport()
             try state.withLock { state throws(ShardStorageError) in try state.checkWritable() }
+            try await finishIdleSegments()
             try await removeSuperseded(&report)
             while let segment = nextCandidate(besides: report.compacted) {
                 do throws(ShardStorageError) {
@@ -47,8 +48,8 @@ extension ShardDisk {
                 guard case .closed = segment.phase, segment.isMovable, !done.contains(segment.id),
                     segment.passedOverAt != state.removals
                 else { return false }
-                let bytes = segment.end - SegmentHeader.recordsOffset
-                return bytes == 0 || Double(segment.deadBytes) > configuration.compactionThreshold * Double(bytes)
+                return segment.liveBytes == 0
+                    || Double(segment.deadBytes) > configuration.compactionThreshold * Double(segment.occupiedBytes)
             }
             if let cheapest = candidates.min(by: { ($0.liveBytes, $0.id) < ($1.liveBytes, $1.id) }) { return cheapest }
             return smallSegment(state, besides: done)
@@ -76,10 +77,9 @@ extension ShardDisk {
         let live = entries.compactMap { IndexEntry($0, in: segment.id) }.filter { index.lookup($0.shard) == $0 }
         let tombstones = keptTombstones(entries)
         let kept = segment.liveBytes + tombstones.count * Tombstone.recordLength
-        let bytes = segment.end - SegmentHeader.recordsOffset
         let isSmall = segment.end < configuration.segmentLength / 8
-        guard isSmall ? kept < bytes || !live.isEmpty : Double(kept) < (1 - configuration.compactionThreshold / 2) * Double(bytes)
-        else {
+        let limit = isSmall ? 1 : 1 - configuration.compactionThreshold / 2
+        guard Double(kept) < limit * Double(segment.occupiedBytes) || isSmall && !live.isEmpty || kept == 0 else {
             state.withLock { $0.segments[segment.id]?.passedOverAt = $0.removals }
             return false
         }

@@ -103,7 +103,7 @@ final class DiskRecovery {
     }
 
     private func walk(_ header: SegmentHeader, _ path: String, _ length: Int) async throws(FileError) {
-        let file = try await fileSystem.open(path, header.kind == .aligned ? .write.direct() : .write)
+        let file = try await fileSystem.open(path, .write.direct())
         // What the page cache holds may not be on the medium: where the process died and not the machine it may not have
         // been synced, and where a sync has failed it never will be. So: flush, then look at the medium itself.
         try await file.sync()
@@ -118,7 +118,10 @@ final class DiskRecovery {
         segment.entries = walk.entries
         segment.isMovable = walk.isMovable && header.features.allowsChanges
         // Only a tail of zeros is written to again: anything else may be what is left of something.
-        if walk.tailEnd == nil, segment.isMovable { segment.phase = .open }
+        if walk.tailEnd == nil, segment.isMovable {
+            segment.phase = .open
+            segment.tail = try await medium.readBlocks(end % Block.size, at: end - end % Block.size, pool)?.copied()
+        }
         if !segment.isMovable { segment.phase = .closed }
         state.segments[header.segment] = segment
         take(walk.entries, damaged: walk.damaged, in: header.segment)

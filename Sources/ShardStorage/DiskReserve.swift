@@ -50,6 +50,8 @@ extension ShardDisk {
             guard try await fileSystem.space().available >= Self.reserveFileLength + Self.headroom else { return false }
             let file = try await fileSystem.open(path, .create)
             try await file.allocate(0..<Self.reserveFileLength)
+            try await file.sync()
+            try await fileSystem.syncDirectory(DiskFolder.reserve)
         } catch where error.code == .full {
             try? await fileSystem.remove(path)
             return false
@@ -69,10 +71,20 @@ extension ShardDisk {
     func findReserve() async throws(FileError) {
         let total = try await fileSystem.space().total
         let wanted = min(configuration.reserveLength, total / 50) / Self.reserveFileLength
-        let names = try await fileSystem.list(DiskFolder.reserve)
+        var names: [String] = []
+        for name in try await fileSystem.list(DiskFolder.reserve) {
+            let path = "\(DiskFolder.reserve)/\(name)"
+            // A crash may have left one without its room.
+            if let status = try await fileSystem.status(path), status.allocated >= Self.reserveFileLength {
+                names.append(name)
+            } else {
+                try await fileSystem.remove(path)
+            }
+        }
+        let found = names
         state.withLock { state in
             state.reserveWanted = wanted
-            state.reserveFiles = names
+            state.reserveFiles = found
         }
     }
 }

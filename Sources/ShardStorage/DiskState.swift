@@ -18,6 +18,8 @@ struct DiskState: Sendable {
     /// Files of closed segments that are open for reading, with the tick of their last use.
     var readFiles: [UInt64: (file: any File, used: UInt64)] = [:]
     var tick: UInt64 = 0
+    /// Files that read past the page cache.
+    var directFiles: [UInt64: any File] = [:]
     /// Reserve files that are there.
     var reserveFiles: [String] = []
     var reserveWanted = 0
@@ -88,6 +90,7 @@ struct DiskState: Sendable {
     mutating func forget(_ segment: UInt64) {
         segments[segment] = nil
         readFiles[segment] = nil
+        directFiles[segment] = nil
         removals += 1
         deadRecords = deadRecords.compactMapValues { holders in
             let left = holders.filter { $0 != segment }

@@ -91,8 +91,9 @@ extension ShardDisk {
     }
 
     private func write(_ batch: PackedBatch) async throws(ShardStorageError) {
+        let encoded = batch.encoded(pool, directFrom: configuration.directBatchLength)
         do throws(FileError) {
-            try await batch.file.write(batch.pieces, at: batch.offset)
+            try await batch.file.write([encoded.piece], at: encoded.offset)
             try await batch.file.sync()
         } catch where error.code == .full {
             // The range may hold records of a batch that nobody was promised: nothing is ever written over them.
@@ -101,23 +102,22 @@ extension ShardDisk {
         } catch {
             throw fail(error)
         }
+        state.withLock { $0.segments[batch.segment.segment]?.tail = encoded.tail }
     }
 
-    /// Gives each record its offset and encodes it, making room first where there is none.
+    /// Gives each record its offset and its sequence, making room first where there is none.
     private func place(_ items: [PackedItem], _ privilege: Privilege) async throws(ShardStorageError) -> PackedBatch {
         let length = items.reduce(0) { $0 + $1.length }
         let count = items.reduce(0) { $0 + $1.count }
         while true {
             let batch = try state.withLock { state throws(ShardStorageError) -> PackedBatch? in
                 try state.checkWritable()
-                guard let id = state.openSegments[.packed], let segment = state.segments[id], let file = segment.file,
-                    segment.accepts(length, count: count),
-                    segment.endWithFooter(adding: length, count: count) <= segment.allocated
+                guard let id = state.openSegments[.packed],
+                    let room = state.segments[id]?.room(for: length, count: count)
                 else { return nil }
-                var batch = PackedBatch(segment: segment.header, file: file, offset: segment.end, length: length)
-                for (number, item) in items.enumerated() {
-                    batch.add(item, isLast: number == items.count - 1, pool, &state)
-                }
+                var batch = PackedBatch(
+                    segment: room.header, file: room.file, offset: room.end, length: length, prefix: room.tail)
+                for item in items { batch.add(item, &state) }
                 state.segments[id]?.openWriters += 1
                 return batch
             }
@@ -141,98 +141,5 @@ extension ShardDisk {
             state.openSegments[.packed] = nil
             state.segments[batch.segment.segment]?.phase = .closed
         }
-    }
-}
-
-/// One contiguous write of whole records.
-struct PackedBatch: Sendable {
-    let segment: SegmentHeader
-    let file: any File
-    let offset: Int
-    private(set) var pieces: [BufferSlice] = []
-    /// By item: the entries of its records (none for tombstones).
-    private(set) var entries: [[IndexEntry]] = []
-    /// Those that become live with this batch.
-    private(set) var published: [IndexEntry] = []
-    private var position: Int
-
-    /// Bodies up to this are copied together: one piece of a write costs about as much as copying so much.
-    private static let copiedLength = 16 << 10
-    /// Bytes gathered in one buffer before a new one is begun.
-    private static let gatherLength = 1 << 20
-
-    /// Bytes that are not yet in `pieces`, all of them after those that are.
-    private var gathered: [UInt8] = []
-
-    init(segment: SegmentHeader, file: any File, offset: Int, length: Int) {
-        self.segment = segment
-        self.file = file
-        self.offset = offset
-        position = offset
-        gathered.reserveCapacity(min(length, 1 << 20))
-    }
-
-    /// Appends an item's records.
-    mutating func add(_ item: PackedItem, isLast: Bool, _ pool: BufferPool, _ state: inout DiskState) {
-        switch item {
-        case .shards(let shards): entries.append(shards.map { add($0, pool, &state) })
-        case .tombstones(let tombstones):
-            for tombstone in tombstones { add(tombstone, &state) }
-            entries.append([])
-        }
-        if gathered.count >= Self.gatherLength || isLast { flush(pool) }
-    }
-
-    private mutating func add(_ shard: PackedShard, _ pool: BufferPool, _ state: inout DiskState) -> IndexEntry {
-        var header = shard.header
-        header.sequence = shard.copiedFrom?.sequence ?? state.takeSequence()
-        let layout = shard.layout
-        let start = position
-        gathered += header.encoded(at: segment.place(start), in: .packed)
-        for slice in shard.body {
-            if slice.count <= Self.copiedLength {
-                slice.withBytes { gathered.append(contentsOf: $0) }
-            } else {
-                flush(pool)
-                pieces.append(slice)
-            }
-        }
-        gathered += shard.end
-        let padding = layout.length - layout.trailerOffset - header.trailerCapacity
-        gathered += repeatElement(0, count: padding)
-        position = start + layout.length
-        let values = header.header
-        let record = SegmentFooter.Entry(
-            content: .shard(
-                bodyLength: shard.bodyLength, bodyCapacity: values.bodyCapacity,
-                trailerCapacity: header.trailerCapacity, headerLength: header.headerLength),
-            isSealed: false, offset: start, length: layout.length, shard: values.shard, writeStamp: values.writeStamp,
-            sequence: header.sequence)
-        state.segments[segment.segment]?.append(record)
-        let entry = IndexEntry(
-            shard: values.shard, writeStamp: values.writeStamp, sequence: header.sequence, segment: segment.segment,
-            offset: start, headerLength: header.headerLength, bodyLength: shard.bodyLength,
-            bodyCapacity: values.bodyCapacity, trailerCapacity: header.trailerCapacity)
-        if shard.copiedFrom == nil { published.append(entry) }
-        return entry
-    }
-
-    private mutating func add(_ tombstone: Tombstone, _ state: inout DiskState) {
-        var tombstone = tombstone
-        tombstone.sequence = state.takeSequence()
-        gathered += tombstone.encoded(at: segment.place(position))
-        let record = SegmentFooter.Entry(
-            content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
-            isSealed: true, offset: position, length: Tombstone.recordLength, shard: tombstone.shard,
-            writeStamp: tombstone.deadStamp, sequence: tombstone.sequence)
-        state.segments[segment.segment]?.append(record)
-        position += Tombstone.recordLength
-    }
-
-    /// Moves what was gathered into one buffer behind the pieces.
-    private mutating func flush(_ pool: BufferPool) {
-        guard !gathered.isEmpty else { return }
-        pieces.append(pool.slice(copying: gathered))
-        gathered.removeAll(keepingCapacity: true)
     }
 }

@@ -34,6 +34,8 @@ struct SegmentState: Sendable {
     var openWriters = 0
     /// Headers of reserved records that have not been written, in order of offset.
     var pendingHeaders: [PendingHeader] = []
+    /// Packed and open: the bytes behind the last whole block; nil when they are not known.
+    var tail: [UInt8]?
     /// False where something in it is of a later version, or unreadable: never compacted.
     var isMovable = true
     /// How many segments had been removed when compaction last found nothing worth moving here.
@@ -57,8 +59,11 @@ struct SegmentState: Sendable {
 
     static func path(_ segment: UInt64) -> String { "\(DiskFolder.segments)/\(SegmentHeader.fileName(segment))" }
 
+    /// Bytes of records that still take room.
+    var occupiedBytes: Int { max(0, end - SegmentHeader.recordsOffset - punchedBytes) }
+
     /// Bytes that compaction would bring back.
-    var deadBytes: Int { max(0, end - SegmentHeader.recordsOffset - liveBytes - punchedBytes) }
+    var deadBytes: Int { max(0, occupiedBytes - liveBytes) }
 
     var isSuperseded: Bool { if case .superseded = phase { true } else { false } }
     var isOpen: Bool { if case .open = phase { true } else { false } }
@@ -72,6 +77,23 @@ struct SegmentState: Sendable {
     /// Whether so many records still belong here: an empty segment takes anything.
     func accepts(_ length: Int, count: Int) -> Bool {
         entries.isEmpty || endWithFooter(adding: length, count: count) <= header.plannedLength
+    }
+
+    /// Where the next record of an open segment goes, without the table of its records: whoever holds that table while
+    /// a record is appended makes the append copy all of it.
+    struct Room: Sendable {
+        var header: SegmentHeader
+        var file: any File
+        var end: Int
+        var tail: [UInt8]?
+    }
+
+    /// Room for `count` more records of `length` bytes in all; nil when there is none.
+    func room(for length: Int, count: Int) -> Room? {
+        guard let file, accepts(length, count: count), endWithFooter(adding: length, count: count) <= allocated else {
+            return nil
+        }
+        return Room(header: header, file: file, end: end, tail: tail)
     }
 
     /// Takes room for a record and notes it; the caller has checked that there is room.

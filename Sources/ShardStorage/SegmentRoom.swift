@@ -93,7 +93,7 @@ extension ShardDisk {
         let path = SegmentState.path(id)
         let file: any File
         do throws(FileError) {
-            file = try await fileSystem.open(path, kind == .aligned ? .createNew.direct() : .createNew)
+            file = try await fileSystem.open(path, .createNew.direct())
         } catch {
             throw changeError(error)
         }
@@ -123,8 +123,10 @@ extension ShardDisk {
 
     private func register(_ header: SegmentHeader, _ file: any File, allocated: Int) {
         state.withLock { state in
-            state.segments[header.segment] = SegmentState(
+            var segment = SegmentState(
                 header: header, file: file, phase: .open, end: SegmentHeader.recordsOffset, allocated: allocated)
+            segment.tail = []
+            state.segments[header.segment] = segment
             state.openSegments[header.kind] = header.segment
         }
     }

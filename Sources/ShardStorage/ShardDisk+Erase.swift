@@ -66,18 +66,19 @@ extension ShardDisk {
                 return current
             }
         }
-        for entry in gone { try await giveBack(entry) }
+        for entry in gone { await giveBack(entry) }
     }
 
     /// Punches the body of an erased record where that brings whole blocks back.
-    private func giveBack(_ entry: IndexEntry) async throws(ShardStorageError) {
+    private func giveBack(_ entry: IndexEntry) async {
         checksums.remove(segment: entry.segment, offset: entry.offset)
-        guard let (file, kind) = try? await writableFile(of: entry.segment) else { return }
+        guard let kind = state.withLock({ $0.segments[entry.segment]?.header.kind }) else { return }
         let start = entry.offset + entry.layout(kind).bodyOffset
-        let body =
-            kind == .aligned
-            ? start..<start + Block.rounded(entry.bodyCapacity) : start..<start + entry.bodyCapacity
-        await punchBody(entry.segment, file, body)
+        let length = kind == .aligned ? Block.rounded(entry.bodyCapacity) : entry.bodyCapacity
+        guard length >= ShardDiskConfiguration.punchLength,
+            let file = try? await writableFile(of: entry.segment)
+        else { return }
+        await punchBody(entry.segment, file, start..<start + length)
     }
 
     /// Gives the whole blocks inside a dead body back. A punch that fails costs room, nothing else.
@@ -95,10 +96,8 @@ extension ShardDisk {
         }
     }
 
-    private func writableFile(of segment: UInt64) async throws(FileError) -> (any File, SegmentKind)? {
-        let found = state.withLock { state in (state.segments[segment]?.header.kind, state.segments[segment]?.file) }
-        guard let kind = found.0 else { return nil }
-        if let file = found.1 { return (file, kind) }
-        return (try await fileSystem.open(SegmentState.path(segment), .write), kind)
+    private func writableFile(of segment: UInt64) async throws(FileError) -> any File {
+        if let file = state.withLock({ $0.segments[segment]?.file }) { return file }
+        return try await fileSystem.open(SegmentState.path(segment), .write)
     }
 }

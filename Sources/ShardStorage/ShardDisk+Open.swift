@@ -80,13 +80,14 @@ extension ShardDisk {
             fileSystem: fileSystem, time: time, random: random, pool: pool, configuration: configuration, index: index,
             state: state, recovery: report)
         do throws(FileError) { try await disk.findReserve() } catch { throw openError(error) }
-        try await disk.finishRecovered()
+        try await disk.finishIdleSegments()
         try await disk.refillReserve()
         return disk
     }
 
-    /// Gives segments that recovery found without footer, and that are not appended to again, their footer.
-    private func finishRecovered() async throws(ShardStorageError) {
+    /// Gives segments that take no more records, and that nobody writes to, their footers: those that recovery found without
+    /// one, and those whose last writer was dropped.
+    func finishIdleSegments() async throws(ShardStorageError) {
         try await structure.run { () async throws(ShardStorageError) in
             let closing = state.withLock { $0.segments.values.filter(\.isClosing).map(\.id).sorted() }
             for segment in closing { try await finishClosing(segment) }

@@ -94,7 +94,8 @@ extension ShardDisk {
         for span in spans {
             var pieces: [BufferSlice] = []
             for piece in Self.pieces(of: span) {
-                pieces.append(try await read(piece.count, at: entry.offset + layout.bodyOffset + piece.lowerBound, of: file))
+                let offset = entry.offset + layout.bodyOffset + piece.lowerBound
+                pieces.append(try await readBody(piece.count, at: offset, of: file, in: entry.segment))
             }
             parts.append(Self.part(span, pieces, table))
         }
@@ -140,6 +141,37 @@ extension ShardDisk {
             throw Self.readError(error)
         }
         throw .corrupt("segment cut short at \(offset)")
+    }
+
+    /// Reads bytes of a body: from memory, else past it the first time, and through it the second.
+    private func readBody(
+        _ count: Int, at offset: Int, of file: any File, in segment: UInt64
+    ) async throws(ShardStorageError) -> BufferSlice {
+        guard count >= configuration.directReadLength else { return try await read(count, at: offset, of: file) }
+        let buffer = pool.take(count)
+        do throws(FileError) {
+            let cached = try file.readIfCached(into: buffer, at: 0, count: count, from: offset)
+            if cached == count { return buffer.slice(0..<count) }
+            if coldReads.isFirst(segment: segment, offset: offset) {
+                let direct = try await directFile(of: segment)
+                if let bytes = try await direct.readBlocks(count, at: offset, pool) { return bytes }
+            } else if try await file.read(into: buffer, at: 0, count: count, from: offset) == count {
+                return buffer.slice(0..<count)
+            }
+        } catch {
+            throw Self.readError(error)
+        }
+        throw .corrupt("segment cut short at \(offset)")
+    }
+
+    private func directFile(of segment: UInt64) async throws(FileError) -> any File {
+        if let file = state.withLock({ $0.directFiles[segment] }) { return file }
+        let file = try await fileSystem.open(SegmentState.path(segment), .read.direct())
+        state.withLock { state in
+            if state.directFiles.count >= configuration.openFileLimit { state.directFiles = [:] }
+            if state.segments[segment] != nil { state.directFiles[segment] = file }
+        }
+        return file
     }
 
     /// A read that fails says nothing of the rest of the disk: the shard counts as corrupt, and repair decides.

@@ -73,14 +73,14 @@ extension ShardDisk {
     private func reserve(
         _ record: ShardRecordHeader, _ length: Int, _ original: IndexEntry?, _ state: inout DiskState
     ) -> ShardWriter? {
-        guard let id = state.openSegments[.aligned], let segment = state.segments[id], let file = segment.file,
-            segment.accepts(length, count: 1), segment.endWithFooter(adding: length, count: 1) <= segment.allocated
-        else { return nil }
+        guard let id = state.openSegments[.aligned], let room = state.segments[id]?.room(for: length, count: 1) else {
+            return nil
+        }
         var record = record
         record.sequence = original?.sequence ?? state.takeSequence()
         let values = record.header
-        let offset = segment.end
-        let bytes = record.encoded(at: segment.header.place(offset), in: .aligned)
+        let offset = room.end
+        let bytes = record.encoded(at: room.header.place(offset), in: .aligned)
         state.segments[id]?.pendingHeaders.append(SegmentState.PendingHeader(offset: offset, bytes: bytes))
         state.segments[id]?.openWriters += 1
         state.segments[id]?.append(
@@ -92,7 +92,7 @@ extension ShardDisk {
                 sequence: record.sequence))
         state.beginPending(values.shard)
         return ShardWriter(
-            disk: self, record: record, segment: id, offset: offset, file: file, isCopy: original != nil)
+            disk: self, record: record, segment: id, offset: offset, file: room.file, isCopy: original != nil)
     }
 
     /// A writer has sealed or given up.

@@ -18,6 +18,7 @@ package final class ShardDisk: Sendable {
     let index: any ShardIndex
     let state: Mutex<DiskState>
     let checksums: ChecksumCache
+    let coldReads: RecentReads
     /// Held while segments are made, grown or closed, and while the identity or the reserve changes.
     let structure = AsyncLock()
     let packedCommits: GroupCommit<PackedItem, [IndexEntry]>
@@ -39,6 +40,7 @@ package final class ShardDisk: Sendable {
         self.state = Mutex(state)
         self.recovery = recovery
         checksums = ChecksumCache(limit: configuration.cachedChecksumLimit)
+        coldReads = RecentReads(limit: configuration.rememberedReads)
         packedCommits = GroupCommit(roundCost: configuration.roundLength)
         sealCommits = GroupCommit(roundCost: configuration.roundLength)
     }
@@ -71,6 +73,7 @@ package final class ShardDisk: Sendable {
         state.withLock { state in
             state.isClosed = true
             state.readFiles = [:]
+            state.directFiles = [:]
         }
     }
 }

@@ -15,7 +15,14 @@ package struct ShardDiskConfiguration: Sendable {
     /// Leaf checksums kept in memory.
     package var cachedChecksumLimit = 1 << 20
     /// Bytes one round of the group commit takes at most, so that its first writer does not wait for all others.
-    package var roundLength = 32 << 20
+    package var roundLength = 8 << 20
+    /// Batches of small records from here on are written past the page cache: filling it costs more than the write.
+    package var directBatchLength = 64 << 10
+    /// Reads from here on that find nothing in the page cache go past it, the first time: what is read only once is not
+    /// worth a place there, and filling it costs several times the read. A second read goes through it.
+    package var directReadLength = 64 << 10
+    /// First reads that are remembered.
+    package var rememberedReads = 1 << 15
 
     package init() {}
 

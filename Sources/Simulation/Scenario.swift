@@ -20,6 +20,7 @@ package struct BrokenPromise: Error, Hashable, Sendable, CustomStringConvertible
 package enum Scenarios {
     /// The first one runs when none is named.
     package static let all: [any Scenario] = [
+        StoreScenario(),
         PlainFilesScenario(syncsBeforeAnswering: true),
         PlainFilesScenario(syncsBeforeAnswering: false),
     ]

@@ -8,14 +8,16 @@ struct AdminCommandTests {
     @Test("status, lists and users are parsed, asked for and printed")
     func commands() async throws {
         try await withFolder { folder in
-            try await withServer(MemoryService(), in: folder) { client in
+            try await withServer(MemoryService(), in: folder) { client throws in
                 #expect(try output(["status"], client).hasPrefix("OK"))
                 let json = try output(["status", "--json", "--data", folder], client)
                 #expect(try JSONDecoder().decode(StatusReport.self, from: Data(json.utf8)) == .sample())
                 #expect(try output(["disk", "list"], client).split(separator: "\n").count == 7)
                 #expect(try output(["disk", "replace", "default/n1/2"], client).contains("1,234 shards, 5.0 MB"))
                 let added = try output(
-                    ["user", "add", "pacs", "--access-key", "AK", "--secret-key", "SK", "--display-name", "PACS"], client)
+                    ["user", "add", "pacs", "--access-key", "AK", "--secret-key", "SK", "--display-name", "PACS"],
+                    client
+                )
                 #expect(added.contains("Access key  AK") && added.contains("Secret key  SK"))
                 let list = try output(["user", "list"], client)
                 #expect(list.contains("pacs") && !list.contains("SK"))
@@ -31,7 +33,7 @@ struct AdminCommandTests {
         try await withFolder { folder in
             let service = MemoryService()
             service.change { $0.recoveryKitTaken = false }
-            try await withServer(service, in: folder) { client in
+            try await withServer(service, in: folder) { client throws in
                 let file = "\(folder)/kit"
                 try Data("other".utf8).write(to: URL(fileURLWithPath: file))
                 #expect(throws: AdminError.self) { try output(["recovery-kit", "--to", file], client) }
@@ -62,12 +64,17 @@ struct AdminCommandTests {
 
     @Test("the data folder comes from the option, else from the environment, else is asked for")
     func target() throws {
-        #expect(try AdminTarget.parse(["--data", "a"]).directory(["CAIRN_DATA": "b"]) == "a")
-        #expect(try AdminTarget.parse([]).directory(["CAIRN_DATA": "b"]) == "b")
-        #expect(throws: AdminError.self) { try AdminTarget.parse([]).directory([:]) }
+        let named = try AdminTarget.parse(["--data", "a"])
+        let unnamed = try AdminTarget.parse([])
+        #expect(try named.directory(["CAIRN_DATA": "b"]) == "a")
+        #expect(try unnamed.directory(["CAIRN_DATA": "b"]) == "b")
+        #expect(throws: AdminError.self) { try unnamed.directory([:]) }
     }
 
-    @Test("arguments that make no sense are refused", arguments: [["user", "add"], ["disk", "replace"], ["frobnicate"]])
+    @Test(
+        "arguments that make no sense are refused",
+        arguments: [["user", "add"], ["disk", "replace"], ["frobnicate"]]
+    )
     func refused(arguments: [String]) {
         #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(arguments) }
         #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["user", "add", "x", "--secret-key", "y"]) }

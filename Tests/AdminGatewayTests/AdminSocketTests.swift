@@ -15,7 +15,7 @@ struct AdminSocketTests {
     @Test("users are added once, listed and removed; errors come back whole")
     func users() async throws {
         try await withFolder { folder in
-            try await withServer(MemoryService(), in: folder) { client in
+            try await withServer(MemoryService(), in: folder) { client throws in
                 let keys = try client.addUser(NewUser(name: "Zoë", accessKey: "AK", email: "z@example.org"))
                 #expect(keys == UserKeys(name: "Zoë", id: "made-id", accessKey: "AK", secretKey: "made-secret"))
                 #expect(throws: AdminError(.conflict, "there is a user Zoë already")) {
@@ -34,7 +34,7 @@ struct AdminSocketTests {
     @Test("disks, kit and scrub reach the service")
     func others() async throws {
         try await withFolder { folder in
-            try await withServer(MemoryService(), in: folder) { client in
+            try await withServer(MemoryService(), in: folder) { client throws in
                 #expect(try client.replaceDisk(named: "default/n1/3").path == "/data/disk3")
                 #expect(throws: AdminError.self) { try client.replaceDisk(named: "nowhere") }
                 #expect(try client.recoveryKit().text == "master key: Zm9v äöü\ncluster: 00ff")
@@ -75,7 +75,7 @@ struct AdminSocketTests {
     @Test("a second server on the folder is refused and the first goes on")
     func second() async throws {
         try await withFolder { folder in
-            try await withServer(MemoryService(), in: folder) { client in
+            try await withServer(MemoryService(), in: folder) { client throws in
                 let second = #expect(throws: AdminError.self) { try listenOnce(in: folder) }
                 #expect(second?.code == .alreadyRunning)
                 #expect(try client.status() == .sample())

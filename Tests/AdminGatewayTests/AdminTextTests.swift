@@ -83,9 +83,13 @@ struct AdminTextTests {
         arguments: [
             (0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_549, "1.5 kB"), (999_499, "999 kB"), (999_500, "1.0 MB"),
             (12_345_678, "12.3 MB"), (99_960_000, "100 MB"), (4_000_000_000_000, "4.0 TB"), (Int.max, "9.2 EB"),
-        ])
+        ]
+    )
     func bytes(count: Int, text: String) { #expect(Words.bytes(count) == text) }
 
-    @Test("percent says 100 only when it is all", arguments: [(0, 10, "0 %"), (999, 1_000, "99 %"), (5, 5, "100 %"), (1, 0, "-")])
+    @Test(
+        "percent says 100 only when it is all",
+        arguments: [(0, 10, "0 %"), (999, 1_000, "99 %"), (5, 5, "100 %"), (1, 0, "-")]
+    )
     func percent(part: Int, whole: Int, text: String) { #expect(Words.percent(part, of: whole) == text) }
 }

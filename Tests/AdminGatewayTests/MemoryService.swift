@@ -20,7 +20,12 @@ final class MemoryService: AdminService {
             throw AdminError(.notFound, "there is no disk \(name)", advice: "See: cairn admin disk list")
         }
         return DiskReplacement(
-            oldDisk: disk.id, newDisk: "ffffffffffff", path: disk.path, shardsToRebuild: 1_234, bytesToRebuild: 5_000_000)
+            oldDisk: disk.id,
+            newDisk: "ffffffffffff",
+            path: disk.path,
+            shardsToRebuild: 1_234,
+            bytesToRebuild: 5_000_000
+        )
     }
 
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys {
@@ -31,16 +36,23 @@ final class MemoryService: AdminService {
         }
         guard isNew else { throw AdminError(.conflict, "there is a user \(user.name) already") }
         return UserKeys(
-            name: user.name, id: user.id ?? "made-id", accessKey: user.accessKey ?? "made-access",
-            secretKey: user.secretKey ?? "made-secret")
+            name: user.name,
+            id: user.id ?? "made-id",
+            accessKey: user.accessKey ?? "made-access",
+            secretKey: user.secretKey ?? "made-secret"
+        )
     }
 
     func users() async throws(AdminError) -> [UserReport] {
         state.withLock { state in
             state.users.map {
                 UserReport(
-                    name: $0.name, id: $0.id ?? "made-id", accessKey: $0.accessKey ?? "made-access",
-                    displayName: $0.displayName, email: $0.email)
+                    name: $0.name,
+                    id: $0.id ?? "made-id",
+                    accessKey: $0.accessKey ?? "made-access",
+                    displayName: $0.displayName,
+                    email: $0.email
+                )
             }
         }
     }
@@ -69,21 +81,47 @@ extension StatusReport {
     static func sample() -> Self {
         let disks = (0..<6).map { slot in
             DiskReport(
-                id: "\(slot)0123456789abcdef", site: "default", node: "n1", slot: slot, state: .healthy,
-                path: "/data/disk\(slot)", capacity: 4_000_000_000_000, used: 1_000_000_000_000,
-                liveBytes: 990_000_000_000, deadBytes: 5_000_000_000, badShards: 0)
+                id: "\(slot)0123456789abcdef",
+                site: "default",
+                node: "n1",
+                slot: String(slot),
+                state: .healthy,
+                path: "/data/disk\(slot)",
+                capacity: 4_000_000_000_000,
+                used: 1_000_000_000_000,
+                liveBytes: 990_000_000_000,
+                deadBytes: 5_000_000_000,
+                badShards: 0
+            )
         }
         return StatusReport(
-            clusterID: "00112233445566778899aabbccddeeff", scheme: "rs-4-2", dataShards: 4, totalShards: 6,
-            time: 1_800_000_000, disks: disks, groups: GroupsReport(total: 12, whole: 12, degraded: 0, unwritable: 0),
-            objects: 1_234_567, bytes: 3_960_000_000_000, capacity: 16_000_000_000_000, missingShards: 0, blobsBelowK: 0,
+            clusterID: "00112233445566778899aabbccddeeff",
+            scheme: "rs-4-2",
+            dataShards: 4,
+            totalShards: 6,
+            time: 1_800_000_000,
+            disks: disks,
+            groups: GroupsReport(total: 12, whole: 12, degraded: 0, unwritable: 0),
+            objects: 1_234_567,
+            bytes: 3_960_000_000_000,
+            capacity: 16_000_000_000_000,
+            missingShards: 0,
+            blobsBelowK: 0,
             repair: RepairReport(active: false, bytesDone: 0, bytesLeft: 0, etaSeconds: nil),
             verification: VerificationReport(
-                shardsExpected: 600, shardsPresent: 600, shardsVerified: 600, lastFullPass: 1_800_000_000 - 86_400 * 3,
-                active: false),
+                shardsExpected: 600,
+                shardsPresent: 600,
+                shardsVerified: 600,
+                lastFullPass: 1_800_000_000 - 86_400 * 3,
+                active: false
+            ),
             journal: JournalReport(
-                incarnation: 3, sequence: 98_765,
-                keepers: disks.prefix(5).map { KeeperReport(disk: $0.id, state: .current) }, needed: 3),
-            recoveryKitTaken: true)
+                incarnation: 3,
+                sequence: 98_765,
+                keepers: disks.prefix(5).map { KeeperReport(disk: $0.id, state: .current) },
+                needed: 3
+            ),
+            recoveryKitTaken: true
+        )
     }
 }

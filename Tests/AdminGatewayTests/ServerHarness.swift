@@ -20,9 +20,15 @@ func withFolder<Value>(named name: String = "d", _ body: (String) async throws -
 
 /// Serves `service` on `folder` while `body` runs, and then stops as the program does.
 func withServer<Value: Sendable>(
-    _ service: MemoryService, in folder: String, _ body: @escaping @Sendable (AdminClient) throws -> Value
+    _ service: MemoryService,
+    in folder: String,
+    _ body: @escaping @Sendable (AdminClient) throws -> Value
 ) async throws -> Value {
-    let server = AdminServer(directory: folder, service: service, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let server = AdminServer(
+        directory: folder,
+        service: service,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    )
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
             do { try await server.run() } catch is CancellationError {}

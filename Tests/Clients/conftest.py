@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from support.server import Endpoint, Server  # noqa: E402
+from support.server import ACCESS_KEY, SECRET_KEY, Endpoint, Server  # noqa: E402
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def folder(tmp_path):
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory):
     """The server that most tests share: six disks, rs-4-2, started once. With $CAIRN_TEST_ENDPOINT those tests run
-    against another S3 server instead, to see what it answers."""
-    other = os.environ.get("CAIRN_TEST_ENDPOINT")
-    if other:
-        yield Endpoint(urllib.parse.urlsplit(other).port)
+    against another S3 server instead (http://ACCESS:SECRET@127.0.0.1:PORT), to see what it answers."""
+    other = urllib.parse.urlsplit(os.environ.get("CAIRN_TEST_ENDPOINT", ""))
+    if other.port:
+        yield Endpoint(other.port, other.username or ACCESS_KEY, other.password or SECRET_KEY)
         return
     root = tmp_path_factory.mktemp("shared")
     server = Server(root / "data").start()

@@ -235,7 +235,9 @@ def fetch(url, method="GET", data=None, headers=None):
         return answer.read()
 
 
-def test_presigned(s3, bucket):
+def test_presigned(endpoint, bucket):
+    # Without this boto3 presigns with version 2, which AWS gave up for new regions and Cairn never had.
+    s3 = endpoint.client(signature_version="s3v4")
     data = noise(100_000, "presigned")
     where = {"Bucket": bucket, "Key": "a b/ü+%"}
     fetch(s3.generate_presigned_url("put_object", Params=where), "PUT", data, {"Content-Type": ""})

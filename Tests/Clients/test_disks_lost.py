@@ -97,7 +97,7 @@ def test_two_disks_destroyed_while_serving_then_replaced(servers):
     read_all(server, digests)
 
     for disk in lost:
-        server.admin("disk", "replace", disk.name)
+        server.replace(disk)
     server.wait_until_whole()
     read_all(server, digests)
     client.put_object(Bucket=BUCKET, Key="again", Body=b"writes go on")
@@ -121,7 +121,7 @@ def test_two_disks_destroyed_and_a_third_damaged_with_three_parities(servers):
     assert flip_bytes(disks[5], 2000, random.Random(1)) == 2000
     read_all(server, digests)
     for disk in (disks[0], disks[3]):
-        server.admin("disk", "replace", disk.name)
+        server.replace(disk)
     server.wait_until_whole()
     read_all(server, digests)
 

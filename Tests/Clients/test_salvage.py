@@ -1,4 +1,4 @@
-"""Restores from disks alone: `cairn salvage`, `cairn metadata rebuild`, and a server over disks that know more than it."""
+"""Restores from disks alone: `cairn salvage`, `cairn metadata rebuild`, and starts over disks that know more."""
 
 import itertools
 import pathlib

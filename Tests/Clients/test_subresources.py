@@ -15,7 +15,7 @@ BUCKET_ONLY = [
     "accelerate", "analytics", "cors", "encryption", "inventory", "intelligent-tiering", "lifecycle", "location",
     "logging", "metadataConfiguration", "metadataTable", "metrics", "notification", "object-lock", "ownershipControls",
     "policy", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "session", "uploads", "versioning",
-    "versions", "website", "delete", "list-type=2", "list-type=3",
+    "versions", "website", "delete",
 ]
 OBJECT_ONLY = [
     "attributes", "legal-hold", "restore", "retention", "select&select-type=2", "torrent", "encryption", "renameObject",
@@ -64,7 +64,7 @@ def query_of(name: str) -> str:
 def test_object(endpoint, target, name):
     for verb in VERBS:
         for body in BODIES.values():
-            if verb == "DELETE" and name.startswith(("list-type", "nonsense")):
+            if verb == "DELETE" and name.startswith("nonsense"):
                 continue  # See test_unknown_parameters.
             answer = request(endpoint, verb, target, "image", query_of(name), body)
             assert 200 <= answer.status < 502 and answer.status != 500, (verb, name, answer)
@@ -79,7 +79,8 @@ def test_bucket(endpoint, target, name):
         for body in BODIES.values():
             answer = request(endpoint, verb, target, "", query_of(name), body)
             assert 200 <= answer.status < 502 and answer.status != 500, (verb, name, answer)
-            if verb in ("PUT", "DELETE", "PATCH"):
+            # Creating one's own bucket again is harmless; a version of a bucket means nothing.
+            if verb in ("PUT", "DELETE", "PATCH") and (verb, name) != ("PUT", "versionId=none"):
                 assert not 200 <= answer.status < 300, f"{verb} ?{name} on a bucket succeeded"
     unchanged(endpoint, target)
 

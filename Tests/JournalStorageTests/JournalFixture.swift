@@ -11,7 +11,7 @@ import TestKit
 final class JournalFixture: Sendable {
     let keepers: [TestKeeper]
     /// Short enough for tests, long enough for a busy machine.
-    static let configuration = JournalConfiguration(confirmation: .milliseconds(40), patience: .milliseconds(400))
+    static let configuration = JournalConfiguration(confirmation: .milliseconds(40), patience: .milliseconds(1_500))
 
     init(_ count: Int) async throws {
         keepers = (1...UInt64(count)).map { TestKeeper(number: $0) }
@@ -80,7 +80,7 @@ extension Journal {
 
 /// Waits until `condition` holds; false when it never does.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<400 {
+    for _ in 0..<2_000 {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(5))
     }

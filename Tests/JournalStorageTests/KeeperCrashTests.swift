@@ -66,7 +66,9 @@ struct KeeperCrashTests {
 
     /// Cuts the power at each operation of a script in turn, with a random fate for everything not synced, and goes on
     /// from there with another script, crashing once more.
-    @Test("What was acknowledged survives a crash at every operation, whole and in order", arguments: 0..<5 as Range<UInt64>)
+    @Test(
+        "What was acknowledged survives a crash at every operation, whole and in order",
+        arguments: 0..<5 as Range<UInt64>)
     func everyCrashPoint(seed: UInt64) async throws {
         var point = Int(seed)
         while true {

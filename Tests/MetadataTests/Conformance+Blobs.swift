@@ -12,7 +12,8 @@ extension Check {
             let blob = try await store.put(lease, 1, "k", length: length)
             let half = Sample.extent(blob, firstFrame: 1, offset: 5, length: Limits.frameLength)
             _ = try await store.commit(
-                WriteTransaction(lease: nil, blobs: [], writes: [.version(Sample.version("b", "copy", [half]), .none)]))
+                WriteTransaction(lease: nil, blobs: [], writes: [.version(Sample.version("b", "copy", [half]), .none)])
+            )
             try expect(try await store.sparseBlobs(share: 1, limit: 9).isEmpty, "all of it is named")
             try await store.delete("k")
             let usage = try await store.sparseBlobs(share: 0.9, limit: 9)
@@ -32,8 +33,13 @@ extension Check {
                 packs.append(pack)
                 let writes = (0..<4).map { frame in
                     WriteTransaction.Write.version(
-                        Sample.version("b", "\(number)/\(frame)", [Sample.extent(pack, firstFrame: frame, length: 100)]),
-                        .none)
+                        Sample.version(
+                            "b",
+                            "\(number)/\(frame)",
+                            [Sample.extent(pack, firstFrame: frame, length: 100)]
+                        ),
+                        .none
+                    )
                 }
                 _ = try await store.commit(WriteTransaction(lease: lease, blobs: [pack], writes: writes))
             }
@@ -52,8 +58,11 @@ extension Check {
             let third = Sample.blob(lease, 3)
             _ = try await store.commit(
                 WriteTransaction(
-                    lease: lease, blobs: [third],
-                    writes: [.part(Sample.part("u", 1, [Sample.extent(third)]), bucket: "b", key: "k")]))
+                    lease: lease,
+                    blobs: [third],
+                    writes: [.part(Sample.part("u", 1, [Sample.extent(third)]), bucket: "b", key: "k")]
+                )
+            )
             let target = Sample.blob(lease, 9, length: 3_000)
             var moves: [MoveTransaction.Move] = []
             for (index, blob) in (old + [third]).enumerated() {
@@ -69,7 +78,10 @@ extension Check {
             let moved = try await store.version(bucket: "b", key: "a")
             try expect(moved?.version.extents == moves[0].after && moved?.blobs.keys.first == target.id, "a")
             try expect(try await store.version(bucket: "b", key: "b")?.version.extents[0].blob == replaced.id, "b")
-            try expect(try await store.parts(of: UploadID("u"), after: 0, limit: 9)[0].extents == moves[2].after, "part")
+            try expect(
+                try await store.parts(of: UploadID("u"), after: 0, limit: 9)[0].extents == moves[2].after,
+                "part"
+            )
             let dead = try await store.deadBlobs(after: nil, limit: 9).map(\.id)
             try expect(dead == [old[0].id, old[1].id, third.id], "\(dead)")
         },
@@ -81,11 +93,17 @@ extension Check {
             _ = try await store.version(bucket: "b", key: "d")
             try await store.markMissing(
                 [0, 1, 2].map { ShardID(blob: three.id, index: $0) }
-                    + [ShardID(blob: three.id, index: 9), ShardID(blob: BlobID(incarnation: 9, lease: 9, sequence: 9), index: 0)])
+                    + [
+                        ShardID(blob: three.id, index: 9),
+                        ShardID(blob: BlobID(incarnation: 9, lease: 9, sequence: 9), index: 0),
+                    ]
+            )
             let missing = try await store.missingShards(limit: 99)
             try expect(
                 missing.map { "\($0.shard.blob.sequence)/\($0.shard.index):\($0.spares)" }
-                    == ["3/0:-1", "3/1:-1", "3/2:-1", "2/0:0", "2/5:0", "1/4:1"], "\(missing)")
+                    == ["3/0:-1", "3/1:-1", "3/2:-1", "2/0:0", "2/5:0", "1/4:1"],
+                "\(missing)"
+            )
             try expect(try await store.missingShards(limit: 4).count == 4, "limit")
             try expect(try await store.version(bucket: "b", key: "d")?.blobs[three.id]?.missing == [0, 1, 2], "detail")
             var counts = try await store.statistics()
@@ -104,13 +122,21 @@ extension Check {
         Check("a replaced disk's shards are missing in every live blob of its groups") { store in
             let lease = try await store.prepare()
             let other = GroupRecord(
-                id: GroupID(2), epoch: 5, scheme: try Sample.scheme(), members: Array(Sample.disks[1...6]))
+                id: GroupID(2),
+                epoch: 5,
+                scheme: try Sample.scheme(),
+                members: Array(Sample.disks[1...6])
+            )
             try await store.putGroups([other])
             let one = try await store.put(lease, 1, "a", missing: [3])
             let two = Sample.blob(lease, 2, group: 2)
             _ = try await store.commit(
                 WriteTransaction(
-                    lease: lease, blobs: [two], writes: [.version(Sample.version("b", "c", [Sample.extent(two)]), .none)]))
+                    lease: lease,
+                    blobs: [two],
+                    writes: [.version(Sample.version("b", "c", [Sample.extent(two)]), .none)]
+                )
+            )
             try await store.replaceMember(Sample.disks[0], with: Sample.disks[7])
             try expect(try await store.groups().map(\.epoch) == [2, 5], "epochs")
             try expect(try await store.groups()[0].members[0] == Sample.disks[7], "member")
@@ -143,20 +169,32 @@ extension Check {
         Check("disks, keepers and checkpoints come back; checkpoints hold their blobs") { store in
             let lease = try await store.prepare()
             let disk = DiskRecord(
-                id: Sample.disks[0], site: SiteName("s"), node: Sample.node, slot: "disk-1", state: .retired, epoch: 4)
+                id: Sample.disks[0],
+                site: SiteName("s"),
+                node: Sample.node,
+                slot: "disk-1",
+                state: .retired,
+                epoch: 4
+            )
             try await store.putDisk(disk)
             try expect(try await store.disks() == [disk], "disk")
-            let (none, keepers) = (KeeperSet(generation: 0, keepers: []), KeeperSet(generation: 1, keepers: Sample.disks))
+            let (none, keepers) = (
+                KeeperSet(generation: 0, keepers: []), KeeperSet(generation: 1, keepers: Sample.disks)
+            )
             try await store.recordKeeperSetChange(KeeperSetChange(before: none, after: keepers))
             try expect(try await store.keeperSet() == keepers, "keepers")
             let wrong = await code { try await store.recordKeeperSetChange(KeeperSetChange(before: none, after: none)) }
             try expect(wrong == .invalidArgument, "another set")
             let blob = Sample.blob(lease, 1)
             let piece = CheckpointRecord.Piece(
-                digest: ContentDigest(high: 1, low: 2), length: 1_000, extents: [Sample.extent(blob)])
+                digest: ContentDigest(high: 1, low: 2),
+                length: 1_000,
+                extents: [Sample.extent(blob)]
+            )
             let checkpoint = CheckpointRecord(position: JournalPosition(incarnation: 1, sequence: 3), pieces: [piece])
             try await store.putCheckpoints(
-                CheckpointTransaction(lease: lease, blobs: [blob], checkpoints: [checkpoint, checkpoint]))
+                CheckpointTransaction(lease: lease, blobs: [blob], checkpoints: [checkpoint, checkpoint])
+            )
             try expect(try await store.checkpoints() == [checkpoint, checkpoint], "checkpoints")
             try expect(try await store.blob(blob.id) == blob, "its blob lives")
             try expect(try await store.owners(of: blob.id).isEmpty, "and is nobody's to move")
@@ -172,6 +210,32 @@ extension Check {
             group.members.removeLast()
             let short = group
             try expect(await code { try await store.putGroups([short]) } == .invalidArgument, "members")
+        },
+        Check("after a small change nearly all ranges of an export are the same bytes") { store in
+            let lease = try await store.prepare()
+            let blob = try await store.put(lease, 1, "first")
+            let writes = (0..<4_000).map { index in
+                WriteTransaction.Write.version(
+                    Sample.version("b", "folder/object-\(index)", [Sample.extent(blob)]),
+                    .none
+                )
+            }
+            _ = try await store.commit(WriteTransaction(lease: nil, blobs: [], writes: writes))
+            func ranges() async throws -> Set<[UInt8]> {
+                let snapshot = try await store.snapshot()
+                var (found, cursor): (Set<[UInt8]>, [UInt8]?) = ([], nil)
+                repeat {
+                    let range = try await snapshot.exportRows(from: cursor, limit: 64 << 10)
+                    try expect(range.bytes.count < 65 << 10, "a range of \(range.bytes.count)")
+                    found.insert(range.bytes)
+                    cursor = range.next
+                } while cursor != nil
+                return found
+            }
+            let before = try await ranges()
+            try await store.put(lease, 2, "folder/object-17-and-a-half")
+            let shared = try await ranges().intersection(before).count
+            try expect(before.count > 8 && shared >= before.count - 5, "\(shared) of \(before.count)")
         },
         Check("an export in ranges makes the same store again") { store in
             let lease = try await store.prepare()

@@ -30,8 +30,11 @@ extension Check {
             let lease = try await store.prepare()
             let keys = ["a", "a/1", "a/2/x", "a/2/y", "b/1", "b0", "c//d", "c//e"]
             for (index, key) in keys.enumerated() { try await store.put(lease, UInt64(index), key) }
-            func names(_ prefix: String, _ delimiter: String, after: String = "", limit: Int = 99) async throws -> [String] {
-                try await store.names(prefix: prefix, delimiter: delimiter, after: after, limit: limit).names
+            func names(_ prefix: String, _ delimiter: String, after: String = "", limit: Int = 99) async throws
+                -> [String]
+            {
+                let page = try await store.names(prefix: prefix, delimiter: delimiter, after: after, limit: limit)
+                return page.names
             }
             try expect(try await names("", "/") == ["a", "a/", "b/", "b0", "c/"], "root")
             try expect(try await names("a/", "/") == ["a/1", "a/2/"], "folder")
@@ -69,14 +72,24 @@ extension Check {
             try expect(try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blobs[0].id], "replaced part")
             let parts = try await store.parts(of: UploadID("u"), after: 0, limit: 99)
             try expect(parts.map(\.summary.number) == [1, 2, 7], "order")
-            try expect(try await store.parts(of: UploadID("u"), after: 2, limit: 1).map(\.summary.number) == [7], "after")
+            try expect(
+                try await store.parts(of: UploadID("u"), after: 2, limit: 1).map(\.summary.number) == [7],
+                "after"
+            )
 
             func complete(_ chosen: [PartRecord], eTag: String? = nil) -> CompleteTransaction {
                 CompleteTransaction(
                     request: CompleteUploadRequest(
-                        bucket: "b", key: "k", upload: UploadID("u"),
-                        parts: chosen.map { .init(number: $0.summary.number, eTag: eTag ?? $0.summary.eTag) }),
-                    modified: WallTime(milliseconds: 9), eTag: "whole-2", checksum: nil, parts: chosen)
+                        bucket: "b",
+                        key: "k",
+                        upload: UploadID("u"),
+                        parts: chosen.map { .init(number: $0.summary.number, eTag: eTag ?? $0.summary.eTag) }
+                    ),
+                    modified: WallTime(milliseconds: 9),
+                    eTag: "whole-2",
+                    checksum: nil,
+                    parts: chosen
+                )
             }
             let chosen = Array(parts.prefix(2))
             try expect(await code { _ = try await store.complete(complete(chosen, eTag: "x")) } == .invalidPart, "ETag")
@@ -91,7 +104,9 @@ extension Check {
             try expect(version?.attributes.contentType == "a/b" && version?.tags.count == 1, "attributes")
             try expect(try await store.upload(bucket: "b", key: "k", id: UploadID("u")) == nil, "upload ended")
             try expect(
-                try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blobs[0].id, blobs[2].id], "unused part")
+                try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blobs[0].id, blobs[2].id],
+                "unused part"
+            )
             try expect(await code { _ = try await store.complete(complete(chosen)) } == .noSuchUpload, "twice")
         },
         Check("an aborted upload frees its parts") { store in
@@ -100,7 +115,8 @@ extension Check {
             let blob = Sample.blob(lease, 1)
             let part = Sample.part("u", 1, [Sample.extent(blob)])
             _ = try await store.commit(
-                WriteTransaction(lease: lease, blobs: [blob], writes: [.part(part, bucket: "b", key: "k")]))
+                WriteTransaction(lease: lease, blobs: [blob], writes: [.part(part, bucket: "b", key: "k")])
+            )
             let wrong = await code { try await store.abortUpload(bucket: "b", key: "other", id: UploadID("u")) }
             try expect(wrong == .noSuchUpload, "another key")
             try await store.abortUpload(bucket: "b", key: "k", id: UploadID("u"))
@@ -110,7 +126,9 @@ extension Check {
         },
         Check("uploads are listed by key and time, page by page, with groups") { store in
             _ = try await store.prepare()
-            let uploads = [("k", "u3", 1), ("k", "u1", 2), ("k", "u2", 2), ("a/1", "u4", 9), ("a/2", "u5", 3), ("k0", "u6", 0)]
+            let uploads = [
+                ("k", "u3", 1), ("k", "u1", 2), ("k", "u2", 2), ("a/1", "u4", 9), ("a/2", "u5", 3), ("k0", "u6", 0),
+            ]
             for (key, id, time) in uploads {
                 try await store.createUpload(Sample.upload("b", key, id, created: Int64(time)))
             }
@@ -134,7 +152,8 @@ extension Check {
             let grouped = try await page(ListUploadsRequest(bucket: "b", delimiter: "/", limit: 1))
             try expect(grouped.commonPrefixes == ["a/"] && grouped.isTruncated, "group")
             let behind = try await page(
-                ListUploadsRequest(bucket: "b", delimiter: "/", keyMarker: grouped.nextKeyMarker, limit: 99))
+                ListUploadsRequest(bucket: "b", delimiter: "/", keyMarker: grouped.nextKeyMarker, limit: 99)
+            )
             try expect(behind.commonPrefixes.isEmpty && behind.uploads.count == 4, "behind the group")
             let keyOnly = try await page(ListUploadsRequest(bucket: "b", keyMarker: "k", limit: 99))
             try expect(keyOnly.uploads.map(\.id.text) == ["u6"], "key marker")

@@ -51,17 +51,26 @@ extension Check {
             let lease = try await store.prepare()
             let blob = Sample.blob(lease, 1, missing: [5])
             var version = Sample.version(
-                "b", "k\u{e9}y/\u{0}x", [Sample.extent(blob)], eTag: "0123456789abcdef0123456789abcdef-17", owner: UserID("x"))
+                "b",
+                "k\u{e9}y/\u{0}x",
+                [Sample.extent(blob)],
+                eTag: "0123456789abcdef0123456789abcdef-17",
+                owner: UserID("x")
+            )
             version.checksum = ObjectChecksum(algorithm: .crc32c, kind: .composite, value: [1, 2, 3, 4], partCount: 17)
             version.tags = [ObjectTag(key: "a", value: "b")]
             version.attributes = ObjectAttributes(
-                contentType: "application/dicom", headers: [.init(name: "expires", value: "never")],
-                metadata: [.init(name: "m", value: "\u{e4}")], storageClass: "GLACIER")
+                contentType: "application/dicom",
+                headers: [.init(name: "expires", value: "never")],
+                metadata: [.init(name: "m", value: "\u{e4}")],
+                storageClass: "GLACIER"
+            )
             version.parts = [
                 PartSummary(number: 3, eTag: "ABC", length: 1_000, modified: WallTime(milliseconds: -4), checksum: nil)
             ]
             _ = try await store.commit(
-                WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, .none)]))
+                WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, .none)])
+            )
             guard let detail = try await store.version(bucket: "b", key: version.key) else {
                 throw Violation(description: "not there")
             }
@@ -89,11 +98,16 @@ extension Check {
             let second = Sample.version("b", "k", [Sample.extent(two)], eTag: "two")
             let outcomes = try await store.commit(
                 WriteTransaction(
-                    lease: lease, blobs: [one, two], writes: [.version(first, .isAbsent), .version(second, .isAbsent)]))
+                    lease: lease,
+                    blobs: [one, two],
+                    writes: [.version(first, .isAbsent), .version(second, .isAbsent)]
+                )
+            )
             try expect(outcomes.count == 2 && (try? outcomes[0].get()) != nil, "first")
             try expect(await code { _ = try outcomes[1].get() } == .preconditionFailed, "second")
             try expect(try await store.blob(two.id) == nil, "a blob that nothing names")
-            func write(_ sequence: UInt64, _ condition: WriteCondition, _ key: String = "k") async -> StorageError.Code? {
+            func write(_ sequence: UInt64, _ condition: WriteCondition, _ key: String = "k") async -> StorageError.Code?
+            {
                 await code { try await store.put(lease, sequence, key, condition: condition) }
             }
             try expect(await write(3, .matches("two")) == .preconditionFailed, "wrong ETag")
@@ -109,13 +123,22 @@ extension Check {
             let before = try await store.statistics()
             try expect(await code { try await store.put(lease, 1, "k2") } == .internalFailure, "id used twice")
             try expect(await code { try await store.put(lease, 2, "k", bucket: "none") } == .noSuchBucket, "bucket")
-            let stale = Extent(blob: BlobID(incarnation: 1, lease: 1, sequence: 99), firstFrame: 0, offset: 0, length: 5)
+            let stale = Extent(
+                blob: BlobID(incarnation: 1, lease: 1, sequence: 99),
+                firstFrame: 0,
+                offset: 0,
+                length: 5
+            )
             for (extent, expected) in [
                 (stale, StorageError.Code.noSuchKey), (Sample.extent(blob, length: 1_001), .internalFailure),
             ] {
                 let outcomes = try await store.commit(
                     WriteTransaction(
-                        lease: nil, blobs: [], writes: [.version(Sample.version("b", "x", [extent]), .none)]))
+                        lease: nil,
+                        blobs: [],
+                        writes: [.version(Sample.version("b", "x", [extent]), .none)]
+                    )
+                )
                 try expect(await code { _ = try outcomes[0].get() } == expected, "extent")
             }
             try await store.endLease(lease)
@@ -155,7 +178,10 @@ extension Check {
             try await store.put(lease, 1, "\u{e9}")
             try await store.put(lease, 2, "e\u{301}")
             try expect(try await store.version(bucket: "b", key: "\u{e9}")?.version.extents[0].blob.sequence == 1, "é")
-            try expect(try await store.version(bucket: "b", key: "e\u{301}")?.version.extents[0].blob.sequence == 2, "e")
+            try expect(
+                try await store.version(bucket: "b", key: "e\u{301}")?.version.extents[0].blob.sequence == 2,
+                "e"
+            )
             try expect(try await store.names().names.count == 2, "list")
         },
     ]

@@ -13,7 +13,9 @@ struct ConformanceTests {
     func sqlite(check: Check) async throws {
         try await withTemporaryDirectory { directory in
             let store = try await JournaledMetadataStore.openSQLite(
-                path: directory + "/metadata.sqlite", journal: FakeJournal())
+                path: directory + "/metadata.sqlite",
+                journal: FakeJournal()
+            )
             try await check.run(store)
         }
     }

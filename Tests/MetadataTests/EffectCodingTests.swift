@@ -21,15 +21,31 @@ struct EffectCodingTests {
         version.tags = [ObjectTag(key: "a", value: "")]
         version.parts = [
             PartSummary(
-                number: 2, eTag: "0123456789abcdef0123456789abcdef", length: 50, modified: WallTime(milliseconds: 3),
-                checksum: ObjectChecksum(algorithm: .sha1, kind: .fullObject, value: [9]))
+                number: 2,
+                eTag: "0123456789abcdef0123456789abcdef",
+                length: 50,
+                modified: WallTime(milliseconds: 3),
+                checksum: ObjectChecksum(algorithm: .sha1, kind: .fullObject, value: [9])
+            )
         ]
-        let group = GroupRecord(id: GroupID(1), epoch: 2, scheme: try Sample.scheme(), members: Array(Sample.disks.prefix(6)))
+        let group = GroupRecord(
+            id: GroupID(1),
+            epoch: 2,
+            scheme: try Sample.scheme(),
+            members: Array(Sample.disks.prefix(6))
+        )
         let disk = DiskRecord(
-            id: Sample.disks[0], site: SiteName("s"), node: Sample.node, slot: "d", state: .active, epoch: 1)
+            id: Sample.disks[0],
+            site: SiteName("s"),
+            node: Sample.node,
+            slot: "d",
+            state: .active,
+            epoch: 1
+        )
         let checkpoint = CheckpointRecord(
             position: .origin,
-            pieces: [.init(digest: ContentDigest(high: 1, low: 2), length: 3, extents: [Sample.extent(blob)])])
+            pieces: [.init(digest: ContentDigest(high: 1, low: 2), length: 3, extents: [Sample.extent(blob)])]
+        )
         return [
             .bucketCreated(Sample.bucket("b")), .bucketDeleted("b"), .userPut(Sample.user("u")),
             .userRemoved(name: "u"), .blobAdded(blob), .versionPut(version),
@@ -61,7 +77,8 @@ struct EffectCodingTests {
         #expect(
             bytes == [
                 1, 21, 0, 8, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0xAC, 2, 10, 0, 9, 0, 0, 0, 1, 0, 3, 0, 0, 0, 2, 0x61, 0x62,
-            ])
+            ]
+        )
     }
 
     @Test("unknown optional tags are skipped, unknown mandatory ones refused")
@@ -85,7 +102,7 @@ struct EffectCodingTests {
         let good = MetadataEffect.encode(try Self.samples())
         for length in 0..<good.count { _ = try? MetadataEffect.decode(Array(good.prefix(length))) }
         var generator = SplitMix64(seed: 11)
-        for _ in 0..<20_000 {
+        for _ in 0..<3_000 {
             var bytes = good
             for _ in 0...Int.random(in: 0..<4, using: &generator) {
                 bytes[Int.random(in: 1..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
@@ -93,8 +110,10 @@ struct EffectCodingTests {
             guard let effects = try? MetadataEffect.decode(bytes) else { continue }
             _ = MetadataEffect.encode(effects)
         }
-        for _ in 0..<5_000 {
-            let noise = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        for _ in 0..<2_000 {
+            let noise = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
             #expect((try? MetadataEffect.decode([1] + noise)) == nil || noise.isEmpty)
         }
     }

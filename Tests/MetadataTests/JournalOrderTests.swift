@@ -2,6 +2,7 @@ import DiskFormat
 import Metadata
 import ObjectInterface
 import ObjectModel
+import Synchronization
 import TestKit
 import Testing
 
@@ -9,6 +10,11 @@ import Testing
 @Suite("The commit pipeline")
 struct JournalOrderTests {
     enum Kind: CaseIterable { case memory, sqlite }
+
+    /// The number of the last version whose write was acknowledged.
+    private final class Floor: Sendable {
+        let number = Mutex<UInt64>(0)
+    }
 
     /// Runs `body` with a way to open the same rows again.
     private func withRows(
@@ -74,7 +80,11 @@ struct JournalOrderTests {
         }
     }
 
-    @Test("a journal that fails stops the store; a start replays what the keepers have", arguments: Kind.allCases, [false, true])
+    @Test(
+        "a journal that fails stops the store; a start replays what the keepers have",
+        arguments: Kind.allCases,
+        [false, true]
+    )
     func failure(kind: Kind, kept: Bool) async throws {
         try await withRows(kind) { open in
             let journal = FakeJournal()
@@ -123,9 +133,45 @@ struct JournalOrderTests {
             next.position.incarnation += 1
             await #expect(throws: MetadataError.self) { try await store.apply([next]) }
             next = JournalRecord(
-                position: JournalPosition(incarnation: 1, sequence: next.position.sequence + 1), payload: [1, 9])
+                position: JournalPosition(incarnation: 1, sequence: next.position.sequence + 1),
+                payload: [1, 9]
+            )
             await #expect(throws: MetadataError.self) { try await store.apply([next]) }
             #expect(try await store.position() == records.last?.position)
+        }
+    }
+
+    @Test("no read gives what an acknowledged change replaced, from the cache neither", arguments: Kind.allCases)
+    func freshness(kind: Kind) async throws {
+        try await withRows(kind) { open in
+            let store = try await open(FakeJournal())
+            let lease = try await store.prepare()
+            let acknowledged = Floor()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 {
+                    group.addTask {
+                        while true {
+                            let floor = acknowledged.number.withLock { $0 }
+                            let found = try await store.version(bucket: "b", key: "k")?.version.number ?? 0
+                            #expect(found >= floor)
+                            if found < floor || Task.isCancelled { return }
+                            await Task.yield()
+                        }
+                    }
+                }
+                for sequence in 1...300 as ClosedRange<UInt64> {
+                    let blob = Sample.blob(lease, sequence)
+                    let version = Sample.version("b", "k", [Sample.extent(blob)])
+                    let outcome = try await store.commit(
+                        WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, .none)])
+                    )
+                    let number = try outcome[0].get().number
+                    acknowledged.number.withLock { $0 = number }
+                    await Task.yield()
+                }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
         }
     }
 
@@ -134,7 +180,7 @@ struct JournalOrderTests {
         try await withTemporaryDirectory { directory in
             let path = directory + "/m.sqlite"
             try await Files.write(Array("SQLite format 3\u{0}".utf8) + Array(repeating: 0x5A, count: 8_000), to: path)
-            do {
+            do throws(MetadataError) {
                 _ = try await JournaledMetadataStore.openSQLite(path: path, journal: FakeJournal())
                 Issue.record("a damaged database opened")
             } catch {

@@ -119,13 +119,21 @@ enum Sample {
     }
 
     static func blob(
-        _ lease: WriteLease, _ sequence: UInt64, length: Int = 1_000, frames: FrameIndex = .uniform,
-        missing: [UInt8] = [], group: UInt32 = 1
+        _ lease: WriteLease,
+        _ sequence: UInt64,
+        length: Int = 1_000,
+        frames: FrameIndex = .uniform,
+        missing: [UInt8] = [],
+        group: UInt32 = 1
     ) -> BlobRecord {
         BlobRecord(
             id: BlobID(incarnation: lease.incarnation, lease: lease.number, sequence: sequence),
-            group: GroupID(group), length: length, frames: frames,
-            ingestDigest: ContentDigest(high: sequence, low: 9), missing: missing)
+            group: GroupID(group),
+            length: length,
+            frames: frames,
+            ingestDigest: ContentDigest(high: sequence, low: 9),
+            missing: missing
+        )
     }
 
     static func extent(_ blob: BlobRecord, firstFrame: Int = 0, offset: Int = 0, length: Int? = nil) -> Extent {
@@ -133,36 +141,67 @@ enum Sample {
     }
 
     static func version(
-        _ bucket: String, _ key: String, _ extents: [Extent] = [],
-        eTag: String = "d41d8cd98f00b204e9800998ecf8427e", owner: UserID = Sample.owner
+        _ bucket: String,
+        _ key: String,
+        _ extents: [Extent] = [],
+        eTag: String = "d41d8cd98f00b204e9800998ecf8427e",
+        owner: UserID = Sample.owner
     ) -> VersionRecord {
         VersionRecord(
-            bucket: bucket, key: key, number: 0, owner: owner, modified: WallTime(milliseconds: 5_000),
-            length: extents.reduce(0) { $0 + $1.length }, eTag: eTag, checksum: nil, attributes: ObjectAttributes(),
-            tags: [], extents: extents, parts: [])
+            bucket: bucket,
+            key: key,
+            number: 0,
+            owner: owner,
+            modified: WallTime(milliseconds: 5_000),
+            length: extents.reduce(0) { $0 + $1.length },
+            eTag: eTag,
+            checksum: nil,
+            attributes: ObjectAttributes(),
+            tags: [],
+            extents: extents,
+            parts: []
+        )
     }
 
     static func upload(_ bucket: String, _ key: String, _ id: String, created: Int64 = 1) -> UploadRecord {
         UploadRecord(
             upload: Upload(
-                id: UploadID(id), bucket: bucket, key: key, owner: owner, created: WallTime(milliseconds: created),
-                attributes: ObjectAttributes(contentType: "a/b"), checksum: .crc32, checksumKind: .composite),
-            tags: [ObjectTag(key: "t", value: "v")])
+                id: UploadID(id),
+                bucket: bucket,
+                key: key,
+                owner: owner,
+                created: WallTime(milliseconds: created),
+                attributes: ObjectAttributes(contentType: "a/b"),
+                checksum: .crc32,
+                checksumKind: .composite
+            ),
+            tags: [ObjectTag(key: "t", value: "v")]
+        )
     }
 
     static func part(_ upload: String, _ number: Int, _ extents: [Extent], eTag: String = "e1") -> PartRecord {
         PartRecord(
             upload: UploadID(upload),
             summary: PartSummary(
-                number: number, eTag: eTag, length: extents.reduce(0) { $0 + $1.length },
-                modified: WallTime(milliseconds: 2), checksum: nil),
-            extents: extents)
+                number: number,
+                eTag: eTag,
+                length: extents.reduce(0) { $0 + $1.length },
+                modified: WallTime(milliseconds: 2),
+                checksum: nil
+            ),
+            extents: extents
+        )
     }
 
     static func user(_ name: String) -> UserRecord {
         UserRecord(
-            id: UserID("id-" + name), name: name, displayName: name, email: "", accessKey: "AK" + name,
-            sealedSecret: [1, 2, 3])
+            id: UserID("id-" + name),
+            name: name,
+            displayName: name,
+            email: "",
+            accessKey: "AK" + name,
+            sealedSecret: [1, 2, 3]
+        )
     }
 }
 
@@ -171,7 +210,11 @@ extension ReplicatedMetadata {
     func prepare() async throws -> WriteLease {
         try await beginIncarnation(1)
         let group = GroupRecord(
-            id: GroupID(1), epoch: 1, scheme: try Sample.scheme(), members: Array(Sample.disks.prefix(6)))
+            id: GroupID(1),
+            epoch: 1,
+            scheme: try Sample.scheme(),
+            members: Array(Sample.disks.prefix(6))
+        )
         try await putGroups([group])
         try await createBucket(Sample.bucket("b"))
         return try await grantLease(holder: Sample.node)
@@ -180,13 +223,19 @@ extension ReplicatedMetadata {
     /// One object in a blob of its own.
     @discardableResult
     func put(
-        _ lease: WriteLease, _ sequence: UInt64, _ key: String, bucket: String = "b", length: Int = 1_000,
-        missing: [UInt8] = [], condition: WriteCondition = .none
+        _ lease: WriteLease,
+        _ sequence: UInt64,
+        _ key: String,
+        bucket: String = "b",
+        length: Int = 1_000,
+        missing: [UInt8] = [],
+        condition: WriteCondition = .none
     ) async throws -> BlobRecord {
         let blob = Sample.blob(lease, sequence, length: length, missing: missing)
         let version = Sample.version(bucket, key, [Sample.extent(blob)])
         let outcomes = try await commit(
-            WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, condition)]))
+            WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, condition)])
+        )
         for outcome in outcomes { _ = try outcome.get() }
         return blob
     }
@@ -200,10 +249,14 @@ extension ReplicatedMetadata {
     }
 
     func names(
-        prefix: String = "", delimiter: String = "", after: String = "", limit: Int = 1_000
+        prefix: String = "",
+        delimiter: String = "",
+        after: String = "",
+        limit: Int = 1_000
     ) async throws -> (names: [String], isTruncated: Bool) {
         let page = try await list(
-            ListRequest(bucket: "b", prefix: prefix, delimiter: delimiter, after: after, limit: limit))
+            ListRequest(bucket: "b", prefix: prefix, delimiter: delimiter, after: after, limit: limit)
+        )
         return (page.entries.map(\.name), page.isTruncated)
     }
 }

@@ -22,7 +22,9 @@ struct ChunkedDecoderTests {
         + Array(
             ("0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n"
                 + "x-amz-checksum-crc32c:sOO8/Q==\r\n"
-                + "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n").utf8)
+                + "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n")
+                .utf8
+        )
 
     static func body(_ chunks: [(header: String, length: Int)]) -> [UInt8] {
         chunks.flatMap { Array("\($0.header)\r\n".utf8) + payload.prefix($0.length) + Array("\r\n".utf8) }
@@ -37,17 +39,23 @@ struct ChunkedDecoderTests {
             ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
         ]
         headers.append(trailer ? ("x-amz-trailer", "x-amz-checksum-crc32c") : ("Content-Length", "66824"))
-        let names = trailer
+        let names =
+            trailer
             ? "content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;"
                 + "x-amz-storage-class;x-amz-trailer"
             : "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;"
                 + "x-amz-storage-class"
-        let signature = trailer
+        let signature =
+            trailer
             ? "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
             : "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
         headers.append(("Authorization", SignatureTests.authorization(names, signature)))
         let request = try SignatureTests.request(
-            .put, "/examplebucket/chunkObject.txt", headers, host: "s3.amazonaws.com")
+            .put,
+            "/examplebucket/chunkObject.txt",
+            headers,
+            host: "s3.amazonaws.com"
+        )
         let verifier = SignatureVerifier(region: "us-east-1")
         let claim = try verifier.claim(of: request, now: SignatureTests.now)
         return try verifier.verify(claim, of: request, secret: SignatureTests.secret)
@@ -55,7 +63,9 @@ struct ChunkedDecoderTests {
 
     /// What came out of a decoder fed in pieces that end at `cuts`.
     static func decode(
-        _ decoder: inout AWSChunkedDecoder, _ bytes: [UInt8], cuts: [Int] = []
+        _ decoder: inout AWSChunkedDecoder,
+        _ bytes: [UInt8],
+        cuts: [Int] = []
     ) throws(S3Error) -> [UInt8] {
         var output: [UInt8] = []
         var start = 0
@@ -71,7 +81,9 @@ struct ChunkedDecoderTests {
     }
 
     private static func steps(
-        _ decoder: inout AWSChunkedDecoder, _ piece: [UInt8], _ position: inout Int
+        _ decoder: inout AWSChunkedDecoder,
+        _ piece: [UInt8],
+        _ position: inout Int
     ) throws(S3Error) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         while true {
@@ -92,11 +104,18 @@ struct ChunkedDecoderTests {
             AWSChunkedDecoder(decodedLength: 66_560, seed: try seed(trailer: false), hasTrailer: false, announced: [])
         case .signedTrailer:
             AWSChunkedDecoder(
-                decodedLength: 66_560, seed: try seed(trailer: true), hasTrailer: true,
-                announced: ["x-amz-checksum-crc32c"])
+                decodedLength: 66_560,
+                seed: try seed(trailer: true),
+                hasTrailer: true,
+                announced: ["x-amz-checksum-crc32c"]
+            )
         case .unsigned(let length):
             AWSChunkedDecoder(
-                decodedLength: length, seed: nil, hasTrailer: true, announced: ["x-amz-checksum-crc32"])
+                decodedLength: length,
+                seed: nil,
+                hasTrailer: true,
+                announced: ["x-amz-checksum-crc32"]
+            )
         }
     }
 
@@ -149,7 +168,11 @@ struct ChunkedDecoderTests {
 
     static func unsigned(_ text: String, length: Int) throws(S3Error) -> [UInt8] {
         var decoder = AWSChunkedDecoder(
-            decodedLength: length, seed: nil, hasTrailer: true, announced: ["x-amz-checksum-crc32"])
+            decodedLength: length,
+            seed: nil,
+            hasTrailer: true,
+            announced: ["x-amz-checksum-crc32"]
+        )
         return try decode(&decoder, Array(text.utf8))
     }
 
@@ -166,14 +189,16 @@ struct ChunkedDecoderTests {
         "Malformed framing is refused",
         arguments: [
             "5\nhello\r\n0\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n", "x\r\nhello", "-5\r\nhello", "+5\r\nhello",
-            "5 \r\nhello", "5;a=b\r\nhello", "\r\nhello", "11111111111111111\r\n", "ffffffffffffffff\r\n", "6\r\nhello!",
+            "5 \r\nhello", "5;a=b\r\nhello", "\r\nhello", "11111111111111111\r\n", "ffffffffffffffff\r\n",
+            "6\r\nhello!",
             "4\r\nhell\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n",
             "5\r\nhello\r\n0\r\nx-amz-checksum-sha1:NSRBwg==\r\n\r\n",
             "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:a\r\nx-amz-checksum-crc32:a\r\n\r\n",
             "5\r\nhello\r\n0\r\nno colon\r\n\r\n",
             "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\nextra",
             "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n\r\n\r\n\r\n",
-        ])
+        ]
+    )
     func malformed(_ text: String) {
         #expect(throws: S3Error.self) { try Self.unsigned(text, length: 5) }
     }

@@ -2,8 +2,8 @@ import HTTPTypes
 import S3Protocol
 import Testing
 
-/// The requests that AWS publishes with their signatures ("Examples: Signature Calculations in AWS Signature Version 4",
-/// Amazon S3 API Reference).
+/// The requests that AWS publishes with their signatures ("Examples: Signature Calculations in AWS Signature Version
+/// 4", Amazon S3 API Reference).
 @Suite("SigV4: published examples and every way to fail")
 struct SignatureTests {
     static let accessKey = "AKIAIOSFODNN7EXAMPLE"
@@ -23,31 +23,43 @@ struct SignatureTests {
 
     static let examples = [
         Example(
-            description: "GET object", method: .get, path: "/test.txt",
+            description: "GET object",
+            method: .get,
+            path: "/test.txt",
             headers: [
                 ("Range", "bytes=0-9"), ("x-amz-content-sha256", emptyHash), ("x-amz-date", "20130524T000000Z"),
             ],
             signedHeaders: "host;range;x-amz-content-sha256;x-amz-date",
-            signature: "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
+            signature: "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        ),
         Example(
-            description: "PUT object", method: .put, path: "/test%24file.text",
+            description: "PUT object",
+            method: .put,
+            path: "/test%24file.text",
             headers: [
                 ("Date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-date", "20130524T000000Z"),
                 ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
                 ("x-amz-content-sha256", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"),
             ],
             signedHeaders: "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
-            signature: "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"),
+            signature: "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
+        ),
         Example(
-            description: "GET bucket lifecycle", method: .get, path: "/?lifecycle",
+            description: "GET bucket lifecycle",
+            method: .get,
+            path: "/?lifecycle",
             headers: [("x-amz-content-sha256", emptyHash), ("x-amz-date", "20130524T000000Z")],
             signedHeaders: "host;x-amz-content-sha256;x-amz-date",
-            signature: "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"),
+            signature: "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
+        ),
         Example(
-            description: "GET bucket list", method: .get, path: "/?max-keys=2&prefix=J",
+            description: "GET bucket list",
+            method: .get,
+            path: "/?max-keys=2&prefix=J",
             headers: [("x-amz-content-sha256", emptyHash), ("x-amz-date", "20130524T000000Z")],
             signedHeaders: "host;x-amz-content-sha256;x-amz-date",
-            signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"),
+            signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        ),
     ]
 
     static let presignedPath =
@@ -64,16 +76,23 @@ struct SignatureTests {
     }
 
     static func request(
-        _ method: HTTPRequest.Method = .get, _ path: String, _ headers: [(String, String)],
+        _ method: HTTPRequest.Method = .get,
+        _ path: String,
+        _ headers: [(String, String)],
         host: String = "examplebucket.s3.amazonaws.com"
     ) throws -> SignedRequest {
         var fields = HTTPFields()
-        for (name, value) in headers { fields.append(HTTPField(name: try #require(HTTPField.Name(name)), value: value)) }
+        for (name, value) in headers {
+            fields.append(HTTPField(name: try #require(HTTPField.Name(name)), value: value))
+        }
         let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         return SignedRequest(
             method: method,
             target: try RequestTarget(rawPath: parts[0], host: host, domains: ["s3.amazonaws.com"]),
-            query: try QueryParameters(parts.count > 1 ? parts[1] : ""), host: host, fields: fields)
+            query: try QueryParameters(parts.count > 1 ? parts[1] : ""),
+            host: host,
+            fields: fields
+        )
     }
 
     static func verify(_ request: SignedRequest, now: Int64 = now, secret: String? = secret) -> S3Error? {
@@ -85,7 +104,8 @@ struct SignatureTests {
     }
 
     static func listRequest(
-        changing change: (inout [(String, String)]) -> Void = { _ in }, authorization text: String? = nil,
+        changing change: (inout [(String, String)]) -> Void = { _ in },
+        authorization text: String? = nil,
         path: String = "/?max-keys=2&prefix=J"
     ) throws -> SignedRequest {
         var headers = examples[3].headers
@@ -100,7 +120,10 @@ struct SignatureTests {
     func headerExample(_ example: Example) throws {
         let authorization = Self.authorization(example.signedHeaders, example.signature)
         let request = try Self.request(
-            example.method, example.path, example.headers + [("Authorization", authorization)])
+            example.method,
+            example.path,
+            example.headers + [("Authorization", authorization)]
+        )
         #expect(Self.verify(request) == nil)
         #expect(Self.verify(request, secret: "another")?.code == .signatureDoesNotMatch)
         #expect(Self.verify(request, secret: nil)?.code == .invalidAccessKeyID)
@@ -108,7 +131,8 @@ struct SignatureTests {
 
     @Test("Fields of the header may come with spaces and in any order")
     func headerSpacing() throws {
-        let text = "AWS4-HMAC-SHA256  SignedHeaders=\(Self.examples[3].signedHeaders), Signature="
+        let text =
+            "AWS4-HMAC-SHA256  SignedHeaders=\(Self.examples[3].signedHeaders), Signature="
             + "\(Self.examples[3].signature) , Credential=\(Self.accessKey)/20130524/us-east-1/s3/aws4_request"
         #expect(Self.verify(try Self.listRequest(authorization: text)) == nil)
     }
@@ -159,7 +183,8 @@ struct SignatureTests {
         arguments: [
             "x-amz-copy-source", "x-amz-acl", "x-amz-meta-a", "x-amz-storage-class", "x-amz-tagging",
             "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-anything",
-        ])
+        ]
+    )
     func unsignedHeader(_ name: String) throws {
         let header = try Self.request(.get, Self.presignedPath, [(name, "UNSIGNED-PAYLOAD")])
         #expect(Self.verify(header)?.code == .accessDenied)
@@ -188,7 +213,9 @@ struct SignatureTests {
         #expect(try code("AWS HAHAHA") == .invalidArgument)
         #expect(try code("Bearer x") == .invalidArgument)
         #expect(try code("AWS4-HMAC-SHA256 nonsense") == .authorizationHeaderMalformed)
-        #expect(try code("AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host,Signature=1") == .authorizationHeaderMalformed)
+        #expect(
+            try code("AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host,Signature=1") == .authorizationHeaderMalformed
+        )
         #expect(try code(Self.authorization(signed, "1", scope: "eu-west-1/s3")) == .authorizationHeaderMalformed)
         #expect(try code(Self.authorization(signed, "1", scope: "us-east-1/ec2")) == .authorizationHeaderMalformed)
         #expect(try code(Self.authorization("x-amz-content-sha256;x-amz-date", "1")) == .accessDenied)

@@ -4,11 +4,13 @@ import Foundation
 /// `cairn admin …`: what an operator does to a running store.
 package struct AdminCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "admin", abstract: "Look after a running store.",
+        commandName: "admin",
+        abstract: "Look after a running store.",
         discussion: "Every command speaks to the store that runs on the data folder, through the socket in it.",
         subcommands: [
             StatusCommand.self, DiskCommand.self, UserCommand.self, RecoveryKitCommand.self, ScrubCommand.self,
-        ])
+        ]
+    )
 
     package init() {}
 }
@@ -38,6 +40,9 @@ package struct AdminTarget: ParsableArguments {
     package func directory(_ environment: [String: String]) throws(AdminError) -> String {
         if let directory = data ?? environment["CAIRN_DATA"], !directory.isEmpty { return directory }
         throw AdminError(
-            .badRequest, "which store?", advice: "Name its data folder by --data DIR, or set CAIRN_DATA.")
+            .badRequest,
+            "which store?",
+            advice: "Name its data folder by --data DIR, or set CAIRN_DATA."
+        )
     }
 }

@@ -3,7 +3,10 @@ import ArgumentParser
 /// `cairn admin disk …`.
 package struct DiskCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "disk", abstract: "List and replace disks.", subcommands: [List.self, Replace.self])
+        commandName: "disk",
+        abstract: "List and replace disks.",
+        subcommands: [List.self, Replace.self]
+    )
 
     package init() {}
 
@@ -26,7 +29,8 @@ package struct DiskCommand: ParsableCommand {
     /// `cairn admin disk replace DISK`.
     package struct Replace: AdminSubcommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Take the empty disk at a disk's path in its place, and rebuild what it held.")
+            abstract: "Take the empty disk at a disk's path in its place, and rebuild what it held."
+        )
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
         var disk: String

@@ -6,7 +6,8 @@ package struct RecoveryKitCommand: AdminSubcommand {
     package static let configuration = CommandConfiguration(
         commandName: "recovery-kit",
         abstract: "Give out what a restore needs and the disks do not hold: master key, cluster id, certificates.",
-        discussion: "Whoever has it and a few disks can read every object: keep it safe, and apart from the disks.")
+        discussion: "Whoever has it and a few disks can read every object: keep it safe, and apart from the disks."
+    )
 
     @Option(name: .customLong("to"), help: "A new file for it, readable by you alone; else it is printed.")
     var file: String?
@@ -30,8 +31,10 @@ package struct RecoveryKitCommand: AdminSubcommand {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw AdminError(
-                .conflict, "cannot make \(file): \(String(cString: strerror(errno)))",
-                advice: "Name a file that does not exist, in a folder that you may write to.")
+                .conflict,
+                "cannot make \(file): \(String(cString: strerror(errno)))",
+                advice: "Name a file that does not exist, in a folder that you may write to."
+            )
         }
         return descriptor
     }
@@ -46,8 +49,10 @@ package struct RecoveryKitCommand: AdminSubcommand {
         }
         guard rest.isEmpty, fsync(descriptor) == 0 else {
             throw AdminError(
-                .failed, "cannot write \(file): \(String(cString: strerror(errno)))",
-                advice: "Name a file on another disk and run the command again.")
+                .failed,
+                "cannot write \(file): \(String(cString: strerror(errno)))",
+                advice: "Name a file on another disk and run the command again."
+            )
         }
     }
 }

@@ -4,7 +4,9 @@ import Foundation
 /// `cairn admin status`.
 package struct StatusCommand: AdminSubcommand {
     package static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show how the store is, and what to do if something is wrong.")
+        commandName: "status",
+        abstract: "Show how the store is, and what to do if something is wrong."
+    )
 
     @OptionGroup package var target: AdminTarget
     @Flag(help: "Print everything as JSON.")
@@ -21,7 +23,9 @@ package struct StatusCommand: AdminSubcommand {
 /// `cairn admin scrub`.
 package struct ScrubCommand: AdminSubcommand {
     package static let configuration = CommandConfiguration(
-        commandName: "scrub", abstract: "Read and verify every shard now.")
+        commandName: "scrub",
+        abstract: "Read and verify every shard now."
+    )
 
     @OptionGroup package var target: AdminTarget
 

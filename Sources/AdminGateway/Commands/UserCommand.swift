@@ -3,14 +3,18 @@ import ArgumentParser
 /// `cairn admin user …`.
 package struct UserCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "user", abstract: "Add, list and remove users.", subcommands: [Add.self, List.self, Remove.self])
+        commandName: "user",
+        abstract: "Add, list and remove users.",
+        subcommands: [Add.self, List.self, Remove.self]
+    )
 
     package init() {}
 
     /// `cairn admin user add NAME`.
     package struct Add: AdminSubcommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Add a user and print its keys, this once.")
+            abstract: "Add a user and print its keys, this once."
+        )
 
         @Argument(help: "The user's name.")
         var name: String
@@ -35,7 +39,14 @@ package struct UserCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             let keys = try client.addUser(
                 NewUser(
-                    name: name, accessKey: accessKey, secretKey: secretKey, id: id, displayName: displayName, email: email))
+                    name: name,
+                    accessKey: accessKey,
+                    secretKey: secretKey,
+                    id: id,
+                    displayName: displayName,
+                    email: email
+                )
+            )
             return """
                 User        \(keys.name)
                 Id          \(keys.id)
@@ -61,11 +72,22 @@ package struct UserCommand: ParsableCommand {
             if json { return try JSONText.text(users) }
             guard !users.isEmpty else { return "There are no users. Add one with: cairn admin user add NAME" }
             var table = TextTable(
-                ("NAME", .left), ("ACCESS KEY", .left), ("BUCKETS", .right), ("DISPLAY NAME", .left), ("EMAIL", .left),
-                ("ID", .left))
+                ("NAME", .left),
+                ("ACCESS KEY", .left),
+                ("BUCKETS", .right),
+                ("DISPLAY NAME", .left),
+                ("EMAIL", .left),
+                ("ID", .left)
+            )
             for user in users {
                 table.add(
-                    user.name, user.accessKey, Words.count(user.buckets), user.displayName ?? "-", user.email ?? "-", user.id)
+                    user.name,
+                    user.accessKey,
+                    Words.count(user.buckets),
+                    user.displayName ?? "-",
+                    user.email ?? "-",
+                    user.id
+                )
             }
             return table.lines.joined(separator: "\n")
         }
@@ -74,7 +96,8 @@ package struct UserCommand: ParsableCommand {
     /// `cairn admin user remove NAME`.
     package struct Remove: AdminSubcommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Remove a user: its keys stop working, its buckets stay.")
+            abstract: "Remove a user: its keys stop working, its buckets stay."
+        )
 
         @Argument(help: "The user's name.")
         var name: String

@@ -82,18 +82,24 @@ package struct AdminClient: Sendable {
     private func lost(_ number: Int32) -> AdminError {
         number == EAGAIN
             ? AdminError(
-                .unavailable, "the store on \(directory) did not answer within \(Self.timeout) s",
-                advice: "Look at its log and its disks; the command may still have been done.")
+                .unavailable,
+                "the store on \(directory) did not answer within \(Self.timeout) s",
+                advice: "Look at its log and its disks; the command may still have been done."
+            )
             : AdminError(
-                .unavailable, "the store on \(directory) ended the connection: \(String(cString: strerror(number)))",
-                advice: "Look whether it still runs; the command may have been done.")
+                .unavailable,
+                "the store on \(directory) ended the connection: \(String(cString: strerror(number)))",
+                advice: "Look whether it still runs; the command may have been done."
+            )
     }
 
     /// The status and the body of a response; the body must be as long as its head says.
     static func split(_ response: [UInt8]) throws(AdminError) -> (status: Int, body: ArraySlice<UInt8>) {
         let broken = AdminError(
-            .unavailable, "the store's answer was cut short",
-            advice: "Look whether it still runs; the command may have been done.")
+            .unavailable,
+            "the store's answer was cut short",
+            advice: "Look whether it still runs; the command may have been done."
+        )
         guard let end = response.firstRange(of: Array("\r\n\r\n".utf8)) else { throw broken }
         let lines = String(decoding: response[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
         let body = response[end.upperBound...]

@@ -46,8 +46,10 @@ enum AdminRoute: String, CaseIterable {
     static func decode<Value: Decodable>(_ type: Value.Type, _ body: some Sequence<UInt8>) throws(AdminError) -> Value {
         do { return try JSONDecoder().decode(type, from: Data(body)) } catch {
             throw AdminError(
-                .badRequest, "the admin socket got a message that it does not understand",
-                advice: "Use the same version of cairn for the command and the store.")
+                .badRequest,
+                "the admin socket got a message that it does not understand",
+                advice: "Use the same version of cairn for the command and the store."
+            )
         }
     }
 }

@@ -89,7 +89,8 @@ package struct AdminServer<Operations: AdminService>: Service {
     }
 
     private func answer(
-        _ request: HTTPRequestHead, _ body: [UInt8],
+        _ request: HTTPRequestHead,
+        _ body: [UInt8],
         _ outbound: NIOAsyncChannelOutboundWriter<HTTPPart<HTTPResponseHead, ByteBuffer>>
     ) async throws {
         let (status, data) = await respond(request, body)
@@ -105,8 +106,10 @@ package struct AdminServer<Operations: AdminService>: Service {
         do {
             guard let route = AdminRoute(rawValue: request.uri), route.method == request.method else {
                 throw AdminError(
-                    .notFound, "the store does not know this command",
-                    advice: "Use the same version of cairn for the command and the store.")
+                    .notFound,
+                    "the store does not know this command",
+                    advice: "Use the same version of cairn for the command and the store."
+                )
             }
             return (.ok, try await route.respond(body, by: service))
         } catch let error as AdminError {

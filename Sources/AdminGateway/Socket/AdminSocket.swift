@@ -19,13 +19,18 @@ package enum AdminSocket {
         if lstat(path, &information) == 0 {
             guard information.st_mode & S_IFMT == S_IFSOCK else {
                 throw AdminError(
-                    .conflict, "\(directory)/\(name) is not a socket", advice: "Move it away and start again.")
+                    .conflict,
+                    "\(directory)/\(name) is not a socket",
+                    advice: "Move it away and start again."
+                )
             }
             if let answering = try? connect(folder: folder) {
                 close(answering)
                 throw AdminError(
-                    .alreadyRunning, "a store is running on \(directory) already",
-                    advice: "Use it, or stop it before another is started on the same folder.")
+                    .alreadyRunning,
+                    "a store is running on \(directory) already",
+                    advice: "Use it, or stop it before another is started on the same folder."
+                )
             }
             guard unlink(path) == 0 else { throw failure("remove the stale", directory) }
         }
@@ -50,14 +55,18 @@ package enum AdminSocket {
     /// A blocking connection to the store that runs on `directory`.
     static func connect(in directory: String) throws(AdminError) -> Int32 {
         let folder: Int32
-        do throws(AdminError) { folder = try openFolder(directory) } catch { throw notRunning(directory, error.message) }
+        do throws(AdminError) { folder = try openFolder(directory) } catch {
+            throw notRunning(directory, error.message)
+        }
         defer { close(folder) }
         do throws(AdminError) { return try connect(folder: folder) } catch {
             let isForbidden = error.code == .unavailable
             throw isForbidden
                 ? AdminError(
-                    .unavailable, "the admin socket of \(directory) belongs to another user",
-                    advice: "Run the command as the user that runs the store, for example with sudo.")
+                    .unavailable,
+                    "the admin socket of \(directory) belongs to another user",
+                    advice: "Run the command as the user that runs the store, for example with sudo."
+                )
                 : notRunning(directory, nil)
         }
     }
@@ -75,8 +84,10 @@ package enum AdminSocket {
 
     private static func notRunning(_ directory: String, _ reason: String?) -> AdminError {
         AdminError(
-            .notRunning, "no store is running on \(directory)" + (reason.map { " (\($0))" } ?? ""),
-            advice: "Start it with `cairn serve --data \(directory)`, or name its folder by --data or CAIRN_DATA.")
+            .notRunning,
+            "no store is running on \(directory)" + (reason.map { " (\($0))" } ?? ""),
+            advice: "Start it with `cairn serve --data \(directory)`, or name its folder by --data or CAIRN_DATA."
+        )
     }
 
     /// Removes the socket's file, when the store stops.
@@ -92,7 +103,8 @@ package enum AdminSocket {
     private static func path(_ folder: Int32) -> String { "/proc/self/fd/\(folder)/\(name)" }
 
     private static func withAddress(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -106,7 +118,9 @@ package enum AdminSocket {
 
     private static func failure(_ verb: String, _ directory: String) -> AdminError {
         AdminError(
-            .failed, "cannot \(verb) the admin socket in \(directory): \(String(cString: strerror(errno)))",
-            advice: "Check that the folder is writable for the user that runs the store.")
+            .failed,
+            "cannot \(verb) the admin socket in \(directory): \(String(cString: strerror(errno)))",
+            advice: "Check that the folder is writable for the user that runs the store."
+        )
     }
 }

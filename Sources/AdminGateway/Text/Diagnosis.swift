@@ -28,7 +28,8 @@ struct Diagnosis {
 
     init(_ report: StatusReport) {
         self.report = report
-        let all = Self.data(report) + Self.journal(report) + Self.disks(report) + Self.groups(report)
+        let all =
+            Self.data(report) + Self.journal(report) + Self.disks(report) + Self.groups(report)
             + Self.shards(report) + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
@@ -51,9 +52,11 @@ struct Diagnosis {
         return [
             Finding(
                 severity: .critical,
-                text: "\(Words.plural(report.blobsBelowK, "blob")) have fewer than the \(report.dataShards) shards that "
+                text:
+                    "\(Words.plural(report.blobsBelowK, "blob")) have fewer than the \(report.dataShards) shards that "
                     + "reading needs",
-                action: "bring a missing disk back (cable, mount, power); replace and erase nothing before that")
+                action: "bring a missing disk back (cable, mount, power); replace and erase nothing before that"
+            )
         ]
     }
 
@@ -61,11 +64,14 @@ struct Diagnosis {
         let journal = report.journal
         let current = journal.keepers.count { $0.state == .current }
         guard current < journal.keepers.count else { return [] }
-        let text = "\(current) of \(Words.plural(journal.keepers.count, "journal keeper")) current, \(journal.needed) needed"
+        let text =
+            "\(current) of \(Words.plural(journal.keepers.count, "journal keeper")) current, \(journal.needed) needed"
         if current < journal.needed {
             return [Finding(severity: .critical, text: text, action: "bring the disks of the other keepers back")]
         }
-        return [Finding(severity: .warning, text: text, action: "see to the disks below; keepers catch up by themselves")]
+        return [
+            Finding(severity: .warning, text: text, action: "see to the disks below; keepers catch up by themselves")
+        ]
     }
 
     private static func disks(_ report: StatusReport) -> [Finding] {
@@ -74,25 +80,37 @@ struct Diagnosis {
             if disk.state.needsReplacement {
                 let gone = disk.state == .missing ? "bring it back, or put" : "put"
                 return Finding(
-                    severity: .warning, text: "\(name) is \(disk.state.rawValue)",
-                    action: "\(gone) an empty disk at its path and run: cairn admin disk replace \(disk.place)")
+                    severity: .warning,
+                    text: "\(name) is \(disk.state.rawValue)",
+                    action: "\(gone) an empty disk at its path and run: cairn admin disk replace \(disk.place)"
+                )
             }
             switch disk.state {
             case .suspect:
                 return Finding(
-                    severity: .warning, text: "\(name) has had errors",
-                    action: "look at dmesg and smartctl; if it is bad: cairn admin disk replace \(disk.place)")
+                    severity: .warning,
+                    text: "\(name) has had errors",
+                    action: "look at dmesg and smartctl; if it is bad: cairn admin disk replace \(disk.place)"
+                )
             case .full:
                 return Finding(
-                    severity: .warning, text: "\(name) is full", action: "delete objects or add disks")
+                    severity: .warning,
+                    text: "\(name) is full",
+                    action: "delete objects or add disks"
+                )
             case .rebuilding:
                 return Finding(
-                    severity: .warning, text: "\(name) is being rebuilt", action: "nothing: wait until repair has ended")
+                    severity: .warning,
+                    text: "\(name) is being rebuilt",
+                    action: "nothing: wait until repair has ended"
+                )
             default:
                 guard disk.capacity > 0, disk.used / (disk.capacity / 100 + 1) >= fullPercent else { return nil }
                 return Finding(
-                    severity: .notice, text: "\(name) is \(Words.percent(disk.used, of: disk.capacity)) full",
-                    action: "plan for more disks")
+                    severity: .notice,
+                    text: "\(name) is \(Words.percent(disk.used, of: disk.capacity)) full",
+                    action: "plan for more disks"
+                )
             }
         }
     }
@@ -102,8 +120,10 @@ struct Diagnosis {
         guard groups.total > 0, groups.unwritable == groups.total else { return [] }
         return [
             Finding(
-                severity: .critical, text: "no placement group has enough usable disks for a write",
-                action: "bring missing disks back, or replace them")
+                severity: .critical,
+                text: "no placement group has enough usable disks for a write",
+                action: "bring missing disks back, or replace them"
+            )
         ]
     }
 
@@ -113,18 +133,27 @@ struct Diagnosis {
         if bad > 0 {
             findings.append(
                 Finding(
-                    severity: .warning, text: "\(Words.plural(bad, "damaged shard")) found",
-                    action: "nothing: they are rebuilt from the others"))
+                    severity: .warning,
+                    text: "\(Words.plural(bad, "damaged shard")) found",
+                    action: "nothing: they are rebuilt from the others"
+                )
+            )
         }
         guard report.missingShards > 0 else { return findings }
         let text = "\(Words.plural(report.missingShards, "shard")) missing"
         if report.repair.active {
             let left = report.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             findings.append(
-                Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)"))
+                Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)")
+            )
         } else {
             findings.append(
-                Finding(severity: .warning, text: text, action: "repair waits for a disk to put them on: see to the disks"))
+                Finding(
+                    severity: .warning,
+                    text: text,
+                    action: "repair waits for a disk to put them on: see to the disks"
+                )
+            )
         }
         return findings
     }
@@ -135,14 +164,20 @@ struct Diagnosis {
             findings.append(
                 Finding(
                     severity: .notice,
-                    text: "the recovery kit has not been taken: without it nothing can be restored from the disks alone",
-                    action: "run: cairn admin recovery-kit --to FILE, and keep the file apart from the disks"))
+                    text:
+                        "the recovery kit has not been taken: without it nothing can be restored from the disks alone",
+                    action: "run: cairn admin recovery-kit --to FILE, and keep the file apart from the disks"
+                )
+            )
         }
         if let last = report.verification.lastFullPass, report.time - last > verificationDays * 86_400 {
             findings.append(
                 Finding(
-                    severity: .notice, text: "the last full verification ended \(Words.span(report.time - last)) ago",
-                    action: "run: cairn admin scrub"))
+                    severity: .notice,
+                    text: "the last full verification ended \(Words.span(report.time - last)) ago",
+                    action: "run: cairn admin scrub"
+                )
+            )
         }
         return findings
     }

@@ -17,15 +17,32 @@ package enum StatusText {
     /// The table of disks, alone.
     static func disks(_ disks: [DiskReport]) -> [String] {
         var table = TextTable(
-            ("DISK", .left), ("STATE", .left), ("USED", .right), ("OF", .right), ("FULL", .right), ("LIVE", .right),
-            ("DEAD", .right), ("BAD", .right), ("ID", .left), ("PATH", .left))
+            ("DISK", .left),
+            ("STATE", .left),
+            ("USED", .right),
+            ("OF", .right),
+            ("FULL", .right),
+            ("LIVE", .right),
+            ("DEAD", .right),
+            ("BAD", .right),
+            ("ID", .left),
+            ("PATH", .left)
+        )
         for disk in disks {
             let isKnown = disk.state.isReadable
             func bytes(_ count: Int) -> String { isKnown ? Words.bytes(count) : "-" }
             table.add(
-                disk.place, disk.state == .healthy ? "healthy" : disk.state.rawValue.uppercased(), bytes(disk.used),
-                bytes(disk.capacity), isKnown ? Words.percent(disk.used, of: disk.capacity) : "-", bytes(disk.liveBytes),
-                bytes(disk.deadBytes), Words.count(disk.badShards), String(disk.id.prefix(8)), disk.path)
+                disk.place,
+                disk.state == .healthy ? "healthy" : disk.state.rawValue.uppercased(),
+                bytes(disk.used),
+                bytes(disk.capacity),
+                isKnown ? Words.percent(disk.used, of: disk.capacity) : "-",
+                bytes(disk.liveBytes),
+                bytes(disk.deadBytes),
+                Words.count(disk.badShards),
+                String(disk.id.prefix(8)),
+                disk.path
+            )
         }
         return table.lines
     }
@@ -45,8 +62,8 @@ package enum StatusText {
     }
 
     private static func store(_ report: StatusReport) -> String {
-        "\(report.clusterID.prefix(8)), \(report.scheme): any \(report.dataShards) of \(report.totalShards) shards give the "
-            + "data; \(Words.plural(Set(report.disks.map(\.site)).count, "site")), "
+        "\(report.clusterID.prefix(8)), \(report.scheme): any \(report.dataShards) of \(report.totalShards) shards give "
+            + "the data; \(Words.plural(Set(report.disks.map(\.site)).count, "site")), "
             + "\(Words.plural(Set(report.disks.map { "\($0.site)/\($0.node)" }).count, "node")), "
             + Words.plural(report.disks.count, "disk")
     }
@@ -67,7 +84,8 @@ package enum StatusText {
     private static func repair(_ repair: RepairReport) -> String {
         guard repair.active || repair.bytesLeft > 0 else { return "idle, nothing to do" }
         let total = repair.bytesDone + repair.bytesLeft
-        return "\(repair.active ? "running" : "waiting"), \(Words.bytes(repair.bytesDone)) of \(Words.bytes(total)) done"
+        return
+            "\(repair.active ? "running" : "waiting"), \(Words.bytes(repair.bytesDone)) of \(Words.bytes(total)) done"
             + (repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? "")
     }
 

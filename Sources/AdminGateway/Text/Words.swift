@@ -11,7 +11,8 @@ package enum Words {
         }
         guard unit > 0 else { return "\(count) B" }
         let tenths = Int((value * 10).rounded())
-        return tenths < 1_000 ? "\(tenths / 10).\(tenths % 10) \(units[unit])" : "\((tenths + 5) / 10) \(units[unit])"
+        return tenths < 1_000
+            ? "\(tenths / 10).\(tenths % 10) \(units[unit])" : "\(Int(value.rounded())) \(units[unit])"
     }
 
     /// Thousands parted by commas.

@@ -28,7 +28,11 @@ package struct NewUser: Codable, Hashable, Sendable {
     package var email: String?
 
     package init(
-        name: String, accessKey: String? = nil, secretKey: String? = nil, id: String? = nil, displayName: String? = nil,
+        name: String,
+        accessKey: String? = nil,
+        secretKey: String? = nil,
+        id: String? = nil,
+        displayName: String? = nil,
         email: String? = nil
     ) {
         self.name = name
@@ -66,7 +70,12 @@ package struct UserReport: Codable, Hashable, Sendable {
     package var buckets: Int
 
     package init(
-        name: String, id: String, accessKey: String, displayName: String? = nil, email: String? = nil, buckets: Int = 0
+        name: String,
+        id: String,
+        accessKey: String,
+        displayName: String? = nil,
+        email: String? = nil,
+        buckets: Int = 0
     ) {
         self.name = name
         self.id = id

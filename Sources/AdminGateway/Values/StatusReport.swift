@@ -25,7 +25,7 @@ package struct DiskReport: Codable, Hashable, Sendable {
     package var id: String
     package var site: String
     package var node: String
-    package var slot: Int
+    package var slot: String
     package var state: DiskState
     package var path: String
     /// Bytes of the file system that the store may use.
@@ -40,8 +40,17 @@ package struct DiskReport: Codable, Hashable, Sendable {
     package var badShards: Int
 
     package init(
-        id: String, site: String, node: String, slot: Int, state: DiskState, path: String, capacity: Int, used: Int,
-        liveBytes: Int, deadBytes: Int, badShards: Int
+        id: String,
+        site: String,
+        node: String,
+        slot: String,
+        state: DiskState,
+        path: String,
+        capacity: Int,
+        used: Int,
+        liveBytes: Int,
+        deadBytes: Int,
+        badShards: Int
     ) {
         self.id = id
         self.site = site
@@ -177,9 +186,22 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var recoveryKitTaken: Bool
 
     package init(
-        clusterID: String, scheme: String, dataShards: Int, totalShards: Int, time: Int, disks: [DiskReport],
-        groups: GroupsReport, objects: Int, bytes: Int, capacity: Int, missingShards: Int, blobsBelowK: Int,
-        repair: RepairReport, verification: VerificationReport, journal: JournalReport, recoveryKitTaken: Bool
+        clusterID: String,
+        scheme: String,
+        dataShards: Int,
+        totalShards: Int,
+        time: Int,
+        disks: [DiskReport],
+        groups: GroupsReport,
+        objects: Int,
+        bytes: Int,
+        capacity: Int,
+        missingShards: Int,
+        blobsBelowK: Int,
+        repair: RepairReport,
+        verification: VerificationReport,
+        journal: JournalReport,
+        recoveryKitTaken: Bool
     ) {
         self.clusterID = clusterID
         self.scheme = scheme

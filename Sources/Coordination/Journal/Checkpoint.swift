@@ -2,8 +2,8 @@ package import DiskFormat
 
 /// What a checkpoint is taken of: the metadata as of one journal position, held still while it is exported.
 ///
-/// The same export for every backend (DESIGN §7). Ranges must be cut the same way as long as their contents are the same,
-/// or little is shared: by key, not by count from the beginning.
+/// The same export for every backend (DESIGN §7). Ranges must be cut the same way as long as their contents are the
+/// same, or little is shared: by key, not by count from the beginning.
 package protocol CheckpointSource: Sendable {
     /// The position that the export shows.
     var position: JournalPosition { get }
@@ -47,6 +47,8 @@ package struct TakenCheckpoint: Hashable, Sendable {
     package var position: JournalPosition
     /// The list to keep at the beginning of the logs; level 1 when it was too long.
     package var list: [UInt8]
+    /// The ranges, in key order.
+    package var entries: [CheckpointList.Entry]
     /// References of all blobs of it, its list's own among them: what must stay until the checkpoint after the next.
     package var blobs: [[UInt8]]
     /// Ranges that were shared with the checkpoint before.
@@ -95,7 +97,7 @@ package struct CheckpointWriter: Sendable {
         let list = CheckpointList(position: source.position, entries: entries)
         let (encoded, listBlobs) = try await store(list)
         return TakenCheckpoint(
-            position: source.position, list: encoded, blobs: entries.map(\.reference) + listBlobs,
+            position: source.position, list: encoded, entries: entries, blobs: entries.map(\.reference) + listBlobs,
             sharedRanges: shared, ranges: entries.count)
     }
 

@@ -35,8 +35,8 @@ package struct JournalConfiguration: Hashable, Sendable {
     static let clockAllowance = 8
 }
 
-/// The metadata journal of one coordinator incarnation (DESIGN §7): records go to all keepers in order, and count when J
-/// of them have them on stable storage.
+/// The metadata journal of one coordinator incarnation (DESIGN §7): records go to all keepers in order, and count when
+/// J of them have them on stable storage.
 ///
 /// `start` finds the journal and makes it this incarnation's; `run` must run from then on until the coordinator ends.
 /// Once an append has thrown, the journal is stopped for good, and so is the coordinator: what was sent may or may not
@@ -65,8 +65,8 @@ package final class Journal: JournalWriter, Sendable {
 
     // MARK: The data path
 
-    /// Returns once J keepers hold the records durably; see `JournalWriter`. The records must follow the last one of the
-    /// journal, in this incarnation. Throws `JournalError`; then the coordinator must stop.
+    /// Returns once J keepers hold the records durably; see `JournalWriter`. The records must follow the last one of
+    /// the journal, in this incarnation. Throws `JournalError`; then the coordinator must stop.
     package func append(_ records: [JournalRecord]) async throws {
         guard let last = records.last else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -90,8 +90,8 @@ package final class Journal: JournalWriter, Sendable {
         time.monotonic.nanoseconds < confirmedUntil.load(ordering: .acquiring)
     }
 
-    /// Trims the journal: everything up to `position` is in the checkpoint that `checkpoint` lists. Returns at once; the
-    /// keepers follow by and by.
+    /// Trims the journal: everything up to `position` is in the checkpoint that `checkpoint` lists. Returns at once;
+    /// the keepers follow by and by.
     package func checkpointTaken(_ position: JournalPosition, checkpoint: [UInt8]) throws(JournalError) {
         try core.withLock { core throws(JournalError) in try core.checkpointTaken(position, checkpoint) }
         signalAll()

@@ -5,8 +5,8 @@ internal import SystemInterface
 
 /// What one keeper is known to hold.
 struct KeeperProgress: Sendable {
-    /// Where this keeper stands. `unknown`: ask it. `feeding`: it is brought up to date and does not count. `whole`: it has
-    /// acknowledged a mark of this incarnation, and counts.
+    /// Where this keeper stands. `unknown`: ask it. `feeding`: it is brought up to date and does not count. `whole`: it
+    /// has acknowledged a mark of this incarnation, and counts.
     enum Phase: Sendable { case unknown, feeding, whole }
 
     var phase = Phase.unknown
@@ -116,7 +116,9 @@ struct JournalCore: Sendable {
     func nextStep(_ keeper: DiskID) -> Step {
         guard stopped == nil, let progress = progress[keeper] else { return .leave }
         if progress.phase == .unknown { return .inspect }
-        if progress.reference != referenceNumber { return .trim(base: base, reference: reference, number: referenceNumber) }
+        if progress.reference != referenceNumber {
+            return .trim(base: base, reference: reference, number: referenceNumber)
+        }
         let sequence = progress.sequence
         if progress.phase == .feeding && sequence >= start {
             guard let previous = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
@@ -211,10 +213,11 @@ struct JournalCore: Sendable {
     /// The sets of which J are needed.
     private var sets: [KeeperSet] { [keepers] + (other.map { [$0] } ?? []) }
 
-    /// True once J of every set in force are whole.
-    var isEstablished: Bool {
+    /// True once enough keepers of every set in force are whole: J, or all of a store that is new. A keeper that was
+    /// never written to is not told from one that has lost everything, so it would be no help at the next start.
+    func isEstablished(asNew: Bool) -> Bool {
         sets.allSatisfy { set in
-            set.keepers.count { progress[$0]?.phase == .whole } >= set.quorum
+            set.keepers.count { progress[$0]?.phase == .whole } >= (asNew ? set.keepers.count : set.quorum)
         }
     }
 
@@ -300,7 +303,13 @@ struct JournalCore: Sendable {
         if let stopped { throw stopped }
         guard position.sequence <= committed else { throw .invalid("a checkpoint of changes that are not durable") }
         guard position.sequence >= base.sequence else { throw .invalid("a checkpoint older than the one before") }
-        guard bytes.count <= JournalReference.checkpointLimit else { throw .invalid("the checkpoint's list is too long") }
+        // A keeper takes another record at the same place for another history, and drops what follows.
+        guard ring.incarnation(at: position.sequence) == position.incarnation else {
+            throw .invalid("a checkpoint at \(position), where the journal has another record")
+        }
+        guard bytes.count <= JournalReference.checkpointLimit else {
+            throw .invalid("the checkpoint's list is too long")
+        }
         base = position
         checkpoint = bytes
         referenceNumber += 1

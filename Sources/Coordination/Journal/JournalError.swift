@@ -41,12 +41,13 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .superseded(let incarnation):
             "another coordinator (incarnation \(incarnation)) has taken over: this one stops"
         case .damagedRecords(let range):
-            "journal records \(range.lowerBound) to \(range.upperBound) cannot be read on any disk: bring missing disks back"
+            "journal records \(range.lowerBound) to \(range.upperBound) cannot be read on any disk: bring missing "
+                + "disks back"
         case .databaseBehind(let database, let journal):
             "the database ends at \(database), before the journal's beginning at \(journal): run cairn metadata rebuild"
         case .databaseAhead(let database, let journal):
-            "the database is at \(database), the keepers only at \(journal): check that the right disks are mounted, or "
-                + "run cairn metadata rebuild"
+            "the database is at \(database), the keepers only at \(journal): check that the right disks are "
+                + "mounted, or run cairn metadata rebuild"
         case .databaseDiverged(let position):
             "database and journal differ at \(position): run cairn metadata rebuild"
         case .replayFailed(let reason): "the journal's records could not be applied: \(reason)"

@@ -4,8 +4,8 @@ internal import ObjectModel
 internal import SystemInterface
 import Synchronization
 
-// How one keeper is kept up to date: one call at a time, so that its records arrive in order; what is appended meanwhile
-// goes together with the next call.
+// How one keeper is kept up to date: one call at a time, so that its records arrive in order; what is appended
+// meanwhile goes together with the next call.
 extension Journal {
     enum FeedOutcome { case done, nothingToDo, failed, leave }
 
@@ -23,8 +23,8 @@ extension Journal {
         }
     }
 
-    /// 20 ms, doubled with each failure in a row, up to some 2.5 s: a keeper that is back is found soon, one that is gone
-    /// costs nothing.
+    /// 20 ms, doubled with each failure in a row, up to some 2.5 s: a keeper that is back is found soon, one that is
+    /// gone costs nothing.
     private static func pause(after failures: Int) -> Duration { .milliseconds(20 << min(failures, 7)) }
 
     /// One call to the keeper, whatever is due.
@@ -46,7 +46,9 @@ extension Journal {
             case .append(let previous, let records):
                 try await send(records, after: previous, to: client, sentAt: sentAt)
             case .refeed(let sequence):
-                guard let (previous, records) = await fetch(from: sequence, for: keeper) else { return refeedFailed(keeper) }
+                guard let (previous, records) = await fetch(from: sequence, for: keeper) else {
+                    return refeedFailed(keeper)
+                }
                 try await send(records, after: previous, to: client, sentAt: sentAt)
             }
             return .done
@@ -76,7 +78,8 @@ extension Journal {
         return .failed
     }
 
-    /// The position at `sequence` and records after it, from any keeper that is whole. A mark is due when there are none.
+    /// The position at `sequence` and records after it, from any keeper that is whole. A mark is due when there are
+    /// none.
     private func fetch(from sequence: UInt64, for keeper: DiskID) async -> (JournalPosition, [JournalRecord])? {
         let (donors, base, limit) = core.withLock { core in
             (

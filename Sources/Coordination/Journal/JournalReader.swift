@@ -63,7 +63,7 @@ struct JournalReader: Sendable {
         if sequence == last.sequence { return last }
         guard let best = clients.first else { return nil }
         // The record behind the damage is readable; whoever holds that one holds those before it too.
-        guard let behind = try? await best.read(from: sequence + 1, limit: 1), let first = behind.first else { return nil }
+        guard let first = try? await best.read(from: sequence + 1, limit: 1).first else { return nil }
         for other in clients.dropFirst() {
             guard let same = try? await other.read(from: sequence, limit: 1), same.count >= 1 else { continue }
             let following = try? await other.read(from: sequence + 1, limit: 1)

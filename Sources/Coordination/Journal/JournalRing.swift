@@ -9,14 +9,25 @@ struct JournalRing: Sendable {
     /// The position before the first record here.
     private var before: JournalPosition
     private(set) var last: JournalPosition
+    /// The first sequence of each run of records of one incarnation, ascending; kept when the records are dropped.
+    private var runs: [(first: UInt64, incarnation: UInt32)]
 
     init(after position: JournalPosition) {
         before = position
         last = position
+        runs = [(position.sequence, position.incarnation)]
+    }
+
+    /// The incarnation of the record at `sequence`, also of one that is no longer here.
+    func incarnation(at sequence: UInt64) -> UInt32? {
+        sequence > last.sequence ? nil : runs.last { $0.first <= sequence }?.incarnation
     }
 
     mutating func append(_ record: JournalRecord) {
         records.append(record)
+        if runs.last?.incarnation != record.position.incarnation {
+            runs.append((record.position.sequence, record.position.incarnation))
+        }
         bytes += record.payload.count
         last = record.position
     }

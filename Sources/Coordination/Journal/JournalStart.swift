@@ -31,13 +31,13 @@ package struct JournalOpening: Sendable {
 }
 
 extension Journal {
-    /// Finds the journal on its keepers and makes it this incarnation's (DESIGN §7, Start; one path after a clean stop, a
-    /// crash, or a move to another machine).
+    /// Finds the journal on its keepers and makes it this incarnation's (DESIGN §7, Start; one path after a clean stop,
+    /// a crash, or a move to another machine).
     ///
     /// Draws an incarnation higher than any seen, gets the promises of J keepers, takes the log that was declared whole
-    /// last and of those the longest, has J keepers declare it whole under the new incarnation, hands the records that the
-    /// database lacks to `replay` in order (keeper set changes among them: they have no effect on metadata), waits until no
-    /// older coordinator can still believe itself confirmed, and returns. Call `run()` next.
+    /// last and of those the longest, has J keepers declare it whole under the new incarnation, hands the records that
+    /// the database lacks to `replay` in order (keeper set changes among them: they have no effect on metadata), waits
+    /// until no older coordinator can still believe itself confirmed, and returns. Call `run()` next.
     package static func start(
         _ opening: JournalOpening, configuration: JournalConfiguration = JournalConfiguration(), time: any TimeSource,
         random: any RandomSource, replay: ([JournalRecord]) async throws -> Void
@@ -51,27 +51,29 @@ extension Journal {
             ring: found.ring, base: found.base, checkpoint: found.checkpoint)
         let journal = Journal(
             core: core, clients: Dictionary(opening.clients.map { ($0.keeper, $0) }) { first, _ in first }, time: time)
-        try await journal.establish()
+        try await journal.establish(asNew: found.isNew)
         try await start.replay(found, replay)
         if !survey.isFresh { try await start.outwait(promisedAt) }
         for keeper in found.keepers.keepers { await journal.confirm(keeper, after: configuration.confirmation / 4) }
         return journal
     }
 
-    /// Brings J keepers of every set to hold the whole log, declared whole under this incarnation.
-    private func establish() async throws(JournalError) {
+    /// Brings J keepers of every set (all of a new store) to hold the whole log, declared whole under this incarnation.
+    private func establish(asNew: Bool) async throws(JournalError) {
         await withTaskGroup(of: Void.self) { group in
             for keeper in core.withLock({ $0.members }) {
                 group.addTask { await self.bringUp(keeper) }
             }
-            for await _ in group where core.withLock({ $0.isEstablished }) { group.cancelAll() }
+            for await _ in group where core.withLock({ $0.isEstablished(asNew: asNew) }) { group.cancelAll() }
         }
         try core.withLock { core throws(JournalError) in
             if let stopped = core.stopped { throw stopped }
-            guard core.isEstablished else {
+            guard core.isEstablished(asNew: asNew) else {
                 let missing = core.keepers.keepers.filter { core.progress[$0]?.phase != .whole }
                 throw .tooFewKeepers(
-                    reached: core.keepers.keepers.count - missing.count, needed: core.keepers.quorum, missing: missing)
+                    reached: core.keepers.keepers.count - missing.count,
+                    needed: asNew ? core.keepers.keepers.count : core.keepers.quorum,
+                    missing: missing)
             }
             core.settleStart()
         }
@@ -98,6 +100,8 @@ extension Journal {
 private struct JournalStart {
     struct Found {
         var keepers: KeeperSet
+        /// True for a store that begins.
+        var isNew = false
         /// The set before, when the change is still in the log: J of both are needed.
         var other: KeeperSet?
         var base: JournalPosition
@@ -115,6 +119,7 @@ private struct JournalStart {
 
     func promises(holder: UInt64) async throws(JournalError) -> (UInt32, JournalSurvey) {
         let first = await JournalSurvey.take(opening.clients)
+        if first.isFresh && (opening.founding == nil || opening.database != .origin) { throw .noJournal }
         var highest = max(first.highestIncarnation, opening.databaseIncarnation)
         for _ in 0..<Self.draws {
             guard highest < .max else { throw .invalid("incarnations are used up") }
@@ -148,7 +153,9 @@ private struct JournalStart {
                 if record.position.sequence == opening.database.sequence, record.position != opening.database {
                     throw .databaseDiverged(at: opening.database)
                 }
-                if let change = try decode(record) { (keepers, other) = (change.after, change.before) }
+                if let change = try decode(record), change.after.generation > newest.reference.keepers.generation {
+                    (keepers, other) = (change.after, change.before)
+                }
                 ring.append(record)
             }
             ring.shorten(to: configuration.ringBytes)
@@ -157,6 +164,7 @@ private struct JournalStart {
         do throws(JournalError) {
             for set in [keepers] + (other.map { [$0] } ?? []) { try check(set, knowing) }
         } catch {
+            if survey.isEmpty, let again = try? self.found(survey) { return again }
             guard opening.isForced else { throw error }
             keepers = KeeperSet(generation: keepers.generation + 1, keepers: survey.answers.map(\.keeper))
             other = nil
@@ -166,13 +174,17 @@ private struct JournalStart {
             reader: reader)
     }
 
-    /// A store that is new.
+    /// A store that is new: it begins with all its keepers.
     private func found(_ survey: JournalSurvey) throws(JournalError) -> Found {
         guard let founding = opening.founding, !founding.isEmpty, opening.database == .origin else { throw .noJournal }
         let keepers = KeeperSet(generation: 1, keepers: founding)
-        try check(keepers, survey.answers.map(\.keeper))
+        let reached = keepers.count(of: survey.answers.map(\.keeper))
+        guard reached == keepers.keepers.count else {
+            let missing = keepers.keepers.filter { keeper in !survey.answers.contains { $0.keeper == keeper } }
+            throw .tooFewKeepers(reached: reached, needed: keepers.keepers.count, missing: missing)
+        }
         return Found(
-            keepers: keepers, other: nil, base: .origin, checkpoint: [], ring: JournalRing(after: .origin),
+            keepers: keepers, isNew: true, other: nil, base: .origin, checkpoint: [], ring: JournalRing(after: .origin),
             reader: JournalReader(ranked: [], clients: [], batchBytes: configuration.batchBytes))
     }
 

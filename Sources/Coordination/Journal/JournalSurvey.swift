@@ -49,6 +49,11 @@ package struct JournalSurvey: Sendable {
     /// True when no coordinator has written to any of them.
     package var isFresh: Bool { answers.allSatisfy { $0.state.isFresh } }
 
+    /// True when none of them has ever held a record: a first start that was cut off leaves them so.
+    var isEmpty: Bool {
+        answers.allSatisfy { $0.state.last == .origin && $0.state.base == .origin && $0.state.damaged.isEmpty }
+    }
+
     /// Keepers that know their log: neither empty among written ones, nor with an unknown end.
     package var knowing: [Answer] {
         isFresh ? answers : answers.filter { !$0.state.isFresh && !$0.state.hasUnknownEnd }

@@ -5,8 +5,8 @@ package import SystemInterface
 
 /// One keeper as a coordinator reaches it.
 ///
-/// Every call ends by itself within a bounded time. One that throws `.unreachable` may have been carried out; all calls may
-/// be repeated.
+/// Every call ends by itself within a bounded time. One that throws `.unreachable` may have been carried out; all calls
+/// may be repeated.
 package protocol KeeperClient: Sendable {
     /// The disk whose log it is.
     var keeper: DiskID { get }

@@ -3,6 +3,7 @@ package import Metadata
 package import ObjectInterface
 internal import ObjectModel
 package import ObjectStorage
+internal import Placement
 package import SystemInterface
 
 /// Erases the shards of blobs that committed deletes and overwrites have freed, once no reader holds them (DESIGN §8).

@@ -1,9 +1,10 @@
 package import BlobStorage
+internal import ClusterProtocol
 package import Metadata
 package import ObjectInterface
 internal import ObjectModel
 internal import Placement
-internal import Synchronization
+import Synchronization
 package import SystemInterface
 
 /// Erases what was inferred to be garbage: shards of blobs of ended leases that no metadata names (DESIGN §4, §8).

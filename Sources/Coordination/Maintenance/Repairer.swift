@@ -1,9 +1,10 @@
 package import BlobStorage
+internal import ClusterProtocol
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
 internal import Placement
-internal import Synchronization
+import Synchronization
 package import SystemInterface
 
 /// Puts missing shards back: blobs with the fewest spare shards first, several blobs at a time (DESIGN §8).

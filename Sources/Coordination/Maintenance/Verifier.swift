@@ -1,9 +1,10 @@
 package import BlobStorage
+internal import ClusterProtocol
 package import Metadata
 internal import ObjectInterface
 internal import ObjectModel
 internal import Placement
-internal import Synchronization
+import Synchronization
 package import SystemInterface
 
 /// Scrub: reads every shard that metadata names and compares it with its checksums and digest (DESIGN §8).

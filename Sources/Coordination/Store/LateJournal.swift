@@ -1,6 +1,6 @@
-internal import DiskFormat
+package import DiskFormat
 package import Metadata
-internal import Synchronization
+import Synchronization
 
 /// Stands for the journal until it has been started: the metadata store is opened first, because the journal's start
 /// must know where the database ends.

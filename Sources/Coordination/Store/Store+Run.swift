@@ -1,8 +1,12 @@
 internal import BlobStorage
+internal import DiskFormat
+internal import Metadata
 package import ObjectInterface
 internal import ObjectModel
+internal import ObjectStorage
 internal import ShardStorage
 internal import StorageNode
+import Synchronization
 internal import SystemInterface
 
 extension Store {

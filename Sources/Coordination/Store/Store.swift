@@ -1,5 +1,6 @@
 package import BlobStorage
 package import Checksums
+internal import ClusterProtocol
 internal import DiskFormat
 package import Metadata
 package import ObjectInterface
@@ -8,7 +9,7 @@ package import ObjectStorage
 internal import Placement
 internal import ShardStorage
 package import StorageNode
-internal import Synchronization
+import Synchronization
 package import SystemInterface
 
 /// A whole store in one process: its disks, journal, metadata, objects and the work in the background (DESIGN §3).

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import Checksums
+internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
 internal import Metadata

@@ -35,7 +35,8 @@ package enum ClientFailure: Error, Hashable, Sendable, CustomStringConvertible {
             .refused(let status, "InvalidAccessKeyId"):
             "the server refused the keys (\(status)); check --access-key, --secret-key and --region"
         case .refused(let status, let code): "the server answered \(status) \(code)"
-        case .wrongBytes(let key, let offset): "WRONG BYTES in \(key) from offset \(offset): keep the object and inspect it"
+        case .wrongBytes(let key, let offset):
+            "WRONG BYTES in \(key) from offset \(offset): keep the object and inspect it"
         }
     }
 }

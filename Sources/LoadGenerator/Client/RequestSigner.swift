@@ -25,29 +25,37 @@ package enum PayloadMode: String, Hashable, Sendable, CaseIterable {
 }
 
 /// One request before it is signed.
-struct UnsignedRequest {
+package struct UnsignedRequest {
     var method: String
     /// Percent-encoded, from the root on.
     var path: String
     /// Percent-encoded, sorted by name, without the question mark.
-    var query = ""
+    var query: String
     /// The value of `x-amz-content-sha256`.
-    var payloadHash = RequestSigner.unsignedPayload
+    var payloadHash: String
     /// Further `x-amz-` headers to sign, sorted, each later in the alphabet than `x-amz-date`.
     var signedHeaders: [(name: String, value: String)] = []
     /// Headers that need no signature.
     var plainHeaders: [(name: String, value: String)] = []
     /// Bytes of the body as sent; nil when there is none.
     var contentLength: Int?
+
+    package init(method: String, path: String, query: String = "", payloadHash: String = RequestSigner.unsignedPayload)
+    {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.payloadHash = payloadHash
+    }
 }
 
 /// Signs requests with AWS Signature Version 4 in the `Authorization` header.
 ///
 /// The signing key is kept for its day and the date's text for its second. Confined to one thread.
-struct RequestSigner {
-    static let unsignedPayload = "UNSIGNED-PAYLOAD"
+package struct RequestSigner {
+    package static let unsignedPayload = "UNSIGNED-PAYLOAD"
     static let trailerPayload = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-    static let emptyPayload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    package static let emptyPayload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     private let credentials: Credentials
     private let host: String
@@ -59,14 +67,14 @@ struct RequestSigner {
     private var scope = ""
     private var keyed = HMAC<SHA256>(key: SymmetricKey(size: .bits256))
 
-    init(credentials: Credentials, host: String, clock: @escaping () -> Int = { time(nil) }) {
+    package init(credentials: Credentials, host: String, clock: @escaping () -> Int = { time(nil) }) {
         self.credentials = credentials
         self.host = host
         self.clock = clock
     }
 
     /// The head of the request, signed, with the empty line that ends it.
-    mutating func head(_ request: UnsignedRequest) -> [UInt8] {
+    package mutating func head(_ request: UnsignedRequest) -> [UInt8] {
         refreshDate()
         var names = "host;x-amz-content-sha256;x-amz-date"
         var headers = "host:\(host)\nx-amz-content-sha256:\(request.payloadHash)\nx-amz-date:\(timestamp)\n"
@@ -74,7 +82,8 @@ struct RequestSigner {
             names += ";" + name
             headers += "\(name):\(value)\n"
         }
-        let canonical = "\(request.method)\n\(request.path)\n\(request.query)\n\(headers)\n\(names)\n\(request.payloadHash)"
+        let canonical =
+            "\(request.method)\n\(request.path)\n\(request.query)\n\(headers)\n\(names)\n\(request.payloadHash)"
         let toSign = "AWS4-HMAC-SHA256\n\(timestamp)\n\(scope)\n\(Self.hexadecimal(Self.digest(canonical)))"
         var code = keyed
         Self.withBytes(toSign) { code.update(data: $0) }

@@ -67,7 +67,8 @@ struct ResponseReader {
         return head
     }
 
-    private static func parseField(_ line: UnsafeRawBufferPointer, into head: inout ResponseHead) throws(ClientFailure) {
+    private static func parseField(_ line: UnsafeRawBufferPointer, into head: inout ResponseHead) throws(ClientFailure)
+    {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }
         var start = colon + 1
         while start < line.count, line[start] == UInt8(ascii: " ") { start += 1 }

@@ -11,7 +11,7 @@ final class S3Client {
     private var signer: RequestSigner
     private let bucketPath: String
     private let payload: PayloadMode
-    /// Whether the current request has been answered: from then on nothing is tried again, as the body may be half read.
+    /// Whether the current request has been answered: then it is not tried again, as its body may be half read.
     private var isAnswered = false
 
     init(endpoint: Endpoint, credentials: Credentials, bucket: String, payload: PayloadMode) {
@@ -36,10 +36,13 @@ final class S3Client {
         if let range { request.plainHeaders = [("range", "bytes=\(start)-\(range.upperBound - 1)")] }
         var count = 0
         var wrong: Int?
-        let head = try exchange(request, sink: { bytes in
-            if let content, wrong == nil { wrong = content.firstDifference(in: bytes, at: start + count) }
-            count += bytes.count
-        })
+        let head = try exchange(
+            request,
+            sink: { bytes in
+                if let content, wrong == nil { wrong = content.firstDifference(in: bytes, at: start + count) }
+                count += bytes.count
+            }
+        )
         guard head.status == (range == nil ? 200 : 206) else { throw .badResponse("status \(head.status)") }
         if let wrong { throw .wrongBytes(key: key, offset: wrong) }
         if let range, range.count != count { throw .wrongBytes(key: key, offset: start + min(count, range.count)) }
@@ -71,7 +74,11 @@ final class S3Client {
 
     /// Returns the part's entity tag.
     func uploadPart(
-        _ key: String, upload id: String, number: Int, _ content: ContentPattern, range: Range<Int>
+        _ key: String,
+        upload id: String,
+        number: Int,
+        _ content: ContentPattern,
+        range: Range<Int>
     ) throws(ClientFailure) -> String {
         let query = "partNumber=\(number)&uploadId=\(id)"
         return try upload(key, query: query, content, offset: range.lowerBound, length: range.count)
@@ -106,7 +113,8 @@ final class S3Client {
             keyCount: ResponseText.count("<Key>", in: body),
             nextToken: ResponseText.element("NextContinuationToken", in: body)
                 .map { RequestSigner.percentEncoded($0, keepingSlash: false) },
-            bytes: body.count)
+            bytes: body.count
+        )
     }
 
     /// Makes the bucket; false when it was there already.
@@ -133,7 +141,11 @@ final class S3Client {
 
     @discardableResult
     private func upload(
-        _ key: String, query: String, _ content: ContentPattern, offset: Int, length: Int
+        _ key: String,
+        query: String,
+        _ content: ContentPattern,
+        offset: Int,
+        length: Int
     ) throws(ClientFailure) -> String {
         var request = UnsignedRequest(method: "PUT", path: path(key), query: query)
         request.contentLength = length
@@ -161,7 +173,8 @@ final class S3Client {
 
     /// Sends the request and takes the response; a refusal is thrown with its S3 code.
     private func exchange(
-        _ request: UnsignedRequest, body: ((Connection) throws(ClientFailure) -> Void)? = nil,
+        _ request: UnsignedRequest,
+        body: ((Connection) throws(ClientFailure) -> Void)? = nil,
         sink: (UnsafeRawBufferPointer) -> Void = { _ in }
     ) throws(ClientFailure) -> ResponseHead {
         // A server may close an idle connection at any time: what fails on a kept one is tried once more on a new one.
@@ -174,7 +187,8 @@ final class S3Client {
     }
 
     private func attempt(
-        _ request: UnsignedRequest, _ body: ((Connection) throws(ClientFailure) -> Void)?,
+        _ request: UnsignedRequest,
+        _ body: ((Connection) throws(ClientFailure) -> Void)?,
         _ sink: (UnsafeRawBufferPointer) -> Void
     ) throws(ClientFailure) -> ResponseHead {
         isAnswered = false
@@ -199,7 +213,8 @@ final class S3Client {
 
     /// Sends all of the request; when the server stops reading, what it has to say about that is read all the same.
     private func send(
-        _ request: UnsignedRequest, _ body: ((Connection) throws(ClientFailure) -> Void)?
+        _ request: UnsignedRequest,
+        _ body: ((Connection) throws(ClientFailure) -> Void)?
     ) throws(ClientFailure) {
         do throws(ClientFailure) {
             try connection.append(signer.head(request))
@@ -217,13 +232,18 @@ final class S3Client {
     }
 
     private func exchange(
-        _ request: UnsignedRequest, sending bytes: [UInt8], sink: (UnsafeRawBufferPointer) -> Void
+        _ request: UnsignedRequest,
+        sending bytes: [UInt8],
+        sink: (UnsafeRawBufferPointer) -> Void
     ) throws(ClientFailure) -> ResponseHead {
         var request = request
         request.contentLength = bytes.count
         request.plainHeaders.append(("content-type", "application/xml"))
         return try exchange(
-            request, body: { (connection: Connection) throws(ClientFailure) in try connection.append(bytes) }, sink: sink)
+            request,
+            body: { (connection: Connection) throws(ClientFailure) in try connection.append(bytes) },
+            sink: sink
+        )
     }
 
     private func refusal(_ head: ResponseHead, hasBody: Bool) throws(ClientFailure) -> ClientFailure {
@@ -242,7 +262,10 @@ final class S3Client {
 
     /// Makes the content piece by piece in a small buffer.
     private static func forEachPiece(
-        _ content: ContentPattern, offset: Int, length: Int, _ body: (UnsafeRawBufferPointer) -> Void
+        _ content: ContentPattern,
+        offset: Int,
+        length: Int,
+        _ body: (UnsafeRawBufferPointer) -> Void
     ) {
         withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 64) { buffer in
             var done = 0
@@ -256,7 +279,10 @@ final class S3Client {
     }
 
     private static func sendFramed(
-        _ content: ContentPattern, offset: Int, length: Int, over connection: Connection
+        _ content: ContentPattern,
+        offset: Int,
+        length: Int,
+        over connection: Connection
     ) throws(ClientFailure) {
         var crc: UInt32 = 0
         var done = 0

@@ -1,6 +1,6 @@
 /// A number of bytes as people write it: `4096`, `64KiB`, `64k`, `1.5MB`, `1GiB`.
 ///
-/// `k`, `m`, `g`, `t` alone and with `iB` are powers of 1,024; with `B` (`kB`, `MB`) powers of 1,000. Case does not matter.
+/// `k`, `m`, `g`, `t` alone and with `iB` are powers of 1,024; with `B` (`kB`, `MB`) powers of 1,000, in any case.
 package struct ByteCount: Hashable, Sendable, CustomStringConvertible {
     package var bytes: Int
 

@@ -52,7 +52,9 @@ package struct ContentPattern: Sendable {
         } run: { position, words, base, key in
             var difference: UInt64 = 0
             for index in 0..<words {
-                let found = UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: position + 8 * index, as: UInt64.self))
+                let found = UInt64(
+                    littleEndian: buffer.loadUnaligned(fromByteOffset: position + 8 * index, as: UInt64.self)
+                )
                 difference |= found ^ key ^ (base.map { $0[index] } ?? 0)
             }
             if difference != 0 { isEqual = false }
@@ -86,7 +88,9 @@ package struct ContentPattern: Sendable {
     /// order; `run` gets a position, a number of words, the words of the pool (none: zeros) and the block's key, and
     /// ends the walk by false.
     private func forEachWord(
-        at offset: Int, count: Int, odd: (Int, Int, UInt64) -> Void,
+        at offset: Int,
+        count: Int,
+        odd: (Int, Int, UInt64) -> Void,
         run: (Int, Int, UnsafePointer<UInt64>?, UInt64) -> Bool
     ) {
         Self.pool.withUnsafeBufferPointer { pool in

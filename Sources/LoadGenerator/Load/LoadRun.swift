@@ -15,7 +15,10 @@ package struct LoadRun {
     /// `narrate` gets a progress line once a second, and one where a phase begins.
     package init(_ options: LoadOptions, narrate: @escaping @Sendable (String) -> Void = { _ in }) {
         let objects = ObjectSet(
-            prefix: options.prefix, isCompressible: options.isCompressible, existing: options.workingSet)
+            prefix: options.prefix,
+            isCompressible: options.isCompressible,
+            existing: options.workingSet
+        )
         self.options = options
         self.objects = objects
         self.narrate = narrate
@@ -86,7 +89,8 @@ package struct LoadRun {
 
     private func runMultipart(_ name: String, limit: Int?, duration: TimeSpan?) -> (Tally, Double) {
         let queue = Monitor(
-            MultipartQueue(partCount: options.partCount, firstObject: objects.count, objectLimit: limit))
+            MultipartQueue(partCount: options.partCount, firstObject: objects.count, objectLimit: limit)
+        )
         let load = MultipartLoad(objects: objects, size: options.size, partSize: options.partSize)
         let result = phase(name, limit: nil, duration: duration) { worker, progress in
             worker.runMultipart(progress, queue, load)
@@ -108,7 +112,10 @@ package struct LoadRun {
     /// Runs one phase on all connections; what they did, and seconds from its start to the end of its last operation.
     @discardableResult
     private func phase(
-        _ name: String, limit: Int?, duration: TimeSpan?, _ body: @escaping @Sendable (Worker, SharedProgress) -> Void
+        _ name: String,
+        limit: Int?,
+        duration: TimeSpan?,
+        _ body: @escaping @Sendable (Worker, SharedProgress) -> Void
     ) -> (Tally, Double) {
         let start = Threads.now()
         let progress = SharedProgress(limit: limit, deadline: duration.map { start + $0.nanoseconds })

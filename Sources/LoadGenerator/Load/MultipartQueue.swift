@@ -2,8 +2,8 @@
 ///
 /// A pure state machine: who asks gets the next step, and reports when it is done. At most one upload is being created
 /// and any number completed at a time, so that connections do not idle at the end of an object.
-struct MultipartQueue: Sendable {
-    enum Step: Equatable, Sendable {
+package struct MultipartQueue: Sendable {
+    package enum Step: Equatable, Sendable {
         case create(object: Int)
         /// `number` counts from 1.
         case part(object: Int, upload: String, number: Int)
@@ -28,14 +28,14 @@ struct MultipartQueue: Sendable {
     private var created = 0
 
     /// Objects are numbered from `firstObject` on; there are at most `objectLimit`.
-    init(partCount: Int, firstObject: Int, objectLimit: Int?) {
+    package init(partCount: Int, firstObject: Int, objectLimit: Int?) {
         self.partCount = partCount
         self.objectLimit = objectLimit
         nextObject = firstObject
     }
 
     /// The next step for a connection; nil when it must wait for another one's report.
-    mutating func next() -> Step? {
+    package mutating func next() -> Step? {
         let ordered = uploads.values.sorted { $0.object < $1.object }
         if let ready = ordered.first(where: { $0.missing == 0 }) {
             uploads[ready.object] = nil
@@ -56,30 +56,34 @@ struct MultipartQueue: Sendable {
     }
 
     /// The upload was made; nil: it could not be.
-    mutating func created(object: Int, id: String?) {
+    package mutating func created(object: Int, id: String?) {
         isCreating = false
         guard let id else { return }
         uploads[object] = Upload(
-            object: object, id: id, entityTags: Array(repeating: "", count: partCount), missing: partCount)
+            object: object,
+            id: id,
+            entityTags: Array(repeating: "", count: partCount),
+            missing: partCount
+        )
     }
 
     /// The part was stored. When one fails, the whole upload is given up.
-    mutating func stored(object: Int, number: Int, entityTag: String) {
+    package mutating func stored(object: Int, number: Int, entityTag: String) {
         uploads[object]?.entityTags[number - 1] = entityTag
         uploads[object]?.missing -= 1
     }
 
     /// Gives an upload up after a failure; returns its id for the abort, nil when another connection has done so.
-    mutating func giveUp(object: Int) -> String? { uploads.removeValue(forKey: object)?.id }
+    package mutating func giveUp(object: Int) -> String? { uploads.removeValue(forKey: object)?.id }
 
     /// Hands out nothing more but completions.
-    mutating func stop() { isStopped = true }
+    package mutating func stop() { isStopped = true }
 
     /// Uploads that were begun and neither completed nor given up.
-    var open: [(object: Int, id: String)] {
+    package var open: [(object: Int, id: String)] {
         uploads.values.sorted { $0.object < $1.object }.map { ($0.object, $0.id) }
     }
 
     /// The number behind the last object handed out.
-    var endObject: Int { nextObject }
+    package var endObject: Int { nextObject }
 }

@@ -13,11 +13,14 @@ enum Threads {
         let context = Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
         let result = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { context in
                 if let context { Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run() }
                 return nil
-            }, context.toOpaque())
+            },
+            context.toOpaque()
+        )
         guard result == 0 else {
             context.release()
             return nil
@@ -25,7 +28,7 @@ enum Threads {
         return thread
     }
 
-    /// Runs `body` for 0, 1, … `count` - 1 at the same time and returns when all have; the number that could be started.
+    /// Runs `body` for 0, 1, … `count` - 1 at the same time; returns the number that could be started, when all end.
     @discardableResult
     static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Int {
         let threads = (0..<count).compactMap { index in start { body(index) } }

@@ -22,7 +22,10 @@ extension Worker {
     }
 
     private func create(
-        _ object: Int, _ progress: SharedProgress, _ queue: Monitor<MultipartQueue>, _ load: MultipartLoad
+        _ object: Int,
+        _ progress: SharedProgress,
+        _ queue: Monitor<MultipartQueue>,
+        _ load: MultipartLoad
     ) {
         var id: String?
         measure(progress, .create) { () throws(ClientFailure) in
@@ -33,14 +36,23 @@ extension Worker {
     }
 
     private func storePart(
-        _ object: Int, _ upload: String, _ number: Int, _ progress: SharedProgress, _ queue: Monitor<MultipartQueue>,
+        _ object: Int,
+        _ upload: String,
+        _ number: Int,
+        _ progress: SharedProgress,
+        _ queue: Monitor<MultipartQueue>,
         _ load: MultipartLoad
     ) -> Bool {
         let range = load.range(ofPart: number)
         var tag = ""
         let isDone = measure(progress, .part) { () throws(ClientFailure) in
             tag = try client.uploadPart(
-                load.objects.key(object), upload: upload, number: number, load.objects.content(object), range: range)
+                load.objects.key(object),
+                upload: upload,
+                number: number,
+                load.objects.content(object),
+                range: range
+            )
             return range.count
         }
         if isDone { queue.update { $0.stored(object: object, number: number, entityTag: tag) } }

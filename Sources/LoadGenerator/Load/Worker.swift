@@ -23,7 +23,11 @@ final class Worker: @unchecked Sendable {
 
     init(index: Int, options: LoadOptions, objects: ObjectSet) {
         client = S3Client(
-            endpoint: options.endpoint, credentials: options.credentials, bucket: options.bucket, payload: options.payload)
+            endpoint: options.endpoint,
+            credentials: options.credentials,
+            bucket: options.bucket,
+            payload: options.payload
+        )
         self.options = options
         self.objects = objects
         generator = SplitMix(seed: SplitMix.mix(options.seed &+ UInt64(index)))
@@ -103,7 +107,9 @@ final class Worker: @unchecked Sendable {
     /// Times the operation and counts it, or its failure, after which it pauses.
     @discardableResult
     func measure(
-        _ progress: SharedProgress, _ operation: Operation, _ body: () throws(ClientFailure) -> Int
+        _ progress: SharedProgress,
+        _ operation: Operation,
+        _ body: () throws(ClientFailure) -> Int
     ) -> Bool {
         let start = Threads.now()
         do throws(ClientFailure) {
@@ -144,7 +150,9 @@ final class Worker: @unchecked Sendable {
         let number = number % options.workingSet
         let expected = options.verify ? objects.content(number) : nil
         let count = try client.get(objects.key(number), expecting: expected)
-        guard count == options.size else { throw .wrongBytes(key: objects.key(number), offset: min(count, options.size)) }
+        guard count == options.size else {
+            throw .wrongBytes(key: objects.key(number), offset: min(count, options.size))
+        }
         return count
     }
 

@@ -24,5 +24,7 @@ enum Decimals {
     }
 
     /// Three significant places or so: what a rate or a time is read with.
-    static func significant(_ value: Double) -> String { text(value, value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3) }
+    static func significant(_ value: Double) -> String {
+        text(value, value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3)
+    }
 }

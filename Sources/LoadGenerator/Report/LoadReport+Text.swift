@@ -10,7 +10,8 @@ extension LoadReport {
             lines.append("server   " + server.cpu.text)
             lines.append(
                 "         resident \(Decimals.text(Double(server.residentBytes) / 1e6, 0)) MB, "
-                    + "\(Decimals.text(Double(server.peakResidentBytes) / 1e6, 0)) MB at most since it began")
+                    + "\(Decimals.text(Double(server.peakResidentBytes) / 1e6, 0)) MB at most since it began"
+            )
         }
         return lines.joined(separator: "\n")
     }
@@ -60,7 +61,9 @@ extension LoadReport.CPU {
     fileprivate var text: String {
         var text = "CPU \(Decimals.text(seconds, 2)) s"
         if let secondsPerGigabyte { text += ", \(Decimals.significant(secondsPerGigabyte)) s per GB" }
-        if let millisecondsPerOperation { text += ", \(Decimals.significant(millisecondsPerOperation)) ms per operation" }
+        if let millisecondsPerOperation {
+            text += ", \(Decimals.significant(millisecondsPerOperation)) ms per operation"
+        }
         return text
     }
 }

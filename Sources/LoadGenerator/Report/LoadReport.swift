@@ -75,8 +75,10 @@ extension LoadReport {
         client = CPU(seconds: clientCPU, bytes: bytes, operations: units)
         server = usage.map {
             Server(
-                cpu: CPU(seconds: $0.cpuSeconds, bytes: bytes, operations: units), residentBytes: $0.residentBytes,
-                peakResidentBytes: $0.peakResidentBytes)
+                cpu: CPU(seconds: $0.cpuSeconds, bytes: bytes, operations: units),
+                residentBytes: $0.residentBytes,
+                peakResidentBytes: $0.peakResidentBytes
+            )
         }
     }
 }
@@ -84,10 +86,17 @@ extension LoadReport {
 extension LoadReport.Settings {
     fileprivate init(_ options: LoadOptions) {
         self.init(
-            work: options.work.rawValue, endpoint: options.endpoint.authority, bucket: options.bucket,
-            objectBytes: options.size, rangeBytes: options.work == .range ? options.rangeSize : nil,
-            partBytes: options.work == .multipart ? options.partSize : nil, connections: options.concurrency,
-            payload: options.payload.rawValue, verified: options.verify, compressible: options.isCompressible)
+            work: options.work.rawValue,
+            endpoint: options.endpoint.authority,
+            bucket: options.bucket,
+            objectBytes: options.size,
+            rangeBytes: options.work == .range ? options.rangeSize : nil,
+            partBytes: options.work == .multipart ? options.partSize : nil,
+            connections: options.concurrency,
+            payload: options.payload.rawValue,
+            verified: options.verify,
+            compressible: options.isCompressible
+        )
     }
 }
 
@@ -95,17 +104,25 @@ extension LoadReport.Figures {
     fileprivate init(_ tally: OperationTally, elapsed: Double) {
         func milliseconds(_ quantile: Double) -> Double { Double(tally.latency.quantile(quantile)) / 1e6 }
         self.init(
-            count: tally.latency.count, bytes: tally.bytes, perSecond: Double(tally.latency.count) / elapsed,
-            megabytesPerSecond: Double(tally.bytes) / 1e6 / elapsed, mean: tally.latency.mean / 1e6,
-            p50: milliseconds(0.5), p90: milliseconds(0.9), p99: milliseconds(0.99),
-            max: Double(tally.latency.maximum) / 1e6)
+            count: tally.latency.count,
+            bytes: tally.bytes,
+            perSecond: Double(tally.latency.count) / elapsed,
+            megabytesPerSecond: Double(tally.bytes) / 1e6 / elapsed,
+            mean: tally.latency.mean / 1e6,
+            p50: milliseconds(0.5),
+            p90: milliseconds(0.9),
+            p99: milliseconds(0.99),
+            max: Double(tally.latency.maximum) / 1e6
+        )
     }
 }
 
 extension LoadReport.CPU {
     fileprivate init(seconds: Double, bytes: Int, operations: Int) {
         self.init(
-            seconds: seconds, secondsPerGigabyte: bytes > 0 ? seconds / (Double(bytes) / 1e9) : nil,
-            millisecondsPerOperation: operations > 0 ? seconds * 1e3 / Double(operations) : nil)
+            seconds: seconds,
+            secondsPerGigabyte: bytes > 0 ? seconds / (Double(bytes) / 1e9) : nil,
+            millisecondsPerOperation: operations > 0 ? seconds * 1e3 / Double(operations) : nil
+        )
     }
 }

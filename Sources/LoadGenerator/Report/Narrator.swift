@@ -19,7 +19,10 @@ final class Narrator: Sendable {
     }
 
     init(
-        phase: String, progress: SharedProgress, total: Int?, duration: TimeSpan?,
+        phase: String,
+        progress: SharedProgress,
+        total: Int?,
+        duration: TimeSpan?,
         _ narrate: @escaping @Sendable (String) -> Void
     ) {
         self.phase = phase
@@ -52,8 +55,11 @@ final class Narrator: Sendable {
             let seconds = Double(now - last.time) / 1e9
             narrate(
                 line(
-                    elapsed: Double(now - start) / 1e9, rate: Double(current.operations - last.operations) / seconds,
-                    bytesRate: Double(current.bytes - last.bytes) / seconds))
+                    elapsed: Double(now - start) / 1e9,
+                    rate: Double(current.operations - last.operations) / seconds,
+                    bytesRate: Double(current.bytes - last.bytes) / seconds
+                )
+            )
             last = current
         }
         state.update { $0.hasEnded = true }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// What processes have used, from `/proc` (proc(5)).
-struct ProcessUsage: Hashable, Sendable {
+package struct ProcessUsage: Hashable, Sendable {
     /// User and system time.
     var cpuSeconds = 0.0
     /// Resident now.
@@ -24,14 +24,14 @@ struct ProcessUsage: Hashable, Sendable {
     }
 
     /// Fields 14 and 15 (utime, stime), counted behind the name, which may itself hold spaces and parentheses.
-    static func cpuTicks(_ stat: String) -> Int? {
+    package static func cpuTicks(_ stat: String) -> Int? {
         guard let nameEnd = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: nameEnd)...].split(separator: " ")
         guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }
         return user + system
     }
 
-    static func kibibytes(_ name: String, _ status: String) -> Int {
+    package static func kibibytes(_ name: String, _ status: String) -> Int {
         for line in status.split(separator: "\n") where line.hasPrefix("\(name):") {
             return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
         }

@@ -7,13 +7,17 @@ extension S3Call {
     func completeMultipartUpload() async throws(S3Error) -> S3Response {
         let document = try CompleteUploadBody(try await body.collect(limit: XMLReader.maximumLength))
         let request = CompleteUploadRequest(
-            bucket: target.bucket, key: target.key, upload: uploadID,
+            bucket: target.bucket,
+            key: target.key,
+            upload: uploadID,
             parts: document.parts.map {
                 .init(number: $0.number, eTag: $0.eTag, checksum: $0.checksum.map(DeclaredChecksum.init))
             },
             condition: WriteCondition(try WriteConditionHeader(headers)),
-            checksum: try objectChecksum(), checksumKind: try ChecksumHeaders.kind(headers),
-            objectLength: try objectLength())
+            checksum: try objectChecksum(),
+            checksumKind: try ChecksumHeaders.kind(headers),
+            objectLength: try objectLength()
+        )
         let result = try await store { () throws(StorageError) in try await objects.completeUpload(request) }
 
         var xml = XMLWriter(capacity: 512)

@@ -13,12 +13,19 @@ extension S3Call {
         let attributes = try AttributeHeaders.attributes(headers)
         try refuseNoOperation(source, replacesMetadata: replacesMetadata)
         let request = CopyRequest(
-            sourceBucket: source.bucket, sourceKey: source.key, sourceVersion: Self.selector(source.versionID),
-            sourceConditions: sourceConditions, bucket: target.bucket, key: target.key, owner: principal.user,
-            attributes: replacesMetadata ? attributes : nil, storageClass: attributes.storageClass,
+            sourceBucket: source.bucket,
+            sourceKey: source.key,
+            sourceVersion: Self.selector(source.versionID),
+            sourceConditions: sourceConditions,
+            bucket: target.bucket,
+            key: target.key,
+            owner: principal.user,
+            attributes: replacesMetadata ? attributes : nil,
+            storageClass: attributes.storageClass,
             tags: replacesTags ? try taggingHeader() : nil,
             condition: WriteCondition(try WriteConditionHeader(headers)),
-            checksum: try ChecksumHeaders.algorithm(headers).algorithm)
+            checksum: try ChecksumHeaders.algorithm(headers).algorithm
+        )
         let result = try await copying(source) { () throws(StorageError) in try await objects.copy(request) }
 
         var xml = XMLWriter(capacity: 512)
@@ -48,7 +55,8 @@ extension S3Call {
         else { return }
         throw S3Error(
             .invalidRequest,
-            "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
-                + "metadata, storage class, website redirect location or encryption attributes.")
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+                + "object's metadata, storage class, website redirect location or encryption attributes."
+        )
     }
 }

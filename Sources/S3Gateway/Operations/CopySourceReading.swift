@@ -8,7 +8,10 @@ extension S3Call {
         let source = try CopySource(headers.value("x-amz-copy-source") ?? "")
         let bucket = try await RequestReader.bucket(source.bucket, objects)
         try Authorization.requireOwner(
-            of: bucket, is: principal, expected: headers.value("x-amz-source-expected-bucket-owner"))
+            of: bucket,
+            is: principal,
+            expected: headers.value("x-amz-source-expected-bucket-owner")
+        )
         return source
     }
 
@@ -18,7 +21,8 @@ extension S3Call {
 
     /// Runs a copy; errors of its source name the source, and every failed condition is 412.
     func copying<Value>(
-        _ source: CopySource, _ operation: () async throws(StorageError) -> Value
+        _ source: CopySource,
+        _ operation: () async throws(StorageError) -> Value
     ) async throws(S3Error) -> Value {
         do throws(S3Error) {
             return try await store(operation)
@@ -28,8 +32,10 @@ extension S3Call {
             if error.code == .noSuchKey { error.details = [S3Error.Detail(name: "Key", value: source.key)] }
             if error.code == .invalidRange {
                 error = .invalidArgument(
-                    "Range specified is not valid for source object", name: "x-amz-copy-source-range",
-                    value: headers.value("x-amz-copy-source-range") ?? "")
+                    "Range specified is not valid for source object",
+                    name: "x-amz-copy-source-range",
+                    value: headers.value("x-amz-copy-source-range") ?? ""
+                )
             }
             throw error
         }

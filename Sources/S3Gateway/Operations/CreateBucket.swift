@@ -13,7 +13,9 @@ extension S3Call {
             throw S3Error(.invalidBucketName, details: [("BucketName", target.bucket)])
         }
         try CreateBucketBody.check(
-            try await body.collect(limit: Self.configurationLimit), region: environment.region)
+            try await body.collect(limit: Self.configurationLimit),
+            region: environment.region
+        )
         do throws(StorageError) {
             try await objects.createBucket(target.bucket, owner: principal.user, region: environment.region)
         } catch {

@@ -8,9 +8,14 @@ extension S3Call {
     func createMultipartUpload() async throws(S3Error) -> S3Response {
         let choice = try ChecksumHeaders.algorithm(headers)
         let request = CreateUploadRequest(
-            bucket: target.bucket, key: target.key, owner: principal.user,
-            attributes: try AttributeHeaders.attributes(headers), tags: try taggingHeader(),
-            checksum: choice.algorithm, checksumKind: choice.kind)
+            bucket: target.bucket,
+            key: target.key,
+            owner: principal.user,
+            attributes: try AttributeHeaders.attributes(headers),
+            tags: try taggingHeader(),
+            checksum: choice.algorithm,
+            checksumKind: choice.kind
+        )
         let upload = try await store { () throws(StorageError) in try await objects.createUpload(request) }
 
         var xml = XMLWriter(capacity: 512)
@@ -22,7 +27,8 @@ extension S3Call {
         var response = S3Response.xml(xml.bytes)
         if let algorithm = choice.algorithm, let kind = choice.kind {
             response.fields.append(
-                HTTPField(name: S3FieldName.checksumAlgorithm, value: ChecksumHeaders.name(algorithm)))
+                HTTPField(name: S3FieldName.checksumAlgorithm, value: ChecksumHeaders.name(algorithm))
+            )
             response.fields.append(HTTPField(name: S3FieldName.checksumType, value: ChecksumHeaders.name(kind)))
         }
         return response

@@ -11,8 +11,11 @@ extension S3Call {
         let request = try DeleteObjectsBody(document)
         let entries = request.entries.map { entry in
             DeleteRequest(
-                bucket: target.bucket, key: entry.key, version: Self.selector(entry.versionID),
-                condition: entry.eTag.map { .matches($0) } ?? .none)
+                bucket: target.bucket,
+                key: entry.key,
+                version: Self.selector(entry.versionID),
+                condition: entry.eTag.map { .matches($0) } ?? .none
+            )
         }
         let outcomes = try await store { () throws(StorageError) in
             try await objects.deleteMany(bucket: target.bucket, entries)
@@ -31,14 +34,16 @@ extension S3Call {
         return .xml(xml.bytes)
     }
 
-    /// A request document with its digests checked. S3 wants one of Content-MD5 and `x-amz-checksum-*` where it cannot be
-    /// undone.
+    /// A request document with its digests checked. S3 wants one of Content-MD5 and `x-amz-checksum-*` where it
+    /// cannot be undone.
     func verifiedDocument(requiresDigest: Bool = false) async throws(S3Error) -> [UInt8] {
         let md5 = try ChecksumHeaders.contentMD5(headers)
         let declared = try ChecksumHeaders.declaration(headers, hasTrailer: hasTrailer)
         if requiresDigest, md5 == nil, declared == .none {
             throw S3Error(
-                .invalidRequest, "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+                .invalidRequest,
+                "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+            )
         }
         let document = try await body.collect(limit: XMLReader.maximumLength)
         if let md5, !Insecure.MD5.hash(data: document).elementsEqual(md5) { throw S3Error(.badDigest) }
@@ -55,13 +60,14 @@ extension S3Call {
     }
 
     private static func digest(_ bytes: [UInt8], _ algorithm: ObjectChecksum.Algorithm) -> [UInt8] {
-        let known: ChecksumAlgorithm = switch algorithm {
-        case .crc32: .crc32
-        case .crc32c: .crc32c
-        case .crc64nvme: .crc64nvme
-        case .sha1: .sha1
-        case .sha256: .sha256
-        }
+        let known: ChecksumAlgorithm =
+            switch algorithm {
+            case .crc32: .crc32
+            case .crc32c: .crc32c
+            case .crc64nvme: .crc64nvme
+            case .sha1: .sha1
+            case .sha256: .sha256
+            }
         return bytes.withUnsafeBytes { known.digest($0) }
     }
 }

@@ -40,11 +40,19 @@ extension S3Call {
         let range = headers.value("range").flatMap { RangeHeader($0) }
         if partNumber != nil, headers.contains("range") {
             throw S3Error(
-                .invalidRequest, "Cannot specify both Range header and partNumber query parameter")
+                .invalidRequest,
+                "Cannot specify both Range header and partNumber query parameter"
+            )
         }
         return GetRequest(
-            bucket: target.bucket, key: target.key, version: try version(), range: range.map(ByteRange.init),
-            partNumber: partNumber, conditions: ReadConditions(ConditionHeaders(headers)), isHead: isHead)
+            bucket: target.bucket,
+            key: target.key,
+            version: try version(),
+            range: range.map(ByteRange.init),
+            partNumber: partNumber,
+            conditions: ReadConditions(ConditionHeaders(headers)),
+            isHead: isHead
+        )
     }
 
     private func read(_ request: GetRequest) async throws(S3Error) -> GetResult {
@@ -57,7 +65,8 @@ extension S3Call {
             let whole = GetRequest(bucket: request.bucket, key: request.key, version: request.version, isHead: true)
             if let found = try? await objects.get(whole) {
                 detailed.details.append(
-                    S3Error.Detail(name: "ActualObjectSize", value: String(found.object.length)))
+                    S3Error.Detail(name: "ActualObjectSize", value: String(found.object.length))
+                )
             }
             throw detailed
         }
@@ -85,8 +94,10 @@ extension ByteRange {
 extension ReadConditions {
     init(_ headers: ConditionHeaders) {
         self.init(
-            ifMatch: headers.ifMatch, ifNoneMatch: headers.ifNoneMatch,
+            ifMatch: headers.ifMatch,
+            ifNoneMatch: headers.ifNoneMatch,
             ifModifiedSince: headers.ifModifiedSince.map { WallTime(milliseconds: $0) },
-            ifUnmodifiedSince: headers.ifUnmodifiedSince.map { WallTime(milliseconds: $0) })
+            ifUnmodifiedSince: headers.ifUnmodifiedSince.map { WallTime(milliseconds: $0) }
+        )
     }
 }

@@ -15,8 +15,12 @@ extension S3Call {
         let limit = try partLimit()
         let marker = try partMarker()
         let request = GetRequest(
-            bucket: target.bucket, key: target.key, version: try version(),
-            conditions: ReadConditions(ConditionHeaders(headers)), isHead: true)
+            bucket: target.bucket,
+            key: target.key,
+            version: try version(),
+            conditions: ReadConditions(ConditionHeaders(headers)),
+            isHead: true
+        )
         let object = try await store { () throws(StorageError) in try await objects.get(request) }.object
 
         var xml = XMLWriter(capacity: 1_024 + object.parts.count * 128)
@@ -47,8 +51,11 @@ extension S3Call {
         let names = text.split(separator: ",").map { $0.filter { $0 != " " } }
         guard !names.isEmpty else {
             throw .invalidArgument(
-                "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty",
-                name: "x-amz-object-attributes", value: text)
+                "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or "
+                    + "empty",
+                name: "x-amz-object-attributes",
+                value: text
+            )
         }
         for name in names where !Self.attributeNames.contains(name) {
             throw .invalidArgument("Invalid attribute name specified.", name: "x-amz-object-attributes", value: name)
@@ -60,8 +67,10 @@ extension S3Call {
         guard let text = headers.value("x-amz-max-parts") else { return Limits.pageSize }
         guard let number = Int(text), number >= 0 else {
             throw .invalidArgument(
-                "Argument x-amz-max-parts must be an integer between 0 and 2147483647", name: "x-amz-max-parts",
-                value: text)
+                "Argument x-amz-max-parts must be an integer between 0 and 2147483647",
+                name: "x-amz-max-parts",
+                value: text
+            )
         }
         return min(number, Limits.pageSize)
     }
@@ -71,7 +80,9 @@ extension S3Call {
         guard let number = Int(text), number >= 0 else {
             throw .invalidArgument(
                 "Argument x-amz-part-number-marker must be an integer between 0 and 2147483647",
-                name: "x-amz-part-number-marker", value: text)
+                name: "x-amz-part-number-marker",
+                value: text
+            )
         }
         return number
     }

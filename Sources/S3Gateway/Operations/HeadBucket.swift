@@ -7,7 +7,8 @@ extension S3Call {
     func headBucket() -> S3Response {
         var response = S3Response()
         response.fields.append(
-            HTTPField(name: S3FieldName.bucketRegion, value: bucket?.region ?? environment.region))
+            HTTPField(name: S3FieldName.bucketRegion, value: bucket?.region ?? environment.region)
+        )
         response.fields.append(HTTPField(name: .contentType, value: "application/xml"))
         return response
     }

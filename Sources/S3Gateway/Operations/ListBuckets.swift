@@ -33,7 +33,10 @@ extension S3Call {
         guard let text = query.value("max-buckets") else { return .max }
         guard let number = Int(text), (1...10_000).contains(number) else {
             throw .invalidArgument(
-                "Argument max-buckets must be an integer between 1 and 10000", name: "max-buckets", value: text)
+                "Argument max-buckets must be an integer between 1 and 10000",
+                name: "max-buckets",
+                value: text
+            )
         }
         return number
     }

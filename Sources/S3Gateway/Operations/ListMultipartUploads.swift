@@ -11,8 +11,13 @@ extension S3Call {
         // Without a key marker, AWS ignores an upload marker.
         let uploadMarker = keyMarker.isEmpty ? "" : query.value("upload-id-marker") ?? ""
         let request = ListUploadsRequest(
-            bucket: target.bucket, prefix: parameters.prefix, delimiter: parameters.delimiter ?? "",
-            keyMarker: keyMarker, uploadMarker: uploadMarker, limit: parameters.limit)
+            bucket: target.bucket,
+            prefix: parameters.prefix,
+            delimiter: parameters.delimiter ?? "",
+            keyMarker: keyMarker,
+            uploadMarker: uploadMarker,
+            limit: parameters.limit
+        )
         let page = try await store { () throws(StorageError) in try await objects.listUploads(request) }
         let owner = await ownerName()
 

@@ -11,8 +11,10 @@ extension S3Call {
         let versionMarker = query.value("version-id-marker") ?? ""
         guard versionMarker.isEmpty || !keyMarker.isEmpty else {
             throw .invalidArgument(
-                "A version-id marker cannot be specified without a key marker.", name: "version-id-marker",
-                value: versionMarker)
+                "A version-id marker cannot be specified without a key marker.",
+                name: "version-id-marker",
+                value: versionMarker
+            )
         }
         let page = try await page(parameters, after: keyMarker)
         let owner = await ownerName()

@@ -31,8 +31,12 @@ extension S3Call {
     /// One page of the bucket.
     func page(_ parameters: ListParameters, after: String) async throws(S3Error) -> ListPage {
         let request = ListRequest(
-            bucket: target.bucket, prefix: parameters.prefix, delimiter: parameters.delimiter ?? "", after: after,
-            limit: parameters.limit)
+            bucket: target.bucket,
+            prefix: parameters.prefix,
+            delimiter: parameters.delimiter ?? "",
+            after: after,
+            limit: parameters.limit
+        )
         return try await store { () throws(StorageError) in try await objects.list(request) }
     }
 

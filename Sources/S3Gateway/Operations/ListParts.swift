@@ -10,7 +10,12 @@ extension S3Call {
         let marker = try ListParameters.marker(query, name: "part-number-marker")
         let page = try await store { () throws(StorageError) in
             try await objects.listParts(
-                bucket: target.bucket, key: target.key, upload: uploadID, after: marker, limit: limit)
+                bucket: target.bucket,
+                key: target.key,
+                upload: uploadID,
+                after: marker,
+                limit: limit
+            )
         }
         let owner = await ownerName()
 

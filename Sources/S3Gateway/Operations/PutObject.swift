@@ -8,10 +8,16 @@ extension S3Call {
     func putObject() async throws(S3Error) -> S3Response {
         guard body.length <= Limits.partLength else { throw Self.tooLarge(body.length) }
         let request = PutRequest(
-            bucket: target.bucket, key: target.key, owner: principal.user, length: body.length,
-            attributes: try AttributeHeaders.attributes(headers), tags: try taggingHeader(),
+            bucket: target.bucket,
+            key: target.key,
+            owner: principal.user,
+            length: body.length,
+            attributes: try AttributeHeaders.attributes(headers),
+            tags: try taggingHeader(),
             condition: WriteCondition(try WriteConditionHeader(headers)),
-            contentMD5: try ChecksumHeaders.contentMD5(headers), checksum: try checksumRequest())
+            contentMD5: try ChecksumHeaders.contentMD5(headers),
+            checksum: try checksumRequest()
+        )
         let result = try await store { () throws(StorageError) in try await objects.put(request, body: body) }
         var response = S3Response()
         response.fields.append(HTTPField(name: .eTag, value: ObjectFields.quoted(result.eTag)))
@@ -23,7 +29,8 @@ extension S3Call {
     static func tooLarge(_ length: Int) -> S3Error {
         S3Error(
             .entityTooLarge,
-            details: [("ProposedSize", String(length)), ("MaxSizeAllowed", String(Limits.partLength))])
+            details: [("ProposedSize", String(length)), ("MaxSizeAllowed", String(Limits.partLength))]
+        )
     }
 
     func taggingHeader() throws(S3Error) -> [ObjectTag] {

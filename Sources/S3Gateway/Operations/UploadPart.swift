@@ -8,9 +8,14 @@ extension S3Call {
     func uploadPart() async throws(S3Error) -> S3Response {
         guard body.length <= Limits.partLength else { throw Self.tooLarge(body.length) }
         let request = UploadPartRequest(
-            bucket: target.bucket, key: target.key, upload: uploadID,
-            partNumber: try ObjectParameters.uploadPartNumber(query), length: body.length,
-            contentMD5: try ChecksumHeaders.contentMD5(headers), checksum: try checksumRequest())
+            bucket: target.bucket,
+            key: target.key,
+            upload: uploadID,
+            partNumber: try ObjectParameters.uploadPartNumber(query),
+            length: body.length,
+            contentMD5: try ChecksumHeaders.contentMD5(headers),
+            checksum: try checksumRequest()
+        )
         let result = try await store { () throws(StorageError) in
             try await objects.uploadPart(request, body: body)
         }

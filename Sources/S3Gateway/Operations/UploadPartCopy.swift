@@ -11,9 +11,16 @@ extension S3Call {
         var range: ClosedRange<Int>?
         if let text = headers.value("x-amz-copy-source-range") { range = try RangeHeader.copySource(text) }
         let request = CopyPartRequest(
-            sourceBucket: source.bucket, sourceKey: source.key, sourceVersion: Self.selector(source.versionID),
-            sourceConditions: sourceConditions, sourceRange: range, bucket: target.bucket, key: target.key,
-            upload: uploadID, partNumber: number)
+            sourceBucket: source.bucket,
+            sourceKey: source.key,
+            sourceVersion: Self.selector(source.versionID),
+            sourceConditions: sourceConditions,
+            sourceRange: range,
+            bucket: target.bucket,
+            key: target.key,
+            upload: uploadID,
+            partNumber: number
+        )
         let result = try await copying(source) { () throws(StorageError) in try await objects.copyPart(request) }
 
         var xml = XMLWriter(capacity: 512)

@@ -40,9 +40,12 @@ enum Authorization {
         }
     }
 
-    /// Throws `AccessDenied` unless `principal` owns the bucket, and unless the owner is the one that the client expects.
+    /// Throws `AccessDenied` unless `principal` owns the bucket, and unless the owner is the one that the client
+    /// expects.
     static func requireOwner(
-        of bucket: Bucket, is principal: Credential, expected: String?
+        of bucket: Bucket,
+        is principal: Credential,
+        expected: String?
     ) throws(S3Error) {
         guard bucket.owner == principal.user else { throw S3Error(.accessDenied) }
         if let expected, expected != bucket.owner.text { throw S3Error(.accessDenied) }

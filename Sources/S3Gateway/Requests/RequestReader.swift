@@ -5,7 +5,8 @@ import ObjectModel
 import S3Protocol
 import SystemInterface
 
-/// From the bytes of a request to a call that may be carried out: parse, authenticate, route, authorize, in this order.
+/// From the bytes of a request to a call that may be carried out: parse, authenticate, route, authorize, in this
+/// order.
 struct RequestReader: Sendable {
     let environment: S3Environment
     private let verifier: SignatureVerifier
@@ -18,8 +19,8 @@ struct RequestReader: Sendable {
         verifier = SignatureVerifier(region: environment.region)
     }
 
-    /// Everything before the handler. Nothing of the store is looked at, and nothing of the request is obeyed, before the
-    /// signature is verified.
+    /// Everything before the handler. Nothing of the store is looked at, and nothing of the request is obeyed, before
+    /// the signature is verified.
     func call(for request: Request) async throws(S3Error) -> S3Call {
         let signed = try parse(request.head)
         let claim = try verifier.claim(of: signed, now: environment.time.wall.milliseconds)
@@ -29,14 +30,25 @@ struct RequestReader: Sendable {
 
         let headers = S3Headers(fields: signed.fields, query: signed.query)
         let operation = try S3Router.route(
-            method: signed.method, target: signed.target, query: signed.query,
-            hasCopySource: headers.contains("x-amz-copy-source"))
+            method: signed.method,
+            target: signed.target,
+            query: signed.query,
+            hasCopySource: headers.contains("x-amz-copy-source")
+        )
         let bucket = try await authorize(operation, signed.target, headers, credential)
         try RefusedHeaders.check(headers)
         let (body, hasTrailer) = try self.body(of: request, operation, claim, seed, headers)
         return S3Call(
-            environment: environment, operation: operation, target: signed.target, query: signed.query,
-            headers: headers, principal: credential, bucket: bucket, hasTrailer: hasTrailer, body: body)
+            environment: environment,
+            operation: operation,
+            target: signed.target,
+            query: signed.query,
+            headers: headers,
+            principal: credential,
+            bucket: bucket,
+            hasTrailer: hasTrailer,
+            body: body
+        )
     }
 
     // MARK: Parsing
@@ -51,20 +63,29 @@ struct RequestReader: Sendable {
         return SignedRequest(
             method: head.method,
             target: try RequestTarget(rawPath: rawPath, host: host, domains: environment.domains),
-            query: try QueryParameters(rawQuery), host: host, fields: head.headerFields)
+            query: try QueryParameters(rawQuery),
+            host: host,
+            fields: head.headerFields
+        )
     }
 
     // MARK: Authorization
 
     private func authorize(
-        _ operation: S3Operation, _ target: RequestTarget, _ headers: S3Headers, _ principal: Credential
+        _ operation: S3Operation,
+        _ target: RequestTarget,
+        _ headers: S3Headers,
+        _ principal: Credential
     ) async throws(S3Error) -> Bucket? {
         switch Authorization.rule(for: operation).scope {
         case .anyUser: return nil
         case .bucketOwner:
             let bucket = try await Self.bucket(target.bucket, environment.objects)
             try Authorization.requireOwner(
-                of: bucket, is: principal, expected: headers.value("x-amz-expected-bucket-owner"))
+                of: bucket,
+                is: principal,
+                expected: headers.value("x-amz-expected-bucket-owner")
+            )
             return bucket
         }
     }
@@ -89,11 +110,14 @@ struct RequestReader: Sendable {
     // MARK: The body
 
     private func body(
-        of request: Request, _ operation: S3Operation, _ claim: SignatureClaim, _ seed: SignatureSeed,
+        of request: Request,
+        _ operation: S3Operation,
+        _ claim: SignatureClaim,
+        _ seed: SignatureSeed,
         _ headers: S3Headers
     ) throws(S3Error) -> (VerifiedBody, hasTrailer: Bool) {
         let takesBody = operation.takesBody
-        let length = takesBody ? try Self.length(request, claim.payloadMode, headers) : 0
+        let length = takesBody ? try Self.length(request, operation, claim.payloadMode, headers) : 0
         var hasTrailer = false
         if case .chunked(_, let trailer) = claim.payloadMode { hasTrailer = trailer }
         var trailing: ObjectChecksum.Algorithm?
@@ -103,21 +127,31 @@ struct RequestReader: Sendable {
             trailing = algorithm
         }
         let body = VerifiedBody(
-            request.body, length: length, mode: claim.payloadMode, seed: seed,
-            announced: hasTrailer ? ChecksumHeaders.announcedTrailers(headers) : [], trailingAlgorithm: trailing)
+            request.body,
+            length: length,
+            mode: claim.payloadMode,
+            seed: seed,
+            announced: hasTrailer ? ChecksumHeaders.announcedTrailers(headers) : [],
+            trailingAlgorithm: trailing
+        )
         return (body, hasTrailer)
     }
 
-    /// The decoded length that the client declares.
+    /// The decoded length that the client declares. Uploads must declare one; documents may be left out.
     private static func length(
-        _ request: Request, _ mode: PayloadMode, _ headers: S3Headers
+        _ request: Request,
+        _ operation: S3Operation,
+        _ mode: PayloadMode,
+        _ headers: S3Headers
     ) throws(S3Error) -> Int {
         let text: String?
         if case .chunked = mode {
             text = headers.value("x-amz-decoded-content-length")
         } else {
-            text = headers.value("content-length")
-                ?? (headers.contains("transfer-encoding") || request.method == .put ? nil : "0")
+            let isUpload = operation == .putObject || operation == .uploadPart
+            text =
+                headers.value("content-length")
+                ?? (isUpload || headers.contains("transfer-encoding") ? nil : "0")
         }
         guard let text else { throw S3Error(.missingContentLength) }
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(text) else {

@@ -47,7 +47,8 @@ struct S3Call: Sendable {
     /// The upload that the query names.
     var uploadID: UploadID { UploadID(query.value("uploadId") ?? "") }
 
-    /// Runs a call of the store; its error becomes S3's, but for a body that failed verification, whose error is told as it is.
+    /// Runs a call of the store; its error becomes S3's, but for a body that failed verification, whose error is told
+    /// as it is.
     func store<Value>(
         _ operation: () async throws(StorageError) -> Value
     ) async throws(S3Error) -> Value {

@@ -8,8 +8,8 @@ import SystemInterface
 
 /// The only way a handler reads a request's body: unframed, and verified as the authenticated payload mode demands.
 ///
-/// Copies the network's bytes into the engine's buffers, once. Nothing may be committed before `read` has returned 0: only
-/// then have the payload's hash, every chunk signature, the trailer and the declared length been proved.
+/// Copies the network's bytes into the engine's buffers, once. The last bytes come out, and `read` returns 0 behind
+/// them, only when the payload's hash, every chunk signature, the trailer and the declared length have been proved.
 final class VerifiedBody: BodyReader, @unchecked Sendable {
     // SAFETY: one task reads a request's body, one call after another, as `BodyReader` demands ("read once from start
     // to end"); nothing else touches the state until that task is done.
@@ -35,7 +35,11 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
     var isConsumed: Bool { isAtEnd && failure == nil }
 
     init(
-        _ body: RequestBody, length: Int, mode: PayloadMode, seed: SignatureSeed, announced: [String],
+        _ body: RequestBody,
+        length: Int,
+        mode: PayloadMode,
+        seed: SignatureSeed,
+        announced: [String],
         trailingAlgorithm: ObjectChecksum.Algorithm?
     ) {
         self.body = body
@@ -49,7 +53,11 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
             hash = SHA256()
         case .chunked(let isSigned, let hasTrailer):
             decoder = AWSChunkedDecoder(
-                decodedLength: length, seed: isSigned ? seed : nil, hasTrailer: hasTrailer, announced: announced)
+                decodedLength: length,
+                seed: isSigned ? seed : nil,
+                hasTrailer: hasTrailer,
+                announced: announced
+            )
         }
         expectedHash = expected
     }
@@ -103,8 +111,8 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
 
     // MARK: Steps
 
-    /// Hands up to `count` payload bytes to `sink`, with how many came before them in this call. Waits for the network only
-    /// while it has nothing.
+    /// Hands up to `count` payload bytes to `sink`, with how many came before them in this call. Waits for the
+    /// network only while it has nothing.
     private func take(_ count: Int, _ sink: (UnsafeRawBufferPointer, Int) -> Void) async throws -> Int {
         guard !isAtEnd, count > 0 else { return 0 }
         var filled = 0
@@ -119,12 +127,34 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
                 continue
             }
             filled += try takeCurrent(count - filled, filled, sink)
+            // The last bytes are given out only when the whole body is proved: nobody can hold, and so store, all of a
+            // body that fails its verification.
+            if received == length, filled > 0 {
+                try await proveEnd()
+                return filled
+            }
         }
         return filled
     }
 
+    /// Behind the last payload byte: only framing, trailer and the end may follow.
+    private func proveEnd() async throws {
+        while true {
+            if current.readableBytes > 0 {
+                guard decoder != nil, pending == 0 else { throw S3Error(.incompleteBody) }
+                try findPayload()
+            } else if let piece = try await nextPiece() {
+                current = piece
+            } else {
+                return try finish()
+            }
+        }
+    }
+
     private func takeCurrent(
-        _ count: Int, _ filled: Int, _ sink: (UnsafeRawBufferPointer, Int) -> Void
+        _ count: Int,
+        _ filled: Int,
+        _ sink: (UnsafeRawBufferPointer, Int) -> Void
     ) throws -> Int {
         if decoder != nil, pending == 0 {
             try findPayload()

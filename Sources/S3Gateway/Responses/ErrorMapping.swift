@@ -3,8 +3,8 @@ import ObjectModel
 import S3Protocol
 
 extension S3Error {
-    /// The store's error as S3 says it. What a client did wrong gets AWS's words; what the store lacks keeps the store's, which
-    /// tell the operator what to do.
+    /// The store's error as S3 says it. What a client did wrong gets AWS's words; what the store lacks keeps the
+    /// store's, which tell the operator what to do.
     init(_ error: StorageError, of call: S3Call) {
         switch error.code {
         case .noSuchBucket: self.init(.noSuchBucket, details: [("BucketName", call.target.bucket)])
@@ -16,7 +16,8 @@ extension S3Error {
         case .noSuchVersion:
             self.init(
                 .noSuchVersion,
-                details: [("Key", call.target.key), ("VersionId", call.query.value("versionId") ?? "")])
+                details: [("Key", call.target.key), ("VersionId", call.query.value("versionId") ?? "")]
+            )
         case .noSuchUpload: self.init(.noSuchUpload, details: [("UploadId", call.uploadID.text)])
         case .preconditionFailed: self.init(.preconditionFailed, details: [("Condition", Self.condition(of: call))])
         case .notModified: self.init(.notModified)

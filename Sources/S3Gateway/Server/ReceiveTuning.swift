@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Sets how a connection reads: 1 MiB at a time, one read per turn of its event loop. Uploads then arrive in few large pieces.
+/// Sets how a connection reads: 1 MiB at a time, one read per turn of its event loop. Uploads then arrive in few
+/// large pieces.
 final class ReceiveTuning: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 

@@ -16,13 +16,15 @@ struct Responder: Sendable {
     let logger: Logger
     let logsAccess: Bool
 
-    /// Bytes of an unread body that are taken after an early answer, so that a client that sends before it reads still sees
-    /// the answer; beyond it the connection is closed.
+    /// Bytes of an unread body that are taken after an early answer, so that a client that sends before it reads
+    /// still sees the answer; beyond it the connection is closed.
     private static let drainLimit = 8 << 20
     /// Bodies up to this size go out with their head in one write.
     private static let singleWriteLimit = 1 << 20
 
-    @concurrent func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+    @concurrent func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel)
+        async throws
+    {
         if let path = request.head.path, path.hasPrefix("/-/") {
             let response = await probes.response(to: request)
             try await write(response, isHead: request.method == .head, id: nil, writer, channel)
@@ -117,7 +119,8 @@ struct Responder: Sendable {
         guard let found = try? await call.objects.get(request) else { return }
         response.fields.append(HTTPField(name: .eTag, value: ObjectFields.quoted(found.object.eTag)))
         response.fields.append(
-            HTTPField(name: .lastModified, value: S3Date.http(found.object.modified.milliseconds)))
+            HTTPField(name: .lastModified, value: S3Date.http(found.object.modified.milliseconds))
+        )
     }
 
     // MARK: Writing
@@ -134,7 +137,11 @@ struct Responder: Sendable {
     }
 
     @concurrent private func write(
-        _ response: S3Response, isHead: Bool, id: String?, _ writer: consuming ResponseWriter, _ channel: any Channel
+        _ response: S3Response,
+        isHead: Bool,
+        id: String?,
+        _ writer: consuming ResponseWriter,
+        _ channel: any Channel
     ) async throws {
         var head = finished(response, id: id)
         switch response.body {
@@ -155,7 +162,10 @@ struct Responder: Sendable {
     }
 
     @concurrent private func write(
-        _ body: any ObjectBody, _ head: HTTPResponse, _ writer: consuming ResponseWriter, _ channel: any Channel
+        _ body: any ObjectBody,
+        _ head: HTTPResponse,
+        _ writer: consuming ResponseWriter,
+        _ channel: any Channel
     ) async throws {
         if body.length <= Self.singleWriteLimit {
             var buffer = channel.allocator.buffer(capacity: body.length)
@@ -177,7 +187,8 @@ struct Responder: Sendable {
                 }
                 guard sent == body.length else { throw ShortBody() }
                 try await output.finish(nil)
-            })
+            }
+        )
     }
 
     /// Method, operation, status: no query, no header, no key, for each can hold a secret or a patient's name.
@@ -188,7 +199,8 @@ struct Responder: Sendable {
                 "id": "\(id)", "method": "\(request.method.rawValue)",
                 "operation": "\(call.map { "\($0.operation)" } ?? "refused")", "status": "\(status)",
                 "user": "\(call?.principal.user.text ?? "-")", "bucket": "\(call?.target.bucket ?? "-")",
-            ])
+            ]
+        )
     }
 }
 

@@ -2,8 +2,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// What `GET /-/ready` and `GET /-/metrics` answer; given by the composition root. They need no credentials and tell nothing
-/// of buckets, keys or users.
+/// What `GET /-/ready` and `GET /-/metrics` answer; given by the composition root. They need no credentials and tell
+/// nothing of buckets, keys or users.
 package struct S3Probes: Sendable {
     /// nil when the store serves, else why not.
     package var ready: @Sendable () async -> String?

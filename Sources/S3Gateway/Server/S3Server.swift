@@ -38,9 +38,15 @@ package struct S3ServerConfiguration: Sendable {
     package var drainTimeout: Duration
 
     package init(
-        host: String = "127.0.0.1", port: Int = 9_000, region: String = "us-east-1", domains: [String] = [],
-        tls: TLSFiles? = nil, logsAccess: Bool = false, maximumConnections: Int = 4_096,
-        idleTimeout: Duration = .seconds(75), drainTimeout: Duration = .seconds(30)
+        host: String = "127.0.0.1",
+        port: Int = 9_000,
+        region: String = "us-east-1",
+        domains: [String] = [],
+        tls: TLSFiles? = nil,
+        logsAccess: Bool = false,
+        maximumConnections: Int = 4_096,
+        idleTimeout: Duration = .seconds(75),
+        drainTimeout: Duration = .seconds(30)
     ) {
         self.host = host
         self.port = port
@@ -75,23 +81,37 @@ package final class S3Server: Sendable {
     private let state = Mutex(State.idle)
 
     package init(
-        _ configuration: S3ServerConfiguration, objects: any ObjectService, credentials: any CredentialDirectory,
-        time: any TimeSource, random: any RandomSource, logger: Logger, probes: S3Probes = S3Probes()
+        _ configuration: S3ServerConfiguration,
+        objects: any ObjectService,
+        credentials: any CredentialDirectory,
+        time: any TimeSource,
+        random: any RandomSource,
+        logger: Logger,
+        probes: S3Probes = S3Probes()
     ) {
         self.configuration = configuration
         self.time = time
         self.logger = logger
         let environment = S3Environment(
-            objects: objects, credentials: credentials, time: time, random: random, region: configuration.region,
-            domains: configuration.domains.map { $0.lowercased() })
+            objects: objects,
+            credentials: credentials,
+            time: time,
+            random: random,
+            region: configuration.region,
+            domains: configuration.domains.map { $0.lowercased() }
+        )
         responder = Responder(
-            reader: RequestReader(environment: environment), probes: probes,
-            identity: ResponseIdentity(time: time, random: random), logger: logger,
-            logsAccess: configuration.logsAccess)
+            reader: RequestReader(environment: environment),
+            probes: probes,
+            identity: ResponseIdentity(time: time, random: random),
+            logger: logger,
+            logsAccess: configuration.logsAccess
+        )
     }
 
-    /// Serves until `shutdown`, or until the task is cancelled, which cuts off what is in progress. `onListening` is told the
-    /// port as soon as connections are taken. Throws when the port cannot be bound or the TLS files cannot be read.
+    /// Serves until `shutdown`, or until the task is cancelled, which cuts off what is in progress. `onListening` is
+    /// told the port as soon as connections are taken. Throws when the port cannot be bound or the TLS files cannot
+    /// be read.
     package func run(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let base = HTTP1Channel(
             responder: { [responder] request, writer, channel in
@@ -101,8 +121,12 @@ package final class S3Server: Sendable {
                 additionalChannelHandlers: [ReceiveTuning()],
                 idleTimeout: .nanoseconds(configuration.idleTimeout.nanoseconds),
                 httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: Self.headerFieldLimit, maxHeaderListSize: Self.headerListLimit,
-                    maxHeaderFieldCount: Self.headerCountLimit)))
+                    maxHeaderFieldSize: Self.headerFieldLimit,
+                    maxHeaderListSize: Self.headerListLimit,
+                    maxHeaderFieldCount: Self.headerCountLimit
+                )
+            )
+        )
         if let tls = configuration.tls {
             try await serve(TLSChannel(base, tlsConfiguration: Self.tlsConfiguration(tls)), onListening)
         } else {
@@ -110,8 +134,8 @@ package final class S3Server: Sendable {
         }
     }
 
-    /// Takes no new connections, lets the requests in progress end, and returns when all have or `drainTimeout` is over. `run`
-    /// returns then.
+    /// Takes no new connections, lets the requests in progress end, and returns when all have or `drainTimeout` is
+    /// over. `run` returns then.
     package func shutdown() async {
         let stop = state.withLock { state -> (@Sendable () async -> Void)? in
             guard case .running(let stop) = state else {
@@ -125,16 +149,23 @@ package final class S3Server: Sendable {
     }
 
     private func serve<Child: ServerChildChannel>(
-        _ child: Child, _ onListening: @escaping @Sendable (Int) async -> Void
+        _ child: Child,
+        _ onListening: @escaping @Sendable (Int) async -> Void
     ) async throws {
         let server = Server(
             childChannelSetup: child,
             configuration: ServerConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: Self.listenQueue,
+                address: .hostname(configuration.host, port: configuration.port),
+                backlog: Self.listenQueue,
                 availableConnectionsDelegate: MaximumAvailableConnections(
-                    configuration.maximumConnections, logger: logger)),
+                    configuration.maximumConnections,
+                    logger: logger
+                )
+            ),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
+        )
         let (stopSignal, stopper) = AsyncStream.makeStream(of: Void.self)
         let mayRun = state.withLock { state in
             guard case .idle = state else { return false }
@@ -167,7 +198,9 @@ package final class S3Server: Sendable {
         }
         let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: certificates, privateKey: .privateKey(key))
+            certificateChain: certificates,
+            privateKey: .privateKey(key)
+        )
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         return configuration

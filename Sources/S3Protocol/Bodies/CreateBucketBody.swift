@@ -1,16 +1,19 @@
 /// The `CreateBucketConfiguration` document.
 package enum CreateBucketBody {
     /// Checks the location of a new bucket against the region of this store; an absent document or location is fine.
-    /// Throws `NotImplemented` for tags of buckets and directory-bucket settings, `IllegalLocationConstraintException` for
-    /// another region.
+    /// Throws `NotImplemented` for tags of buckets and directory-bucket settings,
+    /// `IllegalLocationConstraintException` for another region.
     package static func check(_ bytes: [UInt8], region: String) throws(S3Error) {
         guard !bytes.isEmpty else { return }
         let root = try S3Body.parse(bytes) { (root) throws(XMLError) in
             guard root.name == "CreateBucketConfiguration" else { throw .unexpected }
             try root.requireChildren(["LocationConstraint", "Location", "Bucket", "Tags"])
-            return (location: try root.onlyText("LocationConstraint"), others: root.children.contains {
-                $0.name != "LocationConstraint"
-            })
+            return (
+                location: try root.onlyText("LocationConstraint"),
+                others: root.children.contains {
+                    $0.name != "LocationConstraint"
+                }
+            )
         }
         guard !root.others else {
             throw S3Error(.notImplemented, "Tags and types of buckets are not implemented.")
@@ -20,7 +23,8 @@ package enum CreateBucketBody {
             throw S3Error(
                 .illegalLocationConstraint,
                 "The \(location) location constraint is incompatible for the region specific endpoint this request was "
-                    + "sent to.")
+                    + "sent to."
+            )
         }
     }
 }

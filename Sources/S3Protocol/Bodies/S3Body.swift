@@ -1,7 +1,8 @@
 /// Request documents: parsed strictly, every departure from the schema being AWS's `MalformedXML`.
 package enum S3Body {
     static func parse<Value>(
-        _ bytes: [UInt8], _ read: (XMLElement) throws(XMLError) -> Value
+        _ bytes: [UInt8],
+        _ read: (XMLElement) throws(XMLError) -> Value
     ) throws(S3Error) -> Value {
         guard !bytes.isEmpty else { throw S3Error(.missingRequestBody) }
         do throws(XMLError) {

@@ -55,7 +55,8 @@ package enum AttributeHeaders {
         guard length <= Limits.userMetadataLength else {
             throw S3Error(
                 .metadataTooLarge,
-                details: [("Size", String(length)), ("MaxSizeAllowed", String(Limits.userMetadataLength))])
+                details: [("Size", String(length)), ("MaxSizeAllowed", String(Limits.userMetadataLength))]
+            )
         }
         return found.sorted { $0.name < $1.name }
     }
@@ -76,7 +77,8 @@ package enum ResponseOverrides {
         ("response-content-type", .contentType), ("response-expires", .expires),
     ]
 
-    /// The overrides of a query. Throws `InvalidArgument` for values that no header can hold (CR, LF, control characters).
+    /// The overrides of a query. Throws `InvalidArgument` for values that no header can hold (CR, LF, control
+    /// characters).
     package static func read(_ query: QueryParameters) throws(S3Error) -> [(HTTPField.Name, String)] {
         guard !query.isEmpty else { return [] }
         var found: [(HTTPField.Name, String)] = []
@@ -84,7 +86,10 @@ package enum ResponseOverrides {
             guard let value = query.value(parameter), !value.isEmpty else { continue }
             guard HTTPField.isValidValue(value) else {
                 throw .invalidArgument(
-                    "Header value cannot be represented using ISO-8859-1.", name: parameter, value: "")
+                    "Header value cannot be represented using ISO-8859-1.",
+                    name: parameter,
+                    value: ""
+                )
             }
             found.append((header, value))
         }

@@ -125,8 +125,9 @@ package enum ChecksumHeaders {
         case .none:
             throw S3Error(
                 .invalidRequest,
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
-                    + "were found.")
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+                    + "headers were found."
+            )
         default: throw S3Error(.invalidRequest, "Value for x-amz-sdk-checksum-algorithm header is invalid.")
         }
     }
@@ -134,7 +135,8 @@ package enum ChecksumHeaders {
     private static func several() -> S3Error {
         S3Error(
             .invalidRequest,
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
     }
 
     /// `x-amz-checksum-algorithm` and `x-amz-checksum-type` of a new multipart upload or a copy.
@@ -146,7 +148,8 @@ package enum ChecksumHeaders {
             guard kind == nil else {
                 throw S3Error(
                     .invalidRequest,
-                    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+                    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+                )
             }
             return (nil, nil)
         }
@@ -154,20 +157,23 @@ package enum ChecksumHeaders {
             throw S3Error(
                 .invalidRequest,
                 "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            )
         }
         let fallback: ObjectChecksum.Kind = algorithm == .crc64nvme ? .fullObject : .composite
         let chosen = kind ?? fallback
-        let isPossible = switch algorithm {
-        case .crc32, .crc32c: true
-        case .crc64nvme: chosen == .fullObject
-        case .sha1, .sha256: chosen == .composite
-        }
+        let isPossible =
+            switch algorithm {
+            case .crc32, .crc32c: true
+            case .crc64nvme: chosen == .fullObject
+            case .sha1, .sha256: chosen == .composite
+            }
         guard isPossible else {
             throw S3Error(
                 .invalidRequest,
                 "The \(name(chosen)) checksum type cannot be used with the \(name(algorithm).lowercased()) checksum "
-                    + "algorithm.")
+                    + "algorithm."
+            )
         }
         return (algorithm, chosen)
     }

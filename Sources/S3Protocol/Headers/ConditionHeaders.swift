@@ -7,8 +7,8 @@ package struct ConditionHeaders: Hashable, Sendable {
     package var ifModifiedSince: Int64?
     package var ifUnmodifiedSince: Int64?
 
-    /// Reads `If-Match` and so on, or with `prefix` `x-amz-copy-source-` the same of a copy's source. A date that is none is ignored
-    /// (RFC 9110 §13.1.3).
+    /// Reads `If-Match` and so on, or with `prefix` `x-amz-copy-source-` the same of a copy's source. A date that is
+    /// none is ignored (RFC 9110 §13.1.3).
     package init(_ headers: S3Headers, prefix: String = "") {
         ifMatch = headers.value(prefix + "if-match").map(Self.eTags)
         ifNoneMatch = headers.value(prefix + "if-none-match").map(Self.eTags)

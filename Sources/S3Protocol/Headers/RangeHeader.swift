@@ -7,8 +7,8 @@ package enum RangeHeader: Hashable, Sendable {
     /// `bytes=-N`: the last N.
     case suffix(Int)
 
-    /// Reads a header. nil for what S3 ignores, so that the whole object is sent: another unit, bad syntax, a last byte before the
-    /// first, or more than one range.
+    /// Reads a header. nil for what S3 ignores, so that the whole object is sent: another unit, bad syntax, a last
+    /// byte before the first, or more than one range.
     package init?(_ text: String) {
         guard text.utf8.count <= 64, text.lowercased().hasPrefix("bytes=") else { return nil }
         let range = text.dropFirst(6).filter { $0 != " " }
@@ -28,7 +28,9 @@ package enum RangeHeader: Hashable, Sendable {
             throw .invalidArgument(
                 "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
                     + "zero-based offsets of the first and last bytes to copy",
-                name: "x-amz-copy-source-range", value: text)
+                name: "x-amz-copy-source-range",
+                value: text
+            )
         }
         return first...last
     }

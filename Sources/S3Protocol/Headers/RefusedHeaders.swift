@@ -2,7 +2,8 @@
 /// for encryption must not believe it got it.
 package enum RefusedHeaders {
     private static let cannedACLs: Set<String> = [
-        "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "log-delivery-write",
+        "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
+        "log-delivery-write",
     ]
     private static let ownerships: Set<String> = ["BucketOwnerPreferred", "ObjectWriter"]
 
@@ -24,8 +25,10 @@ package enum RefusedHeaders {
         case "x-amz-bypass-governance-retention":
             if value.lowercased() != "false" {
                 throw .invalidArgument(
-                    "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.", name: name,
-                    value: value)
+                    "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
+                    name: name,
+                    value: value
+                )
             }
         case "x-amz-website-redirect-location", "x-amz-mfa", "x-amz-write-offset-bytes", "x-amz-rename-source",
             "x-amz-if-match-last-modified-time", "x-amz-if-match-size":
@@ -49,7 +52,11 @@ package enum RefusedHeaders {
     private static func checkOwnership(_ value: String) throws(S3Error) {
         guard value != "BucketOwnerEnforced" else { return }
         guard ownerships.contains(value) else {
-            throw .invalidArgument("Invalid x-amz-object-ownership header", name: "x-amz-object-ownership", value: value)
+            throw .invalidArgument(
+                "Invalid x-amz-object-ownership header",
+                name: "x-amz-object-ownership",
+                value: value
+            )
         }
         throw .notImplemented(header: "x-amz-object-ownership")
     }

@@ -24,9 +24,11 @@ package enum Tagging {
 
     private static func malformedHeader(_ text: String) -> S3Error {
         .invalidArgument(
-            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name "
-                + "duplicates.",
-            name: "x-amz-tagging", value: text)
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without "
+                + "tag name duplicates.",
+            name: "x-amz-tagging",
+            value: text
+        )
     }
 
     /// `<Tagging><TagSet><Tag><Key/><Value/></Tag>…</TagSet></Tagging>`
@@ -35,7 +37,10 @@ package enum Tagging {
         for (index, tag) in tags.enumerated()
         where tags[..<index].contains(where: { $0.key.utf8.elementsEqual(tag.key.utf8) }) {
             throw S3Error(
-                .invalidTag, "Cannot provide multiple Tags with the same key", details: [("TagKey", tag.key)])
+                .invalidTag,
+                "Cannot provide multiple Tags with the same key",
+                details: [("TagKey", tag.key)]
+            )
         }
         try check(tags)
         return tags
@@ -86,14 +91,19 @@ package enum Tagging {
             }
             guard !tag.key.lowercased().hasPrefix("aws:") else {
                 throw S3Error(
-                    .invalidTag, "System tags cannot be added/updated by requester", details: [("TagKey", tag.key)])
+                    .invalidTag,
+                    "System tags cannot be added/updated by requester",
+                    details: [("TagKey", tag.key)]
+                )
             }
             guard tag.value.unicodeScalars.count <= maximumValueLength,
                 tag.value.unicodeScalars.allSatisfy(isAllowed)
             else {
                 throw S3Error(
-                    .invalidTag, "The TagValue you have provided is invalid",
-                    details: [("TagKey", tag.key), ("TagValue", tag.value)])
+                    .invalidTag,
+                    "The TagValue you have provided is invalid",
+                    details: [("TagKey", tag.key), ("TagValue", tag.value)]
+                )
             }
         }
     }

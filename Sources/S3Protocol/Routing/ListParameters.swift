@@ -21,7 +21,10 @@ package struct ListParameters: Hashable, Sendable {
         guard let encoding = query.value("encoding-type"), !encoding.isEmpty else { return false }
         guard encoding.lowercased() == "url" else {
             throw .invalidArgument(
-                "Invalid Encoding Method specified in Request", name: "encoding-type", value: encoding)
+                "Invalid Encoding Method specified in Request",
+                name: "encoding-type",
+                value: encoding
+            )
         }
         return true
     }
@@ -31,11 +34,17 @@ package struct ListParameters: Hashable, Sendable {
         guard let text = query.value(name), !text.isEmpty else { return Limits.pageSize }
         guard let number = Int(text), number <= Int(Int32.max) else {
             throw .invalidArgument(
-                "Provided \(name) not an integer or within integer range", name: name, value: text)
+                "Provided \(name) not an integer or within integer range",
+                name: name,
+                value: text
+            )
         }
         guard number >= 0 else {
             throw .invalidArgument(
-                "Argument \(name) must be an integer between 0 and 2147483647", name: name, value: text)
+                "Argument \(name) must be an integer between 0 and 2147483647",
+                name: name,
+                value: text
+            )
         }
         return min(number, Limits.pageSize)
     }
@@ -45,7 +54,10 @@ package struct ListParameters: Hashable, Sendable {
         guard let text = query.value(name), !text.isEmpty else { return 0 }
         guard let number = Int(text), (0...Int(Int32.max)).contains(number) else {
             throw .invalidArgument(
-                "Argument \(name) must be an integer between 0 and 2147483647", name: name, value: text)
+                "Argument \(name) must be an integer between 0 and 2147483647",
+                name: name,
+                value: text
+            )
         }
         return number
     }
@@ -62,7 +74,10 @@ package enum ContinuationToken {
             let name = String(validating: bytes.dropFirst(), as: UTF8.self)
         else {
             throw .invalidArgument(
-                "The continuation token provided is incorrect", name: "continuation-token", value: token)
+                "The continuation token provided is incorrect",
+                name: "continuation-token",
+                value: token
+            )
         }
         return name
     }
@@ -75,7 +90,10 @@ package enum ObjectParameters {
         let text = query.value("partNumber") ?? ""
         guard let number = digits(text), (1...Limits.partCount).contains(number) else {
             throw .invalidArgument(
-                "Part number must be an integer between 1 and 10000, inclusive", name: "partNumber", value: text)
+                "Part number must be an integer between 1 and 10000, inclusive",
+                name: "partNumber",
+                value: text
+            )
         }
         return number
     }

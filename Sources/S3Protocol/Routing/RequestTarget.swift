@@ -2,8 +2,8 @@ import ObjectModel
 
 /// What a request names: nothing, a bucket, or a key in a bucket. Decoded once, from the raw path and the host.
 ///
-/// S3 normalizes nothing: `//`, `.` and `..` are ordinary text of a key, and `%2F` is a slash, for the router and for the
-/// signature alike, because both work from this one decoding.
+/// S3 normalizes nothing: `//`, `.` and `..` are ordinary text of a key, and `%2F` is a slash, for the router and for
+/// the signature alike, because both work from this one decoding.
 package struct RequestTarget: Hashable, Sendable {
     /// Empty for the service itself.
     package var bucket: String
@@ -32,7 +32,8 @@ package struct RequestTarget: Hashable, Sendable {
         guard key.utf8.count <= Limits.keyLength else {
             throw S3Error(
                 .keyTooLong,
-                details: [("Size", String(key.utf8.count)), ("MaxSizeAllowed", String(Limits.keyLength))])
+                details: [("Size", String(key.utf8.count)), ("MaxSizeAllowed", String(Limits.keyLength))]
+            )
         }
     }
 
@@ -40,7 +41,9 @@ package struct RequestTarget: Hashable, Sendable {
     private static func virtualBucket(host: String, domains: [String]) -> String? {
         guard !domains.isEmpty else { return nil }
         var name = host.lowercased()
-        if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")), !name.hasSuffix("]") { name = String(name[..<colon]) }
+        if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")), !name.hasSuffix("]") {
+            name = String(name[..<colon])
+        }
         for domain in domains where name.hasSuffix("." + domain) {
             let bucket = String(Substring(name.utf8.dropLast(domain.utf8.count + 1)))
             if !bucket.isEmpty { return bucket }

@@ -4,7 +4,10 @@ import HTTPTypes
 package enum S3Router {
     /// The operation, or the error that AWS gives: `MethodNotAllowed`, `NotImplemented`, `InvalidArgument`.
     package static func route(
-        method: HTTPRequest.Method, target: RequestTarget, query: QueryParameters, hasCopySource: Bool
+        method: HTTPRequest.Method,
+        target: RequestTarget,
+        query: QueryParameters,
+        hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
         let chosen = try subResource(of: query, method: method)
         if target.bucket.isEmpty { return try service(method, chosen) }
@@ -14,10 +17,11 @@ package enum S3Router {
 
     // MARK: The query
 
-    /// The one sub-resource of a query. Refuses repeated parameters, two sub-resources, and unknown parameters where they could
-    /// stand for a sub-resource: without a value always, with one when the method changes something.
+    /// The one sub-resource of a query. Refuses repeated parameters, two sub-resources, and unknown parameters where
+    /// they could stand for a sub-resource: without a value always, with one when the method changes something.
     private static func subResource(
-        of query: QueryParameters, method: HTTPRequest.Method
+        of query: QueryParameters,
+        method: HTTPRequest.Method
     ) throws(S3Error) -> SubResource? {
         guard !query.isEmpty else { return nil }
         var chosen: SubResource?
@@ -26,21 +30,27 @@ package enum S3Router {
             if let found = SubResource.named(name) {
                 if let chosen {
                     throw .invalidArgument(
-                        "Conflicting query string parameters: \(chosen.rawValue), \(name)", name: "ResourceType",
-                        value: chosen.rawValue)
+                        "Conflicting query string parameters: \(chosen.rawValue), \(name)",
+                        name: "ResourceType",
+                        value: chosen.rawValue
+                    )
                 }
                 chosen = found
             } else if KnownParameter.contains(name) {
                 guard !query.parameters[..<index].contains(where: { $0.name == name }) else {
                     throw .invalidArgument(
-                        "The query string parameter \(name) was given more than once", name: name,
-                        value: parameter.value)
+                        "The query string parameter \(name) was given more than once",
+                        name: name,
+                        value: parameter.value
+                    )
                 }
             } else if !KnownParameter.isExtension(name) {
                 guard parameter.hasValue, method == .get || method == .head else {
                     throw S3Error(
-                        .notImplemented, "The query string parameter \(name) is not implemented.",
-                        details: [("Parameter", name)])
+                        .notImplemented,
+                        "The query string parameter \(name) is not implemented.",
+                        details: [("Parameter", name)]
+                    )
                 }
             }
         }
@@ -55,7 +65,9 @@ package enum S3Router {
     }
 
     private static func bucket(
-        _ method: HTTPRequest.Method, _ chosen: SubResource?, _ query: QueryParameters
+        _ method: HTTPRequest.Method,
+        _ chosen: SubResource?,
+        _ query: QueryParameters
     ) throws(S3Error) -> S3Operation {
         switch (chosen, method) {
         case (nil, .get): return try list(query)
@@ -90,7 +102,10 @@ package enum S3Router {
     }
 
     private static func object(
-        _ method: HTTPRequest.Method, _ chosen: SubResource?, _ query: QueryParameters, hasCopySource: Bool
+        _ method: HTTPRequest.Method,
+        _ chosen: SubResource?,
+        _ query: QueryParameters,
+        hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
         switch (chosen, method) {
         case (nil, _): return try plainObject(method, query, hasCopySource: hasCopySource)
@@ -109,7 +124,9 @@ package enum S3Router {
     }
 
     private static func plainObject(
-        _ method: HTTPRequest.Method, _ query: QueryParameters, hasCopySource: Bool
+        _ method: HTTPRequest.Method,
+        _ query: QueryParameters,
+        hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
         switch method {
         case .get: return .getObject
@@ -125,7 +142,9 @@ package enum S3Router {
     }
 
     private static func uploadPart(
-        _ method: HTTPRequest.Method, _ query: QueryParameters, hasCopySource: Bool
+        _ method: HTTPRequest.Method,
+        _ query: QueryParameters,
+        hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
         try refuse(query, "versionId")
         switch method {
@@ -146,8 +165,10 @@ package enum S3Router {
     private static func refuse(_ query: QueryParameters, _ names: String...) throws(S3Error) {
         for name in names where query.contains(name) {
             throw .invalidArgument(
-                "This operation does not accept the query string parameter \(name).", name: name,
-                value: query.value(name) ?? "")
+                "This operation does not accept the query string parameter \(name).",
+                name: name,
+                value: query.value(name) ?? ""
+            )
         }
     }
 
@@ -157,7 +178,9 @@ package enum S3Router {
 
     private static func notImplemented(_ subResource: SubResource) -> S3Error {
         S3Error(
-            .notImplemented, "The sub-resource \(subResource.rawValue) is not implemented.",
-            details: [("Parameter", subResource.rawValue)])
+            .notImplemented,
+            "The sub-resource \(subResource.rawValue) is not implemented.",
+            details: [("Parameter", subResource.rawValue)]
+        )
     }
 }

@@ -2,12 +2,13 @@ import ObjectModel
 
 /// Takes the aws-chunked framing off a body that comes in pieces of any size, and verifies it.
 ///
-/// An incremental state machine over the caller's bytes: payload is never copied, only its ranges are reported. A chunk's
-/// payload is reported as it comes and its signature checked behind it, so nothing of the body may be committed before `finished`.
+/// An incremental state machine over the caller's bytes: payload is never copied, only its ranges are reported. A
+/// chunk's payload is reported as it comes and its signature checked behind it, so nothing of the body may be
+/// committed before `finished`.
 ///
-/// Proven at `finished`: every chunk's signature and the trailer's, where the mode is signed; the payload is exactly as long
-/// as `x-amz-decoded-content-length` said; every announced trailer came, and no other. Lines end with CR LF; a lone LF and
-/// an extra blank line are taken inside the trailer only, where common clients send them.
+/// Proven at `finished`: every chunk's signature and the trailer's, where the mode is signed; the payload is exactly
+/// as long as `x-amz-decoded-content-length` said; every announced trailer came, and no other. Lines end with CR LF;
+/// a lone LF and an extra blank line are taken inside the trailer only, where common clients send them.
 package struct AWSChunkedDecoder: Sendable {
     package enum Step: Hashable, Sendable {
         /// These bytes of the input are payload.

@@ -1,7 +1,7 @@
 import HTTPTypes
 
-/// The canonical request of SigV4 ("Create a signed AWS API request", AWS General Reference), for S3: the path is neither
-/// normalized nor encoded twice.
+/// The canonical request of SigV4 ("Create a signed AWS API request", AWS General Reference), for S3: the path is
+/// neither normalized nor encoded twice.
 enum CanonicalRequest {
     static func bytes(of request: SignedRequest, claim: SignatureClaim) -> [UInt8] {
         var output: [UInt8] = []

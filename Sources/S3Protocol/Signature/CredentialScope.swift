@@ -11,11 +11,14 @@ struct CredentialScope {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count >= 5, !parts[0].isEmpty else {
             throw malformed(
-                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".")
+                "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+            )
         }
         let scope = parts.suffix(4).map(String.init)
         guard scope[0].utf8.count == 8, S3Date.parseBasic(scope[0] + "T000000Z") != nil else {
-            throw malformed("incorrect date format \"\(scope[0])\". This date in the credential must be in the format \"yyyyMMdd\".")
+            throw malformed(
+                "incorrect date format \"\(scope[0])\". This date in the credential must be in the format \"yyyyMMdd\"."
+            )
         }
         guard scope[1] == region else {
             var error = malformed("the region '\(scope[1])' is wrong; expecting '\(region)'")
@@ -59,7 +62,9 @@ struct AuthorizationHeader {
 
     private static func field(_ name: Substring, _ fields: [Substring: Substring]) throws(S3Error) -> Substring {
         guard let value = fields[name], !value.isEmpty else {
-            throw malformed("the authorization header requires three components: Credential, SignedHeaders, and Signature.")
+            throw malformed(
+                "the authorization header requires three components: Credential, SignedHeaders, and Signature."
+            )
         }
         return value
     }
@@ -75,7 +80,9 @@ struct AuthorizationHeader {
         return text.contains(":")
             ? SignatureClaim.unsupportedVersion()
             : .invalidArgument(
-                "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature", name: "Authorization",
-                value: "AWS")
+                "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+                name: "Authorization",
+                value: "AWS"
+            )
     }
 }

@@ -22,7 +22,9 @@ package enum PayloadMode: Hashable, Sendable {
                     "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
                         + "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid "
                         + "sha256 value.",
-                    name: "x-amz-content-sha256", value: text)
+                    name: "x-amz-content-sha256",
+                    value: text
+                )
             }
             self = .signed(hash: hash)
         }

@@ -27,7 +27,8 @@ struct PresignedQuery {
         else {
             throw Self.error(
                 "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-                    + "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+                    + "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+            )
         }
         guard algorithm == SignatureClaim.algorithm else {
             throw Self.error("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
@@ -62,8 +63,9 @@ struct PresignedQuery {
         guard seconds >= 0 else { throw error("X-Amz-Expires must be non-negative") }
         guard seconds <= SignatureClaim.maximumExpirySeconds else {
             throw error(
-                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
-                    + "604800 seconds")
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
+                    + "less than 604800 seconds"
+            )
         }
         return seconds
     }
@@ -72,17 +74,21 @@ struct PresignedQuery {
     func requireValid(at now: Int64) throws(S3Error) {
         guard time <= now + SignatureClaim.maximumSkewMilliseconds else {
             throw S3Error(
-                .accessDenied, "Request is not yet valid",
-                details: [("X-Amz-Date", timestamp), ("ServerTime", S3Date.iso8601(now))])
+                .accessDenied,
+                "Request is not yet valid",
+                details: [("X-Amz-Date", timestamp), ("ServerTime", S3Date.iso8601(now))]
+            )
         }
         let end = time + Int64(expires) * 1_000
         guard expires > 0, now <= end else {
             throw S3Error(
-                .accessDenied, "Request has expired",
+                .accessDenied,
+                "Request has expired",
                 details: [
                     ("X-Amz-Expires", String(expires)), ("Expires", S3Date.iso8601(end)),
                     ("ServerTime", S3Date.iso8601(now)),
-                ])
+                ]
+            )
         }
     }
 

@@ -24,8 +24,8 @@ package struct SignatureClaim: Sendable {
 
     /// Reads the claim of a request, by header or by query. `now` is in milliseconds since 1970.
     ///
-    /// Throws AWS's error for anything missing, malformed, out of scope or out of time, for `x-amz-*` headers that are not
-    /// signed, and `AccessDenied` for a request without any claim.
+    /// Throws AWS's error for anything missing, malformed, out of scope or out of time, for `x-amz-*` headers that
+    /// are not signed, and `AccessDenied` for a request without any claim.
     package init(_ request: SignedRequest, region: String, now: Int64) throws(S3Error) {
         let authorization = request.header("authorization")
         let isInQuery = request.query.parameters.contains { Self.isQueryCredential($0.name) }
@@ -48,7 +48,9 @@ package struct SignatureClaim: Sendable {
         .invalidArgument(
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
                 + "parameter or the Authorization header should be specified",
-            name: "Authorization", value: "")
+            name: "Authorization",
+            value: ""
+        )
     }
 
     /// No claim at all, or one of a kind that is not accepted.
@@ -60,7 +62,8 @@ package struct SignatureClaim: Sendable {
     static func unsupportedVersion() -> S3Error {
         S3Error(
             .invalidRequest,
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
     }
 
     // MARK: Authorization header
@@ -72,7 +75,8 @@ package struct SignatureClaim: Sendable {
         guard timestamp.hasPrefix(scope.date) else {
             throw Self.headerMalformed(
                 "Invalid credential date \"\(scope.date)\". This date is not the same as X-Amz-Date: "
-                    + "\"\(timestamp.prefix(8))\".")
+                    + "\"\(timestamp.prefix(8))\"."
+            )
         }
         guard abs(now - time) <= Self.maximumSkewMilliseconds else { throw Self.skewed(timestamp, now: now) }
         guard let hash = request.header("x-amz-content-sha256") else {
@@ -95,7 +99,8 @@ package struct SignatureClaim: Sendable {
 
     /// The time in `x-amz-date`, or else in a signed `Date`.
     private static func requestTime(
-        _ request: SignedRequest, signedHeaders: [Substring]
+        _ request: SignedRequest,
+        signedHeaders: [Substring]
     ) throws(S3Error) -> (text: String, milliseconds: Int64) {
         if let text = request.header("x-amz-date") {
             if let time = S3Date.parseBasic(text) { return (text, time) }
@@ -111,7 +116,8 @@ package struct SignatureClaim: Sendable {
             details: [
                 ("RequestTime", timestamp), ("ServerTime", S3Date.iso8601(now)),
                 ("MaxAllowedSkewMilliseconds", String(maximumSkewMilliseconds)),
-            ])
+            ]
+        )
     }
 
     // MARK: Presigned
@@ -123,7 +129,8 @@ package struct SignatureClaim: Sendable {
             throw S3Error(
                 .authorizationQueryParametersError,
                 "Invalid credential date \"\(scope.date)\". This date is not the same as X-Amz-Date: "
-                    + "\"\(query.timestamp.prefix(8))\".")
+                    + "\"\(query.timestamp.prefix(8))\"."
+            )
         }
         try query.requireValid(at: now)
         let hash = request.header("x-amz-content-sha256") ?? query.contentSHA256 ?? "UNSIGNED-PAYLOAD"
@@ -138,13 +145,17 @@ package struct SignatureClaim: Sendable {
         if case .chunked = payloadMode {
             throw .invalidArgument(
                 "x-amz-content-sha256 of a presigned request must be UNSIGNED-PAYLOAD or a valid sha256 value.",
-                name: "x-amz-content-sha256", value: hash)
+                name: "x-amz-content-sha256",
+                value: hash
+            )
         }
     }
 
     private static func queryMalformed(_ problem: String) -> S3Error {
         S3Error(
-            .authorizationQueryParametersError, "Error parsing the X-Amz-Credential parameter; \(problem)")
+            .authorizationQueryParametersError,
+            "Error parsing the X-Amz-Credential parameter; \(problem)"
+        )
     }
 
     // MARK: What must be signed
@@ -160,8 +171,10 @@ package struct SignatureClaim: Sendable {
         }
         guard missing.isEmpty else {
             throw S3Error(
-                .accessDenied, "There were headers present in the request which were not signed",
-                details: [("HeadersNotSigned", missing.sorted().joined(separator: ", "))])
+                .accessDenied,
+                "There were headers present in the request which were not signed",
+                details: [("HeadersNotSigned", missing.sorted().joined(separator: ", "))]
+            )
         }
     }
 }

@@ -21,11 +21,16 @@ package struct SignatureVerifier: Sendable {
     /// AWS's `InvalidAccessKeyId`. Returns what the signatures of chunks are chained to.
     @discardableResult
     package func verify(
-        _ claim: SignatureClaim, of request: SignedRequest, secret: String?
+        _ claim: SignatureClaim,
+        of request: SignedRequest,
+        secret: String?
     ) throws(S3Error) -> SignatureSeed {
         let key = keys.key(
-            accessKey: claim.accessKey, secret: secret ?? "an access key that nobody has", date: claim.date,
-            remember: secret != nil)
+            accessKey: claim.accessKey,
+            secret: secret ?? "an access key that nobody has",
+            date: claim.date,
+            remember: secret != nil
+        )
         let canonical = CanonicalRequest.bytes(of: request, claim: claim)
         let scope = "\(claim.date)/\(region)/\(CredentialScope.service)/\(CredentialScope.terminator)"
         var toSign = Array("AWS4-HMAC-SHA256\n\(claim.timestamp)\n\(scope)\n".utf8)
@@ -43,7 +48,8 @@ package struct SignatureVerifier: Sendable {
                     ("AWSAccessKeyId", claim.accessKey), ("StringToSign", String(decoding: toSign, as: UTF8.self)),
                     ("SignatureProvided", claim.signature),
                     ("CanonicalRequest", String(decoding: canonical, as: UTF8.self)),
-                ])
+                ]
+            )
         }
         return SignatureSeed(key: key, timestamp: claim.timestamp, scope: scope, signature: claim.signature)
     }

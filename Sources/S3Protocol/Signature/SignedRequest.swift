@@ -10,7 +10,11 @@ package struct SignedRequest: Sendable {
     package var fields: HTTPFields
 
     package init(
-        method: HTTPRequest.Method, target: RequestTarget, query: QueryParameters, host: String, fields: HTTPFields
+        method: HTTPRequest.Method,
+        target: RequestTarget,
+        query: QueryParameters,
+        host: String,
+        fields: HTTPFields
     ) {
         self.method = method
         self.target = target

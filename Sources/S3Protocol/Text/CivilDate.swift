@@ -13,7 +13,13 @@ package struct CivilDate: Hashable, Sendable {
 
     /// nil unless every field is in its range; a leap second is taken as the second before it.
     package init?(
-        year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, millisecond: Int = 0
+        year: Int,
+        month: Int,
+        day: Int,
+        hour: Int = 0,
+        minute: Int = 0,
+        second: Int = 0,
+        millisecond: Int = 0
     ) {
         guard (0...9_999).contains(year), (1...12).contains(month), (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second), (0...999).contains(millisecond),

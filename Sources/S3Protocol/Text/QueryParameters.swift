@@ -39,7 +39,8 @@ package struct QueryParameters: Sendable {
     package func value(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
 
     private static func text(_ raw: Substring.UTF8View) -> String? {
-        guard raw.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 >= 0x80 || $0 == 0 }) else {
+        guard raw.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") || $0 >= 0x80 || $0 == 0 })
+        else {
             return String(Substring(raw))
         }
         guard let text = PercentCoding.decodeText(raw, plusIsSpace: true), !text.utf8.contains(0) else { return nil }

@@ -108,8 +108,14 @@ package enum S3Date {
         }
         guard let offset = zoneMinutes(rest),
             let date = CivilDate(
-                year: year, month: month, day: day, hour: hour, minute: minute, second: second,
-                millisecond: millisecond)
+                year: year,
+                month: month,
+                day: day,
+                hour: hour,
+                minute: minute,
+                second: second,
+                millisecond: millisecond
+            )
         else { return nil }
         return date.milliseconds - Int64(offset) * 60_000
     }
@@ -150,7 +156,11 @@ package enum S3Date {
     }
 
     private static func fixdate(
-        day: Substring, month: Substring, year: Substring, time: Substring, zone: Substring
+        day: Substring,
+        month: Substring,
+        year: Substring,
+        time: Substring,
+        zone: Substring
     ) -> Int64? {
         let clock = time.split(separator: ":", omittingEmptySubsequences: false)
         guard zone == "GMT" || zone == "UTC" || zone == "+0000", clock.count == 3, year.utf8.count == 4,

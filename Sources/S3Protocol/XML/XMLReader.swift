@@ -1,8 +1,8 @@
 /// A small strict pull parser for the request bodies of S3.
 ///
 /// Knows elements, character data, CDATA, comments, a leading declaration, and the five predefined entities beside
-/// numeric references. Refuses all else: DOCTYPE, other entities, processing instructions. A prefix of a name is dropped and
-/// attributes are skipped, so that any name space is tolerated. Never recurses: depth costs no stack.
+/// numeric references. Refuses all else: DOCTYPE, other entities, processing instructions. A prefix of a name is
+/// dropped and attributes are skipped, so that any name space is tolerated. Never recurses: depth costs no stack.
 package struct XMLReader {
     package enum Event: Hashable, Sendable {
         case start(String)

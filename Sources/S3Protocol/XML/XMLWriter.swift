@@ -1,7 +1,7 @@
 /// Writes an XML document into one byte array.
 ///
-/// Text is escaped, and characters that XML 1.0 cannot hold are written as numeric references, as AWS does; a client that
-/// wants them asks for `encoding-type=url`.
+/// Text is escaped, and characters that XML 1.0 cannot hold are written as numeric references, as AWS does; a client
+/// that wants them asks for `encoding-type=url`.
 package struct XMLWriter: Sendable {
     /// The document so far.
     package private(set) var bytes: [UInt8] = []

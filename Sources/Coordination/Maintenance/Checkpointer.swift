@@ -1,0 +1,139 @@
+package import DiskFormat
+package import Metadata
+package import ObjectInterface
+internal import ObjectModel
+package import ObjectStorage
+import Synchronization
+package import SystemInterface
+
+/// Takes checkpoints of the metadata and trims the journal behind them (DESIGN §7).
+///
+/// A checkpoint is due when the journal has grown by so many records: a restart replays no more than about that. The
+/// ranges that did not change keep the blobs of the checkpoint before.
+package final class Checkpointer: Sendable {
+    /// Journal records after which a checkpoint is due: some tens of megabytes of log, replayed in seconds.
+    package static let recordLimit: UInt64 = 50_000
+    package static let interval = Duration.seconds(5)
+
+    private let metadata: any ReplicatedMetadata
+    private let journal: Journal
+    private let objects: ObjectStore
+    private let time: any TimeSource
+    private let recordLimit: UInt64
+    /// The ranges of the checkpoint that this process took last; the first after a start shares nothing.
+    private let last = Mutex<CheckpointList?>(nil)
+
+    package init(
+        metadata: any ReplicatedMetadata, journal: Journal, objects: ObjectStore, time: any TimeSource,
+        recordLimit: UInt64 = Checkpointer.recordLimit
+    ) {
+        self.metadata = metadata
+        self.journal = journal
+        self.objects = objects
+        self.time = time
+        self.recordLimit = recordLimit
+    }
+
+    package func run() async {
+        while !Task.isCancelled {
+            guard (try? await time.sleep(for: Self.interval)) != nil else { return }
+            let report = journal.report
+            guard report.last.sequence - report.base.sequence >= recordLimit else { continue }
+            // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
+            try? await take()
+        }
+    }
+
+    /// Takes one now.
+    package func take() async throws {
+        let session = try await objects.leases.begin()
+        defer { session.end() }
+        let before = try await metadata.checkpoints()
+        let snapshot = try await metadata.snapshot()
+        let sink = CheckpointBlobSink(objects: objects, session: session, previous: before.first)
+        do {
+            let taken = try await CheckpointWriter(sink: sink).write(
+                SnapshotSource(snapshot: snapshot), previous: last.withLock { $0 })
+            let record = try record(of: taken, sink: sink)
+            try await metadata.putCheckpoints(
+                CheckpointTransaction(
+                    lease: session.lease, blobs: sink.written, checkpoints: [record] + before.prefix(1)))
+            try journal.checkpointTaken(taken.position, checkpoint: taken.list)
+            let list = CheckpointList(position: taken.position, entries: taken.entries)
+            last.withLock { $0 = list }
+        } catch {
+            if (error as? StorageError)?.code != .unknownOutcome { await objects.eraseSystemBlobs(sink.written) }
+            throw error
+        }
+    }
+
+    /// The checkpoint as metadata names it: so its blobs live, are repaired and scrubbed like any other.
+    private func record(
+        of taken: TakenCheckpoint, sink: CheckpointBlobSink
+    ) throws(CheckpointError) -> CheckpointRecord {
+        let digests = Dictionary(taken.entries.map { ($0.reference, $0.digest) }) { first, _ in first }
+        var pieces: [CheckpointRecord.Piece] = []
+        for reference in taken.blobs {
+            guard let extent = sink.extent(of: reference) else { throw .invalid("a checkpoint's blob is not known") }
+            // Blobs of the list itself have no range.
+            let digest = digests[reference] ?? ContentDigest(high: 0, low: 0)
+            pieces.append(CheckpointRecord.Piece(digest: digest, length: extent.length, extents: [extent]))
+        }
+        return CheckpointRecord(position: taken.position, pieces: pieces)
+    }
+}
+
+/// A metadata snapshot as a checkpoint's source.
+private struct SnapshotSource: CheckpointSource {
+    let snapshot: any MetadataSnapshot
+
+    var position: JournalPosition { snapshot.position }
+
+    func exportRange(from key: [UInt8], limit: Int) async throws -> (bytes: [UInt8], next: [UInt8]?) {
+        let range = try await snapshot.exportRows(from: key.isEmpty ? nil : key, limit: limit)
+        return (range.bytes, range.next)
+    }
+}
+
+/// Writes checkpoint ranges as blobs, and remembers what it wrote.
+private final class CheckpointBlobSink: CheckpointSink {
+    private struct State {
+        var written: [BlobRecord] = []
+        var extents: [[UInt8]: Extent] = [:]
+    }
+
+    private let objects: ObjectStore
+    private let session: WriteSession
+    private let state: Mutex<State>
+    private let shared: Set<BlobID>
+
+    init(objects: ObjectStore, session: WriteSession, previous: CheckpointRecord?) {
+        self.objects = objects
+        self.session = session
+        var state = State()
+        for extent in previous?.pieces.flatMap(\.extents) ?? [] {
+            state.extents[CheckpointBlobReference.encode(extent.blob)] = extent
+        }
+        shared = Set(state.extents.values.map(\.blob))
+        self.state = Mutex(state)
+    }
+
+    var written: [BlobRecord] { state.withLock { $0.written } }
+
+    func extent(of reference: [UInt8]) -> Extent? { state.withLock { $0.extents[reference] } }
+
+    func write(_ bytes: [UInt8]) async throws -> [UInt8] {
+        let (record, extent) = try await objects.storeSystemBlob(bytes, name: "checkpoint", session: session)
+        let reference = CheckpointBlobReference.encode(record.id)
+        state.withLock { state in
+            state.written.append(record)
+            state.extents[reference] = extent
+        }
+        return reference
+    }
+
+    func holds(_ reference: [UInt8]) async -> Bool {
+        guard let blob = CheckpointBlobReference.decode(reference), shared.contains(blob) else { return false }
+        return (try? await objects.metadata.blob(blob)) != nil
+    }
+}

@@ -1,0 +1,78 @@
+internal import BlobStorage
+internal import ClusterProtocol
+package import DiskFormat
+package import Metadata
+package import ObjectInterface
+package import ObjectModel
+internal import Placement
+internal import ShardStorage
+internal import StorageNode
+import Synchronization
+
+/// One disk, as the store's own monitor sees it.
+package struct StoreDiskStatus: Sendable {
+    package var record: DiskRecord
+    package var isServed: Bool
+    /// Why it is not served, or what is wrong with it; empty when nothing is.
+    package var reason: String
+    package var capacity: Int
+    package var room: Int
+    package var liveBytes: Int
+    package var deadBytes: Int
+    package var shardCount: Int
+    /// Shards placed on it that are missing.
+    package var missingShards: Int
+}
+
+/// A picture of the store.
+package struct StoreStatus: Sendable {
+    package var disks: [StoreDiskStatus]
+    package var statistics: MetadataStatistics
+    package var groupCount: Int
+    package var degradedGroups: Int
+    package var unwritableGroups: Int
+    package var repair: RepairProgress
+    package var verification: VerificationReport
+    package var journal: Journal.Report
+    package var incarnation: UInt32
+    package var scheme: Scheme?
+}
+
+extension Store {
+    package func status() async throws(StorageError) -> StoreStatus {
+        let records = try await metadata.disks().filter { $0.state == .active }
+        let reasons = absent.withLock { $0 }
+        var disks: [StoreDiskStatus] = []
+        for record in records {
+            let status = try? await blobs.nodes.status(record.id)
+            disks.append(
+                StoreDiskStatus(
+                    record: record, isServed: status?.isUsable ?? false,
+                    reason: status.map(\.reason) ?? reasons[record.slot] ?? "it is not served",
+                    capacity: status?.capacity ?? 0, room: status?.room ?? 0, liveBytes: status?.liveBytes ?? 0,
+                    deadBytes: status?.deadBytes ?? 0, shardCount: status?.shardCount ?? 0, missingShards: 0))
+        }
+        let served = Set(disks.filter(\.isServed).map(\.record.id))
+        let groups = blobs.view.map.groups.values
+        let usable = groups.map { group in (group.members.count { served.contains($0) }, group.scheme) }
+        return StoreStatus(
+            disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
+            statistics: try await metadata.statistics(), groupCount: groups.count,
+            degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
+            unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum }, repair: repairer.progress,
+            verification: verifier.report, journal: journal.report, incarnation: journal.incarnation,
+            scheme: blobs.currentScheme)
+    }
+}
+
+extension String {
+    /// For sorting `disk-2` before `disk-10`: shorter names first, then by bytes.
+    fileprivate var slotOrder: SlotOrder { SlotOrder(length: utf8.count, text: self) }
+}
+
+private struct SlotOrder: Comparable {
+    var length: Int
+    var text: String
+
+    static func < (left: Self, right: Self) -> Bool { (left.length, left.text) < (right.length, right.text) }
+}

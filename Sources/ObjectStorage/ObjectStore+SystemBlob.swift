@@ -1,0 +1,58 @@
+internal import BlobStorage
+internal import DiskFormat
+package import Metadata
+package import ObjectInterface
+internal import ObjectModel
+internal import Placement
+internal import Synchronization
+package import SystemInterface
+
+extension ObjectStore {
+    /// The bucket name in the identity of blobs that are the store's own, not a client's: no bucket can be called so.
+    package static let systemBucket = ""
+
+    /// Stores bytes of the store's own (a checkpoint's range) as one blob, durable and not yet in the metadata.
+    ///
+    /// At most `Limits.blobLength` bytes; `name` is kept in the trailers as evidence.
+    package func storeSystemBlob(
+        _ bytes: [UInt8], name: String, session: WriteSession
+    ) async throws(StorageError) -> (record: BlobRecord, extent: Extent) {
+        let content = try await ingest(
+            bytes.count, body: BytesBody(bytes), checksum: .none, contentMD5: nil,
+            identity: ContentIdentity(bucket: Self.systemBucket, key: name, contentType: "application/octet-stream"),
+            session: session)
+        guard content.blobs.count == 1, let blob = content.blobs.first else {
+            await eraseUncommitted(content.blobs)
+            throw StorageError(.internalFailure, "A system blob must have from 1 to \(Limits.blobLength) bytes.")
+        }
+        return (blob.record, blob.extent)
+    }
+
+    /// Erases system blobs whose transaction was refused.
+    package func eraseSystemBlobs(_ records: [BlobRecord]) async {
+        for record in records {
+            guard let group = blobs.view.group(record.group) else { continue }
+            await blobs.erase(record.id, members: group.members)
+        }
+    }
+}
+
+/// Bytes in memory as an upload's body.
+private final class BytesBody: BodyReader {
+    private let bytes: [UInt8]
+    private let position = Mutex(0)
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func read(into buffer: AlignedBuffer, at offset: Int, count: Int) async throws -> Int {
+        position.withLock { position -> Int in
+            let length = min(count, bytes.count - position)
+            let target = UnsafeMutableRawBufferPointer(start: buffer.pointer + offset, count: length)
+            target.copyBytes(from: bytes[position..<position + length])
+            position += length
+            return length
+        }
+    }
+
+    func trailingChecksum() -> DeclaredChecksum? { nil }
+}

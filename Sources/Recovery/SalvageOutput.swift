@@ -1,0 +1,153 @@
+internal import Checksums
+internal import ObjectModel
+internal import Synchronization
+internal import SystemInterface
+
+/// Where salvaged bytes go: files below one directory, each made aside and renamed when it is whole and durable.
+final class SalvageOutput: Sendable {
+    private static let partial = "partial"
+    /// Directories remembered as made.
+    private static let memory = 1 << 14
+
+    let files: any FileSystem
+    private let made = Mutex<Set<String>>([])
+    private let counter = Atomic<UInt64>(0)
+
+    /// Removes what an interrupted run left unfinished.
+    init(_ files: any FileSystem) async throws(FileError) {
+        self.files = files
+        try await files.createDirectory(Self.partial)
+        for name in try await files.list(Self.partial) { try await files.remove(Self.partial + "/" + name) }
+    }
+
+    func begin(pool: BufferPool) async throws(FileError) -> SalvageFile {
+        let path = Self.partial + "/" + String(counter.add(1, ordering: .relaxed).newValue)
+        return SalvageFile(path: path, file: try await files.open(path, .create), pool: pool)
+    }
+
+    func finish(_ file: SalvageFile, as path: String) async throws(FileError) {
+        try await file.end()
+        try await makeParent(of: path)
+        try await files.rename(file.path, to: path)
+    }
+
+    func discard(_ file: SalvageFile) async { try? await files.remove(file.path) }
+
+    /// Whether a file of that length is there.
+    func has(_ path: String, length: Int) async -> Bool {
+        guard let status = (try? await files.status(path)) ?? nil else { return false }
+        return !status.isDirectory && status.length == length
+    }
+
+    func write(_ text: String, to path: String) async throws(FileError) {
+        let file = try await begin(pool: BufferPool(limit: 0))
+        try await Array(text.utf8).withSlice { slice throws(FileError) in try await file.append(slice) }
+        try await finish(file, as: path)
+    }
+
+    private func makeParent(of path: String) async throws(FileError) {
+        let parent = RelativePath.parent(of: path)
+        guard parent != RelativePath.root, !made.withLock({ $0.contains(parent) }) else { return }
+        try await files.createDirectory(parent)
+        made.withLock { made in
+            if made.count >= Self.memory { made = [] }
+            made.insert(parent)
+        }
+    }
+}
+
+extension Array<UInt8> {
+    fileprivate func withSlice<Failure: Error>(
+        _ body: (BufferSlice) async throws(Failure) -> Void
+    ) async throws(Failure) {
+        try await body(BufferSlice(copying: self))
+    }
+}
+
+/// One file in the making. One user at a time.
+final class SalvageFile {
+    private static let bufferLength = 1 << 20
+
+    let path: String
+    private let file: any File
+    private let buffer: AlignedBuffer
+    private var filled = 0
+    private(set) var length = 0
+
+    init(path: String, file: any File, pool: BufferPool) {
+        self.path = path
+        self.file = file
+        buffer = pool.take(Self.bufferLength)
+    }
+
+    func append(_ slice: BufferSlice) async throws(FileError) {
+        try await append(slice.bytes)
+        withExtendedLifetime(slice) {}
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer) async throws(FileError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = min(rest.count, Self.bufferLength - filled)
+            buffer.mutableBytes[filled..<filled + count].copyBytes(from: rest[..<(rest.startIndex + count)])
+            filled += count
+            rest = UnsafeRawBufferPointer(rebasing: rest[(rest.startIndex + count)...])
+            if filled == Self.bufferLength { try await flush() }
+        }
+    }
+
+    /// Makes all of it durable.
+    func end() async throws(FileError) {
+        try await flush()
+        try await file.truncate(to: length)
+        try await file.sync()
+    }
+
+    private func flush() async throws(FileError) {
+        guard filled > 0 else { return }
+        try await file.write([buffer.slice(0..<filled)], at: length)
+        length += filled
+        filled = 0
+    }
+}
+
+/// Compares bytes with the MD5 that an ETag is, part by part; an ETag that is none is passed over.
+struct ETagCheck {
+    private var expected: ArraySlice<(length: Int, eTag: String)>
+    private var digest = StreamingDigest(.md5)
+    private var left: Int
+    private(set) var isRight = true
+
+    /// `parts` are those of a multipart object, in order; none for a single PUT.
+    init(eTag: String, length: Int, parts: [(length: Int, eTag: String)]) {
+        let isWhole = parts.isEmpty || parts.reduce(0) { $0 + $1.length } != length
+        let list = isWhole ? [(length: length, eTag: eTag)] : parts
+        expected = list[...]
+        left = list.first?.length ?? 0
+    }
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        while !rest.isEmpty, !expected.isEmpty {
+            let count = min(rest.count, left)
+            digest.update(UnsafeRawBufferPointer(rebasing: rest[..<(rest.startIndex + count)]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[(rest.startIndex + count)...])
+            left -= count
+            if left == 0 { endPart() }
+        }
+    }
+
+    /// Call at the end; false when some MD5 was another.
+    mutating func finish() -> Bool {
+        while left == 0, !expected.isEmpty { endPart() }
+        return isRight && expected.isEmpty
+    }
+
+    private mutating func endPart() {
+        guard let part = expected.popFirst() else { return }
+        let found = Hexadecimal.text(digest.finalize())
+        if Hexadecimal.bytes(part.eTag)?.count == 16, part.eTag.lowercased() != found { isRight = false }
+        digest = StreamingDigest(.md5)
+        left = expected.first?.length ?? 0
+    }
+}

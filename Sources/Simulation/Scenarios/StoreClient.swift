@@ -1,0 +1,253 @@
+internal import Coordination
+internal import ObjectInterface
+internal import ObjectModel
+internal import ObjectStorage
+import Synchronization
+internal import SystemInterface
+internal import TestKit
+
+/// One client of the simulated store: writes keys of its own, reads everyone's, and checks every answer.
+struct StoreClient: Sendable {
+    static let bucket = "archive"
+    static let owner = UserID("owner")
+    /// Keys of each client: few, so that they are overwritten and deleted often.
+    static let keyCount = 7
+
+    let number: Int
+    let clientCount: Int
+    let server: StoreServer
+    let oracle: StoreOracle
+    let world: World
+
+    /// Does operations until `limit` have been begun by all clients together.
+    func run(limit: Int, seed: UInt64, crash: @escaping @Sendable (Int) -> Void) async throws {
+        var generator = SplitMix64(seed: seed)
+        while true {
+            let operation = oracle.countOperation()
+            guard operation <= limit else { return }
+            crash(operation)
+            try await operate(operation, using: &generator)
+            if generator.next() % 4 == 0 {
+                try await world.time.sleep(for: .microseconds(Int(generator.next() % 3_000)))
+            }
+        }
+    }
+
+    private func operate(_ operation: Int, using generator: inout SplitMix64) async throws {
+        let own = Self.key(number, Int(generator.next() % UInt64(Self.keyCount)))
+        let any = Self.key(
+            Int(generator.next() % UInt64(clientCount)), Int(generator.next() % UInt64(Self.keyCount)))
+        let value = WrittenValue(number: UInt64(operation), length: Self.length(using: &generator))
+        switch generator.next() % 100 {
+        case 0..<42: try await put(own, value)
+        case 42..<65: try await read(any, range: nil)
+        case 65..<75: try await read(any, range: Self.range(using: &generator))
+        case 75..<85: try await delete(own)
+        case 85..<92: try await list()
+        default: try await multipart(own, value)
+        }
+    }
+
+    static func key(_ client: Int, _ number: Int) -> String { "client-\(client)/key-\(number)" }
+
+    /// Mostly small; some of several frames; a few beyond a pack, and so of several stripes.
+    private static func length(using generator: inout SplitMix64) -> Int {
+        let draw = generator.next()
+        return switch draw % 50 {
+        case 0: 0
+        case 1..<38: 1 + Int(draw >> 8) & 0xFFF
+        case 38..<48: 1 + Int(draw >> 8) & 0x1_FFFF
+        case 48: (256 << 10) - 2 + Int(draw >> 8) & 3
+        default: (1 << 20) + Int(draw >> 8) & 0x3_FFFF
+        }
+    }
+
+    private static func range(using generator: inout SplitMix64) -> ByteRange {
+        let draw = Int(generator.next() >> 40)
+        let first = draw % 5_000
+        return switch draw % 3 {
+        case 0: .from(first)
+        case 1: .suffix(1 + first)
+        default: .closed(first, first + draw % 70_000)
+        }
+    }
+
+    // MARK: Writes
+
+    private func put(_ key: String, _ value: WrittenValue) async throws {
+        try await write(key, value) { store in try await Self.put(key, value, in: store) }
+    }
+
+    private static func put(_ key: String, _ value: WrittenValue, in store: Store) async throws {
+        let result = try await store.objects.put(
+            PutRequest(
+                bucket: bucket, key: key, owner: owner, length: value.length, attributes: ObjectAttributes()),
+            body: MemoryBody(value.bytes))
+        _ = result
+    }
+
+    private func delete(_ key: String) async throws {
+        try await write(key, nil) { store in
+            _ = try await store.objects.delete(DeleteRequest(bucket: Self.bucket, key: key))
+        }
+    }
+
+    /// One part is enough for the path; parts of 5 MiB, which more would need, cost too much here.
+    private func multipart(_ key: String, _ value: WrittenValue) async throws {
+        try await write(key, value) { store in
+            let upload = try await store.objects.createUpload(
+                CreateUploadRequest(bucket: Self.bucket, key: key, owner: Self.owner, attributes: ObjectAttributes()))
+            let part = try await store.objects.uploadPart(
+                UploadPartRequest(
+                    bucket: Self.bucket, key: key, upload: upload.id, partNumber: 1, length: value.length),
+                body: MemoryBody(value.bytes))
+            _ = try await store.objects.completeUpload(
+                CompleteUploadRequest(
+                    bucket: Self.bucket, key: key, upload: upload.id,
+                    parts: [CompleteUploadRequest.Part(number: 1, eTag: part.eTag)]))
+        }
+    }
+
+    private func write(
+        _ key: String, _ value: WrittenValue?, _ body: @escaping @Sendable (Store) async throws -> Void
+    ) async throws {
+        let place = oracle.beginWrite(key, value)
+        let outcome = await server.call { store in await Self.outcome { try await body(store) } }
+        world.trace.record("\(key) \(value.map { "\($0.number)" } ?? "deleted"): \(outcome.map { "\($0)" } ?? "lost")")
+        switch outcome {
+        case nil: oracle.lose(key, place)
+        case .done: oracle.acknowledge(key, place)
+        case .failed(let error) where error.code == .unknownOutcome: oracle.lose(key, place)
+        case .failed(let error) where error.code == .unavailable: oracle.refuse(key, place)
+        case .failed(let error): throw BrokenPromise("writing \(key): \(error)")
+        }
+    }
+
+    private enum WriteOutcome: Sendable {
+        case done
+        case failed(StorageError)
+    }
+
+    private static func outcome(_ body: () async throws -> Void) async -> WriteOutcome {
+        do {
+            try await body()
+            return .done
+        } catch let error as StorageError {
+            return .failed(error)
+        } catch {
+            return .failed(StorageError(.internalFailure, "\(error)"))
+        }
+    }
+
+    // MARK: Reads
+
+    /// What a read found.
+    private enum Found: Sendable {
+        case bytes([UInt8], Range<Int>, length: Int)
+        case nothing
+        case unsatisfiable
+        case failed(StorageError)
+    }
+
+    func read(_ key: String, range: ByteRange?) async throws {
+        let reading = oracle.beginRead()
+        guard let found = await server.call({ store in await Self.read(key, range: range, from: store) }) else { return }
+        let allowed = oracle.allowed(key, reading)
+        switch found {
+        case .nothing: try check(key, reading, found: nil)
+        case .unsatisfiable:
+            guard allowed.contains(where: { $0.map { range?.resolved(length: $0.length) == nil } ?? false }) else {
+                throw BrokenPromise("\(key): a range that exists was refused")
+            }
+        case .failed(let error): throw BrokenPromise("reading \(key): \(error)")
+        case .bytes(let bytes, let range, let length):
+            guard let value = allowed.compactMap({ $0 }).last(where: { $0.length == length && $0.bytes[range] == bytes[...] })
+            else { throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there") }
+            // An empty piece tells values of one length apart no more than none at all.
+            if !bytes.isEmpty || length == 0 { try check(key, reading, found: value) }
+        }
+    }
+
+    private func check(_ key: String, _ reading: StoreOracle.Reading, found value: WrittenValue?) throws {
+        if let problem = oracle.check(key, reading, found: value) { throw BrokenPromise(problem) }
+    }
+
+    private static func read(_ key: String, range: ByteRange?, from store: Store) async -> Found {
+        do {
+            let result = try await store.objects.get(GetRequest(bucket: bucket, key: key, range: range))
+            var bytes: [UInt8] = []
+            while let slice = try await result.body?.next() { bytes += slice.copied() }
+            return .bytes(bytes, result.range, length: result.object.length)
+        } catch let error as StorageError {
+            return switch error.code {
+            case .noSuchKey: .nothing
+            case .invalidRange: .unsatisfiable
+            default: .failed(error)
+            }
+        } catch {
+            return .failed(StorageError(.internalFailure, "\(error)"))
+        }
+    }
+
+    // MARK: Lists
+
+    /// Every key that surely is there is listed, none that surely is not, and in order.
+    func list() async throws {
+        let reading = oracle.beginRead()
+        let answer = await server.call { store -> Result<[String], StorageError> in
+            do throws(StorageError) {
+                return .success(try await Self.list(store))
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let answer else { return }
+        let listed: [String]
+        do {
+            listed = try answer.get()
+        } catch {
+            throw BrokenPromise("listing: \(error)")
+        }
+        guard listed == listed.sorted(), Set(listed).count == listed.count else {
+            throw BrokenPromise("a list is out of order: \(listed)")
+        }
+        for key in oracle.keys {
+            let allowed = oracle.allowed(key, reading)
+            if listed.contains(key) {
+                guard allowed.contains(where: { $0 != nil }) else { throw BrokenPromise("\(key) is listed and deleted") }
+            } else if !allowed.contains(where: { $0 == nil }) {
+                throw BrokenPromise("\(key) is there and not listed")
+            }
+        }
+        guard Set(listed).isSubset(of: oracle.keys) else { throw BrokenPromise("a key is listed that was never written") }
+    }
+
+    /// All keys, by small pages.
+    private static func list(_ store: Store) async throws(StorageError) -> [String] {
+        var keys: [String] = []
+        while true {
+            let page = try await store.objects.list(ListRequest(bucket: bucket, after: keys.last ?? "", limit: 10))
+            keys += page.entries.map(\.name)
+            if !page.isTruncated { return keys }
+        }
+    }
+}
+
+/// A body from memory.
+private final class MemoryBody: BodyReader {
+    private let bytes: [UInt8]
+    private let position = Mutex(0)
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func read(into buffer: AlignedBuffer, at offset: Int, count: Int) async throws -> Int {
+        position.withLock { position in
+            let length = min(count, bytes.count - position)
+            buffer.mutableBytes[offset...].copyBytes(from: bytes[position..<position + length])
+            position += length
+            return length
+        }
+    }
+
+    func trailingChecksum() -> DeclaredChecksum? { nil }
+}

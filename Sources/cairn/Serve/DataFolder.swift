@@ -1,0 +1,64 @@
+import Foundation
+import LinuxSystem
+import ObjectModel
+import SystemInterface
+
+/// The layout of `--data DIR`: what lies beside the disks.
+///
+///     DIR/lock                                      one process at a time
+///     DIR/credentials                               root keys, when they were generated (mode 0600)
+///     DIR/master.key                                the master key, when it was generated (mode 0600)
+///     DIR/recovery-kit-taken                        when the operator took the recovery kit
+///     DIR/metadata/metadata.sqlite                  the metadata database
+///     DIR/admin.sock                                the admin socket
+///     DIR/sites/SITE/nodes/NODE/disks/DISK          disks that are folders
+struct DataFolder: Sendable {
+    let path: String
+
+    var metadata: String { path + "/metadata/metadata.sqlite" }
+    var credentials: String { path + "/credentials" }
+    var masterKey: String { path + "/master.key" }
+    var recoveryKitMark: String { path + "/recovery-kit-taken" }
+
+    func disk(site: SiteName, node: NodeName, name: String) -> String {
+        "\(path)/sites/\(site)/nodes/\(node)/disks/\(name)"
+    }
+
+    /// Makes the folder and takes its lock, which ends with the process.
+    func open() async throws -> LinuxFileSystem {
+        try FileManager.default.createDirectory(
+            atPath: path + "/metadata", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
+        guard try await files.lock("lock") else {
+            throw ServeError("another `cairn serve` uses \(path): stop it first, or give another --data")
+        }
+        return files
+    }
+
+    /// Reads a small file; nil when it is not there.
+    static func read(_ path: String) throws -> String? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    /// Writes a secret so that it is whole and durable, or not there: mode 0600, temporary name, sync, rename.
+    static func writeSecret(_ text: String, name: String, in files: LinuxFileSystem) async throws {
+        let temporary = name + ".new"
+        if try await files.status(temporary) != nil { try await files.remove(temporary) }
+        guard
+            FileManager.default.createFile(
+                atPath: files.root + "/" + temporary, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw ServeError("cannot write \(files.root)/\(name): check the folder's permissions") }
+        let file = try await files.open(temporary, .write)
+        try await file.write([BufferSlice(copying: Array(text.utf8))], at: 0)
+        try await file.sync()
+        try await files.rename(temporary, to: name)
+        try await files.syncDirectory(".")
+    }
+}
+
+/// Why the program does not start, in words for its operator.
+struct ServeError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

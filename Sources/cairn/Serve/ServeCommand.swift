@@ -1,0 +1,71 @@
+import ArgumentParser
+import Coordination
+import ErasureCoding
+import Logging
+import ObjectModel
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve S3 on erasure-coded disks: the whole store in this process.",
+        discussion: """
+            Root keys come from CAIRN_ROOT_ACCESS_KEY and CAIRN_ROOT_SECRET_KEY; without them they are generated once, \
+            kept in DIR/credentials and shown once. One line `ready: …` is printed when requests are taken.
+            """)
+
+    @Option(help: "The data folder: metadata database, keys, and the disks unless --disk is given.")
+    var data: String
+    @Option(help: "Address and port of the S3 endpoint.")
+    var listen = "127.0.0.1:9000"
+    @Option(help: "Sites that the disks in --data are spread over.")
+    var sites = 1
+    @Option(help: "Nodes that the disks in --data are spread over.")
+    var nodes = 1
+    @Option(help: "Disks in --data, as folders.")
+    var disks = 6
+    @Option(help: "A real disk's mounted folder: PATH[,site=NAME][,node=NAME]. Repeatable.")
+    var disk: [DiskOption] = []
+    @Option(help: "The erasure code of a new store: rs-K-M.")
+    var scheme = "rs-4-2"
+    @Option(help: "A name under which BUCKET.NAME is a bucket. Repeatable.")
+    var domain: [String] = []
+    @Option(help: "The region that clients sign for.")
+    var region = "us-east-1"
+    @Option(help: "PEM file of the certificate chain: serves HTTPS.")
+    var tlsCertificate: String?
+    @Option(help: "PEM file of the certificate's key.")
+    var tlsKey: String?
+    @Option(help: "File with the master key, 32 bytes in base64; else DIR/master.key, made at the first start.")
+    var masterKey: String?
+    @Option(help: "Abort uploads older than this: a number with s, m, h or d.")
+    var abortUploadsAfter = "7d"
+    @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
+    var forceJournal = false
+    @Flag(help: "Log each request to standard error.")
+    var accessLog = false
+
+    func run() async throws {
+        guard let scheme = Scheme(name: scheme) else {
+            throw ValidationError("--scheme \(self.scheme): give rs-K-M with K + M at most \(Scheme.maximumShardCount)")
+        }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("give both --tls-certificate and --tls-key, or neither")
+        }
+        guard let age = DurationText.parse(abortUploadsAfter) else {
+            throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
+        }
+        try await ServeProgram(options: self, scheme: scheme, uploadAge: age).run()
+    }
+}
+
+/// Durations as an operator writes them.
+enum DurationText {
+    private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+
+    static func parse(_ text: String) -> Duration? {
+        guard let unit = text.last, let factor = units[unit], let number = Int(text.dropLast()), number > 0,
+            number <= Int(Int32.max)
+        else { return nil }
+        return .seconds(number * factor)
+    }
+}

@@ -1,0 +1,125 @@
+import AdminGateway
+import BlobStorage
+import Checksums
+import Coordination
+import ErasureCoding
+import Foundation
+import LinuxSystem
+import Logging
+import Metadata
+import ObjectModel
+import S3Gateway
+import ServiceLifecycle
+import SystemInterface
+
+/// The composition root of `cairn serve`: builds every part in the order of their dependencies and runs them until a
+/// signal.
+struct ServeProgram {
+    let options: ServeCommand
+    let scheme: Scheme
+    let uploadAge: Duration
+
+    func run() async throws {
+        try ErasureCoder.selfTest()
+        try ChecksumSelfTest.run()
+        let folder = DataFolder(path: options.data)
+        let files = try await folder.open()
+        let random = LinuxRandom()
+        let masterKey = try await MasterKey.load(given: options.masterKey, folder: folder, files: files)
+        let root = try await RootCredentials.load(folder: folder, files: files, random: random)
+        let store = try await openStore(folder: folder, random: random)
+        let users = UserDirectory(root: root, masterKey: masterKey, metadata: store.metadata)
+        try await users.reload()
+        let admin = StoreAdmin(
+            store: store, users: users, masterKey: masterKey, folder: folder, files: files, random: random)
+        let logger = Logger(label: "cairn")
+        let server = S3Server(
+            try serverConfiguration(), objects: store.objects, credentials: users, time: LinuxTime(), random: random,
+            logger: logger, probes: StoreProbes.probes(store))
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    StoreService(store: store),
+                    AdminServer(directory: folder.path, service: admin, logger: logger),
+                    S3Service(server: server) { port in announce(port: port, root: root, store: store) },
+                ].map {
+                    ServiceGroupConfiguration.ServiceConfiguration(
+                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await services.run()
+        await store.close()
+        withExtendedLifetime(files) {}
+    }
+
+    private func openStore(folder: DataFolder, random: LinuxRandom) async throws -> Store {
+        let path = folder.metadata
+        let configuration = StoreConfiguration(
+            slots: try Topology(
+                sites: options.sites, nodes: options.nodes, disks: options.disks, given: options.disk
+            ).slots(in: folder),
+            scheme: scheme, uploadAge: uploadAge, forcesJournal: options.forceJournal)
+        return try await Store.open(
+            configuration, time: LinuxTime(), random: random, md5: try HashThread().makeEngine()
+        ) { journal throws(MetadataError) in
+            try await JournaledMetadataStore.openSQLite(path: path, journal: journal)
+        }
+    }
+
+    private func serverConfiguration() throws -> S3ServerConfiguration {
+        guard let colon = options.listen.lastIndex(of: ":"),
+            let port = Int(options.listen[options.listen.index(after: colon)...]), (0...65_535).contains(port)
+        else { throw ServeError("--listen \(options.listen): give ADDRESS:PORT") }
+        let host = options.listen[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        let tls: S3ServerConfiguration.TLSFiles? =
+            if let certificate = options.tlsCertificate, let key = options.tlsKey {
+                S3ServerConfiguration.TLSFiles(certificate: certificate, key: key)
+            } else { nil }
+        return S3ServerConfiguration(
+            host: host, port: port, region: options.region, domains: options.domain, tls: tls,
+            logsAccess: options.accessLog)
+    }
+
+    /// What a person sees at start; scripts wait for the line that begins with `ready:`.
+    private func announce(port: Int, root: RootCredentials, store: Store) {
+        let scheme = store.blobs.currentScheme?.name ?? self.scheme.name
+        let address = options.listen.split(separator: ":").dropLast().joined(separator: ":")
+        let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(address):\(port)"
+        var lines: [String] = []
+        if root.isNew {
+            lines += [
+                "root access key: \(root.accessKey)", "root secret key: \(root.secretKey)",
+                "(kept in \(options.data)/credentials and not shown again)",
+            ]
+        }
+        for (slot, reason) in store.absentSlots { lines.append("disk \(slot) is not served: \(reason)") }
+        lines.append("ready: S3 on \(endpoint), \(store.hosted.count) disks, \(scheme)")
+        FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+    }
+}
+
+/// The engine as a service: its end is the program's end.
+private struct StoreService: Service {
+    let store: Store
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await store.run() }
+        if let reason = store.journal.report.stopped, !Task.isCancelled, !Task.isShuttingDownGracefully {
+            throw ServeError("the store has stopped: \(reason)")
+        }
+    }
+}
+
+/// The S3 port as a service: drains on a signal.
+private struct S3Service: Service {
+    let server: S3Server
+    let onListening: @Sendable (Int) async -> Void
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await server.run(onListening: onListening)
+        } onGracefulShutdown: {
+            Task { await server.shutdown() }
+        }
+    }
+}

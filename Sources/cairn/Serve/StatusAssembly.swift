@@ -1,0 +1,79 @@
+import AdminGateway
+import Coordination
+import Foundation
+import LinuxSystem
+import Metadata
+import ObjectModel
+import SystemInterface
+
+/// Puts the store's own picture into the operator's report.
+struct StatusAssembly {
+    let store: Store
+    let folder: DataFolder
+
+    func report() async throws -> StatusReport {
+        let status = try await store.status()
+        let scheme = status.scheme ?? store.configuration.scheme
+        let isTaken = FileManager.default.fileExists(atPath: folder.recoveryKitMark)
+        return StatusReport(
+            clusterID: store.cluster.description, scheme: scheme.name, dataShards: scheme.dataCount,
+            totalShards: scheme.shardCount, time: Int(LinuxTime().wall.milliseconds / 1_000),
+            disks: status.disks.map(disk),
+            groups: GroupsReport(
+                total: status.groupCount,
+                whole: status.groupCount - status.degradedGroups - status.unwritableGroups,
+                degraded: status.degradedGroups, unwritable: status.unwritableGroups),
+            objects: status.statistics.versions, bytes: status.statistics.bytes,
+            capacity: capacity(status.disks, scheme: scheme), missingShards: status.statistics.missingShards,
+            blobsBelowK: status.statistics.blobsBelowQuorum, repair: repair(status, scheme: scheme),
+            verification: verification(status), journal: journal(status), recoveryKitTaken: isTaken)
+    }
+
+    private func disk(_ disk: StoreDiskStatus) -> DiskReport {
+        let slot = store.configuration.slots.first { $0.name == disk.record.slot }
+        return DiskReport(
+            id: disk.record.id.description, site: disk.record.site.name, node: disk.record.node.name,
+            slot: disk.record.slot, state: state(disk), path: slot?.path ?? "", capacity: disk.capacity,
+            used: max(0, disk.capacity - disk.room), liveBytes: disk.liveBytes, deadBytes: disk.deadBytes,
+            badShards: disk.missingShards)
+    }
+
+    private func state(_ disk: StoreDiskStatus) -> DiskState {
+        if disk.isServed { return disk.room == 0 ? .full : .healthy }
+        return disk.capacity > 0 ? .failed : .missing
+    }
+
+    /// Several disks may share one file system: each such counts once.
+    private func capacity(_ disks: [StoreDiskStatus], scheme: Scheme) -> Int {
+        let raw = disks.reduce(0) { $0 + min($1.capacity, $1.liveBytes + $1.room / max(1, disks.count)) }
+        return raw * scheme.dataCount / scheme.shardCount
+    }
+
+    private func repair(_ status: StoreStatus, scheme: Scheme) -> RepairReport {
+        let shards = status.statistics.blobs * scheme.shardCount
+        let live = status.disks.reduce(0) { $0 + $1.liveBytes }
+        let mean = shards > 0 ? live / shards : 0
+        let left = status.statistics.missingShards * mean
+        return RepairReport(
+            active: status.repair.isActive, bytesDone: status.repair.bytesDone, bytesLeft: left, etaSeconds: nil)
+    }
+
+    private func verification(_ status: StoreStatus) -> AdminGateway.VerificationReport {
+        let report = status.verification
+        return AdminGateway.VerificationReport(
+            shardsExpected: report.shardsExpected, shardsPresent: report.shardsPresent,
+            shardsVerified: report.shardsVerified,
+            lastFullPass: report.isCurrent ? report.finished.map { Int($0.milliseconds / 1_000) } : nil,
+            active: report.isRunning || !report.isCurrent && report.started != nil)
+    }
+
+    private func journal(_ status: StoreStatus) -> JournalReport {
+        JournalReport(
+            incarnation: Int(status.incarnation), sequence: Int(clamping: status.journal.last.sequence),
+            keepers: status.journal.members.map { keeper in
+                KeeperReport(
+                    disk: keeper.keeper.description,
+                    state: keeper.failure != nil ? .unreachable : keeper.isWhole && keeper.lag == 0 ? .current : .behind)
+            }, needed: status.journal.keepers.quorum)
+    }
+}

@@ -1,0 +1,150 @@
+import AdminGateway
+import Coordination
+import Foundation
+import LinuxSystem
+import Metadata
+import ObjectInterface
+import ObjectModel
+import SystemInterface
+
+/// The operator's commands on a running store.
+struct StoreAdmin: AdminService {
+    let store: Store
+    let users: UserDirectory
+    let masterKey: MasterKey
+    let folder: DataFolder
+    let files: LinuxFileSystem
+    let random: LinuxRandom
+
+    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
+        let slot = try await slot(named: name)
+        do {
+            let (old, new) = try await store.replaceDisk(inSlot: slot.name)
+            let missing = (try? await store.metadata.missingShardCount()) ?? 0
+            return DiskReplacement(
+                oldDisk: old.description, newDisk: new.description, path: slot.path, shardsToRebuild: missing,
+                bytesToRebuild: 0)
+        } catch {
+            switch error {
+            case .noSuchDisk: throw AdminError(.notFound, error.description)
+            case .isHealthy, .notEmpty, .busy: throw AdminError(.conflict, error.description)
+            case .failed: throw AdminError(.failed, error.description)
+            }
+        }
+    }
+
+    /// By slot name, path, `SITE/NODE/SLOT`, or the beginning of the id of the disk in it.
+    private func slot(named name: String) async throws(AdminError) -> StoreSlot {
+        let slots = store.configuration.slots
+        let trimmed = name.count > 1 && name.hasSuffix("/") ? String(name.dropLast()) : name
+        let named = slots.filter {
+            $0.name == trimmed || $0.path == trimmed || "\($0.site)/\($0.node)/\($0.name)" == trimmed
+                || (trimmed.contains("/") && $0.path.hasSuffix("/" + trimmed))
+        }
+        if named.count == 1 { return named[0] }
+        if let disks = try? await store.metadata.disks() {
+            let matching = disks.filter { $0.state == .active && $0.id.description.hasPrefix(trimmed.lowercased()) }
+            if matching.count == 1, let slot = slots.first(where: { $0.name == matching[0].slot }) { return slot }
+        }
+        throw AdminError(
+            .notFound, "no disk, or more than one, is called \(name)", advice: "`cairn admin status` lists the disks")
+    }
+
+    // MARK: Users
+
+    func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys {
+        let accessKey = user.accessKey ?? KeyText.accessKey(random)
+        let secretKey = user.secretKey ?? KeyText.secretKey(random)
+        guard !user.name.isEmpty, !accessKey.isEmpty, secretKey.count >= 8 else {
+            throw AdminError(.badRequest, "a user needs a name, an access key and a secret key of at least 8 characters")
+        }
+        guard !users.isTaken(accessKey: accessKey) else {
+            throw AdminError(.conflict, "the access key \(accessKey) is taken", advice: "give another --access-key")
+        }
+        let id = user.id ?? Hexadecimal.text(random.bytes(32))
+        do {
+            try await store.metadata.addUser(
+                UserRecord(
+                    id: UserID(id), name: user.name, displayName: user.displayName ?? user.name, email: user.email ?? "",
+                    accessKey: accessKey, sealedSecret: try users.seal(secretKey, user: user.name)))
+            try await users.reload()
+        } catch {
+            throw adminError(error)
+        }
+        return UserKeys(name: user.name, id: id, accessKey: accessKey, secretKey: secretKey)
+    }
+
+    func users() async throws(AdminError) -> [UserReport] {
+        do {
+            let buckets = try await store.metadata.buckets(owner: nil)
+            return try await store.metadata.users().map { user in
+                UserReport(
+                    name: user.name, id: user.id.text, accessKey: user.accessKey, displayName: user.displayName,
+                    email: user.email, buckets: buckets.count { $0.owner == user.id })
+            }
+        } catch {
+            throw adminError(error)
+        }
+    }
+
+    func removeUser(named name: String) async throws(AdminError) {
+        do {
+            try await store.metadata.removeUser(name: name)
+            try await users.reload()
+        } catch {
+            throw adminError(error)
+        }
+    }
+
+    private func adminError(_ error: any Error) -> AdminError {
+        guard let error = error as? StorageError else { return AdminError(.failed, "\(error)") }
+        return switch error.code {
+        case .noSuchUser: AdminError(.notFound, error.message)
+        case .userExists: AdminError(.conflict, error.message)
+        case .unavailable, .busy: AdminError(.unavailable, error.message)
+        default: AdminError(.failed, error.message)
+        }
+    }
+
+    // MARK: Recovery and scrub
+
+    func recoveryKit() async throws(AdminError) -> RecoveryKit {
+        let text = """
+            Cairn recovery kit
+            Keep it apart from the disks: with it and any k disks of each group everything can be restored.
+            cluster-id: \(store.cluster)
+            master-key: \(masterKey.text)
+
+            """
+        do {
+            try await DataFolder.writeSecret("taken\n", name: "recovery-kit-taken", in: files)
+        } catch {
+            throw adminError(error)
+        }
+        return RecoveryKit(text: text)
+    }
+
+    func startScrub() async throws(AdminError) -> ScrubStart {
+        let wasRunning = store.verifier.report.isRunning
+        store.verifier.request()
+        do {
+            let status = try await store.status()
+            let width = status.scheme?.shardCount ?? 0
+            return ScrubStart(
+                wasRunning: wasRunning, shardsToVerify: status.statistics.blobs * width,
+                bytesToVerify: status.disks.reduce(0) { $0 + $1.liveBytes })
+        } catch {
+            throw adminError(error)
+        }
+    }
+
+    // MARK: Status
+
+    func status() async throws(AdminError) -> StatusReport {
+        do {
+            return try await StatusAssembly(store: store, folder: folder).report()
+        } catch {
+            throw adminError(error)
+        }
+    }
+}

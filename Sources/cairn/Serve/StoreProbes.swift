@@ -1,0 +1,57 @@
+import BlobStorage
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import S3Gateway
+
+/// `/-/ready` and `/-/metrics` of a store.
+enum StoreProbes {
+    static func probes(_ store: Store) -> S3Probes {
+        S3Probes(
+            ready: { store.journal.report.stopped.map { "the store has stopped: \($0)" } },
+            metrics: { await metrics(store) })
+    }
+
+    /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/).
+    private static func metrics(_ store: Store) async -> String {
+        guard let status = try? await store.status() else { return "cairn_up 0\n" }
+        var text = MetricText()
+        text.add("cairn_up", "1 while metadata answers.", 1)
+        text.add("cairn_buckets", "Buckets.", status.statistics.buckets)
+        text.add("cairn_objects", "Current object versions.", status.statistics.versions)
+        text.add("cairn_object_bytes", "Logical bytes of all current versions.", status.statistics.bytes)
+        text.add("cairn_uploads", "Multipart uploads in progress.", status.statistics.uploads)
+        text.add("cairn_blobs", "Live blobs.", status.statistics.blobs)
+        text.add("cairn_dead_blobs", "Blobs waiting to be erased.", status.statistics.deadBlobs)
+        text.add("cairn_missing_shards", "Shards not on their disks.", status.statistics.missingShards)
+        text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards.", status.statistics.blobsBelowQuorum)
+        text.add("cairn_repaired_shards_total", "Shards repaired since start.", status.repair.shardsDone)
+        text.add("cairn_repaired_bytes_total", "Bytes repaired since start.", status.repair.bytesDone)
+        text.add("cairn_verified_shards", "Shards found good by the last pass.", status.verification.shardsVerified)
+        text.add("cairn_bad_shards", "Shards found bad by the last pass.", status.verification.shardsBad)
+        text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
+        for disk in status.disks {
+            let label = "disk=\"\(disk.record.slot)\""
+            text.add("cairn_disk_served", "1 while the disk is used.", disk.isServed ? 1 : 0, label)
+            text.add("cairn_disk_room_bytes", "Bytes the disk may still take.", disk.room, label)
+            text.add("cairn_disk_live_bytes", "Bytes of live shards.", disk.liveBytes, label)
+            text.add("cairn_disk_dead_bytes", "Bytes that compaction can win back.", disk.deadBytes, label)
+        }
+        return text.text
+    }
+}
+
+private struct MetricText {
+    private(set) var text = ""
+    private var described: Set<String> = []
+
+    init() {}
+
+    mutating func add(_ name: String, _ help: String, _ value: Int, _ label: String? = nil) {
+        if described.insert(name).inserted {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(name.hasSuffix("_total") ? "counter" : "gauge")\n"
+        }
+        text += name + (label.map { "{\($0)}" } ?? "") + " \(value)\n"
+    }
+}

@@ -1,0 +1,109 @@
+import ClusterProtocol
+import Coordination
+import DiskFormat
+import JournalStorage
+import LinuxSystem
+import Metadata
+import ObjectInterface
+import ObjectModel
+import Recovery
+import StorageNode
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("Metadata rebuilt from the disks")
+struct RecoveryRebuildTests {
+    static func rebuild(
+        _ disks: [(path: String, disk: MemoryDisk)], into database: MemoryMetadataDatabase, isForced: Bool = false
+    ) async throws -> MetadataRebuild.Report {
+        // The locks of an earlier rebuild of the same disks.
+        for (_, disk) in disks { disk.restart() }
+        return try await MetadataRebuild(disks: RecoveryHarness.sources(disks), isForced: isForced).run(
+            time: LinuxTime(), random: SeededRandom(seed: 3)
+        ) { JournaledMetadataStore.inMemory(database, journal: $0) }
+    }
+
+    /// Whether the store serves everything from a database.
+    private static func serves(_ harness: RecoveryHarness, _ database: MemoryMetadataDatabase) async throws -> Bool {
+        try await harness.store.crash(database: database)
+        for (key, bytes) in harness.current {
+            guard try await harness.store.holds(key, bytes) else { return false }
+        }
+        return try await Set(harness.store.keys()) == Set(harness.current.keys)
+    }
+
+    @Test("four of six disks give a database that serves everything; a second rebuild does nothing")
+    func fromFour() async throws {
+        let harness = try await RecoveryHarness.fill()
+        try await harness.store.close()
+        let database = MemoryMetadataDatabase()
+        let first = try await Self.rebuild(harness.disks(without: [0, 5]), into: database)
+        #expect(!first.replay.wasUpToDate)
+        #expect(first.statistics.versions == harness.current.count)
+        let second = try await Self.rebuild(harness.disks(without: [1, 2]), into: database)
+        #expect(second.replay.wasUpToDate)
+        #expect(second.replay.records == 0)
+        #expect(try await Self.serves(harness, database))
+    }
+
+    @Test("from a checkpoint and the tail behind it, also over an old or a broken-off database")
+    func checkpoint() async throws {
+        var harness = try await RecoveryHarness.fill()
+        let old = harness.store.database.copy()
+        let store = try harness.store.store
+        try await Checkpointer(
+            metadata: store.metadata, journal: store.journal, objects: store.objects, time: LinuxTime()
+        ).take()
+        let base = store.journal.report.base
+        try await harness.store.wait {
+            for (_, disk) in store.hosted {
+                if let state = try await disk.journal?.state(), state.base != base { return false }
+            }
+            return true
+        }
+        try await harness.put("behind", Content.random(2_000))
+        try await harness.store.close()
+        let broken = MemoryMetadataDatabase()
+        try await JournaledMetadataStore.inMemory(broken, journal: ReadOnlyJournal()).beginImport()
+        for database in [MemoryMetadataDatabase(), old, broken] {
+            let report = try await Self.rebuild(harness.disks(without: [0, 1]), into: database)
+            #expect(report.replay.checkpoint?.sequence == base.sequence)
+            #expect(report.statistics.versions == harness.current.count)
+        }
+        let salvaged = try await RecoveryHarness.salvage(harness.disks(without: [2, 3]))
+        #expect(try await harness.wrong(in: salvaged) == [])
+        #expect(try await Self.serves(harness, old))
+    }
+
+    @Test("too few keepers are refused unless forced; a database ahead of the disks always is")
+    func refusals() async throws {
+        var harness = try await RecoveryHarness.fill()
+        let before = harness.disks()
+        try await harness.put("more", Content.random(100))
+        try await harness.store.close()
+        let ahead = harness.store.database.copy()
+        await #expect(throws: RecoveryError.self) { try await Self.rebuild(before, into: ahead, isForced: true) }
+        let database = MemoryMetadataDatabase()
+        let keeperless = harness.disks()
+        for (_, disk) in keeperless.dropFirst(2) { try await RecoveryHarness.removeJournal(disk) }
+        await #expect(throws: RecoveryError.self) { try await Self.rebuild(keeperless, into: database) }
+        let forced = try await Self.rebuild(keeperless, into: database, isForced: true)
+        #expect(forced.replay.mayMissTail)
+        for (_, disk) in keeperless { try await RecoveryHarness.removeJournal(disk) }
+        await #expect(throws: RecoveryError.self) {
+            try await Self.rebuild(keeperless, into: MemoryMetadataDatabase(), isForced: true)
+        }
+    }
+
+    @Test("refused while a server has the disks open")
+    func locked() async throws {
+        let store = try await StoreHarness.open()
+        let sources = store.disks.map { DiskSource(path: "d", files: $0.mount()) }
+        await #expect(throws: RecoveryError.self) {
+            try await MetadataRebuild(disks: sources).run(time: LinuxTime(), random: SeededRandom(seed: 1)) {
+                JournaledMetadataStore.inMemory(journal: $0)
+            }
+        }
+    }
+}

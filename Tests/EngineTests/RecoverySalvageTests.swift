@@ -1,0 +1,165 @@
+import ObjectModel
+import Recovery
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("Salvage from raw disks")
+struct RecoverySalvageTests {
+    @Test("any two of six disks may be lost: every current object comes out byte for byte, deleted ones do not")
+    func twoLost() async throws {
+        let harness = try await RecoveryHarness.fill()
+        for lost in [[0, 1], [3, 5]] as [Set<Int>] {
+            let outcome = try await RecoveryHarness.salvage(harness.disks(without: lost))
+            #expect(try await harness.wrong(in: outcome) == [])
+            #expect(harness.unexpected(in: outcome) == [])
+            #expect(outcome.report.count(of: .lost).objects == 0)
+            #expect(outcome.report.count(of: .unconfirmed).objects == 0)
+            #expect(outcome.report.count(of: .degraded).objects > 0)
+            #expect(outcome.report.replay?.mayMissTail == false)
+        }
+    }
+
+    @Test("what the journal knows of an object is in the manifest, and the names tell keys apart")
+    func manifest() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let outcome = try await RecoveryHarness.salvage(harness.disks())
+        #expect(outcome.report.count(of: .complete).objects == harness.current.count)
+        #expect(outcome.report.isWhole)
+        #expect(outcome.entry("a")?.file == "objects/archive/a%=")
+        #expect(outcome.entry("a/b/c")?.file == "objects/archive/a/b/c")
+        #expect(Set(outcome.entries.compactMap(\.file)).count == harness.current.count)
+        let lines = try await RecoveryHarness.read("manifest.jsonl", of: outcome.output)
+            .split(separator: UInt8(ascii: "\n")).map { JSONValue(parsing: $0) }
+        #expect(lines.count == harness.current.count)
+        let soft = lines.first { $0?["key"] == .string("soft") }
+        #expect(soft??["tags"]?["study"] == .string("1.2\"3"))
+        let parts = lines.first { $0?["key"] == .string("parts") }
+        #expect(parts??["contentType"] == .string("application/dicom"))
+        #expect(parts??["partCount"] == .number(2))
+        #expect(outcome.output.files.allSatisfy { !$0.hasPrefix("partial/") })
+    }
+
+    @Test("disks are only read: names, lengths and bytes stay as they were")
+    func readOnly() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let disks = harness.disks()
+        var before: [[UInt8]] = []
+        for name in disks[0].disk.files { before.append(try await RecoveryHarness.read(name, of: disks[0].disk)) }
+        let (files, used) = (disks[0].disk.files, disks.map(\.disk.used))
+        _ = try await RecoveryHarness.salvage(disks)
+        #expect(disks[0].disk.files == files)
+        #expect(disks.map(\.disk.used) == used)
+        var after: [[UInt8]] = []
+        for name in files { after.append(try await RecoveryHarness.read(name, of: disks[0].disk)) }
+        #expect(after == before)
+    }
+
+    @Test("without any journal all bytes come out as unconfirmed, parts put together")
+    func noJournal() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let disks = harness.disks(without: [1, 4])
+        for (_, disk) in disks { try await RecoveryHarness.removeJournal(disk) }
+        let outcome = try await RecoveryHarness.salvage(disks)
+        #expect(outcome.report.replay == nil)
+        #expect(outcome.entries.allSatisfy { $0.state == .unconfirmed && $0.file?.hasPrefix("unconfirmed/") == true })
+        for (key, bytes) in harness.current where !bytes.isEmpty && key != "copy" {
+            var isThere = false
+            for entry in outcome.entries where entry.key == key {
+                guard let file = entry.file else { continue }
+                let found = try await RecoveryHarness.read(file, of: outcome.output)
+                isThere = isThere || found == bytes
+            }
+            #expect(isThere, "\(key.prefix(20))")
+        }
+        let parts = outcome.entries.filter { $0.key == "parts" }
+        #expect(parts.map(\.parts) == [[1, 2]])
+        #expect(outcome.entries.count { $0.key == "over" } == 2)
+        #expect(Set(outcome.entries.compactMap(\.file)).count == outcome.entries.count)
+    }
+
+    @Test("a foreign disk and an older copy of a disk do no harm")
+    func foreignAndOld() async throws {
+        var harness = try await RecoveryHarness.fill()
+        let old = harness.store.disk(0).copy()
+        try await harness.put("later", Content.random(5_000))
+        try await harness.put("over", Content.random(6_000))
+        try await harness.store.delete("soft")
+        harness.current["soft"] = nil
+        let other = try await StoreHarness.open(seed: 77)
+        try await other.put("foreign", Content.random(1_000))
+        let strange = [(path: "old", disk: old), (path: "foreign", disk: other.disk(2).copy())]
+        let both = try await RecoveryHarness.salvage(strange + harness.disks(without: [3]))
+        #expect(both.report.ignored.map(\.path) == ["foreign", "old"])
+        #expect(try await harness.wrong(in: both) == [])
+        #expect(harness.unexpected(in: both) == [])
+        // The older copy alone in the place of its disk.
+        let alone = try await RecoveryHarness.salvage(strange + harness.disks(without: [0, 3]))
+        #expect(alone.report.ignored.map(\.path) == ["foreign"])
+        #expect(try await harness.wrong(in: alone) == [])
+        #expect(harness.unexpected(in: alone) == [])
+    }
+
+    @Test("a second run writes only what is not there")
+    func resume() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let first = try await RecoveryHarness.salvage(harness.disks())
+        try await first.output.mount().remove(first.entry("large")?.file ?? "")
+        let second = try await RecoveryHarness.salvage(harness.disks(), into: first.output)
+        #expect(second.entries.map(\.key) == ["large"])
+        #expect(second.report.skipped == harness.current.count - 1)
+        let large = try await RecoveryHarness.read(second.entry("large")?.file ?? "", of: first.output)
+        #expect(large == harness.current["large"])
+    }
+
+    @Test("with three of six disks lost objects are told as lost, and nothing wrong is written")
+    func tooManyLost() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let outcome = try await RecoveryHarness.salvage(harness.disks(without: [0, 2, 4]))
+        #expect(outcome.report.count(of: .lost).objects == harness.current.count - 1)
+        #expect(outcome.entry("empty")?.state == .complete)
+        #expect(outcome.entry("large")?.problem?.contains("3 good shards, 4 needed") == true)
+        #expect(outcome.entry("large")?.file == nil)
+        #expect(!outcome.report.isWhole)
+    }
+
+    @Test("rotten bytes on two disks are found by their checksums and never written out")
+    func rot() async throws {
+        let harness = try await RecoveryHarness.fill()
+        let disks = harness.disks()
+        var generator = SplitMix64(seed: 5)
+        for (_, disk) in disks.prefix(2) {
+            for path in disk.files where path.hasPrefix("segments/") {
+                let length = try await disk.mount().status(path)?.length ?? 0
+                for _ in 0..<200 {
+                    disk.flip(path, offset: Int(generator.next() % UInt64(max(1, min(length, 3 << 20)))), mask: 0x10)
+                }
+            }
+        }
+        let outcome = try await RecoveryHarness.salvage(disks)
+        #expect(try await harness.wrong(in: outcome) == [])
+        #expect(outcome.report.count(of: .degraded).objects > 0)
+    }
+
+    @Test("prefix, bucket, newest first and listing choose what comes out")
+    func options() async throws {
+        let harness = try await RecoveryHarness.fill()
+        var options = SalvageOptions()
+        options.prefix = "a/"
+        let some = try await RecoveryHarness.salvage(harness.disks(), options: options)
+        #expect(Set(some.entries.map(\.key)) == ["a/b", "a/b/c"])
+        options.bucket = "another"
+        #expect(try await RecoveryHarness.salvage(harness.disks(), options: options).entries.isEmpty)
+        var listing = SalvageOptions(mode: .list)
+        listing.newestFirst = true
+        listing.parallelism = 1
+        let listed = try await RecoveryHarness.salvage(harness.disks(without: [0]), options: listing)
+        #expect(listed.output.files.isEmpty)
+        let times = listed.entries.compactMap(\.modified)
+        #expect(times.count == harness.current.count)
+        #expect(times == times.sorted(by: >))
+        options = SalvageOptions(mode: .verify)
+        options.since = WallTime(milliseconds: (times.first?.milliseconds ?? 0) + 1)
+        #expect(try await RecoveryHarness.salvage(harness.disks(), options: options).entries.isEmpty)
+    }
+}

@@ -1,0 +1,129 @@
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("A store outlives its disks")
+struct StoreDiskLossTests {
+    static let sizes = [0, 700, 90_000, 1 << 20, (1 << 20) + 1, (5 << 20) + 99, (13 << 20) + 1]
+
+    private static func fill(_ store: StoreHarness) async throws {
+        for size in sizes {
+            try await store.put("random-\(size)", Content.random(size))
+            try await store.put("even-\(size)", Content.compressible(size))
+        }
+    }
+
+    private static func check(_ store: StoreHarness, _ note: String = "") async throws {
+        for size in sizes {
+            #expect(try await store.holds("random-\(size)", Content.random(size)), "random \(size) \(note)")
+            #expect(try await store.holds("even-\(size)", Content.compressible(size)), "even \(size) \(note)")
+        }
+    }
+
+    @Test("with any two of six disks gone everything is read back")
+    func anyTwoLost() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        for first in 0..<6 {
+            for second in first + 1..<6 {
+                for slot in [first, second] { store.disk(slot).isGone = true }
+                try await Self.check(store, "without \(first) and \(second)")
+                for slot in [first, second] { store.disk(slot).isGone = false }
+            }
+        }
+        try await store.close()
+    }
+
+    @Test("a PUT goes on with one disk gone, and with two it is refused and leaves nothing")
+    func writes() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        store.disk(4).isGone = true
+        for size in [900, 6 << 20] { try await store.put("one-gone-\(size)", Content.random(size)) }
+        store.disk(1).isGone = true
+        for size in [900, 6 << 20] {
+            #expect(await code(of: { try await store.put("two-gone", Content.random(size)) }) == .unavailable)
+            #expect(try await store.holds("one-gone-\(size)", Content.random(size)))
+        }
+        #expect(await code(of: { _ = try await store.get("two-gone") }) == .noSuchKey)
+        try await Self.check(store)
+        try await store.delete("random-700")
+        #expect(await code(of: { _ = try await store.get("random-700") }) == .noSuchKey)
+        try await store.close()
+    }
+
+    @Test("replaced disks are filled again, and a verification counts every shard")
+    func replacement() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        try await store.running {
+            for slot in [0, 3] {
+                store.swapDisk(slot)
+                _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slot))
+            }
+            try await store.wait {
+                let status = try await store.store.status()
+                let report = status.verification
+                return status.statistics.missingShards == 0 && report.isCurrent && report.shardsExpected > 0
+                    && report.shardsVerified == report.shardsExpected
+            }
+        }
+        // Now any other two may go.
+        for slot in [1, 2] { store.disk(slot).isGone = true }
+        try await Self.check(store, "after the rebuild")
+        for slot in [1, 2] { store.disk(slot).isGone = false }
+        try await store.close()
+        try await store.start()
+        try await Self.check(store, "after a restart")
+        try await store.close()
+    }
+
+    @Test("a healthy disk and one that is not empty are not replaced")
+    func noReplacement() async throws {
+        let store = try await StoreHarness.open()
+        await #expect(throws: DiskReplacementError.isHealthy("disk-1")) {
+            _ = try await store.store.replaceDisk(inSlot: "disk-1")
+        }
+        await #expect(throws: DiskReplacementError.noSuchDisk("disk-9")) {
+            _ = try await store.store.replaceDisk(inSlot: "disk-9")
+        }
+        try await store.close()
+    }
+
+    @Test("flipped bits are never served; they are found, and repaired", arguments: 1...4 as ClosedRange<UInt64>)
+    func flips(seed: UInt64) async throws {
+        let store = try await StoreHarness.open(seed: seed)
+        try await Self.fill(store)
+        var generator = SplitMix64(seed: seed)
+        let slots = [Int(seed % 6), Int((seed + 2) % 6)]
+        for slot in slots {
+            let disk = store.disk(slot)
+            for path in disk.files where path.hasPrefix("segments/") {
+                let length = try await disk.mount().status(path)?.length ?? 0
+                for _ in 0..<400 where length > 0 {
+                    let offset = Int(generator.next() % UInt64(length))
+                    disk.flip(path, offset: offset, mask: 1 << UInt8(generator.next() % 8))
+                }
+            }
+        }
+        try await Self.check(store, "with flips on \(slots)")
+        try await store.running {
+            try store.store.verifier.request()
+            try await store.wait {
+                let status = try await store.store.status()
+                guard status.statistics.missingShards == 0, status.verification.isCurrent else { return false }
+                if status.verification.shardsVerified == status.verification.shardsExpected { return true }
+                try store.store.verifier.request()
+                return false
+            }
+        }
+        let others = (0..<6).filter { !slots.contains($0) }.prefix(2)
+        for slot in others { store.disk(slot).isGone = true }
+        try await Self.check(store, "without \(Array(others)), after the repair")
+        try await store.close()
+    }
+}

@@ -1,0 +1,142 @@
+import Checksums
+import Coordination
+import ObjectInterface
+import ObjectModel
+import Testing
+
+@Suite("Multipart uploads")
+struct StoreMultipartTests {
+    static let bucket = StoreHarness.bucket
+
+    private static func upload(
+        _ store: StoreHarness, _ key: String = "k", checksum: ObjectChecksum.Algorithm? = nil,
+        kind: ObjectChecksum.Kind? = nil
+    ) async throws -> Upload {
+        try await store.objects.createUpload(
+            CreateUploadRequest(
+                bucket: bucket, key: key, owner: StoreHarness.owner, attributes: ObjectAttributes(contentType: "a/b"),
+                checksum: checksum, checksumKind: kind))
+    }
+
+    private static func put(
+        _ store: StoreHarness, _ upload: Upload, _ number: Int, _ bytes: [UInt8]
+    ) async throws -> CompleteUploadRequest.Part {
+        let result = try await store.objects.uploadPart(
+            UploadPartRequest(
+                bucket: bucket, key: upload.key, upload: upload.id, partNumber: number, length: bytes.count),
+            body: ArrayBody(bytes))
+        return CompleteUploadRequest.Part(number: number, eTag: result.eTag)
+    }
+
+    private static func complete(
+        _ store: StoreHarness, _ upload: Upload, _ parts: [CompleteUploadRequest.Part]
+    ) async throws -> WriteResult {
+        try await store.objects.completeUpload(
+            CompleteUploadRequest(bucket: bucket, key: upload.key, upload: upload.id, parts: parts))
+    }
+
+    @Test("parts in any order become one object, with AWS's ETag")
+    func parts() async throws {
+        let store = try await StoreHarness.open()
+        let contents = [Content.random(5 << 20), Content.compressible(6 << 20), Content.random(1_234)]
+        let upload = try await Self.upload(store)
+        var parts: [CompleteUploadRequest.Part] = []
+        for index in [2, 0, 1] { parts.append(try await Self.put(store, upload, [3, 7, 10_000][index], contents[index])) }
+        // The last attempt at a part counts.
+        parts[1] = try await Self.put(store, upload, 3, Content.random(5 << 20, seed: 99))
+        parts[1] = try await Self.put(store, upload, 3, contents[0])
+        #expect(await code(of: { _ = try await Self.complete(store, upload, parts) }) == .invalidPartOrder)
+        parts.sort { $0.number < $1.number }
+        let result = try await Self.complete(store, upload, parts)
+        let digests = contents.flatMap { MessageDigest.md5.digest($0) }
+        #expect(result.eTag == Hexadecimal.text(MessageDigest.md5.digest(digests)) + "-3")
+        #expect(try await store.holds("k", contents.flatMap { $0 }))
+        for (index, content) in contents.enumerated() {
+            #expect(try await store.get("k", part: index + 1).elementsEqual(content))
+        }
+        let whole = contents.flatMap { $0 }
+        let across = ByteRange.closed((5 << 20) - 100, (11 << 20) + 100)
+        #expect(try await store.holds("k", whole[((5 << 20) - 100)...((11 << 20) + 100)], range: across))
+        #expect(try await store.head("k").attributes.contentType == "a/b")
+        // A repeated completion, whose first answer was lost, says the same.
+        #expect(try await Self.complete(store, upload, parts).eTag == result.eTag)
+        try await store.close()
+    }
+
+    @Test("parts that are missing, wrong or too small are refused")
+    func refusals() async throws {
+        let store = try await StoreHarness.open()
+        let upload = try await Self.upload(store)
+        let first = try await Self.put(store, upload, 1, Content.random(100))
+        let second = try await Self.put(store, upload, 2, Content.random(101))
+        #expect(await code(of: { _ = try await Self.complete(store, upload, [first, second]) }) == .partTooSmall)
+        #expect(await code(of: { _ = try await Self.complete(store, upload, []) }) == .invalidPart)
+        var wrong = first
+        wrong.eTag = second.eTag
+        #expect(await code(of: { _ = try await Self.complete(store, upload, [wrong]) }) == .invalidPart)
+        try await store.objects.abortUpload(bucket: Self.bucket, key: "k", upload: upload.id)
+        #expect(await code(of: { _ = try await Self.put(store, upload, 3, [1]) }) == .noSuchUpload)
+        #expect(await code(of: { _ = try await Self.complete(store, upload, [first]) }) == .noSuchUpload)
+        try await store.running {
+            try await store.wait { try await store.store.status().disks.allSatisfy { $0.shardCount == 0 } }
+        }
+        try await store.close()
+    }
+
+    @Test("a part copied from another object, whole or by range")
+    func partCopy() async throws {
+        let store = try await StoreHarness.open()
+        let source = Content.random(12 << 20)
+        try await store.put("source", source)
+        let upload = try await Self.upload(store)
+        var parts: [CompleteUploadRequest.Part] = []
+        for (number, range) in [(1, 100...(6 << 20)), (2, (7 << 20)...(7 << 20) + 9)] {
+            let result = try await store.objects.copyPart(
+                CopyPartRequest(
+                    sourceBucket: Self.bucket, sourceKey: "source", sourceRange: range, bucket: Self.bucket, key: "k",
+                    upload: upload.id, partNumber: number))
+            #expect(result.eTag == Hexadecimal.text(MessageDigest.md5.digest(Array(source[range]))))
+            parts.append(CompleteUploadRequest.Part(number: number, eTag: result.eTag))
+        }
+        _ = try await Self.complete(store, upload, parts)
+        try await store.delete("source")
+        let whole = Array(source[100...(6 << 20)]) + source[(7 << 20)...(7 << 20) + 9]
+        #expect(try await store.holds("k", whole))
+        try await store.close()
+    }
+
+    @Test("checksums of the whole: of the parts' checksums, or of all bytes", arguments: ObjectChecksum.Algorithm.allCases)
+    func checksums(algorithm: ObjectChecksum.Algorithm) async throws {
+        let store = try await StoreHarness.open()
+        let contents = [Content.random(5 << 20), Content.random(777)]
+        let isCRC = algorithm != .sha1 && algorithm != .sha256
+        for kind in [ObjectChecksum.Kind.composite, .fullObject] where isCRC || kind == .composite {
+            let upload = try await Self.upload(store, checksum: algorithm, kind: kind)
+            var parts: [CompleteUploadRequest.Part] = []
+            for (index, content) in contents.enumerated() {
+                parts.append(try await Self.put(store, upload, index + 1, content))
+            }
+            let checksum = try #require(try await Self.complete(store, upload, parts).checksum)
+            let digest = { @Sendable (bytes: [UInt8]) -> [UInt8] in Content.checksum(bytes, algorithm) }
+            let expected = kind == .fullObject ? digest(contents.flatMap { $0 }) : digest(contents.flatMap { digest($0) })
+            #expect(checksum.value == expected)
+            #expect(checksum.kind == kind)
+        }
+        try await store.close()
+    }
+
+    @Test("uploads and parts are listed")
+    func lists() async throws {
+        let store = try await StoreHarness.open()
+        let one = try await Self.upload(store, "a")
+        _ = try await Self.upload(store, "b")
+        for number in 1...5 { _ = try await Self.put(store, one, number, [UInt8(number)]) }
+        let page = try await store.objects.listParts(
+            bucket: Self.bucket, key: "a", upload: one.id, after: 2, limit: 2)
+        #expect(page.parts.map(\.number) == [3, 4])
+        #expect(page.isTruncated)
+        let uploads = try await store.objects.listUploads(ListUploadsRequest(bucket: Self.bucket, limit: 10))
+        #expect(uploads.uploads.map(\.key) == ["a", "b"])
+        try await store.close()
+    }
+}

@@ -1,0 +1,178 @@
+import ClusterProtocol
+import Coordination
+import DiskFormat
+import JournalStorage
+import ObjectModel
+import Synchronization
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("Keeper sets, checkpoints and random histories")
+struct JournalChangeTests {
+    @Test("A keeper is replaced while records flow; the next start needs the new set")
+    func replaceKeeper() async throws {
+        let fixture = try await JournalFixture(3)
+        let fresh = TestKeeper(number: 9)
+        try await fresh.open()
+        var expected: [JournalRecord] = []
+        try await fixture.withJournal { journal async throws in
+            expected += try await journal.appendNext(5)
+            fixture.keepers[0].isDown = true
+            let after = fixture.ids[1...] + [fresh.keeper]
+            try await journal.changeKeepers(to: Array(after), joining: fresh) { payload in
+                let change = JournalRecord(position: position(1, 6), payload: payload)
+                try await journal.append([change])
+                expected.append(change)
+            }
+            #expect(journal.report.keepers.keepers == after.sorted())
+            await #expect(throws: JournalError.self) {
+                try await journal.changeKeepers(to: fixture.ids, joining: nil) { _ in }
+            }
+            expected += try await journal.appendNext(5)
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.isWhole && $0.lag == 0 } })
+        }
+        fixture.keepers[0].isDown = false
+        // The keeper that left and one that stayed are no quorum of the new set.
+        await #expect(throws: JournalError.self) { _ = try await fixture.start(Array(fixture.keepers[..<2])) }
+        let replayed = Replayed()
+        try await fixture.withJournal([fixture.keepers[1], fresh], replayed: replayed) { _ in }
+        #expect(replayed.records == expected)
+        #expect(KeeperSetChange.isChange(replayed.records[5].payload))
+    }
+
+    @Test("A keeper change that is cut half-way is either done or not, and loses nothing", arguments: 0..<4)
+    func changeCutHalfway(reached: Int) async throws {
+        let fixture = try await JournalFixture(3)
+        let fresh = TestKeeper(number: 9)
+        try await fresh.open()
+        var expected: [JournalRecord] = []
+        let journal = try await fixture.start()
+        try await fixture.run(journal) { journal async throws in
+            expected += try await journal.appendNext(5)
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
+            // Only some of the four keepers get the record of the change; then the coordinator dies.
+            let all = fixture.keepers + [fresh]
+            for keeper in all[reached...] { keeper.isDown = true }
+            let after = Array(fixture.ids[1...]) + [fresh.keeper]
+            try? await journal.changeKeepers(to: after, joining: fresh) { payload in
+                try await journal.append([JournalRecord(position: position(1, 6), payload: payload)])
+            }
+        }
+        for keeper in fixture.keepers + [fresh] { keeper.isDown = false }
+        let replayed = Replayed()
+        try await fixture.withJournal(fixture.keepers + [fresh], replayed: replayed) { journal async throws in
+            #expect(Array(replayed.records.prefix(5)) == expected)
+            let isDone = replayed.records.count == 6
+            #expect(journal.report.keepers.contains(fresh.keeper) == isDone)
+            if reached == 0 { #expect(!isDone) }
+            try await journal.appendNext(2)
+        }
+    }
+
+    @Test("A first start that was cut off is begun again", arguments: 0..<12)
+    func cutFirstStart(writes: Int) async throws {
+        let fixture = try await JournalFixture(3)
+        let left = Mutex(writes)
+        for keeper in fixture.keepers {
+            keeper.disk.setLatency { operation, _, _ in
+                guard operation == .write else { return }
+                let isOver = left.withLock { left in
+                    left -= 1
+                    return left < 0
+                }
+                if isOver { for keeper in fixture.keepers { keeper.isDown = true } }
+            }
+        }
+        _ = try? await fixture.start()
+        for keeper in fixture.keepers {
+            keeper.disk.setLatency(nil)
+            keeper.disk.restart()
+            try await keeper.open()
+            keeper.isDown = false
+        }
+        try await fixture.withJournal { try await $0.appendNext(2) }
+    }
+
+    @Test("An empty disk in a keeper's place does not count at start")
+    func emptyKeeper() async throws {
+        let fixture = try await JournalFixture(3)
+        try await fixture.withJournal { try await $0.appendNext(3) }
+        let empty = TestKeeper(number: 2)
+        try await empty.open()
+        await #expect(throws: JournalError.tooFewKeepers(reached: 1, needed: 2, missing: Array(fixture.ids[1...]))) {
+            _ = try await fixture.start([fixture.keepers[0], empty])
+        }
+        let replayed = Replayed()
+        try await fixture.withJournal([fixture.keepers[0], empty, fixture.keepers[2]], replayed: replayed) {
+            journal async throws in
+            #expect(replayed.records == records(1, 1...3))
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.isWhole && $0.lag == 0 } })
+            #expect(try await empty.records() == records(1, 1...3))
+        }
+    }
+
+    @Test("Behind a checkpoint the logs are trimmed; a keeper that missed it all goes on from there")
+    func trimming() async throws {
+        let fixture = try await JournalFixture(3)
+        try await fixture.withJournal { journal async throws in
+            try await journal.appendNext(3)
+            fixture.keepers[2].isDown = true
+            try await journal.appendNext(20)
+            try journal.checkpointTaken(position(1, 20), checkpoint: [7, 7])
+            fixture.keepers[2].isDown = false
+            #expect(try await eventually { try await fixture.keepers.bases() == [20, 20, 20] })
+            try await journal.appendNext(2)
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.isWhole && $0.lag == 0 } })
+        }
+        let survey = await JournalSurvey.take(fixture.keepers)
+        let reference = try #require(try survey.reference())
+        #expect(reference.base == position(1, 20) && reference.reference.checkpoint == [7, 7])
+        let replayed = Replayed()
+        try await fixture.withJournal(database: position(1, 20), replayed: replayed) { _ in }
+        #expect(replayed.records == records(1, 21...25))
+    }
+
+    /// Coordinators come and go, keepers lose power, are away, rot; now and then two coordinators overlap. Whatever was
+    /// acknowledged is found by every later start, at its place.
+    @Test("No acknowledged record is ever lost, reordered or mixed", arguments: 1..<9 as Range<UInt64>)
+    func randomHistory(seed: UInt64) async throws {
+        var generator = SplitMix64(seed: seed)
+        let fixture = try await JournalFixture(5)
+        var acknowledged: [JournalRecord] = []
+        let configuration = JournalConfiguration(
+            confirmation: .milliseconds(4), patience: .milliseconds(60), batchBytes: 300)
+        for generation in 1...6 {
+            for keeper in fixture.keepers { keeper.isDown = false }
+            for keeper in fixture.keepers.shuffled(using: &generator).prefix(Int.random(in: 0...2, using: &generator)) {
+                // A new store begins with all its keepers.
+                keeper.isDown = generation > 1
+            }
+            let replayed = Replayed()
+            let journal = try await fixture.start(configuration: configuration, replayed: replayed)
+            let comment: Comment = "seed \(seed), generation \(generation)"
+            #expect(Array(replayed.records.prefix(acknowledged.count)) == acknowledged, comment)
+            let sequences = replayed.records.map(\.position.sequence)
+            #expect(sequences == Array(1..<UInt64(sequences.count) + 1), comment)
+            acknowledged = replayed.records
+            let lost = fixture.keepers.shuffled(using: &generator)
+            let steps = Int.random(in: 0...6, using: &generator)
+            let cut = Int.random(in: 0...6, using: &generator)
+            let losses = Int.random(in: 0...5, using: &generator)
+            let sizes = (0..<7).map { _ in Int.random(in: 1...4, using: &generator) }
+            var done: [JournalRecord] = []
+            try? await fixture.run(journal) { journal in
+                for step in 0...steps {
+                    // The network or the power goes in the middle of it.
+                    if step == cut { for keeper in lost.prefix(losses) { keeper.isDown = true } }
+                    done += try await journal.appendNext(sizes[step])
+                }
+            }
+            acknowledged += done
+            for keeper in fixture.keepers where Bool.random(using: &generator) {
+                keeper.disk.crash(using: &generator)
+                try await keeper.open()
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import S3Protocol
+import TestKit
+import Testing
+
+@Suite("XML: strict reader, escaping writer")
+struct XMLTests {
+    static func parse(_ text: String) throws(XMLError) -> XMLElement { try XMLElement.document(Array(text.utf8)) }
+
+    @Test("Elements, entities, CDATA, comments, prefixes and attributes")
+    func accepted() throws {
+        let element = try Self.parse(
+            "\u{FEFF}<?xml version=\"1.0\"?><!-- c --> <s:a xmlns:s='u' b=\"c>d\">"
+                + "<K>a&amp;&lt;&#x41;&#66;<![CDATA[<&]]></K><E/>"
+                + "<!-- > --></s:a>\n"
+        )
+        #expect(element.name == "a" && element.children.map(\.name) == ["K", "E"])
+        #expect(element.children[0].text == "a&<AB<&")
+        #expect(try Self.parse("<a> </a>").text == " ")
+    }
+
+    @Test(
+        "What is not well-formed, or not wanted, is refused",
+        arguments: [
+            "", "x", "<a>", "<a></b>", "<a/><b/>", "<a/>x", "</a>", "<a", "<a b>", "<a b=c/>", "<a b='<'/>",
+            "<a b=''c=''/>",
+            "<!DOCTYPE a><a/>", "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", "<a>&x;</a>", "<a>&amp</a>", "<a>&#0;</a>",
+            "<a>&#xD800;</a>", "<a>&#x110000;</a>", "<a>&#-1;</a>", "<a>\u{1}</a>", "<?pi x?><a/>", "<a><?pi?></a>",
+            "<a><![CDATA[</a>",
+            "<a><!-- </a>", "< a/>", "<1/>", "<?xml", "<a>&;</a>",
+        ]
+    )
+    func refused(_ text: String) {
+        #expect(throws: XMLError.self) { try Self.parse(text) }
+    }
+
+    @Test("Depth and length are bounded")
+    func bounds() throws {
+        func nested(_ depth: Int) -> String {
+            String(repeating: "<a>", count: depth) + String(repeating: "</a>", count: depth)
+        }
+        #expect(throws: Never.self) { try Self.parse(nested(16)) }
+        #expect(throws: XMLError.tooDeep) { try Self.parse(nested(17)) }
+        #expect(throws: XMLError.tooDeep) { try Self.parse(String(repeating: "<a>", count: 300_000)) }
+        #expect(throws: XMLError.tooLong) { try Self.parse("<a>" + String(repeating: "x", count: 2 << 20) + "</a>") }
+        #expect(throws: XMLError.notWellFormed) { try XMLElement.document([0x3C, 0x61, 0x3E, 0xFF]) }
+    }
+
+    @Test("Mutations of good documents never trap")
+    func mutations() {
+        let good = Array(
+            "<?xml version='1.0'?><Delete xmlns=\"x\"><Object><Key>a&amp;b</Key></Object><Quiet>true</Quiet></Delete>"
+                .utf8
+        )
+        var generator = SplitMix64(seed: 11)
+        for _ in 0..<3_000 {
+            var bytes = good
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                let place = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<3, using: &generator) {
+                case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+                case 1: bytes.remove(at: place)
+                default: bytes.insert(good[Int.random(in: 0..<good.count, using: &generator)], at: place)
+                }
+            }
+            _ = try? DeleteObjectsBody(bytes)
+        }
+    }
+
+    @Test("What is written reads back")
+    func roundTrip() throws {
+        let texts = ["", "plain", "<&>\"'", "ü\u{1}\u{7F}\n\t", "]]>", "&amp;"]
+        for text in texts {
+            var xml = XMLWriter()
+            xml.openRoot("Key")
+            xml.text(text)
+            xml.close("Key")
+            #expect(try XMLElement.document(xml.bytes).text == text)
+        }
+        var numbers = XMLWriter()
+        for number in [0, 7, 10, 1_234_567_890, Int.max, -5] { numbers.element("N", number) }
+        let written = String(decoding: numbers.bytes, as: UTF8.self)
+        #expect(written == [0, 7, 10, 1_234_567_890, Int.max, -5].map { "<N>\($0)</N>" }.joined())
+    }
+
+    @Test("Request documents: schema departures are MalformedXML")
+    func documents() throws {
+        let complete =
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"e\"</ETag>"
+            + "<ChecksumCRC32>NSRBwg==</ChecksumCRC32></Part></CompleteMultipartUpload>"
+        let parts = try CompleteUploadBody(Array(complete.utf8)).parts
+        #expect(parts.count == 1 && parts[0].eTag == "e" && parts[0].checksum?.digest == [0x35, 0x24, 0x41, 0xC2])
+        for bad in [
+            "<Complete/>", complete.replacing("PartNumber", with: "Number"), complete.replacing(">1<", with: ">0<"),
+            complete.replacing(">1<", with: ">10001<"), complete.replacing("NSRBwg==", with: "NSRB"),
+            complete.replacing("<ETag>\"e\"</ETag>", with: ""), "<CompleteMultipartUpload/>",
+        ] {
+            #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+        for bad in [
+            "<Delete><Object><Key></Key></Object></Delete>", "<Delete><Object/></Delete>",
+            "<Delete><Object><Key>a</Key><Size>1</Size></Object></Delete>",
+            "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>",
+        ] {
+            #expect { try DeleteObjectsBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import DiskFormat
+import ObjectModel
+import ShardStorage
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite struct OpeningTests {
+    private func open(
+        _ fileSystem: any FileSystem, _ expectation: DiskExpectation
+    ) async throws(ShardStorageError) -> ShardDisk {
+        try await ShardDisk.open(
+            fileSystem: fileSystem, expecting: expectation, time: ManualTime(), random: SeededRandom(seed: 1),
+            configuration: TestDisk.configuration)
+    }
+
+    @Test("an empty or unmounted folder is not a disk, and nothing is written to it")
+    func empty() async throws {
+        let fileSystem = MemoryFileSystem()
+        #expect(await storageError { _ = try await TestDisk.open(fileSystem) } == .notFormatted)
+        #expect(try await fileSystem.list(RelativePath.root).isEmpty)
+    }
+
+    @Test("a folder that holds anything is never formatted")
+    func notEmpty() async throws {
+        let fileSystem = MemoryFileSystem()
+        _ = try await fileSystem.open("precious", .create)
+        #expect(await storageError { try await TestDisk.format(fileSystem) } == .notEmpty("precious"))
+        let (formatted, _) = try await TestDisk.make()
+        #expect(await storageError { try await TestDisk.format(formatted) } == .notEmpty("disk"))
+    }
+
+    @Test("a foreign, another and a stale disk are told apart, and left as they are")
+    func foreign() async throws {
+        let (fileSystem, disk) = try await TestDisk.make()
+        try await disk.close()
+        let again = fileSystem.restart()
+        let other = Identifier128(high: 9, low: 9)
+        let foreign = await storageError { _ = try await open(again, DiskExpectation(cluster: ClusterID(other))) }
+        guard case .foreignDisk = foreign else { throw foreign ?? .closed }
+        let wrong = DiskExpectation(cluster: TestDisk.cluster, disk: DiskID(other))
+        let another = await storageError { _ = try await open(again, wrong) }
+        guard case .foreignDisk = another else { throw another ?? .closed }
+        let stale = DiskExpectation(cluster: TestDisk.cluster, disk: TestDisk.identity.disk, epoch: 6)
+        #expect(await storageError { _ = try await open(again, stale) } == .staleDisk(found: 5, expected: 6))
+        let opened = try await TestDisk.open(again)
+        try await opened.raiseEpoch(to: 6)
+        #expect(try await open(again.restart(), stale).identity.epoch == 6)
+    }
+
+    @Test("a disk is open once")
+    func locked() async throws {
+        let (fileSystem, disk) = try await TestDisk.make()
+        let second = fileSystem.disk.mount()
+        #expect(await storageError { _ = try await TestDisk.open(second) } == .locked)
+        try await disk.close()
+        #expect(await storageError { _ = try await disk.read(ShardID(blob: BlobID(incarnation: 1, lease: 1, sequence: 1), index: 0), ranges: []) } == .closed)
+    }
+
+    @Test("a damaged identity is read from its copy; with both gone the disk is refused")
+    func identityCopies() async throws {
+        let (fileSystem, _) = try await TestDisk.make()
+        fileSystem.disk.flip("disk", offset: 60, mask: 4)
+        let again = fileSystem.restart()
+        #expect(try await TestDisk.open(again).identity.disk == TestDisk.identity.disk)
+        again.disk.flip("disk", offset: 60, mask: 4)
+        again.disk.flip("disk", offset: 60, mask: 4)
+        again.disk.flip("disk", offset: 60, mask: 8)
+        again.disk.flip("disk", offset: 4_096 + 60, mask: 4)
+        let error = await storageError { _ = try await TestDisk.open(again.restart()) }
+        guard case .corrupt = error else { throw error ?? .closed }
+    }
+
+    @Test("segment ids are never used again, whatever was removed")
+    func segmentIDs() async throws {
+        var generator = SplitMix64(seed: 1)
+        var (fileSystem, disk) = try await TestDisk.make()
+        var seen: Set<UInt64> = []
+        for round in 0..<4 {
+            let shard = TestShard(sequence: UInt64(round), length: 900, using: &generator)
+            try await shard.write(to: disk)
+            let segment = try #require(disk.inventory(after: nil, limit: 1).first).segment
+            #expect(seen.insert(segment).inserted)
+            try await disk.erase([shard.id])
+            try await disk.close()
+            fileSystem = fileSystem.restart()
+            for name in try await fileSystem.list("segments") { try await fileSystem.remove("segments/\(name)") }
+            try await fileSystem.syncDirectory("segments")
+            disk = try await TestDisk.open(fileSystem)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import DiskFormat
+import ObjectModel
+import ShardStorage
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite struct RoomTests {
+    private var configuration: ShardDiskConfiguration {
+        var configuration = TestDisk.configuration
+        configuration.segmentLength = 2 << 20
+        return configuration
+    }
+
+    @Test("a full disk refuses writes, reads and erases on, and takes writes again after compaction", arguments: [1_000, 40_000, 300 << 10])
+    func full(length: Int) async throws {
+        var generator = SplitMix64(seed: UInt64(length))
+        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
+        // All but some room is somebody else's.
+        try await fileSystem.createDirectory("lost+found")
+        let other = try await fileSystem.open("lost+found/other", .create)
+        try await TestDisk.format(fileSystem)
+        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
+        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - (12 << 20))
+        var shards: [TestShard] = []
+        var error: ShardStorageError?
+        while error == nil {
+            let shard = TestShard(sequence: UInt64(shards.count), length: length, using: &generator)
+            error = await storageError { try await shard.write(to: disk) }
+            if error == nil { shards.append(shard) }
+            try #require(shards.count < 40_000)
+        }
+        #expect(error == .full)
+        #expect(disk.failure == nil)
+        // Even the last bytes are gone.
+        let rest = fileSystem.disk.capacity - fileSystem.disk.used
+        try await fileSystem.open("lost+found/more", .create).allocate(0..<rest / 4_096 * 4_096)
+        for shard in shards.prefix(20) { #expect(try await shard.isOn(disk)) }
+        let gone = shards.enumerated().filter { $0.offset % 10 != 0 }.map { $0.element.id }
+        #expect(try await disk.erase(gone) == gone.count)
+        let compacted = try await disk.compact()
+        #expect(!compacted.removed.isEmpty || length > ShardDiskConfiguration.punchLength)
+        var written = 0
+        for number in 0..<5 {
+            let shard = TestShard(sequence: UInt64(100_000 + number), length: length, using: &generator)
+            if await storageError({ try await shard.write(to: disk) }) == nil { written += 1 }
+        }
+        #expect(written == 5)
+        for number in stride(from: 0, to: shards.count, by: 10) { #expect(try await shards[number].isOn(disk)) }
+        let again = try await TestDisk.open(fileSystem.crash(using: &generator), configuration: configuration)
+        #expect(again.inventory(after: nil, limit: .max).count == shards.count - gone.count + written)
+        for number in stride(from: 0, to: shards.count, by: 10) { #expect(try await shards[number].isOn(again)) }
+    }
+
+    @Test("compaction moves what lives, keeps stamps, and drops tombstones once nothing needs them")
+    func compaction() async throws {
+        var generator = SplitMix64(seed: 21)
+        var (fileSystem, disk) = try await TestDisk.make()
+        var kept: [TestShard] = []
+        var gone: [ShardID] = []
+        for number in 0..<60 {
+            let length = number % 5 == 0 ? 280 << 10 : 30_000
+            let shard = TestShard(sequence: UInt64(number), length: length, using: &generator)
+            try await shard.write(to: disk)
+            if number % 6 == 0 { kept.append(shard) } else { gone.append(shard.id) }
+        }
+        try await disk.erase(gone)
+        let before = fileSystem.disk.used
+        var report = try await disk.compact()
+        #expect(!report.compacted.isEmpty)
+        #expect(report.copiedShards > 0)
+        #expect(report.bad.isEmpty)
+        for _ in 0..<3 { report = try await disk.compact() }
+        #expect(report.compacted.isEmpty)
+        #expect(fileSystem.disk.used < before)
+        for shard in kept {
+            #expect(try await shard.isOn(disk))
+            #expect(try await disk.verify(shard.id).isGood)
+        }
+        for _ in 0..<2 {
+            fileSystem = fileSystem.crash(using: &generator)
+            disk = try await TestDisk.open(fileSystem)
+            #expect(disk.inventory(after: nil, limit: 100).map(\.shard) == kept.map(\.id).sorted())
+            _ = try await disk.compact()
+        }
+        // Erase the rest: in the end hardly anything is left, tombstones neither.
+        try await disk.erase(kept.map(\.id))
+        for _ in 0..<6 {
+            try await disk.close()
+            fileSystem = fileSystem.restart()
+            disk = try await TestDisk.open(fileSystem)
+            _ = try await disk.compact()
+        }
+        let statistics = try await disk.statistics()
+        #expect(statistics.shardCount == 0)
+        #expect(statistics.segmentCount <= 2)
+    }
+
+    @Test("restarts without number leave few segments")
+    func restarts() async throws {
+        var generator = SplitMix64(seed: 22)
+        var (fileSystem, disk) = try await TestDisk.make()
+        for round in 0..<40 {
+            try await TestShard(sequence: UInt64(round), length: 500, using: &generator).write(to: disk)
+            fileSystem = fileSystem.crash(using: &generator)
+            disk = try await TestDisk.open(fileSystem)
+            _ = try await disk.compact()
+        }
+        #expect(disk.inventory(after: nil, limit: 100).count == 40)
+        #expect(try await disk.statistics().segmentCount <= 10)
+    }
+}

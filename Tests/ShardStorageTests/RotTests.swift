@@ -1,0 +1,135 @@
+import DiskFormat
+import ObjectModel
+import ShardStorage
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite struct RotTests {
+    /// Some shards of both kinds of segment.
+    private func fill(_ disk: ShardDisk, _ generator: inout SplitMix64) async throws -> [TestShard] {
+        var shards: [TestShard] = []
+        for number in 0..<18 {
+            let length = number % 6 == 5 ? 300 << 10 : 500 + 977 * number
+            shards.append(TestShard(sequence: UInt64(number), length: length, using: &generator))
+            try await shards[number].write(to: disk)
+        }
+        return shards
+    }
+
+    private func path(_ segment: UInt64) -> String { "segments/\(SegmentHeader.fileName(segment))" }
+
+    @Test("a rotten header in the middle costs its own record and no other; it is reported, not cut", arguments: [2, 11])
+    func headerRot(victim: Int) async throws {
+        var generator = SplitMix64(seed: 7)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[victim].id })
+        fileSystem.disk.flip(path(place.segment), offset: place.offset + 40, mask: 1)
+        // No footer: the segments are walked.
+        let again = fileSystem.crash(using: &generator)
+        let reopened = try await TestDisk.open(again)
+        #expect(reopened.recovery.rot.map(\.segment) == [place.segment])
+        for (number, shard) in shards.enumerated() {
+            let isThere = reopened.contains(shard.id)
+            #expect(isThere == (number != victim))
+            if isThere { #expect(try await shard.isOn(reopened)) }
+        }
+        // Nothing was written over it: with the flip undone it is all there again.
+        again.disk.clearFlips()
+        let mended = try await TestDisk.open(again.crash(using: &generator))
+        for shard in shards where mended.contains(shard.id) { #expect(try await shard.isOn(mended)) }
+        #expect(mended.inventory(after: nil, limit: 100).count >= 17)
+    }
+
+    @Test("with a footer the index does not need the headers; verification finds the rotten one")
+    func headerRotWithFooter() async throws {
+        var generator = SplitMix64(seed: 8)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[3].id })
+        try await disk.close()
+        fileSystem.disk.flip(path(place.segment), offset: place.offset + 60, mask: 128)
+        let reopened = try await TestDisk.open(fileSystem.restart())
+        #expect(reopened.recovery.walked == 0)
+        for shard in shards { #expect(try await shard.isOn(reopened)) }
+        let report = try await reopened.scrub(rate: .max)
+        #expect(report.bad == [shards[3].id])
+        try await TestShard(sequence: 3, body: shards[3].body, stamp: 99, using: &generator).write(to: reopened)
+        #expect(try await reopened.scrub(rate: .max).bad.isEmpty)
+    }
+
+    @Test("every byte of one shard's record flipped in turn: served bytes never match wrong checksums, verification finds it")
+    func everyByte() async throws {
+        var generator = SplitMix64(seed: 9)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shard = TestShard(sequence: 1, length: 200, using: &generator)
+        try await shard.write(to: disk)
+        try await TestShard(sequence: 2, length: 100, using: &generator).write(to: disk)
+        let place = try #require(disk.inventory(after: nil, limit: 1).first)
+        // Header, body, table, trailer; what follows is padding.
+        for offset in 0..<108 + 200 + 4 + place.trailerCapacity {
+            fileSystem.disk.flip(path(place.segment), offset: place.offset + offset, mask: 1 << UInt8(offset % 8))
+            let result = try await disk.verify(shard.id)
+            if result.isGood { Issue.record("byte \(offset) flipped is not found") }
+            fileSystem.disk.clearFlips()
+        }
+        #expect(try await disk.verify(shard.id) == .good)
+    }
+
+    @Test("a rotten segment header or footer costs nothing and is written again by the scrub", arguments: [0, 4_096, -10, -100])
+    func segmentMeta(offset: Int) async throws {
+        var generator = SplitMix64(seed: 10)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        let segment = try #require(disk.inventory(after: nil, limit: 1).first).segment
+        try await disk.close()
+        let length = try #require(try await fileSystem.disk.mount().status(path(segment))).length
+        fileSystem.disk.flip(path(segment), offset: offset < 0 ? length + offset : offset + 50, mask: 2)
+        let again = fileSystem.restart()
+        let reopened = try await TestDisk.open(again)
+        for shard in shards { #expect(try await shard.isOn(reopened)) }
+        let report = try await reopened.scrub(rate: .max)
+        #expect(report.bad.isEmpty)
+        // A footer was written at opening already.
+        #expect(report.mendedSegments == (offset < 0 ? [] : [segment]))
+        #expect(try await reopened.scrub(rate: .max).mendedSegments.isEmpty)
+    }
+
+    @Test("a failed sync is final: nothing is acknowledged after it, reads go on")
+    func failedSync() async throws {
+        var generator = SplitMix64(seed: 11)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        fileSystem.disk.inject(DiskFault(.sync, pathPrefix: "segments/"))
+        let lost = TestShard(sequence: 100, length: 100, using: &generator)
+        for _ in 0..<2 {
+            let error = await storageError { try await lost.write(to: disk) }
+            guard case .diskFailed = error else { throw error ?? .closed }
+        }
+        #expect(disk.failure != nil)
+        #expect(!disk.contains(lost.id))
+        for shard in shards { #expect(try await shard.isOn(disk)) }
+        let error = await storageError { try await disk.erase([shards[0].id]) }
+        guard case .diskFailed = error else { throw error ?? .closed }
+    }
+
+    @Test("the scrub keeps to its rate")
+    func scrubRate() async throws {
+        var generator = SplitMix64(seed: 12)
+        let fileSystem = MemoryFileSystem(capacity: 1 << 30)
+        try await TestDisk.format(fileSystem)
+        let time = ManualTime()
+        let disk = try await TestDisk.open(fileSystem, time: time)
+        for number in 0..<4 {
+            try await TestShard(sequence: UInt64(number), length: 100_000, using: &generator).write(to: disk)
+        }
+        async let report = disk.scrub(rate: 100_000)
+        for _ in 0..<4 {
+            await time.waitForSleepers()
+            time.advance(by: .seconds(1))
+        }
+        #expect(try await report.shards == 4)
+        #expect(time.sleeperCount == 0)
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+/// One seed, one run: the simulator started twice as a process of its own shows the same trace hash.
+@Suite("Simulator")
+struct SimulatorTests {
+    /// The program that was built beside the test bundle.
+    static let simulator: URL? = {
+        let places =
+            [Bundle.main.executableURL, CommandLine.arguments.first.map { URL(fileURLWithPath: $0) }]
+            + Bundle.allBundles.map(\.bundleURL)
+            + CommandLine.arguments.dropFirst().filter { $0.hasSuffix(".xctest") }.map { URL(fileURLWithPath: $0) }
+        for place in places.compactMap({ $0 }) {
+            let candidate = place.deletingLastPathComponent().appendingPathComponent("simulator")
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+        }
+        return nil
+    }()
+
+    struct Ended {
+        var status: Int32
+        var output: String
+        var lastLine: String { output.split(separator: "\n").last.map(String.init) ?? "" }
+    }
+
+    static func run(_ arguments: [String]) throws -> Ended {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = try #require(simulator, "the simulator is not beside the test bundle: build it first")
+        process.arguments = arguments
+        process.standardOutput = pipe
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Ended(status: process.terminationStatus, output: String(decoding: data, as: UTF8.self))
+    }
+
+    @Test("The same seed gives the same trace hash in two processes", arguments: [1, 2, 42])
+    func replay(seed: Int) throws {
+        let first = try Self.run(["replay", "\(seed)", "--quiet"])
+        let second = try Self.run(["replay", "\(seed)", "--quiet"])
+        #expect(first.status == 0, "\(first.output)")
+        #expect(first.lastLine.hasPrefix("hash "))
+        #expect(first.output == second.output)
+    }
+
+    @Test("Another seed gives another run")
+    func seedsDiffer() throws {
+        let first = try Self.run(["replay", "1", "--quiet"])
+        let second = try Self.run(["replay", "2", "--quiet"])
+        #expect(first.lastLine != second.lastLine)
+    }
+
+    @Test("The simulator's own checks pass")
+    func selfTest() throws {
+        let ended = try Self.run(["self-test"])
+        #expect(ended.status == 0, "\(ended.output)")
+    }
+}
