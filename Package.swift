@@ -30,7 +30,7 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -47,7 +47,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -121,10 +120,10 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "S3Gateway", "AdminGateway", "LoadGenerator", "Coordination", "ObjectStorage", "BlobStorage",
+                "S3Gateway", "AdminGateway", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage", "BlobStorage",
                 "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
                 "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface", arguments,
-                logging, crypto, lifecycle,
+                logging, crypto, lifecycle, signals,
             ],
             swiftSettings: settings),
         // Simulated disks, transport and time, and the executor that runs everything from one seed (DESIGN §11).

@@ -42,7 +42,9 @@ enum FrameIndexCoding {
         let stored = Int(try reader.getVarint())
         let logical = flags & hasLogicalLength == 0 ? Limits.frameLength : Int(try reader.getVarint())
         let slot: UInt8 = flags & hasKeySlot == 0 ? 0 : try reader.get()
-        guard stored <= Limits.blobLength, logical <= Limits.frameLength else { throw .inconsistent("length of a frame") }
+        guard stored <= Limits.blobLength, logical <= Limits.frameLength else {
+            throw .inconsistent("length of a frame")
+        }
         return Frame(logicalLength: logical, storedLength: stored, filter: filter, codec: codec, keySlot: slot)
     }
 }

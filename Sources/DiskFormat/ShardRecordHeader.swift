@@ -106,7 +106,8 @@ package struct ShardRecordHeader: Hashable, Sendable {
         }
         let result = ShardRecordHeader(
             header: ShardHeader(
-                shard: shard, group: group, groupEpoch: epoch, scheme: scheme, writeStamp: stamp, bodyCapacity: capacity),
+                shard: shard, group: group, groupEpoch: epoch, scheme: scheme, writeStamp: stamp,
+                bodyCapacity: capacity),
             sequence: head.sequence, trailerCapacity: trailer, features: head.features, unknownFields: unknown)
         guard result.headerLength == head.headerLength, result.layout(in: kind).length == head.recordLength else {
             throw .inconsistent("length of a shard record")

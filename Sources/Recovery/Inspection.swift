@@ -2,7 +2,7 @@ internal import ClusterProtocol
 internal import Coordination
 internal import DiskFormat
 internal import JournalStorage
-internal import Metadata
+package import Metadata
 package import ObjectModel
 internal import ShardStorage
 package import SystemInterface

@@ -18,8 +18,8 @@ package struct CompactionReport: Hashable, Sendable {
 }
 
 extension ShardDisk {
-    /// Rewrites the live records of segments that are largely dead, and removes those superseded earlier, when their time
-    /// is up or room is short. Works on a full disk, from the reserve. One at a time; call it now and then.
+    /// Rewrites the live records of segments that are largely dead, and removes those superseded earlier, when their
+    /// time is up or room is short. Works on a full disk, from the reserve. One at a time; call it now and then.
     package func compact() async throws(ShardStorageError) -> CompactionReport {
         try await compaction.run { () async throws(ShardStorageError) in
             var report = CompactionReport()
@@ -69,7 +69,8 @@ extension ShardDisk {
 
     private static let smallSegmentCount = 8
 
-    /// Copies what lives in a segment, and what must stay of its tombstones; false when it is not worth it or not possible.
+    /// Copies what lives in a segment, and what must stay of its tombstones; false when it is not worth it or not
+    /// possible.
     private func compact(
         _ segment: SegmentState, _ report: inout CompactionReport
     ) async throws(ShardStorageError) -> Bool {
@@ -85,7 +86,7 @@ extension ShardDisk {
         }
         var copies = SegmentCopies()
         do throws(ShardStorageError) {
-            try await copy(live, from: segment, &copies, &report)
+            try await copy(live, from: segment, &copies)
             if !tombstones.isEmpty { _ = try await commitPacked(.tombstones(tombstones)) }
             guard copies.bad.isEmpty, try await areGood(copies) else {
                 report.bad += copies.bad

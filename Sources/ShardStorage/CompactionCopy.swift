@@ -9,7 +9,7 @@ extension ShardDisk {
     private static let copyBatchLength = 8 << 20
 
     func copy(
-        _ live: [IndexEntry], from segment: SegmentState, _ copies: inout SegmentCopies, _ report: inout CompactionReport
+        _ live: [IndexEntry], from segment: SegmentState, _ copies: inout SegmentCopies
     ) async throws(ShardStorageError) {
         var batch: [PackedShard] = []
         var length = 0
@@ -128,8 +128,9 @@ extension ShardDisk {
             }
             let first = position / Leaf.size
             let expected = source.table[first..<first + Leaf.count(of: count)]
-            guard let piece, piece.withBytes({ seed.firstMismatch(of: $0, firstLeaf: first, expected: expected) }) == nil
-            else { return false }
+            guard let piece else { return false }
+            let bad = piece.withBytes { seed.firstMismatch(of: $0, firstLeaf: first, expected: expected) }
+            guard bad == nil else { return false }
             try await body(piece)
             position += count
         }

@@ -16,7 +16,8 @@ final class DiskRecovery {
     private var damaged: [IndexEntry] = []
 
     init(
-        fileSystem: any FileSystem, identity: DiskIdentity, pool: BufferPool, time: any TimeSource, index: any ShardIndex
+        fileSystem: any FileSystem, identity: DiskIdentity, pool: BufferPool, time: any TimeSource,
+        index: any ShardIndex
     ) {
         self.fileSystem = fileSystem
         self.pool = pool
@@ -104,8 +105,8 @@ final class DiskRecovery {
 
     private func walk(_ header: SegmentHeader, _ path: String, _ length: Int) async throws(FileError) {
         let file = try await fileSystem.open(path, .write.direct())
-        // What the page cache holds may not be on the medium: where the process died and not the machine it may not have
-        // been synced, and where a sync has failed it never will be. So: flush, then look at the medium itself.
+        // What the page cache holds may not be on the medium: where the process died and not the machine it may not
+        // have been synced, and where a sync has failed it never will be. So: flush, then look at the medium itself.
         try await file.sync()
         let medium = try await fileSystem.open(path, .read.direct())
         let walk = try await SegmentTable(header: header, file: medium, length: length, pool: pool).walk()

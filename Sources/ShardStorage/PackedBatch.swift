@@ -87,8 +87,8 @@ struct PackedBatch: Sendable {
         var tail: [UInt8]?
     }
 
-    /// The batch in one buffer. From `directFrom` bytes on whole blocks are written, past the page cache: the first with
-    /// the bytes that lie there already, the last filled up with zeros. Smaller batches are written as they are.
+    /// The batch in one buffer. From `directFrom` bytes on whole blocks are written, past the page cache: the first
+    /// with the bytes that lie there already, the last filled up with zeros. Smaller batches are written as they are.
     func encoded(_ pool: BufferPool, directFrom: Int) -> Encoded {
         let head = prefix?.count ?? 0
         let end = head + length

@@ -18,6 +18,12 @@ final class RecentReads: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    /// Whether a read of a place would be the first in a while; asking leaves no trace.
+    func wouldBeFirst(segment: UInt64, offset: Int) -> Bool {
+        let place = Place(segment: segment, leaf: offset >> 16)
+        return state.withLock { !$0.old.contains(place) && !$0.young.contains(place) }
+    }
+
     /// True for the first read of a place in a while.
     func isFirst(segment: UInt64, offset: Int) -> Bool {
         let place = Place(segment: segment, leaf: offset >> 16)

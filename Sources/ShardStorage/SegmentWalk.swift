@@ -54,8 +54,8 @@ struct SegmentWalk {
     /// Takes the record at `position` in; returns where the next begins, nil when there is no valid header.
     private mutating func record(at position: Int) async throws(FileError) -> Int? {
         let bytes = try await window.bytes(at: position, count: RecordHead.maximumHeaderLength)
-        guard let (header, head) = try? RecordHeader.decode(bytes, at: self.header.place(position), in: self.header.kind)
-        else { return nil }
+        let place = self.header.place(position)
+        guard let (header, head) = try? RecordHeader.decode(bytes, at: place, in: self.header.kind) else { return nil }
         highestSequence = max(highestSequence, head.sequence)
         switch header {
         case .shard(let shard):

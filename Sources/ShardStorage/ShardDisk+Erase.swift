@@ -18,8 +18,8 @@ package struct ShardErasure: Hashable, Sendable {
 extension ShardDisk {
     /// Erases shards: none of them is visible or comes back once this has returned; returns how many there were.
     ///
-    /// Tombstones are durable before any byte of a body is given back. Works on a full disk. A shard that is not here, or
-    /// has another stamp, is passed over.
+    /// Tombstones are durable before any byte of a body is given back. Works on a full disk. A shard that is not here,
+    /// or has another stamp, is passed over.
     @discardableResult
     package func erase(_ erasures: [ShardErasure]) async throws(ShardStorageError) -> Int {
         try state.withLock { state throws(ShardStorageError) in try state.checkWritable() }

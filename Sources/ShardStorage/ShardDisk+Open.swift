@@ -61,10 +61,12 @@ extension ShardDisk {
 
     /// Opens a disk: checks whose it is, takes the lock, recovers what a crash left, and rebuilds the index.
     ///
-    /// Throws `.notFormatted`, `.foreignDisk`, `.staleDisk`, `.locked`, `.unsupportedFormat`; the disk is then unchanged.
+    /// Throws `.notFormatted`, `.foreignDisk`, `.staleDisk`, `.locked`, `.unsupportedFormat`; the disk is then
+    /// unchanged.
     package static func open(
         fileSystem: any FileSystem, expecting: DiskExpectation, time: any TimeSource, random: any RandomSource,
-        pool: BufferPool = BufferPool(limit: 64 << 20), configuration: ShardDiskConfiguration = ShardDiskConfiguration(),
+        pool: BufferPool = BufferPool(limit: 64 << 20),
+        configuration: ShardDiskConfiguration = ShardDiskConfiguration(),
         index: any ShardIndex = MemoryShardIndex()
     ) async throws(ShardStorageError) -> ShardDisk {
         let identity = try await readIdentity(fileSystem)
@@ -85,8 +87,8 @@ extension ShardDisk {
         return disk
     }
 
-    /// Gives segments that take no more records, and that nobody writes to, their footers: those that recovery found without
-    /// one, and those whose last writer was dropped.
+    /// Gives segments that take no more records, and that nobody writes to, their footers: those that recovery found
+    /// without one, and those whose last writer was dropped.
     func finishIdleSegments() async throws(ShardStorageError) {
         try await structure.run { () async throws(ShardStorageError) in
             let closing = state.withLock { $0.segments.values.filter(\.isClosing).map(\.id).sorted() }

@@ -5,8 +5,8 @@ package import SystemInterface
 
 /// Bytes of a shard's body with the checksums to verify them by.
 ///
-/// NOT verified: whoever asked, at the far end of the transport, compares each leaf with its checksum (`LeafSeed`, seeded
-/// with the shard and `writeStamp`), so that nothing on the way can pass wrong bytes.
+/// NOT verified: whoever asked, at the far end of the transport, compares each leaf with its checksum (`LeafSeed`,
+/// seeded with the shard and `writeStamp`), so that nothing on the way can pass wrong bytes.
 package struct ShardRead: Sendable {
     package struct Part: Sendable {
         /// The bytes of the body that are here: the range asked for, widened to whole leaves.
@@ -66,8 +66,13 @@ extension ShardDisk {
         for span in spans {
             var pieces: [BufferSlice] = []
             for piece in Self.pieces(of: span) {
-                let buffer = pool.take(piece.count)
                 let start = entry.offset + layout.bodyOffset + piece.lowerBound
+                if piece.count >= configuration.directReadLength,
+                    coldReads.wouldBeFirst(segment: entry.segment, offset: start)
+                {
+                    return nil
+                }
+                let buffer = pool.take(piece.count)
                 let count = try? file.readIfCached(into: buffer, at: 0, count: piece.count, from: start)
                 guard count == piece.count else { return nil }
                 pieces.append(buffer.slice(0..<piece.count))
@@ -143,25 +148,22 @@ extension ShardDisk {
         throw .corrupt("segment cut short at \(offset)")
     }
 
-    /// Reads bytes of a body: from memory, else past it the first time, and through it the second.
+    /// Reads bytes of a body: long ones past the page cache the first time, through it from the second on.
     private func readBody(
         _ count: Int, at offset: Int, of file: any File, in segment: UInt64
     ) async throws(ShardStorageError) -> BufferSlice {
         guard count >= configuration.directReadLength else { return try await read(count, at: offset, of: file) }
-        let buffer = pool.take(count)
         do throws(FileError) {
-            let cached = try file.readIfCached(into: buffer, at: 0, count: count, from: offset)
-            if cached == count { return buffer.slice(0..<count) }
+            // Not even asked for in the page cache: Linux starts to fill it when asked (RWF_NOWAIT reads ahead).
             if coldReads.isFirst(segment: segment, offset: offset) {
                 let direct = try await directFile(of: segment)
                 if let bytes = try await direct.readBlocks(count, at: offset, pool) { return bytes }
-            } else if try await file.read(into: buffer, at: 0, count: count, from: offset) == count {
-                return buffer.slice(0..<count)
+                throw FileError(.other, operation: "read", path: SegmentState.path(segment))
             }
         } catch {
             throw Self.readError(error)
         }
-        throw .corrupt("segment cut short at \(offset)")
+        return try await read(count, at: offset, of: file)
     }
 
     private func directFile(of segment: UInt64) async throws(FileError) -> any File {
@@ -189,9 +191,12 @@ extension ShardDisk {
         return checksums.table(segment: entry.segment, offset: entry.offset)
     }
 
-    private func table(_ entry: IndexEntry, _ layout: RecordLayout, _ file: any File) async throws(ShardStorageError) -> [UInt32] {
+    private func table(
+        _ entry: IndexEntry, _ layout: RecordLayout, _ file: any File
+    ) async throws(ShardStorageError) -> [UInt32] {
         if let table = cachedTable(entry, layout) { return table }
-        let bytes = try await read(4 * Leaf.count(of: entry.bodyLength), at: entry.offset + layout.tableOffset, of: file)
+        let length = 4 * Leaf.count(of: entry.bodyLength)
+        let bytes = try await read(length, at: entry.offset + layout.tableOffset, of: file)
         return keep(bytes, entry)
     }
 
@@ -212,7 +217,9 @@ extension ShardDisk {
 
     static func decodeTable(_ bytes: BufferSlice) -> [UInt32] {
         bytes.withBytes { bytes in
-            (0..<bytes.count / 4).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) }
+            (0..<bytes.count / 4).map { number in
+                UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * number, as: UInt32.self))
+            }
         }
     }
 
@@ -221,7 +228,9 @@ extension ShardDisk {
     /// The file of a segment if it is open.
     private func openFile(_ segment: UInt64) -> (any File, SegmentKind)? {
         state.withLock { state in
-            guard let kind = state.segments[segment]?.header.kind, let file = state.readFile(segment) else { return nil }
+            guard let kind = state.segments[segment]?.header.kind, let file = state.readFile(segment) else {
+                return nil
+            }
             return (file, kind)
         }
     }

@@ -22,8 +22,8 @@ package struct ScrubReport: Hashable, Sendable {
 }
 
 extension ShardDisk {
-    /// Verifies every shard and every segment once, at `rate` bytes a second at most, and calls `onBad` for each shard that
-    /// is not good. Ends early, with what it has seen, when the task is cancelled or the disk closed.
+    /// Verifies every shard and every segment once, at `rate` bytes a second at most, and calls `onBad` for each shard
+    /// that is not good. Ends early, with what it has seen, when the task is cancelled or the disk closed.
     package func scrub(
         rate: Int, onBad: (ShardID) async -> Void = { _ in }
     ) async throws(ShardStorageError) -> ScrubReport {

@@ -39,8 +39,8 @@ extension ShardDisk {
         }
     }
 
-    /// Reserves room for a shard that comes cell by cell, `header.bodyCapacity` bytes at most. Nothing is visible before
-    /// the writer's `seal`. `trailerCapacity` is the room for what is known only then.
+    /// Reserves room for a shard that comes cell by cell, `header.bodyCapacity` bytes at most. Nothing is visible
+    /// before the writer's `seal`. `trailerCapacity` is the room for what is known only then.
     package func begin(
         _ header: ShardHeader, trailerCapacity: Int = ShardDiskConfiguration.defaultTrailerCapacity
     ) async throws(ShardStorageError) -> ShardWriter {

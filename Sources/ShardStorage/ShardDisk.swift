@@ -6,7 +6,8 @@ package import SystemInterface
 /// One open disk: shards as records of append-only segments (DESIGN §6, `Docs/DiskFormat.md`).
 ///
 /// **Durability.** `write`, `ShardWriter.seal` and `erase` return when what they did is on stable storage; concurrent
-/// callers share the flushes. After a crash every acknowledged shard is there, byte-exact, none that was erased comes back.
+/// callers share the flushes. After a crash every acknowledged shard is there, byte-exact, none that was erased comes
+/// back.
 /// **Threads.** Every call may be made at any time from anywhere.
 /// **Failure.** The first failed write or sync is final: the disk takes no more writes (`.diskFailed`), reads go on.
 package final class ShardDisk: Sendable {
@@ -29,7 +30,8 @@ package final class ShardDisk: Sendable {
 
     init(
         fileSystem: any FileSystem, time: any TimeSource, random: any RandomSource, pool: BufferPool,
-        configuration: ShardDiskConfiguration, index: any ShardIndex, state: consuming DiskState, recovery: RecoveryReport
+        configuration: ShardDiskConfiguration, index: any ShardIndex, state: consuming DiskState,
+        recovery: RecoveryReport
     ) {
         self.fileSystem = fileSystem
         self.time = time
@@ -65,8 +67,8 @@ package final class ShardDisk: Sendable {
     /// The error for the caller of a failed file operation that changes the disk: `.full` is no failure of the disk.
     func changeError(_ error: FileError) -> ShardStorageError { error.code == .full ? .full : fail(error) }
 
-    /// Ends the use of the disk: waits for nothing, refuses everything from here on. Footers of idle segments are written
-    /// so that the next `open` is quick. The lock ends with the file system's instance.
+    /// Ends the use of the disk: waits for nothing, refuses everything from here on. Footers of idle segments are
+    /// written so that the next `open` is quick. The lock ends with the file system's instance.
     package func close() async throws(ShardStorageError) {
         let isUsable = state.withLock { $0.failure == nil && !$0.isClosed }
         if isUsable { try await closeOpenSegments() }
@@ -86,7 +88,8 @@ extension BufferPool {
         let target = UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[..<length])
         target.copyBytes(from: bytes)
         if length > bytes.count {
-            UnsafeMutableRawBufferPointer(rebasing: target[bytes.count...]).initializeMemory(as: UInt8.self, repeating: 0)
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[bytes.count...])
+            rest.initializeMemory(as: UInt8.self, repeating: 0)
         }
         return buffer.slice(0..<length)
     }

@@ -18,8 +18,8 @@ package struct ShardDiskConfiguration: Sendable {
     package var roundLength = 8 << 20
     /// Batches of small records from here on are written past the page cache: filling it costs more than the write.
     package var directBatchLength = 64 << 10
-    /// Reads from here on that find nothing in the page cache go past it, the first time: what is read only once is not
-    /// worth a place there, and filling it costs several times the read. A second read goes through it.
+    /// Reads from here on go past the page cache the first time: what is read only once is not worth a place there, and
+    /// filling it costs several times the read. From the second on they go through it.
     package var directReadLength = 64 << 10
     /// First reads that are remembered.
     package var rememberedReads = 1 << 15
@@ -28,7 +28,8 @@ package struct ShardDiskConfiguration: Sendable {
 
     /// Bodies from here on get blocks of their own and direct I/O; smaller ones are packed.
     package static let alignedBodyLength = 256 << 10
-    /// Room for the trailer of a shard that is begun before it is known: some thousand frames, or a large identity block.
+    /// Room for the trailer of a shard that is begun before it is known: some thousand frames, or a large identity
+    /// block.
     package static let defaultTrailerCapacity = 12 << 10
     /// Bodies that span at least this much are punched out when erased; below it too little would come back.
     package static let punchLength = 32 << 10

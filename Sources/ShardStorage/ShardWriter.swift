@@ -49,7 +49,8 @@ package final class ShardWriter: Sendable {
         defer { progress.withLock { $0.appending -= 1 } }
         try disk.state.withLock { state throws(ShardStorageError) in try state.checkWritable() }
         do throws(FileError) {
-            try await file.write(Self.padded(cells, length: length, disk.pool), at: self.offset + layout.bodyOffset + offset)
+            let pieces = Self.padded(cells, length: length, disk.pool)
+            try await file.write(pieces, at: self.offset + layout.bodyOffset + offset)
         } catch {
             throw disk.fail(error)
         }

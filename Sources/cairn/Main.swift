@@ -8,5 +8,8 @@ struct Cairn: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cairn",
         abstract: "An erasure-coded, S3-compatible object store for medical-imaging archives.",
-        subcommands: [ServeCommand.self, AdminCommand.self, BenchCommand.self])
+        subcommands: [
+            ServeCommand.self, AdminCommand.self, BenchCommand.self, InspectCommand.self, SalvageCommand.self,
+            MetadataCommand.self,
+        ])
 }

@@ -49,7 +49,9 @@ import Testing
         #expect(decoded == .shard(record))
         record.unknownFields = [TaggedField(tag: 7, bytes: [])]
         #expect(throws: DiskFormatError.unsupported("field 7 of a shard record")) {
-            try record.encoded(at: place, in: .packed).withUnsafeBytes { try RecordHeader.decode($0, at: place, in: .packed) }
+            try record.encoded(at: place, in: .packed).withUnsafeBytes {
+                try RecordHeader.decode($0, at: place, in: .packed)
+            }
         }
         record.unknownFields = []
         record.features.incompatible = 1
@@ -82,7 +84,10 @@ import Testing
     @Test("names of segment files are read strictly")
     func names() {
         #expect(SegmentHeader.segment(fileName: SegmentHeader.fileName(0xABC)) == 0xABC)
-        for name in ["1.seg", "0000000000000ABC.seg", "0000000000000abc.sex", "0000000000000abc.seg2", "+000000000000abc.seg"] {
+        let wrong = [
+            "1.seg", "0000000000000ABC.seg", "0000000000000abc.sex", "0000000000000abc.seg2", "+000000000000abc.seg",
+        ]
+        for name in wrong {
             #expect(SegmentHeader.segment(fileName: name) == nil)
         }
     }

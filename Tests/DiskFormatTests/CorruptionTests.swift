@@ -30,7 +30,8 @@ import Testing
 
     private static func record(_ bytes: UnsafeRawBufferPointer, _ kind: SegmentKind, _ offset: Int) -> [AnyHashable]? {
         let place = Samples.segment(kind).place(offset)
-        guard let decoded = try? RecordHeader.decode(bytes, at: place, in: kind), case .shard(let header) = decoded.header
+        guard let decoded = try? RecordHeader.decode(bytes, at: place, in: kind),
+            case .shard(let header) = decoded.header
         else { return nil }
         let layout = header.layout(in: kind)
         guard layout.length <= bytes.count else { return nil }

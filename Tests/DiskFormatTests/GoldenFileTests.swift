@@ -35,7 +35,8 @@ import Testing
     @Test(
         "shard records decode, every part of them",
         arguments: [
-            ("shard-packed", SegmentKind.packed, 12_288, 976, false), ("shard-packed-full", .packed, 64_000, 70_000, true),
+            ("shard-packed", SegmentKind.packed, 12_288, 976, false),
+            ("shard-packed-full", .packed, 64_000, 70_000, true),
             ("shard-aligned", .aligned, 16_384, 70_000, true),
         ])
     func shards(name: String, kind: SegmentKind, offset: Int, bodyLength: Int, isFull: Bool) throws {
@@ -54,7 +55,8 @@ import Testing
             #expect(trailer.bodyLength == bodyLength)
             let body = bytes[layout.bodyOffset..<layout.bodyOffset + bodyLength]
             #expect(body.elementsEqual(Samples.body(bodyLength)))
-            let table = UnsafeRawBufferPointer(rebasing: bytes[layout.tableOffset..<layout.tableOffset + 4 * Leaf.count(of: bodyLength)])
+            let tableEnd = layout.tableOffset + 4 * Leaf.count(of: bodyLength)
+            let table = UnsafeRawBufferPointer(rebasing: bytes[layout.tableOffset..<tableEnd])
             #expect(ShardRecordTrailer.tableChecksum(table, record.header) == trailer.tableChecksum)
         }
     }
@@ -70,7 +72,8 @@ import Testing
             let header = try RecordHeader.decode(bytes, at: place, in: .aligned).header
             #expect(header == .supersededMark(Samples.mark))
         }
-        for (name, kind, offset) in [("footer-packed", SegmentKind.packed, 1_078_656), ("footer-aligned", .aligned, 1_081_344)] {
+        let footers = [("footer-packed", SegmentKind.packed, 1_078_656), ("footer-aligned", .aligned, 1_081_344)]
+        for (name, kind, offset) in footers {
             try Self.load(name).withUnsafeBytes { bytes in
                 let segment = Samples.segment(kind)
                 let locator = UnsafeRawBufferPointer(rebasing: bytes.suffix(SegmentFooter.locatorLength))

@@ -85,8 +85,9 @@ enum Samples {
 
     static let footer = SegmentFooter(entries: [
         SegmentFooter.Entry(
-            content: .shard(bodyLength: 976, bodyCapacity: 976, trailerCapacity: 164, headerLength: 108), isSealed: true,
-            offset: 12_288, length: 1_280, shard: shard, writeStamp: 0xDEAD_BEEF_0BAD_F00D, sequence: 77),
+            content: .shard(bodyLength: 976, bodyCapacity: 976, trailerCapacity: 164, headerLength: 108),
+            isSealed: true, offset: 12_288, length: 1_280, shard: shard, writeStamp: 0xDEAD_BEEF_0BAD_F00D,
+            sequence: 77),
         SegmentFooter.Entry(
             content: .tombstone(deadSequence: 12, deadSegment: 0x55), isSealed: true, offset: 13_568, length: 128,
             shard: ShardID(blob: shard.blob, index: 1), writeStamp: 99, sequence: 78),

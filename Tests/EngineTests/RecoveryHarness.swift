@@ -24,6 +24,9 @@ struct RecoveryHarness {
     /// What is current.
     var current: [String: [UInt8]] = [:]
 
+    /// One filled store for the tests that only copy its disks.
+    static let shared = Task { try await fill() }
+
     /// Packed small objects with odd keys, large ones of several stripes, an upload in parts, overwritten, copied, tagged and
     /// deleted ones.
     static func fill(seed: UInt64 = 1) async throws -> RecoveryHarness {

@@ -51,6 +51,7 @@ struct RecoveryRebuildTests {
     func checkpoint() async throws {
         var harness = try await RecoveryHarness.fill()
         let old = harness.store.database.copy()
+        try await harness.put("before", Content.random(3_000))
         let store = try harness.store.store
         try await Checkpointer(
             metadata: store.metadata, journal: store.journal, objects: store.objects, time: LinuxTime()

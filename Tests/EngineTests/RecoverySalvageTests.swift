@@ -8,7 +8,7 @@ import Testing
 struct RecoverySalvageTests {
     @Test("any two of six disks may be lost: every current object comes out byte for byte, deleted ones do not")
     func twoLost() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         for lost in [[0, 1], [3, 5]] as [Set<Int>] {
             let outcome = try await RecoveryHarness.salvage(harness.disks(without: lost))
             #expect(try await harness.wrong(in: outcome) == [])
@@ -22,7 +22,7 @@ struct RecoverySalvageTests {
 
     @Test("what the journal knows of an object is in the manifest, and the names tell keys apart")
     func manifest() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let outcome = try await RecoveryHarness.salvage(harness.disks())
         #expect(outcome.report.count(of: .complete).objects == harness.current.count)
         #expect(outcome.report.isWhole)
@@ -42,7 +42,7 @@ struct RecoverySalvageTests {
 
     @Test("disks are only read: names, lengths and bytes stay as they were")
     func readOnly() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let disks = harness.disks()
         var before: [[UInt8]] = []
         for name in disks[0].disk.files { before.append(try await RecoveryHarness.read(name, of: disks[0].disk)) }
@@ -57,7 +57,7 @@ struct RecoverySalvageTests {
 
     @Test("without any journal all bytes come out as unconfirmed, parts put together")
     func noJournal() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let disks = harness.disks(without: [1, 4])
         for (_, disk) in disks { try await RecoveryHarness.removeJournal(disk) }
         let outcome = try await RecoveryHarness.salvage(disks)
@@ -102,7 +102,7 @@ struct RecoverySalvageTests {
 
     @Test("a second run writes only what is not there")
     func resume() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let first = try await RecoveryHarness.salvage(harness.disks())
         try await first.output.mount().remove(first.entry("large")?.file ?? "")
         let second = try await RecoveryHarness.salvage(harness.disks(), into: first.output)
@@ -114,7 +114,7 @@ struct RecoverySalvageTests {
 
     @Test("with three of six disks lost objects are told as lost, and nothing wrong is written")
     func tooManyLost() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let outcome = try await RecoveryHarness.salvage(harness.disks(without: [0, 2, 4]))
         #expect(outcome.report.count(of: .lost).objects == harness.current.count - 1)
         #expect(outcome.entry("empty")?.state == .complete)
@@ -125,7 +125,7 @@ struct RecoverySalvageTests {
 
     @Test("rotten bytes on two disks are found by their checksums and never written out")
     func rot() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         let disks = harness.disks()
         var generator = SplitMix64(seed: 5)
         for (_, disk) in disks.prefix(2) {
@@ -143,7 +143,7 @@ struct RecoverySalvageTests {
 
     @Test("prefix, bucket, newest first and listing choose what comes out")
     func options() async throws {
-        let harness = try await RecoveryHarness.fill()
+        let harness = try await RecoveryHarness.shared.value
         var options = SalvageOptions()
         options.prefix = "a/"
         let some = try await RecoveryHarness.salvage(harness.disks(), options: options)

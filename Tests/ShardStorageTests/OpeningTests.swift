@@ -54,7 +54,8 @@ import Testing
         let second = fileSystem.disk.mount()
         #expect(await storageError { _ = try await TestDisk.open(second) } == .locked)
         try await disk.close()
-        #expect(await storageError { _ = try await disk.read(ShardID(blob: BlobID(incarnation: 1, lease: 1, sequence: 1), index: 0), ranges: []) } == .closed)
+        let shard = ShardID(blob: BlobID(incarnation: 1, lease: 1, sequence: 1), index: 0)
+        #expect(await storageError { _ = try await disk.read(shard, ranges: []) } == .closed)
     }
 
     @Test("a damaged identity is read from its copy; with both gone the disk is refused")

@@ -58,11 +58,14 @@ import Testing
         #expect(read.parts.map(\.range) == [0..<65_536, 65_536..<131_072, 65_536..<262_144, (1 << 20)..<length, 5..<5])
         for part in read.parts {
             #expect(part.bytes.flatMap { $0.copied() } == Array(shard.body[part.range]))
-            let leaves = part.range.isEmpty ? 0..<0 : part.range.lowerBound >> 16..<Leaf.count(of: part.range.upperBound)
+            let first = part.range.lowerBound >> 16
+            let leaves = part.range.isEmpty ? 0..<0 : first..<Leaf.count(of: part.range.upperBound)
             #expect(part.leafChecksums == Array(shard.leafChecksums[leaves]))
         }
         let now = try #require(disk.readNow(shard.id, ranges: ranges))
-        #expect(now.parts.map { $0.bytes.flatMap { $0.copied() } } == read.parts.map { $0.bytes.flatMap { $0.copied() } })
+        for (left, right) in zip(now.parts, read.parts) {
+            #expect(left.bytes.flatMap { $0.copied() } == right.bytes.flatMap { $0.copied() })
+        }
         let beyond = await storageError { _ = try await disk.read(shard.id, ranges: [0..<length + 1]) }
         #expect(beyond != nil)
     }
@@ -147,7 +150,8 @@ import Testing
         let (_, disk) = try await TestDisk.make()
         let numbers = (0..<700).map { UInt64($0) }.shuffled(using: &generator)
         for number in numbers {
-            try await TestShard(sequence: number / 6, index: UInt8(number % 6), length: 10, using: &generator).write(to: disk)
+            let shard = TestShard(sequence: number / 6, index: UInt8(number % 6), length: 10, using: &generator)
+            try await shard.write(to: disk)
         }
         var found: [ShardID] = []
         while true {

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import DiskFormat
+internal import JournalStorage
 internal import Metadata
 package import ObjectInterface
 internal import ObjectModel
@@ -28,7 +29,7 @@ extension Store {
             group.addTask { await self.journalEnd() }
             let work: [@Sendable () async -> Void] = [
                 { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
-                { await self.orphans.run() },
+                { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
@@ -81,6 +82,7 @@ extension Store {
             let report = try? await disk.shards.compact()
             for shard in report?.bad ?? [] { repairer.suspect(shard) }
             try? await disk.shards.refillReserve()
+            _ = try? await disk.journal?.refillReserve()
         }
     }
 

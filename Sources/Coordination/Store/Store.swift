@@ -27,6 +27,7 @@ package final class Store: Sendable {
     package let verifier: Verifier
     let collector: GarbageCollector
     let orphans: OrphanCollector
+    package let checkpointer: Checkpointer
     let nodes: [NodeName: StorageNodeService]
     let transport: LocalTransport
     let time: any TimeSource
@@ -56,6 +57,7 @@ package final class Store: Sendable {
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
         collector = GarbageCollector(metadata: metadata, blobs: blobs, readers: objects.readers, time: time)
         orphans = OrphanCollector(metadata: metadata, blobs: blobs, time: time)
+        checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer
         blobs.onBadShard { repairer.suspect($0) }
     }

@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import LinuxSystem
 import ObjectModel
+import SystemInterface
 
 /// The key under which users' secrets are sealed before they reach metadata, and so the disks (DESIGN §10).
 struct MasterKey: Sendable {

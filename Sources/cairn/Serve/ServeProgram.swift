@@ -11,6 +11,7 @@ import ObjectModel
 import S3Gateway
 import ServiceLifecycle
 import SystemInterface
+import UnixSignals
 
 /// The composition root of `cairn serve`: builds every part in the order of their dependencies and runs them until a
 /// signal.
@@ -36,18 +37,19 @@ struct ServeProgram {
         let server = S3Server(
             try serverConfiguration(), objects: store.objects, credentials: users, time: LinuxTime(), random: random,
             logger: logger, probes: StoreProbes.probes(store))
-        let services = ServiceGroup(
+        let services: [any Service] = [
+            StoreService(store: store),
+            AdminServer(directory: folder.path, service: admin, logger: logger),
+            S3Service(server: server) { port in announce(port: port, root: root, store: store) },
+        ]
+        let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    StoreService(store: store),
-                    AdminServer(directory: folder.path, service: admin, logger: logger),
-                    S3Service(server: server) { port in announce(port: port, root: root, store: store) },
-                ].map {
+                services: services.map {
                     ServiceGroupConfiguration.ServiceConfiguration(
                         service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
                 },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await services.run()
+        try await group.run()
         await store.close()
         withExtendedLifetime(files) {}
     }

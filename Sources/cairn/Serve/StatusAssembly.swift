@@ -1,5 +1,6 @@
 import AdminGateway
 import Coordination
+import DiskFormat
 import Foundation
 import LinuxSystem
 import Metadata

@@ -1,5 +1,6 @@
 import BlobStorage
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectInterface
 import ObjectModel
