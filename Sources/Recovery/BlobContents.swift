@@ -154,7 +154,8 @@ final class BlobContents: Sendable {
         let whole = store.pool.take(max(length, 1))
         var filled = 0
         for slice in try await read(location, start..<start + length) {
-            slice.withBytes { (whole.pointer + filled).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(whole.pointer), byteCount: $0.count) }
+            let target = UnsafeMutableRawBufferPointer(rebasing: whole.mutableBytes[filled..<filled + slice.count])
+            slice.withBytes { target.copyMemory(from: $0) }
             filled += slice.count
         }
         var position = 0

@@ -10,7 +10,8 @@ package enum CivilTime {
         let rest = time.milliseconds - days * 86_400_000
         let (year, month, day) = date(days)
         let clock = [rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60].map { pad($0, 2) }
-        return "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(clock.joined(separator: ":")).\(pad(rest % 1_000, 3))Z"
+        let text = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(clock.joined(separator: ":"))"
+        return "\(text).\(pad(rest % 1_000, 3))Z"
     }
 
     /// Reads `2026-11-23`, `2026-11-23T21:41`, `…:26` and `….123`, each with or without `Z`; nil for anything else.

@@ -1,4 +1,4 @@
-package import BlobStorage
+internal import BlobStorage
 package import DiskFormat
 package import Metadata
 package import ObjectModel
@@ -37,8 +37,8 @@ package struct FoundBlob: Sendable {
     func logicalOffset(ofFrame index: Int) -> Int? {
         switch frames {
         case .uniform:
-            let offset = index * Limits.frameLength
-            return index >= 0 && offset <= length ? offset : nil
+            let (offset, overflow) = index.multipliedReportingOverflow(by: Limits.frameLength)
+            return index >= 0 && !overflow && offset <= length ? offset : nil
         case .explicit(let frames):
             guard index >= 0, index <= frames.count else { return nil }
             return frames[..<index].reduce(0) { $0 + $1.logicalLength }

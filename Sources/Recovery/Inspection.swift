@@ -7,8 +7,8 @@ package import ObjectModel
 internal import ShardStorage
 package import SystemInterface
 
-/// What lies where: `cairn inspect`. Read-only, also while a server runs on the disks; what that server writes meanwhile
-/// may or may not be seen.
+/// What lies where: `cairn inspect`. Read-only, also while a server runs on the disks; what that server writes
+/// meanwhile may or may not be seen.
 package struct Inspection: Sendable {
     private let time: any TimeSource
     private let random: any RandomSource

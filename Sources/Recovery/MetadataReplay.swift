@@ -1,7 +1,7 @@
 internal import ClusterProtocol
 internal import Coordination
 package import DiskFormat
-package import Metadata
+internal import Metadata
 package import ObjectModel
 internal import ObjectInterface
 

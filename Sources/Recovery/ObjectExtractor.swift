@@ -68,7 +68,10 @@ final class ObjectExtractor: Sendable {
                 throw .unsupported(extent.blob, "the metadata does not say where it lies")
             }
             let blob = cluster.find(record, scheme: scheme)
-            guard let start = blob.logicalOffset(ofFrame: extent.firstFrame) else { throw .outOfRange(extent.blob) }
+            guard let start = blob.logicalOffset(ofFrame: extent.firstFrame),
+                (0...Limits.blobLength * Limits.partCount).contains(extent.offset),
+                (0...Limits.objectLength).contains(extent.length)
+            else { throw .outOfRange(extent.blob) }
             let lower = start + extent.offset
             pieces.append(Piece(blob: blob, range: lower..<lower + extent.length))
         }

@@ -3,8 +3,8 @@ internal import ObjectInterface
 internal import ObjectModel
 internal import SystemInterface
 
-/// The current object versions that a salvage is to write out, page by page; with `newestFirst` their names are gathered
-/// and sorted first.
+/// The current object versions that a salvage is to write out, page by page; with `newestFirst` their names are
+/// gathered and sorted first.
 struct ObjectWalk {
     private let metadata: any ReplicatedMetadata
     private let options: SalvageOptions

@@ -1,8 +1,8 @@
 package import BlobStorage
 internal import ClusterProtocol
 internal import Coordination
-package import DiskFormat
-package import ObjectModel
+internal import DiskFormat
+internal import ObjectModel
 internal import Placement
 internal import ShardStorage
 internal import StorageNode

@@ -63,15 +63,15 @@ package enum RecoveryError: Error, Sendable, CustomStringConvertible {
                 + clusters.map(\.description).joined(separator: ", ")
         case .noSuchCluster(let cluster): "none of the disks belongs to cluster \(cluster)"
         case .noJournal:
-            "none of the disks holds a journal: without one there is no metadata to rebuild. `cairn salvage` writes out "
-                + "what the shards themselves tell"
+            "none of the disks holds a journal: without one there is no metadata to rebuild. `cairn salvage` writes "
+                + "out what the shards themselves tell"
         case .journal(let what): "the journal cannot be read: \(what)"
         case .checkpoint(let what):
             "the metadata checkpoint cannot be read: \(what). Give more of the disks, if there are any"
         case .metadata(let what): what
         case .tooFewKeepers(let found, let needed):
-            "an acknowledged change lies on at least \(needed) of the journal's disks, and only \(found) are here: the last "
-                + "changes may be missing. Give more of the disks, or say --force to go on without them"
+            "an acknowledged change lies on at least \(needed) of the journal's disks, and only \(found) are here: the "
+                + "last changes may be missing. Give more of the disks, or say --force to go on without them"
         case .databaseAhead(let database, let journal):
             "the database is at \(database), the disks only at \(journal): disks are missing, or these are not the "
                 + "database's disks. Move the database aside to rebuild without it"

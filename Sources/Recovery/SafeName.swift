@@ -1,10 +1,10 @@
 /// File names for keys: readable where the key is, and safe and unambiguous whatever the key is.
 ///
-/// The key is cut at `/`; each piece is a name. Within a piece control characters (0–31, 127) and `%` are written `%XX`;
-/// the names `.` and `..` are `%2E` and `%2E%2E`; an empty piece (of `//`, or of a `/` at either end) is `%2F`. A piece of
-/// more than 200 bytes so written is cut into directories that end in `%+`. The object of a key that other keys continue
-/// with `/` gets a file name that ends in `%=`. Since no other name holds a `%` without two digits behind it, every name
-/// stands for one key only. Docs/DisasterRecovery.md.
+/// The key is cut at `/`; each piece is a name. Within a piece control characters (0 to 31, 127) and `%` are written
+/// `%XX`; the names `.` and `..` are `%2E` and `%2E%2E`; an empty piece (of `//`, or of a `/` at either end) is `%2F`.
+/// A piece of more than 200 bytes so written is cut into directories that end in `%+`. The object of a key that other
+/// keys continue with `/` gets a file name that ends in `%=`. Since no other name holds a `%` without two digits behind
+/// it, every name stands for one key only. Docs/DisasterRecovery.md.
 package enum SafeName {
     /// Bytes of one name before its mark: file systems take 255.
     package static let nameLimit = 200

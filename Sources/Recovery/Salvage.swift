@@ -31,8 +31,8 @@ package struct SalvageOptions: Sendable {
 
 /// Reads objects straight off raw disks: no database, no running store (DESIGN §9).
 ///
-/// The journal on the disks is the authority: which objects there are, their names, current versions and what was deleted.
-/// Without one, what the shards say of themselves comes out apart, as unconfirmed. The disks are never written to.
+/// The journal on the disks is the authority: which objects there are, their names, current versions and what was
+/// deleted. Without one, what the shards say of themselves comes out apart, as unconfirmed. The disks are only read.
 package struct Salvage: Sendable {
     package var disks: [DiskSource]
     package var options: SalvageOptions
@@ -44,9 +44,9 @@ package struct Salvage: Sendable {
         self.options = options
     }
 
-    /// `output` is the root of what is written (nil unless the mode is `extract`). `open` makes an empty metadata store for
-    /// the time of the salvage. `onEntry` gets every object as it is done, `progress` the report so far, about once a
-    /// second.
+    /// `output` is the root of what is written (nil unless the mode is `extract`). `open` makes an empty metadata store
+    /// for the time of the salvage. `onEntry` gets every object as it is done, `progress` the report so far, about once
+    /// a second.
     package func run(
         output: (any FileSystem)?, time: any TimeSource, random: any RandomSource,
         open: (any JournalWriter) async throws -> any ReplicatedMetadata,

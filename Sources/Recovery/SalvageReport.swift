@@ -86,13 +86,13 @@ extension SalvageReport {
         guard let replay else {
             return [
                 "journal: none (\(journalProblem ?? "none was found"))",
-                "  everything is UNCONFIRMED: named by the shards alone. Deleted and overwritten objects whose shards were",
-                "  still there are among it; headers, tags, and copies made on the server are not.",
+                "  everything is UNCONFIRMED: named by the shards alone. Deleted and overwritten objects whose shards",
+                "  were still there are among it; headers, tags, and copies made on the server are not.",
             ]
         }
         var lines = [
-            "journal: \(replay.found.count) of \(replay.keepers.count) keepers found, \(replay.needed) needed; it ends at "
-                + "\(replay.position)"
+            "journal: \(replay.found.count) of \(replay.keepers.count) keepers found, \(replay.needed) needed; it ends "
+                + "at \(replay.position)"
         ]
         if replay.mayMissTail {
             lines.append("  TOO FEW: the changes acknowledged last may be missing. Their disks, if they can be had:")

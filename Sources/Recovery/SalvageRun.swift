@@ -80,7 +80,8 @@ struct SalvageRun {
         try await each(onEntry: onEntry, progress: progress) { run in
             while true {
                 while let object = ready.popLast() {
-                    if run.isWanted(object), await !run.isDone(object.entry, object.path) { return .unconfirmed(object) }
+                    guard run.isWanted(object), await !run.isDone(object.entry, object.path) else { continue }
+                    return .unconfirmed(object)
                 }
                 if let blob = walk.next() {
                     ready = try await run.evidence(blob, filter: filter, &assembler)

@@ -33,7 +33,9 @@ package final class ScratchFileSystem: FileSystem {
             if mode.mustCreate { throw FileError(.exists, operation: "open", path: path) }
             return ScratchFile(path: path, base: found) { [weak self] in self?.keep($0) }
         }
-        guard mode.createsIfMissing || mode.mustCreate else { throw FileError(.notFound, operation: "open", path: path) }
+        guard mode.createsIfMissing || mode.mustCreate else {
+            throw FileError(.notFound, operation: "open", path: path)
+        }
         let made = ScratchFile(path: path, base: nil) { _ in }
         keep(made)
         return made

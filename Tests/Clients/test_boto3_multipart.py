@@ -93,7 +93,8 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
     head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert (head[f"Checksum{algorithm}"], head["ChecksumType"]) == (expected, kind)
     attributes = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum", "ObjectParts"])
-    assert attributes["Checksum"][f"Checksum{algorithm}"] == expected
+    # GetObjectAttributes gives a composite checksum without the number of parts.
+    assert attributes["Checksum"][f"Checksum{algorithm}"] == expected.split("-")[0]
     assert attributes["ObjectParts"]["TotalPartsCount"] == 3
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == whole
 

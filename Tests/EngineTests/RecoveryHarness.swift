@@ -15,7 +15,8 @@ struct RecoveryHarness {
     static let bucket = StoreHarness.bucket
     /// Keys that no file name can take as they are.
     static let oddKeys = [
-        "a", "a/b", "a/b/c", "..", "../x", "./y", "//", "/lead", "dir/", "x\u{1}\u{7F}y", "100%", "%2F", "a%=", "é/ü z",
+        "a", "a/b", "a/b/c", "..", "../x", "./y", "//", "/lead", "dir/", "x\u{1}\u{7F}y", "100%", "%2F", "a%=",
+        "é/ü z",
         String(repeating: "k", count: 1_024), String(repeating: "\u{2}", count: 1_024),
         String(repeating: "n", count: 200) + "/z", String(repeating: "n", count: 201) + "/z",
     ]
@@ -27,8 +28,8 @@ struct RecoveryHarness {
     /// One filled store for the tests that only copy its disks.
     static let shared = Task { try await fill() }
 
-    /// Packed small objects with odd keys, large ones of several stripes, an upload in parts, overwritten, copied, tagged and
-    /// deleted ones.
+    /// Packed small objects with odd keys, large ones of several stripes, an upload in parts, overwritten, copied,
+    /// tagged and deleted ones.
     static func fill(seed: UInt64 = 1) async throws -> RecoveryHarness {
         var harness = RecoveryHarness(store: try await StoreHarness.open(seed: seed))
         let store = harness.store

@@ -54,6 +54,8 @@ package struct AdminServer<Operations: AdminService>: Service {
                     for try await connection in connections {
                         group.addTask { await serve(connection) }
                     }
+                } catch is CancellationError {
+                    // The program is stopping.
                 } catch {
                     logger.error("admin socket failed", metadata: ["error": "\(error)"])
                 }

@@ -35,19 +35,18 @@ extension Store {
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
             ]
-            for item in work {
-                group.addTask {
-                    await item()
-                    // Background work ends only by cancellation: wait for it with the others.
-                    await self.journalEnd()
-                }
-            }
-            await withTaskCancellationHandler {
-                await group.next()
-            } onCancel: {
-            }
+            for item in work { group.addTask { await item() } }
+            // Background work ends only when it is cancelled: the first to end is the journal, or this task's own end.
+            await group.next()
             group.cancelAll()
         }
+    }
+
+    /// How often it is looked whether the journal still runs.
+    private static let journalPoll = Duration.milliseconds(200)
+
+    private func journalEnd() async {
+        while !Task.isCancelled, journal.report.stopped == nil { try? await time.sleep(for: Self.journalPoll) }
     }
 
     private func every(_ interval: Duration, _ body: () async -> Void) async {

@@ -62,9 +62,6 @@ package final class Store: Sendable {
         blobs.onBadShard { repairer.suspect($0) }
     }
 
-    /// Waits until the journal has stopped: then nothing can be changed any more, and the store must be opened again.
-    func journalEnd() async { await journalTask.value }
-
     /// Ends the store: the journal stops, the disks write their footers and are closed.
     package func close() async {
         journalTask.cancel()

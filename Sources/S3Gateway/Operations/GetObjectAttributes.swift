@@ -92,7 +92,8 @@ extension XMLWriter {
     /// The parts of a multipart object. AWS lists them one by one only where they have checksums.
     fileprivate mutating func parts(_ parts: [PartSummary], after marker: Int, limit: Int) {
         open("ObjectParts")
-        element("TotalPartsCount", parts.count)
+        // What the SDKs call TotalPartsCount is PartsCount on the wire.
+        element("PartsCount", parts.count)
         if parts.contains(where: { $0.checksum != nil }) {
             let following = parts.filter { $0.number > marker }
             let page = following.prefix(limit)

@@ -3,6 +3,7 @@ internal import Coordination
 internal import Metadata
 internal import ObjectInterface
 internal import ObjectModel
+internal import ShardStorage
 import Synchronization
 internal import SystemInterface
 

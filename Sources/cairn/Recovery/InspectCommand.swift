@@ -32,7 +32,8 @@ struct InspectCommand: AsyncParsableCommand {
             commandName: "shard", abstract: "What a shard's record says, and whether every byte of it is good.")
 
         @Argument(help: "The disk's folder.") var path: String
-        @Argument(help: "The shard: BLOB/INDEX, as `inspect object` and `inspect disk --shards` show it.") var shard: String
+        @Argument(help: "The shard: BLOB/INDEX, as `inspect object` and `inspect disk --shards` show it.")
+        var shard: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -66,7 +67,7 @@ struct InspectCommand: AsyncParsableCommand {
 
     struct OneJournal: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "journal", abstract: "Where the journal on a disk begins and ends, its keepers and checkpoint.")
+            commandName: "journal", abstract: "Where the journal on a disk begins and ends, its keepers; checkpoint.")
 
         @Argument(help: "The disk's folder.") var path: String
         @Option(help: "Also show so many of the last records.") var records = 0

@@ -15,8 +15,8 @@ struct MetadataCommand: AsyncParsableCommand {
             commandName: "rebuild",
             abstract: "Make the metadata database anew, or bring an old one up to date, from nothing but the disks.",
             discussion: """
-                The disks are only read. A database that is not behind them is left as it is. Safe to run again after any \
-                interruption. Start `cairn serve` with the same --data and --disk options afterwards.
+                The disks are only read. A database that is not behind them is left as it is. Safe to run again after \
+                any interruption. Start `cairn serve` with the same --data and --disk options afterwards.
                 """)
 
         @Option(help: "The data folder, in which the database is made; its disks are read unless --disk is given.")

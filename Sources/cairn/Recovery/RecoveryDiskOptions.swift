@@ -54,7 +54,8 @@ struct RecoveryDiskOptions: ParsableArguments {
         }
         let found = below(data + "/sites").flatMap { below($0 + "/nodes") }.flatMap { below($0 + "/disks") }
         guard !found.isEmpty else {
-            throw ValidationError("\(data) holds no disks (sites/SITE/nodes/NODE/disks/DISK): give them with --disk PATH")
+            throw ValidationError(
+                "\(data) holds no disks (sites/SITE/nodes/NODE/disks/DISK): give them with --disk PATH")
         }
         return found
     }

@@ -21,6 +21,8 @@ struct ServeProgram {
     let uploadAge: Duration
 
     func run() async throws {
+        // Standard output is for the lines that scripts wait for.
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         try ErasureCoder.selfTest()
         try ChecksumSelfTest.run()
         let folder = DataFolder(path: options.data)
