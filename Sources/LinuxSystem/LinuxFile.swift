@@ -90,11 +90,20 @@ final class LinuxFile: File {
         try await disk.writes.run { () throws(FileError) in
             try self.checkTrust("fdatasync")
             let result = SystemCall.retrying { cairn_sync_data(self.buffered.number) }
-            guard result < 0 else { return }
+            guard result < 0 else { return try self.checkName() }
             self.isSuspect.store(true, ordering: .relaxed)
             let error = FileError.linux(-result, "fdatasync", self.path)
             throw error.code == .gone ? error : self.suspect("fdatasync", number: error.number)
         }
+    }
+
+    /// A file that has lost its last name is gone with its descriptor: what was synced to it is not stored anywhere. A
+    /// disk that was emptied beneath its open files is noticed here, before the next write is acknowledged.
+    private func checkName() throws(FileError) {
+        var status = cairn_status()
+        guard cairn_status_of(buffered.number, &status) == 0, status.links == 0 else { return }
+        isSuspect.store(true, ordering: .relaxed)
+        throw FileError(.gone, operation: "fdatasync", path: path)
     }
 
     func allocate(_ range: Range<Int>) async throws(FileError) {

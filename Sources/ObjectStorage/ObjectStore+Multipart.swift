@@ -33,7 +33,7 @@ extension ObjectStore {
         let identity = ContentIdentity(
             bucket: request.bucket, key: request.key, contentType: upload.attributes.contentType, upload: request.upload,
             part: request.partNumber)
-        if request.length <= Packer.itemLengthLimit {
+        if request.length <= packer.currentItemLength {
             return try await uploadSmallPart(request, body: body, checksum: checksum, identity: identity)
         }
         let session = try await leases.begin()

@@ -9,7 +9,7 @@ extension ObjectStore {
         try await checkEarly(request)
         return switch request.length {
         case 0: try await putEmpty(request, body: body)
-        case ...Packer.itemLengthLimit: try await putSmall(request, body: body)
+        case ...packer.currentItemLength: try await putSmall(request, body: body)
         default: try await putLarge(request, body: body)
         }
     }

@@ -34,6 +34,10 @@ final class Packer: Sendable {
     static let itemLimit = 64
     /// Bytes of an object that goes into a pack at most.
     static let itemLengthLimit = 1 << 20
+    /// The same, where a stripe of the scheme in use holds less than that: a pack is one stripe.
+    var currentItemLength: Int {
+        blobs.currentScheme.map { min(Self.itemLengthLimit, $0.dataCount * $0.cellSize) } ?? Self.itemLengthLimit
+    }
     /// Items waiting at most; more get `.busy`.
     static let queueLimit = 4_096
 

@@ -114,7 +114,7 @@ def s3cmd(endpoint, folder):
     config.write_text(
         "[default]\n"
         f"access_key = {endpoint.access_key}\nsecret_key = {endpoint.secret_key}\n"
-        f"host_base = {endpoint.address}\nhost_bucket = {endpoint.address}/%(bucket)s\n"
+        f"host_base = {endpoint.address}\nhost_bucket = {endpoint.address}\n"
         f"bucket_location = {REGION}\nuse_https = False\nmax_retries = 1\n"
     )
 

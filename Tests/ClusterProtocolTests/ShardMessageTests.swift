@@ -113,8 +113,14 @@ struct ShardMessageTests {
             var response = responses[round % responses.count]
             Self.damage(&request, using: &generator)
             Self.damage(&response, using: &generator)
-            if let decoded = try? ShardRequest(encoded: request) { #expect(decoded.encoded() == request) }
-            if let decoded = try? ShardResponse(encoded: response) { #expect(decoded.encoded() == response) }
+            if let decoded = try? ShardRequest(encoded: request) {
+                let again = try ShardRequest(encoded: decoded.encoded())
+                #expect(String(reflecting: again) == String(reflecting: decoded))
+            }
+            if let decoded = try? ShardResponse(encoded: response) {
+                let again = try ShardResponse(encoded: decoded.encoded())
+                #expect(String(reflecting: again) == String(reflecting: decoded))
+            }
             let noise = generator.bytes(Int(generator.next() % 80))
             #expect((try? ShardRequest(encoded: noise)) == nil)
         }

@@ -17,7 +17,7 @@ package final class Repairer: Sendable {
     /// Missing shards looked at in one go.
     package static let batch = 512
     /// How often the list is looked at when nothing wakes the repairer.
-    package static let interval = Duration.seconds(5)
+    package static let interval = Duration.seconds(1)
 
     private struct State {
         var progress = RepairProgress()
@@ -29,12 +29,16 @@ package final class Repairer: Sendable {
     private let blobs: BlobStore
     private let time: any TimeSource
     private let state = Mutex(State())
+    private let wholeObserver = Mutex<(@Sendable () -> Void)?>(nil)
 
     package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
     }
+
+    /// Called after a pass that put shards back and left none missing: time for an independent count.
+    package func onWhole(_ observer: @escaping @Sendable () -> Void) { wholeObserver.withLock { $0 = observer } }
 
     package var progress: RepairProgress { state.withLock { $0.progress } }
 
@@ -60,6 +64,7 @@ package final class Repairer: Sendable {
     /// Works until nothing that can be repaired now is missing.
     package func pass() async {
         try? await noteSuspects()
+        let doneBefore = progress.shardsDone
         var failed: Set<BlobID> = []
         while !Task.isCancelled, let missing = try? await metadata.missingShards(limit: Self.batch + failed.count * 32) {
             let byBlob = Dictionary(grouping: missing, by: \.shard.blob).filter { !failed.contains($0.key) }
@@ -75,6 +80,9 @@ package final class Repairer: Sendable {
         state.withLock { state in
             state.progress.isActive = false
             state.progress.waiting = failed.count
+        }
+        if progress.shardsDone > doneBefore, (try? await metadata.missingShardCount()) == 0 {
+            wholeObserver.withLock { $0 }?()
         }
     }
 

@@ -60,6 +60,9 @@ package final class Store: Sendable {
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer
         blobs.onBadShard { repairer.suspect($0) }
+        let verifier = verifier
+        // A repair is over when an independent count has read every shard again.
+        repairer.onWhole { verifier.request() }
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.

@@ -1,10 +1,10 @@
-internal import Coordination
-internal import ObjectInterface
-internal import ObjectModel
-internal import ObjectStorage
+import Coordination
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
 import Synchronization
-internal import SystemInterface
-internal import TestKit
+import SystemInterface
+import TestKit
 
 /// One client of the simulated store: writes keys of its own, reads everyone's, and checks every answer.
 struct StoreClient: Sendable {

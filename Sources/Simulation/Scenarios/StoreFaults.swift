@@ -1,6 +1,6 @@
 import Synchronization
-internal import SystemInterface
-internal import TestKit
+import SystemInterface
+import TestKit
 
 /// What one seed does to the store.
 struct StorePlan: Sendable, CustomStringConvertible {

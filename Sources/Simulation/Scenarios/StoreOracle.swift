@@ -1,6 +1,6 @@
-internal import ObjectModel
+import ObjectModel
 import Synchronization
-internal import TestKit
+import TestKit
 
 /// What a simulated client wrote: a name for the bytes, from which they are made again.
 struct WrittenValue: Hashable, Sendable {

@@ -1,10 +1,10 @@
-internal import Coordination
-internal import Metadata
-internal import ObjectInterface
-internal import ObjectModel
-internal import ObjectStorage
-internal import SystemInterface
-internal import TestKit
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
+import SystemInterface
+import TestKit
 
 /// The whole store, as it runs in production, on six simulated disks with rs-4-2: 200 operations by a few clients, one
 /// loss of power at a random moment, at most two bad disks.
@@ -97,17 +97,29 @@ package struct StoreScenario: Scenario {
 
     private func waitUntilWhole(_ server: StoreServer, _ world: World) async throws {
         let deadline = world.time.monotonic.advanced(by: Self.repairTime)
-        var last = ""
+        var lack = "never asked"
         while world.time.monotonic < deadline {
-            await (server.store()).verifier.request()
+            let store = await server.store()
+            store.verifier.request()
             try await world.time.sleep(for: .seconds(7))
-            guard let status = try await server.store().status() as StoreStatus? else { continue }
-            let report = status.verification
-            last = "\(status.statistics.missingShards) missing, \(report)"
-            if status.statistics.missingShards == 0, report.isCurrent, report.shardsVerified == report.shardsExpected {
-                return
-            }
+            lack = await Self.lack(of: store)
+            if lack.isEmpty { return }
         }
-        throw BrokenPromise("not whole after \(Self.repairTime): \(last)")
+        throw BrokenPromise("not whole after \(Self.repairTime): \(lack)")
+    }
+
+    /// What the store lacks to be whole, every shard counted; empty when it is.
+    private static func lack(of store: Store) async -> String {
+        do {
+            let missing = try await store.metadata.missingShardCount()
+            return describe(store.verifier.report, missing: missing)
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private static func describe(_ report: VerificationReport, missing: Int) -> String {
+        let isWhole = missing == 0 && report.isCurrent && report.shardsVerified == report.shardsExpected
+        return isWhole ? "" : "\(missing) missing, \(report)"
     }
 }

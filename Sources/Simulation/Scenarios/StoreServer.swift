@@ -1,11 +1,12 @@
-internal import Checksums
-internal import Coordination
-internal import Metadata
-internal import ObjectInterface
-internal import ObjectModel
-internal import ShardStorage
+import Checksums
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import ShardStorage
+import ShardStorage
 import Synchronization
-internal import SystemInterface
+import SystemInterface
 
 /// The store under test, as its clients reach it: up, down, or up again.
 final class StoreServer: Sendable {
