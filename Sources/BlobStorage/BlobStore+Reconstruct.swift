@@ -9,11 +9,16 @@ extension BlobStore {
     /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
     /// Shards are asked k at a time, the wanted ones last: one that is merely slow may still answer for itself.
     func reconstruct(
-        _ location: BlobLocation, stripe: Int, range: Range<Int>, wanted: Set<Int>, given: [VerifiedRange] = []
+        _ location: BlobLocation,
+        stripe: Int,
+        range: Range<Int>,
+        wanted: Set<Int>,
+        given: [VerifiedRange] = []
     ) async throws(BlobError) -> [Int: BufferSlice] {
         let coder = try coder(for: location.scheme)
         var available: [Int: BufferSlice] = [:]
-        for piece in given where piece.range.lowerBound <= range.lowerBound && piece.range.upperBound >= range.upperBound {
+        for piece in given
+        where piece.range.lowerBound <= range.lowerBound && piece.range.upperBound >= range.upperBound {
             let start = range.lowerBound - piece.range.lowerBound
             available[piece.shard] = piece.bytes.slice(start..<start + range.count)
         }
@@ -56,7 +61,11 @@ extension BlobStore {
     }
 
     private func decode(
-        _ location: BlobLocation, coder: ErasureCoder, available: [Int: BufferSlice], wanted: Set<Int>, length: Int
+        _ location: BlobLocation,
+        coder: ErasureCoder,
+        available: [Int: BufferSlice],
+        wanted: Set<Int>,
+        length: Int
     ) throws(BlobError) -> [Int: BufferSlice] {
         var result = available.filter { wanted.contains($0.key) }
         let lost = wanted.subtracting(result.keys).sorted()
@@ -67,8 +76,12 @@ extension BlobStore {
             try coder.reconstruct(
                 available: sources.map { (index: $0.key, bytes: $0.value.bytes) },
                 wanted: outputs.map { output in
-                    (index: output.index, bytes: UnsafeMutableRawBufferPointer(start: output.buffer.pointer, count: length))
-                })
+                    (
+                        index: output.index,
+                        bytes: UnsafeMutableRawBufferPointer(start: output.buffer.pointer, count: length)
+                    )
+                }
+            )
         } catch {
             throw .unsupportedScheme("\(location.scheme): \(error)")
         }

@@ -31,7 +31,10 @@ package struct IngestVerifier {
             let frame = frames[nextFrame]
             let count = min(frame.storedLength - filled, rest.count)
             guard frame.storedLength <= input.capacity, count > 0 else { throw FrameMismatch() }
-            (input.pointer + filled).copyMemory(from: rest.baseAddress ?? UnsafeRawPointer(input.pointer), byteCount: count)
+            (input.pointer + filled).copyMemory(
+                from: rest.baseAddress ?? UnsafeRawPointer(input.pointer),
+                byteCount: count
+            )
             filled += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
             if filled == frame.storedLength { try finish(frame) }
@@ -43,7 +46,10 @@ package struct IngestVerifier {
         let target = UnsafeMutableRawBufferPointer(start: output.pointer, count: frame.logicalLength)
         do {
             try decoder.decode(
-                UnsafeRawBufferPointer(start: input.pointer, count: filled), as: frame, into: target)
+                UnsafeRawBufferPointer(start: input.pointer, count: filled),
+                as: frame,
+                into: target
+            )
         } catch {
             throw FrameMismatch()
         }

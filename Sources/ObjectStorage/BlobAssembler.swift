@@ -40,7 +40,11 @@ struct BlobAssembler {
 
     /// Reads `length` bytes of the body and returns once a quorum of the blob's shards is durable.
     mutating func assemble(
-        _ blob: BlobID, from source: inout BodySource, length: Int, hasher: ContentHasher, identity: IdentityBlock
+        _ blob: BlobID,
+        from source: inout BodySource,
+        length: Int,
+        hasher: ContentHasher,
+        identity: IdentityBlock
     ) async throws(StorageError) -> WrittenBlob {
         guard let scheme = store.currentScheme else {
             throw StorageError(.unavailable, "No placement group is known yet; try again.")
@@ -56,22 +60,39 @@ struct BlobAssembler {
                 try await store.write(blob, stripe: stripe, length: stored, description: description)
             }
         } else {
-            (receipt, stored) = try await stream(blob, from: &source, length: length, hasher: hasher, identity: identity)
+            (receipt, stored) = try await stream(
+                blob,
+                from: &source,
+                length: length,
+                hasher: hasher,
+                identity: identity
+            )
         }
         let record = BlobRecord(
-            id: blob, group: receipt.group, length: stored, frames: FrameIndex.simplest(frames),
-            ingestDigest: ContentDigest(digest.finalize()), missing: receipt.missing)
+            id: blob,
+            group: receipt.group,
+            length: stored,
+            frames: FrameIndex.simplest(frames),
+            ingestDigest: ContentDigest(digest.finalize()),
+            missing: receipt.missing
+        )
         return WrittenBlob(record: record, receipt: receipt, logicalLength: length)
     }
 
     private func description(_ identity: IdentityBlock) -> BlobDescription {
         BlobDescription(
-            frames: FrameIndex.simplest(frames), ingestDigest: ContentDigest(digest.finalize()), identity: identity)
+            frames: FrameIndex.simplest(frames),
+            ingestDigest: ContentDigest(digest.finalize()),
+            identity: identity
+        )
     }
 
     /// A blob of at most one stripe: all its frames into one buffer.
     private mutating func readFrames(
-        _ length: Int, from source: inout BodySource, into stripe: AlignedBuffer, hasher: ContentHasher
+        _ length: Int,
+        from source: inout BodySource,
+        into stripe: AlignedBuffer,
+        hasher: ContentHasher
     ) async throws(StorageError) {
         var left = length
         while left > 0 {
@@ -88,7 +109,11 @@ struct BlobAssembler {
 
     /// A longer blob: stripes go out as they fill.
     private mutating func stream(
-        _ blob: BlobID, from source: inout BodySource, length: Int, hasher: ContentHasher, identity: IdentityBlock
+        _ blob: BlobID,
+        from source: inout BodySource,
+        length: Int,
+        hasher: ContentHasher,
+        identity: IdentityBlock
     ) async throws(StorageError) -> (BlobReceipt, Int) {
         let writer = try await storageErrors { () async throws(BlobError) in
             try await BlobWriter(store, blob: blob, capacity: length)
@@ -122,7 +147,10 @@ struct BlobAssembler {
 
     /// Reads a frame straight into its place in the stripe. A sample tells whether the next one is worth compressing.
     private mutating func readInPlace(
-        _ count: Int, from source: inout BodySource, stripe: AlignedBuffer, hasher: ContentHasher
+        _ count: Int,
+        from source: inout BodySource,
+        stripe: AlignedBuffer,
+        hasher: ContentHasher
     ) async throws(StorageError) {
         try await source.fill(stripe, at: fill, count: count)
         let bytes = stripe.slice(fill..<fill + count)
@@ -149,7 +177,9 @@ struct BlobAssembler {
 
     /// Reads a frame into memory of its own and compresses it if that pays.
     private mutating func readApart(
-        _ count: Int, from source: inout BodySource, hasher: ContentHasher
+        _ count: Int,
+        from source: inout BodySource,
+        hasher: ContentHasher
     ) async throws(StorageError) -> StoredFrame {
         let buffer = store.pool.take(count)
         try await source.fill(buffer, at: 0, count: count)

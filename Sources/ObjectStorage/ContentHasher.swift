@@ -46,7 +46,9 @@ struct ContentDigests: Sendable {
 
     /// Compares with what the client stated: headers first, then what came behind the body.
     func check(
-        contentMD5: [UInt8]?, request: ChecksumRequest, trailing: DeclaredChecksum?
+        contentMD5: [UInt8]?,
+        request: ChecksumRequest,
+        trailing: DeclaredChecksum?
     ) throws(StorageError) {
         if let contentMD5, !ConstantTime.areEqual(contentMD5, md5) {
             throw StorageError(.badDigest, "The Content-MD5 you specified did not match what we received.")
@@ -67,7 +69,9 @@ struct ContentDigests: Sendable {
             ConstantTime.areEqual(checksum.value, declared.value)
         else {
             throw StorageError(
-                .badDigest, "The \(declared.algorithm.streaming.name) you specified did not match the calculated checksum.")
+                .badDigest,
+                "The \(declared.algorithm.streaming.name) you specified did not match the calculated checksum."
+            )
         }
     }
 }

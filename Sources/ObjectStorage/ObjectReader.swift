@@ -59,7 +59,8 @@ package final class ObjectReader: ObjectBody {
                         } catch {
                             return .failure(error)
                         }
-                    })
+                    }
+                )
             }
             return state.underWay.isEmpty ? nil : state.underWay.removeFirst()
         }
@@ -67,7 +68,9 @@ package final class ObjectReader: ObjectBody {
     }
 
     private static func read(
-        _ step: ReadStep, blobs: BlobStore, decoder: FrameDecoder
+        _ step: ReadStep,
+        blobs: BlobStore,
+        decoder: FrameDecoder
     ) async throws(StorageError) -> [BufferSlice] {
         do {
             guard let coded = step.coded else { return try await blobs.read(step.location, range: step.stored) }
@@ -79,7 +82,11 @@ package final class ObjectReader: ObjectBody {
     }
 
     private static func decode(
-        _ stored: [BufferSlice], as coded: ReadStep.Coded, step: ReadStep, blobs: BlobStore, decoder: FrameDecoder
+        _ stored: [BufferSlice],
+        as coded: ReadStep.Coded,
+        step: ReadStep,
+        blobs: BlobStore,
+        decoder: FrameDecoder
     ) throws(BlobError) -> BufferSlice {
         let whole = stored.count == 1 ? stored[0] : gather(stored, pool: blobs.pool)
         let output = blobs.pool.take(max(coded.frame.logicalLength, 1))
@@ -101,7 +108,9 @@ package final class ObjectReader: ObjectBody {
         var offset = 0
         for slice in slices {
             slice.withBytes { bytes in
-                UnsafeMutableRawBufferPointer(start: buffer.pointer + offset, count: bytes.count).copyMemory(from: bytes)
+                UnsafeMutableRawBufferPointer(start: buffer.pointer + offset, count: bytes.count).copyMemory(
+                    from: bytes
+                )
             }
             offset += slice.count
         }

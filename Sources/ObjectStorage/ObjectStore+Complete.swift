@@ -11,7 +11,9 @@ extension ObjectStore {
         }
         guard zip(request.parts, request.parts.dropFirst()).allSatisfy({ $0.number < $1.number }) else {
             throw StorageError(
-                .invalidPartOrder, "The list of parts was not in ascending order. Parts must be ordered by part number.")
+                .invalidPartOrder,
+                "The list of parts was not in ascending order. Parts must be ordered by part number."
+            )
         }
         let record: UploadRecord
         do {
@@ -26,13 +28,15 @@ extension ObjectStore {
         let modified = time.wall
         let eTag = Self.eTag(of: parts)
         _ = try await metadata.complete(
-            CompleteTransaction(request: request, modified: modified, eTag: eTag, checksum: checksum, parts: parts))
+            CompleteTransaction(request: request, modified: modified, eTag: eTag, checksum: checksum, parts: parts)
+        )
         return WriteResult(eTag: eTag, checksum: checksum, modified: modified)
     }
 
     /// A repeated completion whose first answer was lost: the object is there with the ETag these parts give.
     private func completedAlready(
-        _ request: CompleteUploadRequest, error: StorageError
+        _ request: CompleteUploadRequest,
+        error: StorageError
     ) async throws(StorageError) -> WriteResult? {
         guard error.code == .noSuchUpload, request.condition == .none,
             let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
@@ -43,7 +47,8 @@ extension ObjectStore {
     }
 
     private func chosenParts(
-        _ request: CompleteUploadRequest, upload: Upload
+        _ request: CompleteUploadRequest,
+        upload: Upload
     ) async throws(StorageError) -> [PartRecord] {
         let stored = try await metadata.parts(of: request.upload, after: 0, limit: Limits.partCount)
         let byNumber = Dictionary(stored.map { ($0.summary.number, $0) }, uniquingKeysWith: { _, last in last })
@@ -53,8 +58,10 @@ extension ObjectStore {
                 Self.matches(part.checksum, record.summary.checksum)
             else {
                 throw StorageError(
-                    .invalidPart, "One or more of the specified parts could not be found. The part may not have been "
-                        + "uploaded, or the specified entity tag may not match the part's entity tag.")
+                    .invalidPart,
+                    "One or more of the specified parts could not be found. The part may not have been "
+                        + "uploaded, or the specified entity tag may not match the part's entity tag."
+                )
             }
             chosen.append(record)
         }
@@ -69,7 +76,9 @@ extension ObjectStore {
     private static func checkLengths(_ parts: [PartRecord], declared: Int?) throws(StorageError) {
         guard parts.dropLast().allSatisfy({ $0.summary.length >= Limits.minimumPartLength }) else {
             throw StorageError(
-                .partTooSmall, "Your proposed upload is smaller than the minimum allowed object size.")
+                .partTooSmall,
+                "Your proposed upload is smaller than the minimum allowed object size."
+            )
         }
         let length = parts.reduce(0) { $0 + $1.summary.length }
         guard length <= Limits.objectLength else {
@@ -77,8 +86,10 @@ extension ObjectStore {
         }
         if let declared, declared != length {
             throw StorageError(
-                .invalidArgument, "The provided 'x-amz-mp-object-size' header value \(declared) does not match what "
-                    + "was computed: \(length)")
+                .invalidArgument,
+                "The provided 'x-amz-mp-object-size' header value \(declared) does not match what "
+                    + "was computed: \(length)"
+            )
         }
     }
 
@@ -94,7 +105,9 @@ extension ObjectStore {
     }
 
     private static func checksum(
-        of parts: [PartRecord], request: CompleteUploadRequest, upload: Upload
+        of parts: [PartRecord],
+        request: CompleteUploadRequest,
+        upload: Upload
     ) throws(StorageError) -> ObjectChecksum? {
         guard let algorithm = upload.checksum else { return nil }
         let values = parts.compactMap { $0.summary.checksum?.algorithm == algorithm ? $0.summary.checksum?.value : nil }
@@ -105,15 +118,23 @@ extension ObjectStore {
         case .composite:
             let whole = values.flatMap { $0 }
             made = ObjectChecksum(
-                algorithm: algorithm, kind: .composite,
-                value: whole.withUnsafeBytes { algorithm.streaming.digest($0) }, partCount: parts.count)
+                algorithm: algorithm,
+                kind: .composite,
+                value: whole.withUnsafeBytes { algorithm.streaming.digest($0) },
+                partCount: parts.count
+            )
         case .fullObject:
             made = ObjectChecksum(
-                algorithm: algorithm, kind: .fullObject, value: try combined(values, parts: parts, algorithm))
+                algorithm: algorithm,
+                kind: .fullObject,
+                value: try combined(values, parts: parts, algorithm)
+            )
         }
         if let declared = request.checksum, declared.algorithm != algorithm || declared.value != made.value {
             throw StorageError(
-                .badDigest, "The \(algorithm.streaming.name) you specified did not match the calculated checksum.")
+                .badDigest,
+                "The \(algorithm.streaming.name) you specified did not match the calculated checksum."
+            )
         }
         return made
     }
@@ -124,13 +145,17 @@ extension ObjectStore {
     }
 
     private static func combined(
-        _ values: [[UInt8]], parts: [PartRecord], _ algorithm: ObjectChecksum.Algorithm
+        _ values: [[UInt8]],
+        parts: [PartRecord],
+        _ algorithm: ObjectChecksum.Algorithm
     ) throws(StorageError) -> [UInt8] {
         guard var whole = values.first else { return [] }
         for (value, part) in zip(values, parts).dropFirst() {
             guard let next = algorithm.streaming.combine(whole, value, secondLength: part.summary.length) else {
                 throw StorageError(
-                    .invalidArgument, "The \(algorithm.streaming.name) algorithm has no full-object checksum of parts.")
+                    .invalidArgument,
+                    "The \(algorithm.streaming.name) algorithm has no full-object checksum of parts."
+                )
             }
             whole = next
         }

@@ -17,7 +17,9 @@ extension ObjectStore {
 
     /// Finds a version and keeps its blobs from being erased as long as the hold lives.
     func lookUp(
-        bucket: String, key: String, version: VersionSelector
+        bucket: String,
+        key: String,
+        version: VersionSelector
     ) async throws(StorageError) -> (VersionDetail, BlobHold) {
         let turn = readers.enter()
         do {
@@ -52,12 +54,18 @@ extension ObjectStore {
 
     /// The bytes of a range of a version, read as they are asked for.
     func content(
-        _ detail: VersionDetail, range: Range<Int>, hold: BlobHold
+        _ detail: VersionDetail,
+        range: Range<Int>,
+        hold: BlobHold
     ) throws(StorageError) -> ObjectReader {
         var plan: [ReadStep] = []
         var position = 0
         for extent in detail.version.extents {
-            let part = max(range.lowerBound, position)..<max(range.lowerBound, position, min(range.upperBound, position + extent.length))
+            let part =
+                max(
+                    range.lowerBound,
+                    position
+                )..<max(range.lowerBound, position, min(range.upperBound, position + extent.length))
             if !part.isEmpty {
                 let wanted = part.lowerBound - position..<part.upperBound - position
                 plan += try steps(extent, wanted: wanted, detail: detail)
@@ -68,16 +76,25 @@ extension ObjectStore {
     }
 
     private func steps(
-        _ extent: Extent, wanted: Range<Int>, detail: VersionDetail
+        _ extent: Extent,
+        wanted: Range<Int>,
+        detail: VersionDetail
     ) throws(StorageError) -> [ReadStep] {
         guard let record = detail.blobs[extent.blob] else {
             throw StorageError(.internalFailure, "Blob \(extent.blob) of this version is not in the metadata.")
         }
         do {
             let location = try blobs.locate(
-                record.id, length: record.length, group: record.group, missing: record.missing)
+                record.id,
+                length: record.length,
+                group: record.group,
+                missing: record.missing
+            )
             return try ReadPlanner(store: blobs, location: location, record: record)
-                .steps(firstFrame: extent.firstFrame, logical: extent.offset + wanted.lowerBound..<extent.offset + wanted.upperBound)
+                .steps(
+                    firstFrame: extent.firstFrame,
+                    logical: extent.offset + wanted.lowerBound..<extent.offset + wanted.upperBound
+                )
         } catch {
             throw StorageError(error)
         }
@@ -88,7 +105,9 @@ extension ReadConditions {
     /// RFC 9110 §13.2.2 as S3 applies it: throws `.preconditionFailed` or `.notModified`.
     func check(eTag: String, modified: WallTime) throws(StorageError) {
         let failed = StorageError(
-            .preconditionFailed, "At least one of the pre-conditions you specified did not hold")
+            .preconditionFailed,
+            "At least one of the pre-conditions you specified did not hold"
+        )
         // HTTP dates count whole seconds.
         let seconds = modified.milliseconds / 1_000
         if let ifMatch {

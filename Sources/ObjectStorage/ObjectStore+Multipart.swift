@@ -8,8 +8,15 @@ extension ObjectStore {
         _ = try await bucket(request.bucket)
         let id = UploadID(Hexadecimal.text(random.bytes(Self.uploadIDLength)))
         let upload = Upload(
-            id: id, bucket: request.bucket, key: request.key, owner: request.owner, created: time.wall,
-            attributes: request.attributes, checksum: request.checksum, checksumKind: request.checksumKind)
+            id: id,
+            bucket: request.bucket,
+            key: request.key,
+            owner: request.owner,
+            created: time.wall,
+            attributes: request.attributes,
+            checksum: request.checksum,
+            checksumKind: request.checksumKind
+        )
         try await metadata.createUpload(UploadRecord(upload: upload, tags: request.tags))
         return upload
     }
@@ -21,26 +28,38 @@ extension ObjectStore {
         if let upload = try await metadata.upload(bucket: bucket, key: key, id: id) { return upload }
         _ = try await self.bucket(bucket)
         throw StorageError(
-            .noSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
-                + "been aborted or completed.")
+            .noSuchUpload,
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+                + "been aborted or completed."
+        )
     }
 
     package func uploadPart(
-        _ request: UploadPartRequest, body: any BodyReader
+        _ request: UploadPartRequest,
+        body: any BodyReader
     ) async throws(StorageError) -> PartResult {
         let upload = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload).upload
         let checksum = Self.partChecksum(request.checksum, upload: upload)
         let identity = ContentIdentity(
-            bucket: request.bucket, key: request.key, contentType: upload.attributes.contentType, upload: request.upload,
-            part: request.partNumber)
+            bucket: request.bucket,
+            key: request.key,
+            contentType: upload.attributes.contentType,
+            upload: request.upload,
+            part: request.partNumber
+        )
         if request.length <= packer.currentItemLength {
             return try await uploadSmallPart(request, body: body, checksum: checksum, identity: identity)
         }
         let session = try await leases.begin()
         defer { session.end() }
         let content = try await ingest(
-            request.length, body: body, checksum: checksum, contentMD5: request.contentMD5, identity: identity,
-            session: session)
+            request.length,
+            body: body,
+            checksum: checksum,
+            contentMD5: request.contentMD5,
+            identity: identity,
+            session: session
+        )
         let part = part(request, digests: content.digests, extents: content.extents)
         try await commit(content, session: session, write: .part(part, bucket: request.bucket, key: request.key))
         return partResult(part.summary, isDegraded: content.isDegraded)
@@ -53,15 +72,26 @@ extension ObjectStore {
     }
 
     private func uploadSmallPart(
-        _ request: UploadPartRequest, body: any BodyReader, checksum: ChecksumRequest, identity: ContentIdentity
+        _ request: UploadPartRequest,
+        body: any BodyReader,
+        checksum: ChecksumRequest,
+        identity: ContentIdentity
     ) async throws(StorageError) -> PartResult {
         let (bytes, digests) = try await readSmall(
-            request.length, body: body, checksum: checksum, contentMD5: request.contentMD5)
+            request.length,
+            body: body,
+            checksum: checksum,
+            contentMD5: request.contentMD5
+        )
         let part = part(request, digests: digests, extents: [])
         guard !bytes.isEmpty else {
             let results = try await metadata.commit(
                 WriteTransaction(
-                    lease: nil, blobs: [], writes: [.part(part, bucket: request.bucket, key: request.key)]))
+                    lease: nil,
+                    blobs: [],
+                    writes: [.part(part, bucket: request.bucket, key: request.key)]
+                )
+            )
             _ = try results.first?.get()
             return partResult(part.summary, isDegraded: false)
         }
@@ -70,7 +100,8 @@ extension ObjectStore {
                 var placed = part
                 placed.extents = extents
                 return .part(placed, bucket: request.bucket, key: request.key)
-            })
+            }
+        )
         return partResult(part.summary, isDegraded: result.isDegraded)
     }
 
@@ -78,14 +109,23 @@ extension ObjectStore {
         PartRecord(
             upload: request.upload,
             summary: PartSummary(
-                number: request.partNumber, eTag: digests.eTag, length: request.length, modified: time.wall,
-                checksum: digests.checksum),
-            extents: extents)
+                number: request.partNumber,
+                eTag: digests.eTag,
+                length: request.length,
+                modified: time.wall,
+                checksum: digests.checksum
+            ),
+            extents: extents
+        )
     }
 
     private func partResult(_ summary: PartSummary, isDegraded: Bool) -> PartResult {
         PartResult(
-            eTag: summary.eTag, checksum: summary.checksum, modified: summary.modified, isDegraded: isDegraded)
+            eTag: summary.eTag,
+            checksum: summary.checksum,
+            modified: summary.modified,
+            isDegraded: isDegraded
+        )
     }
 
     package func abortUpload(bucket: String, key: String, upload: UploadID) async throws(StorageError) {
@@ -94,11 +134,18 @@ extension ObjectStore {
     }
 
     package func listParts(
-        bucket: String, key: String, upload: UploadID, after part: Int, limit: Int
+        bucket: String,
+        key: String,
+        upload: UploadID,
+        after part: Int,
+        limit: Int
     ) async throws(StorageError) -> PartsPage {
         let record = try await openUpload(bucket: bucket, key: key, id: upload)
         let parts = try await metadata.parts(of: upload, after: part, limit: limit + 1)
         return PartsPage(
-            upload: record.upload, parts: parts.prefix(limit).map(\.summary), isTruncated: parts.count > limit)
+            upload: record.upload,
+            parts: parts.prefix(limit).map(\.summary),
+            isTruncated: parts.count > limit
+        )
     }
 }

@@ -73,7 +73,9 @@ final class Packer: Sendable {
                 return true
             }
             guard isTaken else {
-                return continuation.resume(returning: .failure(StorageError(.busy, "Too many writes are waiting; slow down.")))
+                return continuation.resume(
+                    returning: .failure(StorageError(.busy, "Too many writes are waiting; slow down."))
+                )
             }
             startPack()
         }
@@ -109,7 +111,8 @@ final class Packer: Sendable {
             defer { session.end() }
             let written = try await store(pack.map(\.item), session: session)
             let results = try await metadata.commit(
-                WriteTransaction(lease: session.lease, blobs: [written.record], writes: written.writes))
+                WriteTransaction(lease: session.lease, blobs: [written.record], writes: written.writes)
+            )
             if results.allSatisfy({ !$0.isSuccess }) {
                 await eraseUncommitted(written.record)
             }
@@ -150,8 +153,13 @@ final class Packer: Sendable {
             try await blobs.write(blob, stripe: stripe, length: stored, description: description)
         }
         let record = BlobRecord(
-            id: blob, group: receipt.group, length: stored, frames: description.frames,
-            ingestDigest: description.ingestDigest, missing: receipt.missing)
+            id: blob,
+            group: receipt.group,
+            length: stored,
+            frames: description.frames,
+            ingestDigest: description.ingestDigest,
+            missing: receipt.missing
+        )
         let writes = zip(items, layout.extents).map { item, extent in item.write([extent]) }
         return StoredPack(record: record, writes: writes, isDegraded: receipt.isDegraded)
     }
@@ -198,8 +206,10 @@ struct PackLayout {
 
     var description: BlobDescription {
         BlobDescription(
-            frames: FrameIndex.simplest(frames), ingestDigest: ContentDigest(digest.finalize()),
-            identity: IdentityDocument(objects: objects).encoded())
+            frames: FrameIndex.simplest(frames),
+            ingestDigest: ContentDigest(digest.finalize()),
+            identity: IdentityDocument(objects: objects).encoded()
+        )
     }
 }
 

@@ -11,14 +11,19 @@ extension StorageError {
             self.init(.full, "The disks are full. Add disks or delete objects; reads and deletes go on.")
         case .unreadable(let blob, let good, let needed):
             self.init(
-                .unreadable, "Blob \(blob) has \(good) good shards and needs \(needed). Bring back the disks that hold "
-                    + "the others.")
+                .unreadable,
+                "Blob \(blob) has \(good) good shards and needs \(needed). Bring back the disks that hold "
+                    + "the others."
+            )
         case .digestMismatch(let blob):
             self.init(.unreadable, "Blob \(blob) does not decode to the bytes that were stored; it is not served.")
         case .unknownGroup(let group):
             self.init(.internalFailure, "Placement group \(group) is not in the map.")
         case .unsupportedScheme(let name):
-            self.init(.internalFailure, "This program cannot code \(name); use the version that wrote it, or a later one.")
+            self.init(
+                .internalFailure,
+                "This program cannot code \(name); use the version that wrote it, or a later one."
+            )
         }
     }
 }

@@ -52,7 +52,9 @@ package struct GroupChooser: Sendable {
     /// The best group for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals. nil when no
     /// group has at least `degradedQuorum` usable members with room.
     package func choose(
-        shardLength: Int, turn: Int, conditions: [DiskID: DiskCondition]
+        shardLength: Int,
+        turn: Int,
+        conditions: [DiskID: DiskCondition]
     ) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
         var best: (group: ClusterMap.Group, usable: Set<DiskID>, room: Int)?
         for step in order.indices {
@@ -63,7 +65,9 @@ package struct GroupChooser: Sendable {
             // group is short of members.
             if usable.count == group.members.count { return (group, Set(usable)) }
             let room = usable.compactMap { conditions[$0]?.room }.min() ?? 0
-            if best.map({ usable.count > $0.usable.count || (usable.count == $0.usable.count && room > $0.room) }) ?? true {
+            if best.map({ usable.count > $0.usable.count || (usable.count == $0.usable.count && room > $0.room) })
+                ?? true
+            {
                 best = (group, Set(usable), room)
             }
         }

@@ -11,8 +11,13 @@ struct ShardMessageTests {
 
     private static func header() throws -> ShardHeader {
         ShardHeader(
-            shard: shard, group: GroupID(77), groupEpoch: 3, scheme: try #require(Scheme(name: "rs-8-4")),
-            writeStamp: .max - 1, bodyCapacity: 1 << 20)
+            shard: shard,
+            group: GroupID(77),
+            groupEpoch: 3,
+            scheme: try #require(Scheme(name: "rs-8-4")),
+            writeStamp: .max - 1,
+            bodyCapacity: 1 << 20
+        )
     }
 
     private static func trailers() -> [ShardTrailer] {
@@ -22,7 +27,11 @@ struct ShardMessageTests {
             Frame(logicalLength: 5, storedLength: 5),
         ]
         let plain = ShardTrailer(
-            blobLength: 9, shardDigests: digests, ingestDigest: ContentDigest(high: 1, low: 2), frames: .uniform)
+            blobLength: 9,
+            shardDigests: digests,
+            ingestDigest: ContentDigest(high: 1, low: 2),
+            frames: .uniform
+        )
         var full = plain
         full.frames = .explicit(frames)
         full.dataKeys = [DataKey(slot: 1, wrapped: [1, 2, 3], nonceBase: [])]
@@ -51,13 +60,21 @@ struct ShardMessageTests {
     static func responses() throws -> [ShardResponse] {
         let header = try header()
         let failures: [ShardFailure] = [
-            .notFound, .corrupt, .full, .diskUnusable("gone: é"), .noSuchDisk, .noSuchHandle, .invalid(""), .unreachable,
+            .notFound, .corrupt, .full, .diskUnusable("gone: é"), .noSuchDisk, .noSuchHandle, .invalid(""),
+            .unreachable,
             .unknownOutcome,
         ]
         let part = ShardReadAnswer.Part(firstLeaf: 3, length: 70_000, leafChecksums: [1, .max])
         let entry = ShardInventoryEntry(shard: shard, writeStamp: 4, bodyLength: 5)
         let status = DiskStatus(
-            isUsable: true, reason: "r", capacity: 1 << 50, room: 2, liveBytes: 3, deadBytes: 4, shardCount: 5)
+            isUsable: true,
+            reason: "r",
+            capacity: 1 << 50,
+            room: 2,
+            liveBytes: 3,
+            deadBytes: 4,
+            shardCount: 5
+        )
         return trailers().map { .description(header, $0) } + failures.map { .failure($0) } + [
             .done, .handle(.max), .read(ShardReadAnswer(writeStamp: 1, parts: [])),
             .read(ShardReadAnswer(writeStamp: .max, parts: [part, part])), .verified(isGood: true),

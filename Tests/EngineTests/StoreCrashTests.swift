@@ -18,7 +18,9 @@ struct StoreCrashTests {
 
         let entries = Mutex<[String: Entry]>([:])
 
-        func begin(_ key: String, _ seed: UInt64) { entries.withLock { $0[key, default: Entry()].attempted.append(seed) } }
+        func begin(_ key: String, _ seed: UInt64) {
+            entries.withLock { $0[key, default: Entry()].attempted.append(seed) }
+        }
         func end(_ key: String, _ seed: UInt64) {
             entries.withLock { $0[key] = Entry(acknowledged: seed, attempted: []) }
         }

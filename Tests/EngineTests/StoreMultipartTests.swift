@@ -9,30 +9,50 @@ struct StoreMultipartTests {
     static let bucket = StoreHarness.bucket
 
     private static func upload(
-        _ store: StoreHarness, _ key: String = "k", checksum: ObjectChecksum.Algorithm? = nil,
+        _ store: StoreHarness,
+        _ key: String = "k",
+        checksum: ObjectChecksum.Algorithm? = nil,
         kind: ObjectChecksum.Kind? = nil
     ) async throws -> Upload {
         try await store.objects.createUpload(
             CreateUploadRequest(
-                bucket: bucket, key: key, owner: StoreHarness.owner, attributes: ObjectAttributes(contentType: "a/b"),
-                checksum: checksum, checksumKind: kind))
+                bucket: bucket,
+                key: key,
+                owner: StoreHarness.owner,
+                attributes: ObjectAttributes(contentType: "a/b"),
+                checksum: checksum,
+                checksumKind: kind
+            )
+        )
     }
 
     private static func put(
-        _ store: StoreHarness, _ upload: Upload, _ number: Int, _ bytes: [UInt8]
+        _ store: StoreHarness,
+        _ upload: Upload,
+        _ number: Int,
+        _ bytes: [UInt8]
     ) async throws -> CompleteUploadRequest.Part {
         let result = try await store.objects.uploadPart(
             UploadPartRequest(
-                bucket: bucket, key: upload.key, upload: upload.id, partNumber: number, length: bytes.count),
-            body: ArrayBody(bytes))
+                bucket: bucket,
+                key: upload.key,
+                upload: upload.id,
+                partNumber: number,
+                length: bytes.count
+            ),
+            body: ArrayBody(bytes)
+        )
         return CompleteUploadRequest.Part(number: number, eTag: result.eTag)
     }
 
     private static func complete(
-        _ store: StoreHarness, _ upload: Upload, _ parts: [CompleteUploadRequest.Part]
+        _ store: StoreHarness,
+        _ upload: Upload,
+        _ parts: [CompleteUploadRequest.Part]
     ) async throws -> WriteResult {
         try await store.objects.completeUpload(
-            CompleteUploadRequest(bucket: bucket, key: upload.key, upload: upload.id, parts: parts))
+            CompleteUploadRequest(bucket: bucket, key: upload.key, upload: upload.id, parts: parts)
+        )
     }
 
     @Test("parts in any order become one object, with AWS's ETag")
@@ -41,7 +61,9 @@ struct StoreMultipartTests {
         let contents = [Content.random(5 << 20), Content.compressible(6 << 20), Content.random(1_234)]
         let upload = try await Self.upload(store)
         var parts: [CompleteUploadRequest.Part] = []
-        for index in [2, 0, 1] { parts.append(try await Self.put(store, upload, [3, 7, 10_000][index], contents[index])) }
+        for index in [2, 0, 1] {
+            parts.append(try await Self.put(store, upload, [3, 7, 10_000][index], contents[index]))
+        }
         // The last attempt at a part counts.
         parts[1] = try await Self.put(store, upload, 3, Content.random(5 << 20, seed: 99))
         parts[1] = try await Self.put(store, upload, 3, contents[0])
@@ -94,8 +116,15 @@ struct StoreMultipartTests {
         for (number, range) in [(1, 100...(6 << 20)), (2, (7 << 20)...(7 << 20) + 9)] {
             let result = try await store.objects.copyPart(
                 CopyPartRequest(
-                    sourceBucket: Self.bucket, sourceKey: "source", sourceRange: range, bucket: Self.bucket, key: "k",
-                    upload: upload.id, partNumber: number))
+                    sourceBucket: Self.bucket,
+                    sourceKey: "source",
+                    sourceRange: range,
+                    bucket: Self.bucket,
+                    key: "k",
+                    upload: upload.id,
+                    partNumber: number
+                )
+            )
             #expect(result.eTag == Hexadecimal.text(MessageDigest.md5.digest(Array(source[range]))))
             parts.append(CompleteUploadRequest.Part(number: number, eTag: result.eTag))
         }
@@ -106,7 +135,10 @@ struct StoreMultipartTests {
         try await store.close()
     }
 
-    @Test("checksums of the whole: of the parts' checksums, or of all bytes", arguments: ObjectChecksum.Algorithm.allCases)
+    @Test(
+        "checksums of the whole: of the parts' checksums, or of all bytes",
+        arguments: ObjectChecksum.Algorithm.allCases
+    )
     func checksums(algorithm: ObjectChecksum.Algorithm) async throws {
         let store = try await StoreHarness.open()
         let contents = [Content.random(5 << 20), Content.random(777)]
@@ -119,7 +151,8 @@ struct StoreMultipartTests {
             }
             let checksum = try #require(try await Self.complete(store, upload, parts).checksum)
             let digest = { @Sendable (bytes: [UInt8]) -> [UInt8] in Content.checksum(bytes, algorithm) }
-            let expected = kind == .fullObject ? digest(contents.flatMap { $0 }) : digest(contents.flatMap { digest($0) })
+            let expected =
+                kind == .fullObject ? digest(contents.flatMap { $0 }) : digest(contents.flatMap { digest($0) })
             #expect(checksum.value == expected)
             #expect(checksum.kind == kind)
         }
@@ -133,7 +166,12 @@ struct StoreMultipartTests {
         _ = try await Self.upload(store, "b")
         for number in 1...5 { _ = try await Self.put(store, one, number, [UInt8(number)]) }
         let page = try await store.objects.listParts(
-            bucket: Self.bucket, key: "a", upload: one.id, after: 2, limit: 2)
+            bucket: Self.bucket,
+            key: "a",
+            upload: one.id,
+            after: 2,
+            limit: 2
+        )
         #expect(page.parts.map(\.number) == [3, 4])
         #expect(page.isTruncated)
         let uploads = try await store.objects.listUploads(ListUploadsRequest(bucket: Self.bucket, limit: 10))

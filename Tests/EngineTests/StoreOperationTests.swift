@@ -36,7 +36,9 @@ struct StoreOperationTests {
         #expect(await code(of: { try await store.put("none", [2], condition: .matches("*")) }) == .noSuchKey)
         try await store.put("k", [3], condition: .matches(first.eTag))
         #expect(try await store.get("k") == [3])
-        #expect(await code(of: { try await store.put("k", [4], condition: .matches(first.eTag)) }) == .preconditionFailed)
+        #expect(
+            await code(of: { try await store.put("k", [4], condition: .matches(first.eTag)) }) == .preconditionFailed
+        )
         try await store.close()
     }
 
@@ -66,7 +68,8 @@ struct StoreOperationTests {
         func get(_ conditions: ReadConditions) async -> StorageError.Code? {
             await code(of: {
                 _ = try await store.objects.get(
-                    GetRequest(bucket: Self.bucket, key: "k", conditions: conditions, isHead: true))
+                    GetRequest(bucket: Self.bucket, key: "k", conditions: conditions, isHead: true)
+                )
             })
         }
         #expect(await get(ReadConditions(ifMatch: [eTag])) == nil)
@@ -107,7 +110,13 @@ struct StoreOperationTests {
             try await store.put("source", bytes, tags: [ObjectTag(key: "a", value: "b")])
             _ = try await store.objects.copy(
                 CopyRequest(
-                    sourceBucket: Self.bucket, sourceKey: "source", bucket: Self.bucket, key: "copy", owner: Self.owner))
+                    sourceBucket: Self.bucket,
+                    sourceKey: "source",
+                    bucket: Self.bucket,
+                    key: "copy",
+                    owner: Self.owner
+                )
+            )
             try await store.delete("source")
             try await store.running {
                 try await store.wait { try await store.store.metadata.statistics().deadBlobs == 0 }
@@ -125,7 +134,11 @@ struct StoreOperationTests {
         try await store.put("k", [1], tags: [ObjectTag(key: "x", value: "1")])
         #expect(try await store.head("k").tags == [ObjectTag(key: "x", value: "1")])
         try await store.objects.putTags(
-            bucket: Self.bucket, key: "k", version: .current, tags: [ObjectTag(key: "y", value: "2")])
+            bucket: Self.bucket,
+            key: "k",
+            version: .current,
+            tags: [ObjectTag(key: "y", value: "2")]
+        )
         #expect(try await store.head("k").tags == [ObjectTag(key: "y", value: "2")])
         try await store.objects.putTags(bucket: Self.bucket, key: "k", version: .current, tags: [])
         #expect(try await store.head("k").tags.isEmpty)
@@ -143,7 +156,8 @@ struct StoreOperationTests {
             var isDone = false
             while !isDone {
                 let page = try await store.objects.list(
-                    ListRequest(bucket: Self.bucket, after: found.last ?? "", limit: limit))
+                    ListRequest(bucket: Self.bucket, after: found.last ?? "", limit: limit)
+                )
                 found += page.entries.map(\.name)
                 isDone = !page.isTruncated
             }
@@ -152,10 +166,13 @@ struct StoreOperationTests {
         let folded = try await store.objects.list(ListRequest(bucket: Self.bucket, delimiter: "/", limit: 100))
         #expect(folded.entries.map(\.name) == ["a", "b/", "d", "e/", "z", "é"])
         let within = try await store.objects.list(
-            ListRequest(bucket: Self.bucket, prefix: "b/", delimiter: "/", limit: 100))
+            ListRequest(bucket: Self.bucket, prefix: "b/", delimiter: "/", limit: 100)
+        )
         #expect(within.entries.map(\.name) == ["b/1", "b/2", "b/c/"])
         let deleted = try await store.objects.deleteMany(
-            bucket: Self.bucket, names.map { DeleteRequest(bucket: Self.bucket, key: $0) })
+            bucket: Self.bucket,
+            names.map { DeleteRequest(bucket: Self.bucket, key: $0) }
+        )
         #expect(try deleted.allSatisfy { try $0.get().existed })
         #expect(try await store.keys().isEmpty)
         try await store.objects.deleteBucket(Self.bucket)

@@ -24,7 +24,10 @@ struct FrameIndexTests {
 
     @Test(
         "a uniform index says what its frames in full would",
-        arguments: [0, 1, Limits.frameLength - 1, Limits.frameLength, Limits.frameLength + 1, 5 * Limits.frameLength + 7])
+        arguments: [
+            0, 1, Limits.frameLength - 1, Limits.frameLength, Limits.frameLength + 1, 5 * Limits.frameLength + 7,
+        ]
+    )
     func uniform(length: Int) {
         var frames: [Frame] = []
         var left = length
@@ -36,7 +39,9 @@ struct FrameIndexTests {
         let explicit = FrameIndex.explicit(frames)
         #expect(FrameIndex.uniform.count(storedLength: length) == explicit.count(storedLength: length))
         for index in -1...frames.count {
-            let (one, two) = (FrameIndex.uniform.frame(index, storedLength: length), explicit.frame(index, storedLength: length))
+            let (one, two) = (
+                FrameIndex.uniform.frame(index, storedLength: length), explicit.frame(index, storedLength: length)
+            )
             #expect(one?.frame == two?.frame)
             #expect(one?.storedOffset == two?.storedOffset)
         }
@@ -77,7 +82,10 @@ struct SchemeTests {
         #expect(Scheme(dataCount: 4, parityCount: 2, cellSize: 0) == nil)
     }
 
-    @Test("quorums of DESIGN §4: k + ⌈m/2⌉ and k + 1", arguments: [(4, 2, 5), (8, 4, 10), (8, 7, 12), (6, 6, 9), (2, 1, 3)])
+    @Test(
+        "quorums of DESIGN §4: k + ⌈m/2⌉ and k + 1",
+        arguments: [(4, 2, 5), (8, 4, 10), (8, 7, 12), (6, 6, 9), (2, 1, 3)]
+    )
     func quorums(k: Int, m: Int, quorum: Int) throws {
         let scheme = try #require(Scheme(dataCount: k, parityCount: m))
         #expect(scheme.writeQuorum == quorum)

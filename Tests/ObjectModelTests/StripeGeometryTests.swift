@@ -52,14 +52,17 @@ struct StripeGeometryTests {
             // A run is straight: its ends tell all of it.
             let first = Self.place(position, scheme: scheme, length: geometry.blobLength)
             let last = Self.place(position + run.shardRange.count - 1, scheme: scheme, length: geometry.blobLength)
-            let isRight = run.blobOffset == position && !run.shardRange.isEmpty && run.stripe == first.stripe
+            let isRight =
+                run.blobOffset == position && !run.shardRange.isEmpty && run.stripe == first.stripe
                 && run.shard == first.shard && run.shardRange.lowerBound == first.offset && last.shard == first.shard
                 && last.stripe == first.stripe && run.shardRange.upperBound == last.offset + 1
                 && run.shardRange.upperBound <= geometry.shardLength && run.shard < scheme.dataCount
             if !isRight { Issue.record("length \(geometry.blobLength) range \(range): \(run)") }
             position += run.shardRange.count
         }
-        if position != range.upperBound { Issue.record("length \(geometry.blobLength) range \(range) ends at \(position)") }
+        if position != range.upperBound {
+            Issue.record("length \(geometry.blobLength) range \(range) ends at \(position)")
+        }
     }
 
     @Test("no two bytes share a place, for all blobs up to a few stripes of small cells")
@@ -70,7 +73,9 @@ struct StripeGeometryTests {
             var taken = (0..<3).map { _ in [Bool](repeating: false, count: geometry.shardLength) }
             for run in geometry.runs(of: 0..<length) {
                 for offset in run.shardRange {
-                    if taken[run.shard][offset] { Issue.record("length \(length): shard \(run.shard) byte \(offset) twice") }
+                    if taken[run.shard][offset] {
+                        Issue.record("length \(length): shard \(run.shard) byte \(offset) twice")
+                    }
                     taken[run.shard][offset] = true
                 }
             }
@@ -78,7 +83,10 @@ struct StripeGeometryTests {
         }
     }
 
-    @Test("shards are as long as their stripes, and hardly longer than the k-th part", arguments: [(4, 2), (8, 4), (8, 7)])
+    @Test(
+        "shards are as long as their stripes, and hardly longer than the k-th part",
+        arguments: [(4, 2), (8, 4), (8, 7)]
+    )
     func lengths(k: Int, m: Int) throws {
         let scheme = try #require(Scheme(dataCount: k, parityCount: m))
         var generator = SplitMix64(seed: 5)

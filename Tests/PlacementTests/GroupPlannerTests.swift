@@ -13,14 +13,20 @@ import Testing
                     result.append(
                         PlacementDisk(
                             id: DiskID(Identifier128(high: number &* 0xD6E8_FEB8_6659_FD93, low: number)),
-                            site: SiteName("site-\(site)"), node: NodeName("node-\(site)-\(node)")))
+                            site: SiteName("site-\(site)"),
+                            node: NodeName("node-\(site)-\(node)")
+                        )
+                    )
                 }
             }
         }
         return result
     }
 
-    @Test("Every group names k+m distinct disks and obeys the spread rule", arguments: [(1, 1, 6), (3, 2, 2), (3, 3, 4)])
+    @Test(
+        "Every group names k+m distinct disks and obeys the spread rule",
+        arguments: [(1, 1, 6), (3, 2, 2), (3, 3, 4)]
+    )
     func spread(sites: Int, nodes: Int, each: Int) throws {
         let scheme = try #require(Scheme(dataCount: 4, parityCount: 2))
         let all = disks(sites: sites, nodes: nodes, each: each)

@@ -66,7 +66,8 @@ package final class Repairer: Sendable {
         try? await noteSuspects()
         let doneBefore = progress.shardsDone
         var failed: Set<BlobID> = []
-        while !Task.isCancelled, let missing = try? await metadata.missingShards(limit: Self.batch + failed.count * 32) {
+        while !Task.isCancelled, let missing = try? await metadata.missingShards(limit: Self.batch + failed.count * 32)
+        {
             let byBlob = Dictionary(grouping: missing, by: \.shard.blob).filter { !failed.contains($0.key) }
             guard !byBlob.isEmpty else { break }
             let ordered = byBlob.keys.sorted {
@@ -133,8 +134,14 @@ package final class Repairer: Sendable {
             let location = BlobLocation(blob: id, length: blob.length, group: group, missing: blob.missing)
             let done = try await blobs.repair(
                 RepairRequest(
-                    location: location, groupID: group.id, groupEpoch: group.epoch, frames: blob.frames,
-                    ingestDigest: blob.ingestDigest, shards: blob.missing))
+                    location: location,
+                    groupID: group.id,
+                    groupEpoch: group.epoch,
+                    frames: blob.frames,
+                    ingestDigest: blob.ingestDigest,
+                    shards: blob.missing
+                )
+            )
             for shard in done {
                 _ = try await metadata.registerShard(ShardID(blob: id, index: shard), groupEpoch: group.epoch)
             }

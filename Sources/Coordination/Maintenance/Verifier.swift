@@ -9,7 +9,7 @@ package import SystemInterface
 
 /// Scrub: reads every shard that metadata names and compares it with its checksums and digest (DESIGN §8).
 ///
-/// Independent of repair: what it counts is what the disks hold, by reading it. A bad or lost shard is noted as missing,
+/// Independent of repair: what it counts is what the disks hold, by reading it. A bad or lost shard is noted missing,
 /// which hands it to repair.
 package final class Verifier: Sendable {
     /// Blobs taken from the metadata in one go.
@@ -67,7 +67,9 @@ package final class Verifier: Sendable {
         }
         var last: BlobID?
         while !Task.isCancelled, !state.withLock({ $0.isWanted }) {
-            guard let batch = try? await metadata.blobs(after: last, limit: Self.batch), let end = batch.last else { break }
+            guard let batch = try? await metadata.blobs(after: last, limit: Self.batch), let end = batch.last else {
+                break
+            }
             last = end.id
             await verify(batch)
         }
@@ -99,7 +101,7 @@ package final class Verifier: Sendable {
         if !bad.isEmpty { await note(bad) }
         state.withLock { state in
             state.report.shardsExpected += expected
-            state.report.shardsPresent += results.count { $0.1 != .unreachable }  - bad.count
+            state.report.shardsPresent += results.count { $0.1 != .unreachable } - bad.count
             state.report.shardsVerified += results.count { $0.1 == .good }
             state.report.shardsBad += bad.count
         }

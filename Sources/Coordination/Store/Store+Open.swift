@@ -18,9 +18,13 @@ extension Store {
 
     /// Starts a store: makes a new one on empty disks, or takes up the one that is there (DESIGN §7, Start).
     ///
-    /// Never formats a disk that holds anything, never starts an empty or older database over disks that have seen more.
+    /// Never formats a disk that holds anything, never starts an empty or older database over disks that have seen
+    /// more.
     package static func open(
-        _ configuration: StoreConfiguration, time: any TimeSource, random: any RandomSource, md5: MD5Engine,
+        _ configuration: StoreConfiguration,
+        time: any TimeSource,
+        random: any RandomSource,
+        md5: MD5Engine,
         metadata openMetadata: MetadataOpener
     ) async throws(StoreStartError) -> Store {
         let late = LateJournal()
@@ -31,8 +35,12 @@ extension Store {
             throw .database("\(error)")
         }
         var opening = StoreOpening(
-            configuration: configuration, time: time, random: random, metadata: metadata,
-            survey: await DiskSurvey.take(configuration.slots))
+            configuration: configuration,
+            time: time,
+            random: random,
+            metadata: metadata,
+            survey: await DiskSurvey.take(configuration.slots)
+        )
         try await opening.takeDisks()
         let (journal, running) = try await opening.startJournal(late)
         do {

@@ -28,8 +28,11 @@ struct StoreOpening {
     private var founded: [DiskRecord] = []
 
     init(
-        configuration: StoreConfiguration, time: any TimeSource, random: any RandomSource,
-        metadata: any ReplicatedMetadata, survey: DiskSurvey
+        configuration: StoreConfiguration,
+        time: any TimeSource,
+        random: any RandomSource,
+        metadata: any ReplicatedMetadata,
+        survey: DiskSurvey
     ) {
         self.configuration = configuration
         self.time = time
@@ -73,7 +76,10 @@ struct StoreOpening {
         let usable = survey.findings.count { if case .unusable = $0.finding { false } else { true } }
         guard usable >= configuration.scheme.shardCount else {
             throw .tooFewDisks(
-                found: usable, needed: configuration.scheme.shardCount, scheme: configuration.scheme.name)
+                found: usable,
+                needed: configuration.scheme.shardCount,
+                scheme: configuration.scheme.name
+            )
         }
         var generator = random.generator
         cluster = clusters.first ?? ClusterID(.random(using: &generator))
@@ -98,14 +104,21 @@ struct StoreOpening {
     }
 
     private mutating func take(
-        _ slot: StoreSlot, id: DiskID, fileSystem: any FileSystem
+        _ slot: StoreSlot,
+        id: DiskID,
+        fileSystem: any FileSystem
     ) async throws(StoreStartError) {
         founded.append(
-            DiskRecord(id: id, site: slot.site, node: slot.node, slot: slot.name, state: .active, epoch: 1))
+            DiskRecord(id: id, site: slot.site, node: slot.node, slot: slot.name, state: .active, epoch: 1)
+        )
         do {
             let shards = try await ShardDisk.open(
-                fileSystem: fileSystem, expecting: DiskExpectation(cluster: cluster, disk: id), time: time,
-                random: random, configuration: configuration.disk)
+                fileSystem: fileSystem,
+                expecting: DiskExpectation(cluster: cluster, disk: id),
+                time: time,
+                random: random,
+                configuration: configuration.disk
+            )
             try await host(slot, shards: shards, opensJournal: false)
         } catch let error as ShardStorageError {
             throw .disk(slot: slot.name, reason: error.description)
@@ -115,10 +128,20 @@ struct StoreOpening {
     }
 
     static func format(
-        _ fileSystem: any FileSystem, slot: StoreSlot, id: DiskID, cluster: ClusterID, time: any TimeSource
+        _ fileSystem: any FileSystem,
+        slot: StoreSlot,
+        id: DiskID,
+        cluster: ClusterID,
+        time: any TimeSource
     ) async throws(StoreStartError) {
         let identity = DiskIdentity(
-            cluster: cluster, disk: id, site: slot.site, node: slot.node, epoch: 1, created: time.wall.milliseconds)
+            cluster: cluster,
+            disk: id,
+            site: slot.site,
+            node: slot.node,
+            epoch: 1,
+            created: time.wall.milliseconds
+        )
         do {
             try await ShardDisk.format(fileSystem: fileSystem, identity: identity)
         } catch {
@@ -146,7 +169,10 @@ struct StoreOpening {
     private mutating func takeUp(_ records: [DiskRecord]) async throws(StoreStartError) {
         guard let cluster = survey.cluster(records) else {
             throw .tooFewDisks(
-                found: 0, needed: configuration.scheme.degradedQuorum, scheme: configuration.scheme.name)
+                found: 0,
+                needed: configuration.scheme.degradedQuorum,
+                scheme: configuration.scheme.name
+            )
         }
         self.cluster = cluster
         let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -165,7 +191,10 @@ struct StoreOpening {
 
     /// Hosts a disk of the store; otherwise says why not.
     private mutating func takeUp(
-        _ slot: StoreSlot, _ identity: DiskIdentity, _ fileSystem: any FileSystem, record: DiskRecord?
+        _ slot: StoreSlot,
+        _ identity: DiskIdentity,
+        _ fileSystem: any FileSystem,
+        record: DiskRecord?
     ) async -> String? {
         guard identity.cluster == cluster else { return "it belongs to another store and is not touched" }
         guard let record else { return "it belongs to this store but is not in use; it is not touched" }
@@ -173,8 +202,11 @@ struct StoreOpening {
         do {
             let shards = try await ShardDisk.open(
                 fileSystem: fileSystem,
-                expecting: DiskExpectation(cluster: cluster, disk: record.id, epoch: record.epoch), time: time,
-                random: random, configuration: configuration.disk)
+                expecting: DiskExpectation(cluster: cluster, disk: record.id, epoch: record.epoch),
+                time: time,
+                random: random,
+                configuration: configuration.disk
+            )
             try await host(slot, shards: shards, opensJournal: false)
             return nil
         } catch {
@@ -184,7 +216,9 @@ struct StoreOpening {
 
     /// Serves a disk, with its journal log when it has one or shall have one.
     private func host(
-        _ slot: StoreSlot, shards: ShardDisk, opensJournal: Bool
+        _ slot: StoreSlot,
+        shards: ShardDisk,
+        opensJournal: Bool
     ) async throws(StoreStartError) {
         var journal: KeeperLog?
         do {
@@ -213,7 +247,7 @@ struct StoreOpening {
 
     // MARK: Journal
 
-    /// N = 2f + 1 keepers, f being the disks that the scheme survives losing at once; fewer where the disks are too few.
+    /// N = 2f + 1 keepers, f being the disks that the scheme survives losing at once; fewer where disks are few.
     private var foundingKeepers: [DiskID] {
         let wanted = 2 * configuration.scheme.parityCount + 1
         let hosted = founded.filter { nodes[$0.node]?.disk($0.id) != nil }.map(\.id)
@@ -232,16 +266,27 @@ struct StoreOpening {
             for disk in service.disks where disk.journal != nil {
                 clients.append(
                     TransportKeeperClient(
-                        keeper: disk.shards.identity.disk, node: node.name, transport: transport,
-                        timeout: Self.keeperTimeout))
+                        keeper: disk.shards.identity.disk,
+                        node: node.name,
+                        transport: transport,
+                        timeout: Self.keeperTimeout
+                    )
+                )
             }
         }
         let opening = JournalOpening(
-            clients: clients, founding: position == .origin && !founded.isEmpty ? foundingKeepers : nil,
-            database: position, databaseIncarnation: incarnation, isForced: configuration.forcesJournal)
+            clients: clients,
+            founding: position == .origin && !founded.isEmpty ? foundingKeepers : nil,
+            database: position,
+            databaseIncarnation: incarnation,
+            isForced: configuration.forcesJournal
+        )
         do {
             let journal = try await Journal.start(
-                opening, configuration: configuration.journal, time: time, random: random
+                opening,
+                configuration: configuration.journal,
+                time: time,
+                random: random
             ) { [metadata] records in try await metadata.apply(records) }
             late.set(journal)
             // Owned by the store, which cancels it when it closes.
@@ -284,9 +329,18 @@ struct StoreOpening {
 
     func parts(journal: Journal, running: Task<Void, Never>, md5: MD5Engine) -> StoreParts {
         StoreParts(
-            configuration: configuration, cluster: cluster, metadata: metadata, journal: journal,
+            configuration: configuration,
+            cluster: cluster,
+            metadata: metadata,
+            journal: journal,
             journalTask: running,
-            blobs: BlobStore(transport: transport, view: view, time: time, random: random), nodes: nodes,
-            transport: transport, time: time, random: random, md5: md5, absent: absent)
+            blobs: BlobStore(transport: transport, view: view, time: time, random: random),
+            nodes: nodes,
+            transport: transport,
+            time: time,
+            random: random,
+            md5: md5,
+            absent: absent
+        )
     }
 }

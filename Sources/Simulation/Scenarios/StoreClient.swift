@@ -36,7 +36,9 @@ struct StoreClient: Sendable {
     private func operate(_ operation: Int, using generator: inout SplitMix64) async throws {
         let own = Self.key(number, Int(generator.next() % UInt64(Self.keyCount)))
         let any = Self.key(
-            Int(generator.next() % UInt64(clientCount)), Int(generator.next() % UInt64(Self.keyCount)))
+            Int(generator.next() % UInt64(clientCount)),
+            Int(generator.next() % UInt64(Self.keyCount))
+        )
         let value = WrittenValue(number: UInt64(operation), length: Self.length(using: &generator))
         switch generator.next() % 100 {
         case 0..<42: try await put(own, value)
@@ -81,8 +83,14 @@ struct StoreClient: Sendable {
     private static func put(_ key: String, _ value: WrittenValue, in store: Store) async throws {
         let result = try await store.objects.put(
             PutRequest(
-                bucket: bucket, key: key, owner: owner, length: value.length, attributes: ObjectAttributes()),
-            body: MemoryBody(value.bytes))
+                bucket: bucket,
+                key: key,
+                owner: owner,
+                length: value.length,
+                attributes: ObjectAttributes()
+            ),
+            body: MemoryBody(value.bytes)
+        )
         _ = result
     }
 
@@ -96,20 +104,33 @@ struct StoreClient: Sendable {
     private func multipart(_ key: String, _ value: WrittenValue) async throws {
         try await write(key, value) { store in
             let upload = try await store.objects.createUpload(
-                CreateUploadRequest(bucket: Self.bucket, key: key, owner: Self.owner, attributes: ObjectAttributes()))
+                CreateUploadRequest(bucket: Self.bucket, key: key, owner: Self.owner, attributes: ObjectAttributes())
+            )
             let part = try await store.objects.uploadPart(
                 UploadPartRequest(
-                    bucket: Self.bucket, key: key, upload: upload.id, partNumber: 1, length: value.length),
-                body: MemoryBody(value.bytes))
+                    bucket: Self.bucket,
+                    key: key,
+                    upload: upload.id,
+                    partNumber: 1,
+                    length: value.length
+                ),
+                body: MemoryBody(value.bytes)
+            )
             _ = try await store.objects.completeUpload(
                 CompleteUploadRequest(
-                    bucket: Self.bucket, key: key, upload: upload.id,
-                    parts: [CompleteUploadRequest.Part(number: 1, eTag: part.eTag)]))
+                    bucket: Self.bucket,
+                    key: key,
+                    upload: upload.id,
+                    parts: [CompleteUploadRequest.Part(number: 1, eTag: part.eTag)]
+                )
+            )
         }
     }
 
     private func write(
-        _ key: String, _ value: WrittenValue?, _ body: @escaping @Sendable (Store) async throws -> Void
+        _ key: String,
+        _ value: WrittenValue?,
+        _ body: @escaping @Sendable (Store) async throws -> Void
     ) async throws {
         let place = oracle.beginWrite(key, value)
         let outcome = await server.call { store in await Self.outcome { try await body(store) } }
@@ -151,7 +172,9 @@ struct StoreClient: Sendable {
 
     func read(_ key: String, range: ByteRange?) async throws {
         let reading = oracle.beginRead()
-        guard let found = await server.call({ store in await Self.read(key, range: range, from: store) }) else { return }
+        guard let found = await server.call({ store in await Self.read(key, range: range, from: store) }) else {
+            return
+        }
         let allowed = oracle.allowed(key, reading)
         switch found {
         case .nothing: try check(key, reading, found: nil)
@@ -161,7 +184,10 @@ struct StoreClient: Sendable {
             }
         case .failed(let error): throw BrokenPromise("reading \(key): \(error)")
         case .bytes(let bytes, let range, let length):
-            guard let value = allowed.compactMap({ $0 }).last(where: { $0.length == length && $0.bytes[range] == bytes[...] })
+            guard
+                let value = allowed.compactMap({ $0 }).last(where: {
+                    $0.length == length && $0.bytes[range] == bytes[...]
+                })
             else { throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there") }
             // An empty piece tells values of one length apart no more than none at all.
             if !bytes.isEmpty || length == 0 { try check(key, reading, found: value) }
@@ -214,12 +240,16 @@ struct StoreClient: Sendable {
         for key in oracle.keys {
             let allowed = oracle.allowed(key, reading)
             if listed.contains(key) {
-                guard allowed.contains(where: { $0 != nil }) else { throw BrokenPromise("\(key) is listed and deleted") }
+                guard allowed.contains(where: { $0 != nil }) else {
+                    throw BrokenPromise("\(key) is listed and deleted")
+                }
             } else if !allowed.contains(where: { $0 == nil }) {
                 throw BrokenPromise("\(key) is there and not listed")
             }
         }
-        guard Set(listed).isSubset(of: oracle.keys) else { throw BrokenPromise("a key is listed that was never written") }
+        guard Set(listed).isSubset(of: oracle.keys) else {
+            throw BrokenPromise("a key is listed that was never written")
+        }
     }
 
     /// All keys, by small pages.

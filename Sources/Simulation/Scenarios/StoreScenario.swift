@@ -20,13 +20,14 @@ package struct StoreScenario: Scenario {
     package var name: String { "store" }
 
     package var summary: String {
-        "\(Self.operationCount) operations by \(Self.clientCount) clients on the whole store; one loss of power, at most "
+        "\(Self.operationCount) operations by \(Self.clientCount) clients on the whole store; one power loss, at most "
             + "two bad disks"
     }
 
     package func run(world: World) async throws {
         let oracle = StoreOracle()
         let server = StoreServer(world: world)
+        defer { server.end() }
         var generator = SplitMix64(seed: world.random.next())
         let plan = StorePlan(using: &generator)
         world.trace.record("plan: \(plan)")
@@ -35,7 +36,12 @@ package struct StoreScenario: Scenario {
         let faults = StoreFaults(plan: plan, server: server, world: world)
         let clients = (0..<Self.clientCount).map { number in
             let client = StoreClient(
-                number: number, clientCount: Self.clientCount, server: server, oracle: oracle, world: world)
+                number: number,
+                clientCount: Self.clientCount,
+                server: server,
+                oracle: oracle,
+                world: world
+            )
             let seed = generator.next()
             return Task { [world] in
                 do {
@@ -76,7 +82,11 @@ package struct StoreScenario: Scenario {
     private static let repairTime = Duration.seconds(120)
 
     private func checkRepair(
-        _ plan: StorePlan, _ server: StoreServer, _ reader: StoreClient, _ oracle: StoreOracle, _ world: World
+        _ plan: StorePlan,
+        _ server: StoreServer,
+        _ reader: StoreClient,
+        _ oracle: StoreOracle,
+        _ world: World
     ) async throws {
         for slot in plan.lost.sorted() {
             server.useSpare(slot)
@@ -88,7 +98,9 @@ package struct StoreScenario: Scenario {
                     return "\(error)"
                 }
             }
-            if let problem = problem ?? nil { throw BrokenPromise("\(StoreServer.slotName(slot)) not replaced: \(problem)") }
+            if let problem = problem ?? nil {
+                throw BrokenPromise("\(StoreServer.slotName(slot)) not replaced: \(problem)")
+            }
         }
         try await waitUntilWhole(server, world)
         for slot in plan.pulledAtLast { world.disk(server.disk(slot)).isGone = true }

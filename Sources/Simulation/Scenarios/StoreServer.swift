@@ -81,6 +81,15 @@ final class StoreServer: Sendable {
         start()
     }
 
+    /// Lets go of the store, whose slots refer back to this.
+    func end() {
+        state.withLock { state in
+            state.store = nil
+            state.process = nil
+            state.copies = []
+        }
+    }
+
     /// Keeps what the database holds now.
     func keepCopy() { state.withLock { $0.copies.append($0.database.copy()) } }
 

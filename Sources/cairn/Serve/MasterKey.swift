@@ -29,7 +29,8 @@ struct MasterKey: Sendable {
     }
 
     private static func parse(_ text: String, source: String) throws -> MasterKey {
-        guard let bytes = Base64.decode(text.trimmingCharacters(in: .whitespacesAndNewlines)), bytes.count == length else {
+        guard let bytes = Base64.decode(text.trimmingCharacters(in: .whitespacesAndNewlines)), bytes.count == length
+        else {
             throw ServeError("\(source) is no master key: it must hold 32 bytes in base64")
         }
         return MasterKey(bytes)

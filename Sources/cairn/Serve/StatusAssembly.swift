@@ -17,26 +17,45 @@ struct StatusAssembly {
         let scheme = status.scheme ?? store.configuration.scheme
         let isTaken = FileManager.default.fileExists(atPath: folder.recoveryKitMark)
         return StatusReport(
-            clusterID: store.cluster.description, scheme: scheme.name, dataShards: scheme.dataCount,
-            totalShards: scheme.shardCount, time: Int(LinuxTime().wall.milliseconds / 1_000),
+            clusterID: store.cluster.description,
+            scheme: scheme.name,
+            dataShards: scheme.dataCount,
+            totalShards: scheme.shardCount,
+            time: Int(LinuxTime().wall.milliseconds / 1_000),
             disks: status.disks.map(disk),
             groups: GroupsReport(
                 total: status.groupCount,
                 whole: status.groupCount - status.degradedGroups - status.unwritableGroups,
-                degraded: status.degradedGroups, unwritable: status.unwritableGroups),
-            objects: status.statistics.versions, bytes: status.statistics.bytes,
-            capacity: capacity(status.disks, scheme: scheme), missingShards: status.statistics.missingShards,
-            blobsBelowK: status.statistics.blobsBelowQuorum, repair: repair(status, scheme: scheme),
-            verification: verification(status), journal: journal(status), recoveryKitTaken: isTaken)
+                degraded: status.degradedGroups,
+                unwritable: status.unwritableGroups
+            ),
+            objects: status.statistics.versions,
+            bytes: status.statistics.bytes,
+            capacity: capacity(status.disks, scheme: scheme),
+            missingShards: status.statistics.missingShards,
+            blobsBelowK: status.statistics.blobsBelowQuorum,
+            repair: repair(status, scheme: scheme),
+            verification: verification(status),
+            journal: journal(status),
+            recoveryKitTaken: isTaken
+        )
     }
 
     private func disk(_ disk: StoreDiskStatus) -> DiskReport {
         let slot = store.configuration.slots.first { $0.name == disk.record.slot }
         return DiskReport(
-            id: disk.record.id.description, site: disk.record.site.name, node: disk.record.node.name,
-            slot: disk.record.slot, state: state(disk), path: slot?.path ?? "", capacity: disk.capacity,
-            used: max(0, disk.capacity - disk.room), liveBytes: disk.liveBytes, deadBytes: disk.deadBytes,
-            badShards: disk.missingShards)
+            id: disk.record.id.description,
+            site: disk.record.site.name,
+            node: disk.record.node.name,
+            slot: disk.record.slot,
+            state: state(disk),
+            path: slot?.path ?? "",
+            capacity: disk.capacity,
+            used: max(0, disk.capacity - disk.room),
+            liveBytes: disk.liveBytes,
+            deadBytes: disk.deadBytes,
+            badShards: disk.missingShards
+        )
     }
 
     private func state(_ disk: StoreDiskStatus) -> DiskState {
@@ -56,25 +75,35 @@ struct StatusAssembly {
         let mean = shards > 0 ? live / shards : 0
         let left = status.statistics.missingShards * mean
         return RepairReport(
-            active: status.repair.isActive, bytesDone: status.repair.bytesDone, bytesLeft: left, etaSeconds: nil)
+            active: status.repair.isActive,
+            bytesDone: status.repair.bytesDone,
+            bytesLeft: left,
+            etaSeconds: nil
+        )
     }
 
     private func verification(_ status: StoreStatus) -> AdminGateway.VerificationReport {
         let report = status.verification
         return AdminGateway.VerificationReport(
-            shardsExpected: report.shardsExpected, shardsPresent: report.shardsPresent,
+            shardsExpected: report.shardsExpected,
+            shardsPresent: report.shardsPresent,
             shardsVerified: report.shardsVerified,
             lastFullPass: report.isCurrent ? report.finished.map { Int($0.milliseconds / 1_000) } : nil,
-            active: report.isRunning || !report.isCurrent && report.started != nil)
+            active: report.isRunning || !report.isCurrent && report.started != nil
+        )
     }
 
     private func journal(_ status: StoreStatus) -> JournalReport {
         JournalReport(
-            incarnation: Int(status.incarnation), sequence: Int(clamping: status.journal.last.sequence),
+            incarnation: Int(status.incarnation),
+            sequence: Int(clamping: status.journal.last.sequence),
             keepers: status.journal.members.map { keeper in
                 KeeperReport(
                     disk: keeper.keeper.description,
-                    state: keeper.failure != nil ? .unreachable : keeper.isWhole && keeper.lag == 0 ? .current : .behind)
-            }, needed: status.journal.keepers.quorum)
+                    state: keeper.failure != nil ? .unreachable : keeper.isWhole && keeper.lag == 0 ? .current : .behind
+                )
+            },
+            needed: status.journal.keepers.quorum
+        )
     }
 }

@@ -22,8 +22,12 @@ struct StoreAdmin: AdminService {
             let (old, new) = try await store.replaceDisk(inSlot: slot.name)
             let missing = (try? await store.metadata.missingShardCount()) ?? 0
             return DiskReplacement(
-                oldDisk: old.description, newDisk: new.description, path: slot.path, shardsToRebuild: missing,
-                bytesToRebuild: 0)
+                oldDisk: old.description,
+                newDisk: new.description,
+                path: slot.path,
+                shardsToRebuild: missing,
+                bytesToRebuild: 0
+            )
         } catch {
             switch error {
             case .noSuchDisk: throw AdminError(.notFound, error.description)
@@ -47,7 +51,10 @@ struct StoreAdmin: AdminService {
             if matching.count == 1, let slot = slots.first(where: { $0.name == matching[0].slot }) { return slot }
         }
         throw AdminError(
-            .notFound, "no disk, or more than one, is called \(name)", advice: "`cairn admin status` lists the disks")
+            .notFound,
+            "no disk, or more than one, is called \(name)",
+            advice: "`cairn admin status` lists the disks"
+        )
     }
 
     // MARK: Users
@@ -56,7 +63,10 @@ struct StoreAdmin: AdminService {
         let accessKey = user.accessKey ?? KeyText.accessKey(random)
         let secretKey = user.secretKey ?? KeyText.secretKey(random)
         guard !user.name.isEmpty, !accessKey.isEmpty, secretKey.count >= 8 else {
-            throw AdminError(.badRequest, "a user needs a name, an access key and a secret key of at least 8 characters")
+            throw AdminError(
+                .badRequest,
+                "a user needs a name, an access key and a secret key of at least 8 characters"
+            )
         }
         guard !users.isTaken(accessKey: accessKey) else {
             throw AdminError(.conflict, "the access key \(accessKey) is taken", advice: "give another --access-key")
@@ -65,8 +75,14 @@ struct StoreAdmin: AdminService {
         do {
             try await store.metadata.addUser(
                 UserRecord(
-                    id: UserID(id), name: user.name, displayName: user.displayName ?? user.name, email: user.email ?? "",
-                    accessKey: accessKey, sealedSecret: try users.seal(secretKey, user: user.name)))
+                    id: UserID(id),
+                    name: user.name,
+                    displayName: user.displayName ?? user.name,
+                    email: user.email ?? "",
+                    accessKey: accessKey,
+                    sealedSecret: try users.seal(secretKey, user: user.name)
+                )
+            )
             try await users.reload()
         } catch {
             throw adminError(error)
@@ -79,8 +95,13 @@ struct StoreAdmin: AdminService {
             let buckets = try await store.metadata.buckets(owner: nil)
             return try await store.metadata.users().map { user in
                 UserReport(
-                    name: user.name, id: user.id.text, accessKey: user.accessKey, displayName: user.displayName,
-                    email: user.email, buckets: buckets.count { $0.owner == user.id })
+                    name: user.name,
+                    id: user.id.text,
+                    accessKey: user.accessKey,
+                    displayName: user.displayName,
+                    email: user.email,
+                    buckets: buckets.count { $0.owner == user.id }
+                )
             }
         } catch {
             throw adminError(error)
@@ -131,8 +152,10 @@ struct StoreAdmin: AdminService {
             let status = try await store.status()
             let width = status.scheme?.shardCount ?? 0
             return ScrubStart(
-                wasRunning: wasRunning, shardsToVerify: status.statistics.blobs * width,
-                bytesToVerify: status.disks.reduce(0) { $0 + $1.liveBytes })
+                wasRunning: wasRunning,
+                shardsToVerify: status.statistics.blobs * width,
+                bytesToVerify: status.disks.reduce(0) { $0 + $1.liveBytes }
+            )
         } catch {
             throw adminError(error)
         }

@@ -39,7 +39,8 @@ struct Topology: Sendable {
     /// Disks are dealt over the sites and nodes in turn; each has a name of its own in the whole store.
     func slots(in folder: DataFolder) throws -> [StoreSlot] {
         guard given.isEmpty else { return try givenSlots() }
-        guard (1...Self.limit).contains(sites), (1...Self.limit).contains(nodes), (1...Self.limit).contains(disks) else {
+        guard (1...Self.limit).contains(sites), (1...Self.limit).contains(nodes), (1...Self.limit).contains(disks)
+        else {
             throw ServeError("--sites, --nodes and --disks must be from 1 to \(Self.limit)")
         }
         guard nodes >= sites, disks >= nodes else {
@@ -62,14 +63,22 @@ struct Topology: Sendable {
             let name = names.contains(last) ? disk.path : last
             guard names.insert(name).inserted else { throw ServeError("--disk \(disk.path) is given twice") }
             return Self.slot(
-                site: SiteName(disk.site ?? "site-1"), node: NodeName(disk.node ?? "node-1"), name: name,
-                path: disk.path, createsRoot: false)
+                site: SiteName(disk.site ?? "site-1"),
+                node: NodeName(disk.node ?? "node-1"),
+                name: name,
+                path: disk.path,
+                createsRoot: false
+            )
         }
     }
 
     /// A folder in `--data` is made when it is missing; a disk given by its path must be mounted.
     private static func slot(
-        site: SiteName, node: NodeName, name: String, path: String, createsRoot: Bool
+        site: SiteName,
+        node: NodeName,
+        name: String,
+        path: String,
+        createsRoot: Bool
     ) -> StoreSlot {
         StoreSlot(site: site, node: node, name: name, path: path) { () throws(FileError) in
             try LinuxFileSystem(root: path, name: name, createsRoot: createsRoot)

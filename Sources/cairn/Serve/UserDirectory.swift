@@ -3,7 +3,8 @@ import ObjectInterface
 import ObjectModel
 import Synchronization
 
-/// The users and their keys, in memory: root from the data folder, the others from metadata, opened with the master key.
+/// The users and their keys, in memory: root from the data folder, the others from metadata, opened with the master
+/// key.
 final class UserDirectory: CredentialDirectory {
     private struct State {
         var byAccessKey: [String: Credential] = [:]
@@ -20,7 +21,11 @@ final class UserDirectory: CredentialDirectory {
 
     init(root: RootCredentials, masterKey: MasterKey, metadata: any MetadataStore) {
         self.root = Credential(
-            user: Self.rootID, displayName: "root", accessKey: root.accessKey, secretKey: root.secretKey)
+            user: Self.rootID,
+            displayName: "root",
+            accessKey: root.accessKey,
+            secretKey: root.secretKey
+        )
         self.masterKey = masterKey
         self.metadata = metadata
     }
@@ -33,7 +38,11 @@ final class UserDirectory: CredentialDirectory {
         for user in try await metadata.users() {
             let secret = try open(user)
             fresh.byAccessKey[user.accessKey] = Credential(
-                user: user.id, displayName: user.displayName, accessKey: user.accessKey, secretKey: secret)
+                user: user.id,
+                displayName: user.displayName,
+                accessKey: user.accessKey,
+                secretKey: secret
+            )
             fresh.names[user.id] = user.displayName
         }
         let loaded = fresh
@@ -45,7 +54,8 @@ final class UserDirectory: CredentialDirectory {
             return try masterKey.open(user.sealedSecret, purpose: Self.purpose(user.name))
         } catch {
             throw ServeError(
-                "the master key does not open the secret of user \(user.name): give the store's own --master-key")
+                "the master key does not open the secret of user \(user.name): give the store's own --master-key"
+            )
         }
     }
 

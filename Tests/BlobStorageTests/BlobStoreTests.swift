@@ -1,0 +1,161 @@
+import BlobStorage
+import ClusterProtocol
+import LinuxSystem
+import ObjectModel
+import Synchronization
+import SystemInterface
+import TestKit
+import Testing
+
+@Suite("Blobs on six disks with rs-4-2")
+struct BlobStoreTests {
+    static let lengths = [1, 63, 64, 65, 1_000, 65_536, 262_143, 262_144, 262_145, 600_001, 1_048_576, 1_500_000]
+
+    @Test("every blob is read back, whole and in parts, with any two shards gone")
+    func readsWithoutTwo() async throws {
+        let harness = try await BlobHarness()
+        for length in Self.lengths {
+            let bytes = BlobHarness.bytes(length)
+            let blob = harness.nextBlob()
+            let receipt = try await harness.write(blob, bytes)
+            #expect(receipt.missing.isEmpty)
+            #expect(!receipt.isDegraded)
+            for first in 0..<6 as Range<UInt8> {
+                for second in first + 1..<6 {
+                    let location = try harness.location(blob, length: length, missing: [first, second])
+                    let whole = try await harness.read(location, 0..<length)
+                    #expect(whole == bytes, "\(length) without \(first) and \(second)")
+                    let part = length / 3..<length / 3 + max(1, length / 5)
+                    let found = try await harness.read(location, part)
+                    #expect(found == Array(bytes[part]))
+                }
+            }
+        }
+    }
+
+    @Test("a range asks only the disks that hold it")
+    func rangesTouchFewDisks() async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(1 << 20)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        _ = harness.transport.takeReads()
+        let location = try harness.location(blob, length: bytes.count)
+        let found = try await harness.read(location, 70_000..<71_000)
+        #expect(found == Array(bytes[70_000..<71_000]))
+        #expect(harness.transport.takeReads() == [harness.disks[1]: 1])
+    }
+
+    @Test("an answer with a flipped bit is never passed on, and is reported", arguments: [50_000, 900_000])
+    func corruption(length: Int) async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(length)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        let location = try harness.location(blob, length: length)
+        for disk in [0, 3] { harness.transport.set(.corrupt, for: harness.disks[disk]) }
+        let found = try await harness.read(location, 0..<length)
+        #expect(found == bytes)
+        let bad = harness.bad.withLock { $0 }
+        #expect(bad == [ShardID(blob: blob, index: 0), ShardID(blob: blob, index: 3)])
+        harness.transport.set(.corrupt, for: harness.disks[5])
+        await #expect(throws: BlobError.unreadable(blob, good: 3, needed: 4)) {
+            _ = try await harness.read(location, 0..<length)
+        }
+    }
+
+    @Test("a read does not wait for a slow disk")
+    func hedge() async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(100_000)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        harness.transport.set(.delay(.seconds(20)), for: harness.disks[2])
+        let start = harness.time.monotonic
+        let found = try await harness.read(try harness.location(blob, length: bytes.count), 0..<bytes.count)
+        #expect(found == bytes)
+        #expect(harness.time.monotonic.duration(since: start) < .seconds(10))
+    }
+
+    @Test("a write leaves a straggler behind and names its shard as missing", arguments: [10_000, 700_000])
+    func straggler(length: Int) async throws {
+        let harness = try await BlobHarness()
+        harness.transport.set(.delay(.seconds(20)), for: harness.disks[4])
+        let start = harness.time.monotonic
+        let bytes = BlobHarness.bytes(length)
+        let blob = harness.nextBlob()
+        let receipt = try await harness.write(blob, bytes)
+        #expect(receipt.missing == [4])
+        #expect(!receipt.isDegraded)
+        #expect(harness.time.monotonic.duration(since: start) < .seconds(10))
+        let found = try await harness.read(
+            try harness.location(blob, length: length, missing: receipt.missing), 0..<length)
+        #expect(found == bytes)
+    }
+
+    @Test("with two disks failing a write is refused and erases what it wrote", arguments: [10_000, 700_000])
+    func refusal(length: Int) async throws {
+        let harness = try await BlobHarness()
+        let error = TransportError.unreachable(node: "node-1")
+        for disk in [1, 5] { harness.transport.set(.fail(error), for: harness.disks[disk]) }
+        let blob = harness.nextBlob()
+        await #expect(throws: BlobError.self) { _ = try await harness.write(blob, BlobHarness.bytes(length)) }
+        for disk in [0, 2, 3, 4] {
+            let entries = try await harness.store.nodes.inventory(harness.disks[disk], after: nil, limit: 10).entries
+            #expect(entries.isEmpty, "disk \(disk) keeps a shard of a refused blob")
+        }
+    }
+
+    @Test("repair puts lost shards back, proved equal", arguments: [100, 262_144, 1_500_000])
+    func repair(length: Int) async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(length)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        for lost in [[0, 1], [2, 5], [4, 5], [3]] as [[UInt8]] {
+            for index in lost {
+                try await harness.store.nodes.erase(harness.disks[Int(index)], [ShardID(blob: blob, index: index)])
+            }
+            let location = try harness.location(blob, length: length, missing: lost)
+            let repaired = try await harness.repair(location, bytes, shards: lost)
+            #expect(repaired.sorted() == lost)
+            for index in 0..<6 as Range<UInt8> {
+                let shard = ShardID(blob: blob, index: index)
+                #expect(try await harness.store.nodes.verify(harness.disks[Int(index)], shard))
+            }
+            let found = try await harness.read(try harness.location(blob, length: length), 0..<length)
+            #expect(found == bytes)
+        }
+    }
+
+    @Test("repair writes nothing for a blob that is not what the metadata says")
+    func repairOfAnother() async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(5_000)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        try await harness.store.nodes.erase(harness.disks[0], [ShardID(blob: blob, index: 0)])
+        let location = try harness.location(blob, length: bytes.count, missing: [0])
+        await #expect(throws: BlobError.digestMismatch(blob)) {
+            _ = try await harness.repair(location, BlobHarness.bytes(5_001), shards: [0])
+        }
+        #expect(try await harness.store.nodes.inventory(harness.disks[0], after: nil, limit: 10).entries.isEmpty)
+    }
+}
+
+@Suite("The estimate of a disk's slow reads")
+struct LatencyEstimateTests {
+    @Test("settles above most samples and within its bounds")
+    func percentile() {
+        var estimate = LatencyEstimate()
+        var generator = SplitMix64(seed: 9)
+        for _ in 0..<20_000 { estimate.add(.microseconds(Int(generator.next() % 100_000))) }
+        // 95 % of an even spread over 0 to 100 ms, doubled, with the wobble that a step of a tenth leaves.
+        #expect(estimate.hedgeDelay > .milliseconds(120))
+        #expect(estimate.hedgeDelay < .milliseconds(300))
+        for _ in 0..<20_000 { estimate.add(.microseconds(5)) }
+        #expect(estimate.hedgeDelay == .milliseconds(10))
+        for _ in 0..<20_000 { estimate.add(.seconds(60)) }
+        #expect(estimate.hedgeDelay <= .seconds(4))
+    }
+}
