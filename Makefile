@@ -12,18 +12,23 @@ LISTEN  ?= 127.0.0.1:9000
 # How many seeds the simulator's quick part tries.
 SEEDS   ?= 20
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
-CLIENTS ?= Tests/Clients
+CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
+           test_other_clients.py test_bad_input.py test_subresources.py test_signature.py \
+           test_disks_lost.py::test_two_disks_destroyed_while_serving_then_replaced)
+# Suites that `make test` leaves to `make test-long`.
+LONG_SUITES ?= EngineTests
 
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
 cairn   := .build/release/cairn
 
-.PHONY: help run build test build-tests test-swift test-simulator test-clients demo bench format lint clean
+.PHONY: help run build test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    every test: Swift, simulator, real S3 clients"
+	@echo "make test-long  what make test leaves out: kills, full disks, memory, salvage by clients"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make format  format the Swift sources in place; make lint only looks"
@@ -41,7 +46,12 @@ build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
 
 test-swift: build-tests
-	$(SWIFT) test -c release --skip-build --disable-xctest
+	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --skip ,$(LONG_SUITES))
+
+# All client tests, with kills, full disks, memory and salvage, and the suites left out above.
+test-long: build-tests $(stamps)/client-packages $(python)
+	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --filter ,$(LONG_SUITES))
+	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
