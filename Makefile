@@ -27,7 +27,7 @@ cairn   := .build/release/cairn
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
-	@echo "make test    every test: Swift, simulator, real S3 clients"
+	@echo "make test    Swift tests, simulator, real S3 clients"
 	@echo "make test-long  what make test leaves out: kills, full disks, memory, salvage by clients"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
@@ -48,7 +48,7 @@ build-tests: $(stamps)/build-packages
 test-swift: build-tests
 	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --skip ,$(LONG_SUITES))
 
-# All client tests, with kills, full disks, memory and salvage, and the suites left out above.
+# Every client test, with kills, full disks, memory and salvage, and the suites left out above.
 test-long: build-tests $(stamps)/client-packages $(python)
 	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --filter ,$(LONG_SUITES))
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients

@@ -63,8 +63,7 @@ package enum StatusText {
 
     private static func store(_ report: StatusReport) -> String {
         "\(report.clusterID.prefix(8)), \(report.scheme): any \(report.dataShards) of \(report.totalShards) shards give"
-            + " "
-            + "the data; \(Words.plural(Set(report.disks.map(\.site)).count, "site")), "
+            + " the data; \(Words.plural(Set(report.disks.map(\.site)).count, "site")), "
             + "\(Words.plural(Set(report.disks.map { "\($0.site)/\($0.node)" }).count, "node")), "
             + Words.plural(report.disks.count, "disk")
     }
