@@ -16,7 +16,7 @@ CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.p
            test_other_clients.py test_bad_input.py test_subresources.py test_signature.py \
            test_disks_lost.py::test_two_disks_destroyed_while_serving_then_replaced)
 # Suites that `make test` leaves to `make test-long`.
-LONG_SUITES ?= EngineTests
+LONG_SUITES ?=
 
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.

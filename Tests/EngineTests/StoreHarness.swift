@@ -93,7 +93,10 @@ final class StoreHarness: Sendable {
 
     /// Loses power and starts again. `database` is what is left of the metadata database: now, or an older copy.
     func crash(database: MemoryMetadataDatabase? = nil) async throws {
-        current.withLock { $0 = nil }
+        let old = current.withLock { store in
+            defer { store = nil }
+            return store
+        }
         state.withLock { state in
             state.database = (database ?? state.database).copy()
             for disk in state.disks {
@@ -101,6 +104,8 @@ final class StoreHarness: Sendable {
                 disk.crash(using: &generator)
             }
         }
+        // A process that has died waits for nothing; this one would wait out the journal's patience, and live on.
+        old?.journal.stop(.stopped)
         try await start()
     }
 
