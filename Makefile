@@ -15,9 +15,6 @@ SEEDS   ?= 20
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_bad_input.py test_subresources.py test_signature.py \
            test_disks_lost.py::test_two_disks_destroyed_while_serving_then_replaced)
-# Suites that `make test` leaves to `make test-long`.
-LONG_SUITES ?=
-
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
@@ -46,11 +43,10 @@ build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
 
 test-swift: build-tests
-	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --skip ,$(LONG_SUITES))
+	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel
 
-# Every client test, with kills, full disks, memory and salvage, and the suites left out above.
+# Every client test, with kills, full disks, memory and salvage.
 test-long: build-tests $(stamps)/client-packages $(python)
-	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel $(addprefix --filter ,$(LONG_SUITES))
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
 
 test-simulator: build-tests

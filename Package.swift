@@ -36,7 +36,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let package = Package(
     name: "cairn",
     products: [
-        .executable(name: "cairn", targets: ["cairn"]),
+        .executable(name: "cairn", targets: ["cairn"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -76,35 +76,45 @@ let package = Package(
         // MARK: Engine
         library("ShardStorage", ["ObjectModel", "Checksums", "DiskFormat", "SystemInterface"]),
         library("JournalStorage", ["ObjectModel", "Checksums", "ClusterProtocol", "DiskFormat", "SystemInterface"]),
-        library("StorageNode", ["ShardStorage", "JournalStorage", "ClusterProtocol", "DiskFormat", "ObjectModel", "SystemInterface"]),
+        library(
+            "StorageNode",
+            ["ShardStorage", "JournalStorage", "ClusterProtocol", "DiskFormat", "ObjectModel", "SystemInterface"]
+        ),
         library(
             "BlobStorage",
             [
-                "ObjectModel", "Checksums", "ErasureCoding", "FrameCoding", "DiskFormat", "Placement", "ClusterProtocol",
+                "ObjectModel", "Checksums", "ErasureCoding", "FrameCoding", "DiskFormat", "Placement",
+                "ClusterProtocol",
                 "SystemInterface",
-            ]),
+            ]
+        ),
         library(
             "Metadata",
-            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb, sqlite]),
+            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb, sqlite]
+        ),
         library(
             "ObjectStorage",
             [
                 "ObjectModel", "ObjectInterface", "Checksums", "FrameCoding", "DiskFormat", "Placement", "BlobStorage",
                 "Metadata", "SystemInterface",
-            ]),
+            ]
+        ),
         library(
             "Coordination",
             [
-                "ObjectModel", "ObjectInterface", "DiskFormat", "Checksums", "Placement", "ClusterProtocol", "ShardStorage",
+                "ObjectModel", "ObjectInterface", "DiskFormat", "Checksums", "Placement", "ClusterProtocol",
+                "ShardStorage",
                 "JournalStorage", "StorageNode", "BlobStorage", "Metadata", "ObjectStorage", "SystemInterface",
-            ]),
+            ]
+        ),
         library(
             "Recovery",
             [
                 "ObjectModel", "ObjectInterface", "DiskFormat", "ErasureCoding", "FrameCoding", "Checksums", "Metadata",
                 "ShardStorage", "JournalStorage", "StorageNode", "ClusterProtocol", "Placement", "BlobStorage",
                 "ObjectStorage", "Coordination", "SystemInterface",
-            ]),
+            ]
+        ),
 
         // MARK: Outside
         library(
@@ -112,7 +122,8 @@ let package = Package(
             [
                 "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", httpTypes, hummingbird,
                 hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto,
-            ]),
+            ]
+        ),
         library("AdminGateway", [nioCore, nioPosix, nioHTTP1, logging, lifecycle, arguments]),
         library("LoadGenerator", ["Checksums", crypto, arguments]),
 
@@ -120,12 +131,15 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "S3Gateway", "AdminGateway", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage", "BlobStorage",
+                "S3Gateway", "AdminGateway", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage",
+                "BlobStorage",
                 "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
-                "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface", arguments,
+                "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface",
+                arguments,
                 logging, crypto, lifecycle, signals,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         // Simulated disks, transport and time, and the executor that runs everything from one seed (DESIGN §11).
         library(
             "Simulation",
@@ -133,9 +147,13 @@ let package = Package(
                 "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "BlobStorage", "Metadata",
                 "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ObjectModel",
                 "SystemInterface", "TestKit",
-            ]),
+            ]
+        ),
         .executableTarget(
-            name: "simulator", dependencies: ["Simulation", "SystemInterface", arguments], swiftSettings: settings),
+            name: "simulator",
+            dependencies: ["Simulation", "SystemInterface", arguments],
+            swiftSettings: settings
+        ),
         // What tests share: temporary folders, seeded generators, in-memory files.
         library("TestKit", ["SystemInterface", "LinuxSystem", "ObjectModel"]),
 
@@ -153,38 +171,48 @@ let package = Package(
             "ShardStorageTests",
             [
                 "ShardStorage", "DiskFormat", "ObjectModel", "Checksums", "SystemInterface", "LinuxSystem", "TestKit",
-            ]),
+            ]
+        ),
         tests(
             "JournalStorageTests",
             [
-                "JournalStorage", "Coordination", "ClusterProtocol", "DiskFormat", "ObjectModel", "Checksums", "SystemInterface",
+                "JournalStorage", "Coordination", "ClusterProtocol", "DiskFormat", "ObjectModel", "Checksums",
+                "SystemInterface",
                 "LinuxSystem", "TestKit",
-            ]),
+            ]
+        ),
         tests(
             "BlobStorageTests",
             [
-                "BlobStorage", "StorageNode", "ShardStorage", "JournalStorage", "ClusterProtocol", "ErasureCoding", "FrameCoding",
+                "BlobStorage", "StorageNode", "ShardStorage", "JournalStorage", "ClusterProtocol", "ErasureCoding",
+                "FrameCoding",
                 "DiskFormat", "Placement", "ObjectModel", "Checksums", "SystemInterface", "LinuxSystem", "TestKit",
-            ]),
+            ]
+        ),
         tests(
             "MetadataTests",
             [
                 "Metadata", "ObjectInterface", "ObjectModel", "DiskFormat", "Placement", "SystemInterface", "Checksums",
                 "TestKit",
-            ]),
+            ]
+        ),
         tests(
             "EngineTests",
             [
-                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage", "BlobStorage",
-                "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ErasureCoding",
+                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage",
+                "BlobStorage",
+                "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums",
+                "ErasureCoding",
                 "FrameCoding", "ObjectModel", "SystemInterface", "LinuxSystem", "TestKit",
-            ]),
+            ]
+        ),
         tests(
             "S3GatewayTests",
             [
                 "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
                 "Checksums", "TestKit", logging,
-            ]),
+            ]
+        ),
         tests("AdminGatewayTests", ["AdminGateway", arguments, logging]),
         tests("LoadGeneratorTests", ["LoadGenerator", arguments]),
         // The whole program as its users see it: real processes, real clients, the simulator, the house rules.

@@ -25,7 +25,10 @@ package struct BlobLocation: Sendable {
 extension BlobStore {
     /// Throws when the map has no such group.
     package func locate(
-        _ blob: BlobID, length: Int, group: GroupID, missing: [UInt8]
+        _ blob: BlobID,
+        length: Int,
+        group: GroupID,
+        missing: [UInt8]
     ) throws(BlobError) -> BlobLocation {
         guard let group = view.group(group) else { throw .unknownGroup(group) }
         return BlobLocation(blob: blob, length: length, group: group, missing: missing)

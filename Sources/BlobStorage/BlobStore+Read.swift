@@ -32,9 +32,10 @@ extension BlobStore {
 
     /// Reads each run from the shard that holds it; nil for what failed or is too slow.
     private func readDirect(
-        _ location: BlobLocation, runs: [StripeGeometry.Run]
+        _ location: BlobLocation,
+        runs: [StripeGeometry.Run]
     ) async -> [VerifiedRange?] {
-        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: runs.count)
+        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: runs.count, executor: executor)
         var hedge = Duration.zero
         for (place, run) in runs.enumerated() {
             let disk = location.members[run.shard]
@@ -55,7 +56,9 @@ extension BlobStore {
 
     /// Fills what direct reads did not bring by reconstructing it.
     private func complete(
-        _ location: BlobLocation, runs: [StripeGeometry.Run], direct: [VerifiedRange?]
+        _ location: BlobLocation,
+        runs: [StripeGeometry.Run],
+        direct: [VerifiedRange?]
     ) async throws(BlobError) -> [BufferSlice] {
         let lost = runs.indices.filter { direct[$0] == nil }
         guard !lost.isEmpty, let stripe = runs.first?.stripe else { return direct.compactMap { $0?.bytes } }
@@ -63,7 +66,12 @@ extension BlobStore {
         let hull = (wanted.map(\.shardRange.lowerBound).min() ?? 0)..<(wanted.map(\.shardRange.upperBound).max() ?? 0)
         let given = direct.compactMap { $0 }
         let cells = try await reconstruct(
-            location, stripe: stripe, range: hull, wanted: Set(wanted.map(\.shard)), given: given)
+            location,
+            stripe: stripe,
+            range: hull,
+            wanted: Set(wanted.map(\.shard)),
+            given: given
+        )
         return try runs.indices.map { place throws(BlobError) in
             if let bytes = direct[place]?.bytes { return bytes }
             let run = runs[place]
@@ -76,7 +84,8 @@ extension BlobStore {
 extension BlobStore {
     /// The same for a range that may cross stripes, read one stripe after another; for what is at most a few stripes.
     package func readAcrossStripes(
-        _ location: BlobLocation, range: Range<Int>
+        _ location: BlobLocation,
+        range: Range<Int>
     ) async throws(BlobError) -> [BufferSlice] {
         var result: [BufferSlice] = []
         var position = range.lowerBound

@@ -48,7 +48,7 @@ extension BlobStore {
     }
 
     private func readEach(_ location: BlobLocation, shards: [Int], range: Range<Int>) async -> [VerifiedRange] {
-        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: shards.count)
+        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: shards.count, executor: executor)
         for (place, shard) in shards.enumerated() {
             fanOut.start(place) { [self] in
                 await ShardFailure.result { () async throws(ShardFailure) in

@@ -15,7 +15,11 @@ package struct RepairRequest: Sendable {
     package var shards: [UInt8]
 
     package init(
-        location: BlobLocation, groupID: GroupID, groupEpoch: UInt32, frames: FrameIndex, ingestDigest: ContentDigest,
+        location: BlobLocation,
+        groupID: GroupID,
+        groupEpoch: UInt32,
+        frames: FrameIndex,
+        ingestDigest: ContentDigest,
         shards: [UInt8]
     ) {
         self.location = location
@@ -124,8 +128,13 @@ private struct RepairWriter {
         let location = request.location
         let stamp = store.random.next()
         let header = ShardHeader(
-            shard: location.shard(shard), group: request.groupID, groupEpoch: request.groupEpoch,
-            scheme: location.scheme, writeStamp: stamp, bodyCapacity: location.geometry.shardLength)
+            shard: location.shard(shard),
+            group: request.groupID,
+            groupEpoch: request.groupEpoch,
+            scheme: location.scheme,
+            writeStamp: stamp,
+            bodyCapacity: location.geometry.shardLength
+        )
         let disk = location.members[shard]
         var place = Place.inMemory(nil)
         if location.geometry.stripeCount > 1 {
@@ -171,7 +180,8 @@ private struct RepairWriter {
         let location = request.location
         var left = min(
             location.scheme.dataCount * location.scheme.cellSize,
-            location.geometry.blobLength - stripe * location.scheme.dataCount * location.scheme.cellSize)
+            location.geometry.blobLength - stripe * location.scheme.dataCount * location.scheme.cellSize
+        )
         for shard in 0..<location.scheme.dataCount where left > 0 {
             guard let cell = cells[shard] else { throw .digestMismatch(location.blob) }
             let part = cell.slice(0..<min(cell.count, left))
@@ -197,10 +207,19 @@ private struct RepairWriter {
             case .failed, .inMemory(nil): return false
             case .inMemory(let cell?):
                 try await store.nodes.write(
-                    target.disk, header: target.header, trailer: own, leafChecksums: target.leafChecksums, body: [cell])
+                    target.disk,
+                    header: target.header,
+                    trailer: own,
+                    leafChecksums: target.leafChecksums,
+                    body: [cell]
+                )
             case .open(let handle):
                 try await store.nodes.seal(
-                    target.disk, handle: handle, trailer: own, leafChecksums: target.leafChecksums)
+                    target.disk,
+                    handle: handle,
+                    trailer: own,
+                    leafChecksums: target.leafChecksums
+                )
             }
             return try await store.nodes.verify(target.disk, target.header.shard)
         } catch {

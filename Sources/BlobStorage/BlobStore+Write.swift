@@ -20,14 +20,19 @@ extension BlobStore {
     /// Writes a blob of at most one stripe, all its shards in one call per disk, and returns once a quorum is durable.
     ///
     /// `stripe` (from `stripeBuffer`) holds the blob's `length` bytes; the rest of it is overwritten. On an error what
-    /// was written is erased as far as it can be reached, and what is not is an orphan once the lease ends.
+    /// was written is erased as far as it can be reached, and what is not is an orphan once the lease ends. A rewrite,
+    /// of bytes whose old place is given up for it, goes on where disks are too full for anything new.
     package func write(
-        _ blob: BlobID, stripe: AlignedBuffer, length: Int, description: BlobDescription
+        _ blob: BlobID,
+        stripe: AlignedBuffer,
+        length: Int,
+        description: BlobDescription,
+        isRewrite: Bool = false
     ) async throws(BlobError) -> BlobReceipt {
         guard let scheme = currentScheme else { throw .tooFewDisks("no placement group is known yet") }
         let geometry = StripeGeometry(scheme: scheme, blobLength: length)
         precondition(geometry.stripeCount <= 1 && geometry.shardLength * scheme.shardCount <= stripe.capacity)
-        let (group, usable) = try view.chooseGroup(shardLength: geometry.shardLength)
+        let (group, usable) = try view.chooseGroup(shardLength: geometry.shardLength, isRewrite: isRewrite)
         let stamps = writeStamps(scheme.shardCount)
         var encoder = StripeEncoder(coder: try coder(for: scheme), blob: blob, writeStamps: stamps)
         zero(stripe, from: length, to: geometry.shardLength * scheme.dataCount)
@@ -35,21 +40,36 @@ extension BlobStore {
         let digests = encoder.shardDigests()
         let checksums = encoder.leafChecksums
 
-        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount)
+        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount, executor: executor)
         for (index, disk) in group.members.enumerated() {
             guard usable.contains(disk) else {
                 fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
                 continue
             }
             let header = ShardHeader(
-                shard: ShardID(blob: blob, index: UInt8(index)), group: group.id, groupEpoch: group.epoch,
-                scheme: scheme, writeStamp: stamps[index], bodyCapacity: geometry.shardLength)
+                shard: ShardID(blob: blob, index: UInt8(index)),
+                group: group.id,
+                groupEpoch: group.epoch,
+                scheme: scheme,
+                writeStamp: stamps[index],
+                bodyCapacity: geometry.shardLength
+            )
             let trailer = description.trailer(
-                blobLength: length, shardDigests: digests, shard: index, scheme: scheme)
+                blobLength: length,
+                shardDigests: digests,
+                shard: index,
+                scheme: scheme
+            )
             fanOut.start(index) { [nodes] in
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.write(
-                        disk, header: header, trailer: trailer, leafChecksums: checksums[index], body: [cells[index]])
+                        disk,
+                        header: header,
+                        trailer: trailer,
+                        leafChecksums: checksums[index],
+                        body: [cells[index]],
+                        isRewrite: isRewrite
+                    )
                 }
             }
         }
@@ -59,7 +79,9 @@ extension BlobStore {
 
     /// Judges a write by its outcomes: full, degraded, or failed and undone.
     func receipt(
-        _ blob: BlobID, group: ClusterMap.Group, outcomes: [Result<Void, ShardFailure>?]
+        _ blob: BlobID,
+        group: ClusterMap.Group,
+        outcomes: [Result<Void, ShardFailure>?]
     ) async throws(BlobError) -> BlobReceipt {
         let missing = outcomes.indices.filter { !(outcomes[$0]?.isSuccess ?? false) }
         let durable = outcomes.count - missing.count
@@ -68,18 +90,22 @@ extension BlobStore {
             let isFull = outcomes.contains { if case .failure(.full) = $0 { true } else { false } }
             if isFull { throw .full }
             throw .tooFewDisks(
-                "\(durable) of \(outcomes.count) shards could be stored, a write needs \(group.scheme.degradedQuorum)")
+                "\(durable) of \(outcomes.count) shards could be stored, a write needs \(group.scheme.degradedQuorum)"
+            )
         }
         return BlobReceipt(
-            group: group.id, groupEpoch: group.epoch, missing: missing.map { UInt8($0) },
-            isDegraded: durable < group.scheme.writeQuorum)
+            group: group.id,
+            groupEpoch: group.epoch,
+            missing: missing.map { UInt8($0) },
+            isDegraded: durable < group.scheme.writeQuorum
+        )
     }
 
     /// Erases the shards of a blob that was never committed, or that nothing names any more, on every disk that can be
     /// reached. True when all of them answered.
     @discardableResult
     package func erase(_ blob: BlobID, members: [DiskID]) async -> Bool {
-        let fanOut = FanOut<Void, ShardFailure>(count: members.count)
+        let fanOut = FanOut<Void, ShardFailure>(count: members.count, executor: executor)
         for (index, disk) in members.enumerated() {
             let shard = ShardID(blob: blob, index: UInt8(index))
             fanOut.start(index) { [nodes] in

@@ -21,19 +21,26 @@ package final class BlobStore: Sendable {
     package let nodes: NodeClient
     package let pool: BufferPool
     let alarm: Alarm
+    /// Where calls to nodes go on after each wait; nil is the global executor.
+    let executor: (any TaskExecutor)?
     let time: any TimeSource
     let random: any RandomSource
     private let coders = Mutex<[Scheme: ErasureCoder]>([:])
     private let badShardObserver = Mutex<(@Sendable (ShardID) -> Void)?>(nil)
 
     package init(
-        transport: any Transport, view: ClusterView, time: any TimeSource, random: any RandomSource,
-        pool: BufferPool = BufferPool(limit: BlobStore.poolLimit)
+        transport: any Transport,
+        view: ClusterView,
+        time: any TimeSource,
+        random: any RandomSource,
+        pool: BufferPool = BufferPool(limit: BlobStore.poolLimit),
+        executor: (any TaskExecutor)? = nil
     ) {
         self.view = view
         nodes = NodeClient(transport: transport, view: view)
         self.pool = pool
         alarm = Alarm(time: time)
+        self.executor = executor
         self.time = time
         self.random = random
     }
@@ -86,7 +93,10 @@ package struct BlobDescription: Sendable {
     package var identity: IdentityBlock?
 
     package init(
-        frames: FrameIndex, ingestDigest: ContentDigest, dataKeys: [DataKey] = [], identity: IdentityBlock? = nil
+        frames: FrameIndex,
+        ingestDigest: ContentDigest,
+        dataKeys: [DataKey] = [],
+        identity: IdentityBlock? = nil
     ) {
         self.frames = frames
         self.ingestDigest = ingestDigest
@@ -97,7 +107,12 @@ package struct BlobDescription: Sendable {
     /// The trailer of one shard. Identity lies in the first m+1 shards.
     func trailer(blobLength: Int, shardDigests: [ContentDigest], shard: Int, scheme: Scheme) -> ShardTrailer {
         ShardTrailer(
-            blobLength: blobLength, shardDigests: shardDigests, ingestDigest: ingestDigest, frames: frames,
-            dataKeys: dataKeys, identity: shard <= scheme.parityCount ? identity : nil)
+            blobLength: blobLength,
+            shardDigests: shardDigests,
+            ingestDigest: ingestDigest,
+            frames: frames,
+            dataKeys: dataKeys,
+            identity: shard <= scheme.parityCount ? identity : nil
+        )
     }
 }

@@ -38,7 +38,13 @@ package final class BlobWriter {
         writeStamps = store.writeStamps(scheme.shardCount)
         encoder = StripeEncoder(coder: try store.coder(for: scheme), blob: blob, writeStamps: writeStamps)
         let outcomes = await Self.begin(
-            store, blob: blob, group: group, usable: usable, stamps: writeStamps, bodyCapacity: geometry.shardLength)
+            store,
+            blob: blob,
+            group: group,
+            usable: usable,
+            stamps: writeStamps,
+            bodyCapacity: geometry.shardLength
+        )
         handles = outcomes.map { try? $0?.get() }
         failures = outcomes.map { outcome in
             switch outcome {
@@ -51,11 +57,17 @@ package final class BlobWriter {
     }
 
     private static func begin(
-        _ store: BlobStore, blob: BlobID, group: ClusterMap.Group, usable: Set<DiskID>, stamps: [UInt64],
+        _ store: BlobStore,
+        blob: BlobID,
+        group: ClusterMap.Group,
+        usable: Set<DiskID>,
+        stamps: [UInt64],
         bodyCapacity: Int
     ) async -> [Result<UInt64, ShardFailure>?] {
         let nodes = store.nodes
-        let fanOut = FanOut<UInt64, ShardFailure>(count: group.members.count) { index, outcome in
+        let fanOut = FanOut<UInt64, ShardFailure>(count: group.members.count, executor: store.executor) {
+            index,
+            outcome in
             // A handle that comes too late is given back at once.
             guard case .success(let handle) = outcome else { return }
             Task { try? await nodes.abort(group.members[index], handle: handle) }
@@ -66,8 +78,13 @@ package final class BlobWriter {
                 continue
             }
             let header = ShardHeader(
-                shard: ShardID(blob: blob, index: UInt8(index)), group: group.id, groupEpoch: group.epoch,
-                scheme: group.scheme, writeStamp: stamps[index], bodyCapacity: bodyCapacity)
+                shard: ShardID(blob: blob, index: UInt8(index)),
+                group: group.id,
+                groupEpoch: group.epoch,
+                scheme: group.scheme,
+                writeStamp: stamps[index],
+                bodyCapacity: bodyCapacity
+            )
             fanOut.start(index) {
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.begin(disk, header: header)
@@ -75,7 +92,10 @@ package final class BlobWriter {
             }
         }
         return await fanOut.wait(
-            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+            needed: group.scheme.writeQuorum,
+            grace: BlobStore.stragglerGrace,
+            alarm: store.alarm
+        )
     }
 
     /// Codes the full stripe and sends its cells; returns when the stripe before it has been taken by its disks.
@@ -101,14 +121,18 @@ package final class BlobWriter {
     private func seal(length: Int, description: BlobDescription) async throws(BlobError) -> BlobReceipt {
         let digests = encoder.shardDigests()
         let checksums = encoder.leafChecksums
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count)
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor)
         for (index, disk) in group.members.enumerated() {
             guard let handle = handles[index] else {
                 fanOut.settle(index, .failure(failures[index] ?? .unknownOutcome))
                 continue
             }
             let trailer = description.trailer(
-                blobLength: length, shardDigests: digests, shard: index, scheme: group.scheme)
+                blobLength: length,
+                shardDigests: digests,
+                shard: index,
+                scheme: group.scheme
+            )
             fanOut.start(index) { [nodes = store.nodes] in
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.seal(disk, handle: handle, trailer: trailer, leafChecksums: checksums[index])
@@ -116,7 +140,10 @@ package final class BlobWriter {
             }
         }
         let outcomes = await fanOut.wait(
-            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+            needed: group.scheme.writeQuorum,
+            grace: BlobStore.stragglerGrace,
+            alarm: store.alarm
+        )
         return try await store.receipt(blob, group: group, outcomes: outcomes)
     }
 
@@ -154,9 +181,13 @@ package final class BlobWriter {
     }
 
     private static func append(
-        _ store: BlobStore, group: ClusterMap.Group, handles: [UInt64?], offset: Int, cells: [BufferSlice]
+        _ store: BlobStore,
+        group: ClusterMap.Group,
+        handles: [UInt64?],
+        offset: Int,
+        cells: [BufferSlice]
     ) async -> [ShardFailure?] {
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count)
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor)
         for (index, handle) in handles.enumerated() {
             guard let handle else {
                 fanOut.settle(index, .success(()))
@@ -165,13 +196,20 @@ package final class BlobWriter {
             fanOut.start(index) { [nodes = store.nodes] in
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.append(
-                        group.members[index], handle: handle, offset: offset, cells: [cells[index]])
+                        group.members[index],
+                        handle: handle,
+                        offset: offset,
+                        cells: [cells[index]]
+                    )
                 }
             }
         }
         // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on.
         let outcomes = await fanOut.wait(
-            needed: group.scheme.writeQuorum, grace: BlobStore.stragglerGrace, alarm: store.alarm)
+            needed: group.scheme.writeQuorum,
+            grace: BlobStore.stragglerGrace,
+            alarm: store.alarm
+        )
         return outcomes.map { outcome in
             switch outcome {
             case .success: nil
@@ -188,6 +226,7 @@ package final class BlobWriter {
         await abort()
         if failures.contains(.full) { throw .full }
         throw .tooFewDisks(
-            "\(alive) of \(handles.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)")
+            "\(alive) of \(handles.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)"
+        )
     }
 }

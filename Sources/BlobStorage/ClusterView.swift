@@ -44,12 +44,22 @@ package final class ClusterView: Sendable {
 
     package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }
 
-    /// The group for the next blob; shards of it take `shardLength` bytes each.
-    package func chooseGroup(shardLength: Int) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
+    /// The group for the next blob; shards of it take `shardLength` bytes each. A rewrite is let in where there is no
+    /// room: its disks take it from their reserve.
+    package func chooseGroup(
+        shardLength: Int,
+        isRewrite: Bool = false
+    ) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
         let (choice, usable, total) = state.withLock { state in
             state.turn &+= 1
-            let choice = state.chooser.choose(
-                shardLength: shardLength, turn: state.turn, conditions: state.conditions)
+            var choice = state.chooser.choose(
+                shardLength: shardLength,
+                turn: state.turn,
+                conditions: state.conditions
+            )
+            if isRewrite, choice == nil {
+                choice = state.chooser.choose(shardLength: 0, turn: state.turn, conditions: state.conditions)
+            }
             return (choice, state.conditions.values.filter(\.isUsable).count, state.map.disks.count)
         }
         if let choice { return choice }

@@ -17,10 +17,20 @@ package struct NodeClient: Sendable {
         self.view = view
     }
 
+    /// `isRewrite`: what is written takes the place of other shards, and may come from the reserve.
     package func write(
-        _ disk: DiskID, header: ShardHeader, trailer: ShardTrailer, leafChecksums: [UInt32], body: [BufferSlice]
+        _ disk: DiskID,
+        header: ShardHeader,
+        trailer: ShardTrailer,
+        leafChecksums: [UInt32],
+        body: [BufferSlice],
+        isRewrite: Bool = false
     ) async throws(ShardFailure) {
-        _ = try await call(.write(disk, header, trailer, leafChecksums: leafChecksums), buffers: body)
+        let request: ShardRequest =
+            isRewrite
+            ? .rewrite(disk, header, trailer, leafChecksums: leafChecksums)
+            : .write(disk, header, trailer, leafChecksums: leafChecksums)
+        _ = try await call(request, buffers: body)
     }
 
     package func begin(_ disk: DiskID, header: ShardHeader) async throws(ShardFailure) -> UInt64 {
@@ -29,13 +39,19 @@ package struct NodeClient: Sendable {
     }
 
     package func append(
-        _ disk: DiskID, handle: UInt64, offset: Int, cells: [BufferSlice]
+        _ disk: DiskID,
+        handle: UInt64,
+        offset: Int,
+        cells: [BufferSlice]
     ) async throws(ShardFailure) {
         _ = try await call(.append(disk, handle: handle, offset: offset), buffers: cells)
     }
 
     package func seal(
-        _ disk: DiskID, handle: UInt64, trailer: ShardTrailer, leafChecksums: [UInt32]
+        _ disk: DiskID,
+        handle: UInt64,
+        trailer: ShardTrailer,
+        leafChecksums: [UInt32]
     ) async throws(ShardFailure) {
         _ = try await call(.seal(disk, handle: handle, trailer, leafChecksums: leafChecksums))
     }
@@ -45,7 +61,9 @@ package struct NodeClient: Sendable {
     }
 
     package func read(
-        _ disk: DiskID, _ shard: ShardID, ranges: [Range<Int>]
+        _ disk: DiskID,
+        _ shard: ShardID,
+        ranges: [Range<Int>]
     ) async throws(ShardFailure) -> (answer: ShardReadAnswer, buffers: [BufferSlice]) {
         let (response, buffers) = try await call(.read(disk, shard, ranges: ranges))
         guard case .read(let answer) = response else { throw .unexpectedAnswer }
@@ -53,7 +71,8 @@ package struct NodeClient: Sendable {
     }
 
     package func describe(
-        _ disk: DiskID, _ shard: ShardID
+        _ disk: DiskID,
+        _ shard: ShardID
     ) async throws(ShardFailure) -> (header: ShardHeader, trailer: ShardTrailer) {
         guard case .description(let header, let trailer) = try await call(.describe(disk, shard)).response else {
             throw .unexpectedAnswer
@@ -74,7 +93,9 @@ package struct NodeClient: Sendable {
     }
 
     package func inventory(
-        _ disk: DiskID, after shard: ShardID?, limit: Int
+        _ disk: DiskID,
+        after shard: ShardID?,
+        limit: Int
     ) async throws(ShardFailure) -> (entries: [ShardInventoryEntry], isLast: Bool) {
         let answer = try await call(.inventory(disk, after: shard, limit: limit)).response
         guard case .inventory(let entries, let isLast) = answer else { throw .unexpectedAnswer }
@@ -87,7 +108,8 @@ package struct NodeClient: Sendable {
     }
 
     private func call(
-        _ request: ShardRequest, buffers: [BufferSlice] = []
+        _ request: ShardRequest,
+        buffers: [BufferSlice] = []
     ) async throws(ShardFailure) -> (response: ShardResponse, buffers: [BufferSlice]) {
         guard let node = view.node(of: request.disk) else { throw .noSuchDisk }
         let message = TransportMessage(header: request.encoded(), buffers: buffers)

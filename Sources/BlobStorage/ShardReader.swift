@@ -13,7 +13,9 @@ extension BlobStore {
 
     /// Reads a range of one shard and verifies each leaf of it. A shard that is not there or not good is reported.
     func readVerified(
-        _ location: BlobLocation, shard: Int, range: Range<Int>
+        _ location: BlobLocation,
+        shard: Int,
+        range: Range<Int>
     ) async throws(ShardFailure) -> VerifiedRange {
         let disk = location.members[shard]
         let id = location.shard(shard)
@@ -29,7 +31,11 @@ extension BlobStore {
     }
 
     private func verified(
-        _ answer: ShardReadAnswer, _ buffers: [BufferSlice], id: ShardID, range: Range<Int>, geometry: StripeGeometry
+        _ answer: ShardReadAnswer,
+        _ buffers: [BufferSlice],
+        id: ShardID,
+        range: Range<Int>,
+        geometry: StripeGeometry
     ) throws(ShardFailure) -> VerifiedRange {
         // The answer is a peer's: every number in it is checked before it is used.
         guard let part = answer.parts.first, answer.parts.count == 1,
@@ -45,7 +51,9 @@ extension BlobStore {
         }
         guard mismatch == nil else { throw .corrupt }
         return VerifiedRange(
-            shard: Int(id.index), range: range,
-            bytes: buffers[0].slice(range.lowerBound - start..<range.upperBound - start))
+            shard: Int(id.index),
+            range: range,
+            bytes: buffers[0].slice(range.lowerBound - start..<range.upperBound - start)
+        )
     }
 }

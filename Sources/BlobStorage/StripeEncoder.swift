@@ -35,7 +35,10 @@ struct StripeEncoder {
             coder.encode(data: cells.prefix(scheme.dataCount).map(\.bytes), parity: parity)
             for (index, cell) in cells.enumerated() {
                 seeds[index].checksums(
-                    of: cell.bytes, firstLeaf: shardLength / Leaf.size, into: &leafChecksums[index])
+                    of: cell.bytes,
+                    firstLeaf: shardLength / Leaf.size,
+                    into: &leafChecksums[index]
+                )
                 digests[index].update(cell.bytes)
             }
         }
@@ -51,8 +54,12 @@ extension LeafSeed {
     /// The seed of a shard's leaves under a write stamp.
     package init(shard: ShardID, stamp: UInt64) {
         self.init(
-            incarnation: shard.blob.incarnation, lease: shard.blob.lease, sequence: shard.blob.sequence,
-            shard: shard.index, stamp: stamp)
+            incarnation: shard.blob.incarnation,
+            lease: shard.blob.lease,
+            sequence: shard.blob.sequence,
+            shard: shard.index,
+            stamp: stamp
+        )
     }
 }
 

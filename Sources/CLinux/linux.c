@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -185,6 +186,8 @@ int cairn_thread_start(const char *name, void (*body)(void *context), void *cont
 struct cairn_semaphore {
     sem_t value;
 };
+
+void cairn_trim_heap(void) { malloc_trim(0); }
 
 struct cairn_semaphore *cairn_semaphore_make(void) {
     struct cairn_semaphore *semaphore = malloc(sizeof(*semaphore));

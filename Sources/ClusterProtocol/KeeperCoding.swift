@@ -23,7 +23,10 @@ enum KeeperCoding {
 
     static func position(_ decoder: inout MessageDecoder) throws(MessageError) -> JournalPosition {
         JournalPosition(
-            incarnation: try decoder.integer(), stream: try decoder.integer(), sequence: try decoder.integer())
+            incarnation: try decoder.integer(),
+            stream: try decoder.integer(),
+            sequence: try decoder.integer()
+        )
     }
 
     static func encode(_ out: inout MessageEncoder, _ record: JournalRecord) {
@@ -33,7 +36,9 @@ enum KeeperCoding {
 
     static func record(_ decoder: inout MessageDecoder) throws(MessageError) -> JournalRecord {
         JournalRecord(
-            position: try position(&decoder), payload: try decoder.byteString(limit: JournalFormat.payloadLimit))
+            position: try position(&decoder),
+            payload: try decoder.byteString(limit: JournalFormat.payloadLimit)
+        )
     }
 
     private static func encode(_ out: inout MessageEncoder, _ range: Range<UInt64>) {
@@ -60,10 +65,14 @@ enum KeeperCoding {
 
     static func state(_ decoder: inout MessageDecoder) throws(MessageError) -> KeeperState {
         KeeperState(
-            promised: try decoder.integer(), holder: try decoder.integer(), written: try decoder.integer(),
-            base: try position(&decoder), last: try position(&decoder),
+            promised: try decoder.integer(),
+            holder: try decoder.integer(),
+            written: try decoder.integer(),
+            base: try position(&decoder),
+            last: try position(&decoder),
             damaged: try decoder.list(limit: damageLimit, range),
-            reference: try decoder.byteString(limit: JournalFormat.referenceLimit))
+            reference: try decoder.byteString(limit: JournalFormat.referenceLimit)
+        )
     }
 
     static func encode(_ error: KeeperError, to out: inout MessageEncoder) {

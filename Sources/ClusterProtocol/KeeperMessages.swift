@@ -101,13 +101,17 @@ extension KeeperRequest {
         case 2: self = .promise(incarnation: try decoder.integer(), holder: try decoder.integer())
         case 3:
             self = .append(
-                incarnation: try decoder.integer(), previous: try KeeperCoding.position(&decoder),
-                records: try decoder.list(limit: KeeperCoding.recordLimit, KeeperCoding.record))
+                incarnation: try decoder.integer(),
+                previous: try KeeperCoding.position(&decoder),
+                records: try decoder.list(limit: KeeperCoding.recordLimit, KeeperCoding.record)
+            )
         case 4: self = .read(sequence: try decoder.integer(), limit: try decoder.count())
         case 5:
             self = .trim(
-                incarnation: try decoder.integer(), base: try KeeperCoding.position(&decoder),
-                reference: try decoder.byteString(limit: JournalFormat.referenceLimit))
+                incarnation: try decoder.integer(),
+                base: try KeeperCoding.position(&decoder),
+                reference: try decoder.byteString(limit: JournalFormat.referenceLimit)
+            )
         case 6: self = .confirm(incarnation: try decoder.integer())
         default: throw .invalid(field: "keeper request")
         }

@@ -19,8 +19,13 @@ package struct KeeperState: Hashable, Sendable {
     package var reference: [UInt8]
 
     package init(
-        promised: UInt32 = 0, holder: UInt64 = 0, written: UInt32 = 0, base: JournalPosition = .origin,
-        last: JournalPosition = .origin, damaged: [Range<UInt64>] = [], reference: [UInt8] = []
+        promised: UInt32 = 0,
+        holder: UInt64 = 0,
+        written: UInt32 = 0,
+        base: JournalPosition = .origin,
+        last: JournalPosition = .origin,
+        damaged: [Range<UInt64>] = [],
+        reference: [UInt8] = []
     ) {
         self.promised = promised
         self.holder = holder

@@ -79,7 +79,8 @@ package struct MessageEncoder: Sendable {
     }
 
     package mutating func append<Element>(
-        list: some Collection<Element>, _ body: (inout MessageEncoder, Element) -> Void
+        list: some Collection<Element>,
+        _ body: (inout MessageEncoder, Element) -> Void
     ) {
         append(UInt32(list.count))
         for element in list { body(&self, element) }
@@ -160,7 +161,8 @@ package struct MessageDecoder: Sendable {
     }
 
     package mutating func list<Element>(
-        limit: Int = MessageDecoder.defaultListLimit, _ body: (inout MessageDecoder) throws(MessageError) -> Element
+        limit: Int = MessageDecoder.defaultListLimit,
+        _ body: (inout MessageDecoder) throws(MessageError) -> Element
     ) throws(MessageError) -> [Element] {
         let count = Int(try integer(UInt32.self))
         guard count <= limit else { throw .tooLong(length: count, limit: limit) }

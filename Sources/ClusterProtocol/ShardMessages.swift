@@ -7,6 +7,8 @@ package import ObjectModel
 package enum ShardRequest: Sendable {
     /// Writes a whole shard; answered once it is durable.
     case write(DiskID, ShardHeader, ShardTrailer, leafChecksums: [UInt32])
+    /// The same for bytes that lie in other shards, which are given up for this one: from the reserve if need be.
+    case rewrite(DiskID, ShardHeader, ShardTrailer, leafChecksums: [UInt32])
     /// Reserves room for a shard that comes cell by cell; answered with a handle.
     case begin(DiskID, ShardHeader)
     /// The next bytes of the body, from `offset` on.
@@ -26,7 +28,8 @@ package enum ShardRequest: Sendable {
 
     package var disk: DiskID {
         switch self {
-        case .write(let disk, _, _, _), .begin(let disk, _), .append(let disk, _, _), .seal(let disk, _, _, _),
+        case .write(let disk, _, _, _), .rewrite(let disk, _, _, _), .begin(let disk, _), .append(let disk, _, _),
+            .seal(let disk, _, _, _),
             .abort(let disk, _), .read(let disk, _, _), .describe(let disk, _), .verify(let disk, _),
             .erase(let disk, _), .inventory(let disk, _, _), .status(let disk):
             disk
@@ -101,7 +104,13 @@ package struct DiskStatus: Hashable, Sendable {
     package var shardCount: Int
 
     package init(
-        isUsable: Bool, reason: String = "", capacity: Int, room: Int, liveBytes: Int, deadBytes: Int, shardCount: Int
+        isUsable: Bool,
+        reason: String = "",
+        capacity: Int,
+        room: Int,
+        liveBytes: Int,
+        deadBytes: Int,
+        shardCount: Int
     ) {
         self.isUsable = isUsable
         self.reason = reason

@@ -15,6 +15,7 @@ private enum Kind {
     static let erase: UInt16 = 0x0109
     static let inventory: UInt16 = 0x010A
     static let status: UInt16 = 0x010B
+    static let rewrite: UInt16 = 0x010C
 }
 
 extension ShardRequest {
@@ -25,7 +26,7 @@ extension ShardRequest {
         var encoder = MessageEncoder(MessageHead(version: Kind.version, kind: kind), capacity: 256)
         encoder.append(disk)
         switch self {
-        case .write(_, let header, let trailer, let checksums):
+        case .write(_, let header, let trailer, let checksums), .rewrite(_, let header, let trailer, let checksums):
             encoder.append(header)
             encoder.append(trailer)
             encoder.append(list: checksums) { $0.append($1) }
@@ -57,6 +58,7 @@ extension ShardRequest {
     private var kind: UInt16 {
         switch self {
         case .write: Kind.write
+        case .rewrite: Kind.rewrite
         case .begin: Kind.begin
         case .append: Kind.append
         case .seal: Kind.seal
@@ -78,26 +80,49 @@ extension ShardRequest {
         switch head.kind {
         case Kind.write:
             self = .write(
-                disk, try decoder.shardHeader(), try decoder.shardTrailer(), leafChecksums: try decoder.checksums())
+                disk,
+                try decoder.shardHeader(),
+                try decoder.shardTrailer(),
+                leafChecksums: try decoder.checksums()
+            )
+        case Kind.rewrite:
+            self = .rewrite(
+                disk,
+                try decoder.shardHeader(),
+                try decoder.shardTrailer(),
+                leafChecksums: try decoder.checksums()
+            )
         case Kind.begin: self = .begin(disk, try decoder.shardHeader())
         case Kind.append:
             self = .append(
-                disk, handle: try decoder.integer(), offset: try decoder.count(limit: Limits.blobLength))
+                disk,
+                handle: try decoder.integer(),
+                offset: try decoder.count(limit: Limits.blobLength)
+            )
         case Kind.seal:
             self = .seal(
-                disk, handle: try decoder.integer(), try decoder.shardTrailer(), leafChecksums: try decoder.checksums())
+                disk,
+                handle: try decoder.integer(),
+                try decoder.shardTrailer(),
+                leafChecksums: try decoder.checksums()
+            )
         case Kind.abort: self = .abort(disk, handle: try decoder.integer())
         case Kind.read: self = .read(disk, try decoder.shardID(), ranges: try decoder.ranges())
         case Kind.describe: self = .describe(disk, try decoder.shardID())
         case Kind.verify: self = .verify(disk, try decoder.shardID())
         case Kind.erase:
-            self = .erase(disk, try decoder.list(limit: Self.batchLimit) { decoder throws(MessageError) in
-                try decoder.shardID()
-            })
+            self = .erase(
+                disk,
+                try decoder.list(limit: Self.batchLimit) { decoder throws(MessageError) in
+                    try decoder.shardID()
+                }
+            )
         case Kind.inventory:
             self = .inventory(
-                disk, after: try decoder.optional { decoder throws(MessageError) in try decoder.shardID() },
-                limit: try decoder.count(limit: Self.batchLimit))
+                disk,
+                after: try decoder.optional { decoder throws(MessageError) in try decoder.shardID() },
+                limit: try decoder.count(limit: Self.batchLimit)
+            )
         case Kind.status: self = .status(disk)
         default: throw .unknownKind(head.kind)
         }

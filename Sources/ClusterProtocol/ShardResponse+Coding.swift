@@ -109,22 +109,33 @@ extension MessageDecoder {
             parts: try list(limit: Scheme.maximumShardCount) { decoder throws(MessageError) in
                 ShardReadAnswer.Part(
                     firstLeaf: try decoder.count(limit: Limits.blobLength),
-                    length: try decoder.count(limit: Limits.blobLength), leafChecksums: try decoder.checksums())
-            })
+                    length: try decoder.count(limit: Limits.blobLength),
+                    leafChecksums: try decoder.checksums()
+                )
+            }
+        )
     }
 
     fileprivate mutating func inventory() throws(MessageError) -> [ShardInventoryEntry] {
         try list(limit: ShardRequest.batchLimit) { decoder throws(MessageError) in
             ShardInventoryEntry(
-                shard: try decoder.shardID(), writeStamp: try decoder.integer(),
-                bodyLength: try decoder.count(limit: Limits.blobLength))
+                shard: try decoder.shardID(),
+                writeStamp: try decoder.integer(),
+                bodyLength: try decoder.count(limit: Limits.blobLength)
+            )
         }
     }
 
     fileprivate mutating func diskStatus() throws(MessageError) -> DiskStatus {
         DiskStatus(
-            isUsable: try bool(), reason: try text(), capacity: try count(), room: try count(), liveBytes: try count(),
-            deadBytes: try count(), shardCount: try count())
+            isUsable: try bool(),
+            reason: try text(),
+            capacity: try count(),
+            room: try count(),
+            liveBytes: try count(),
+            deadBytes: try count(),
+            shardCount: try count()
+        )
     }
 
     fileprivate mutating func shardFailure() throws(MessageError) -> ShardFailure {

@@ -104,8 +104,13 @@ extension MessageDecoder {
 
     package mutating func shardHeader() throws(MessageError) -> ShardHeader {
         ShardHeader(
-            shard: try shardID(), group: GroupID(try integer()), groupEpoch: try integer(), scheme: try scheme(),
-            writeStamp: try integer(), bodyCapacity: try count(limit: Limits.blobLength))
+            shard: try shardID(),
+            group: GroupID(try integer()),
+            groupEpoch: try integer(),
+            scheme: try scheme(),
+            writeStamp: try integer(),
+            bodyCapacity: try count(limit: Limits.blobLength)
+        )
     }
 
     package mutating func frame() throws(MessageError) -> Frame {
@@ -115,7 +120,12 @@ extension MessageDecoder {
             logical <= Limits.frameLength, stored <= Limits.frameLength
         else { throw .invalid(field: "frame") }
         return Frame(
-            logicalLength: logical, storedLength: stored, filter: filter, codec: codec, keySlot: try integer())
+            logicalLength: logical,
+            storedLength: stored,
+            filter: filter,
+            codec: codec,
+            keySlot: try integer()
+        )
     }
 
     package mutating func shardTrailer() throws(MessageError) -> ShardTrailer {
@@ -137,7 +147,12 @@ extension MessageDecoder {
             return IdentityBlock(encoding: encoding, bytes: try decoder.byteString())
         }
         return ShardTrailer(
-            blobLength: blobLength, shardDigests: digests, ingestDigest: ingest, frames: frames, dataKeys: keys,
-            identity: identity)
+            blobLength: blobLength,
+            shardDigests: digests,
+            ingestDigest: ingest,
+            frames: frames,
+            dataKeys: keys,
+            identity: identity
+        )
     }
 }

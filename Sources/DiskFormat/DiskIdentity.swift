@@ -17,8 +17,15 @@ package struct DiskIdentity: Hashable, Sendable {
     package var unknownFields: [TaggedField]
 
     package init(
-        cluster: ClusterID, disk: DiskID, site: SiteName, node: NodeName, epoch: UInt32,
-        features: FeatureBits = .none, segmentLimit: UInt64 = 1, created: Int64 = 0, unknownFields: [TaggedField] = []
+        cluster: ClusterID,
+        disk: DiskID,
+        site: SiteName,
+        node: NodeName,
+        epoch: UInt32,
+        features: FeatureBits = .none,
+        segmentLimit: UInt64 = 1,
+        created: Int64 = 0,
+        unknownFields: [TaggedField] = []
     ) {
         self.cluster = cluster
         self.disk = disk
@@ -84,19 +91,41 @@ package struct DiskIdentity: Hashable, Sendable {
         let features = try reader.getFeatures()
         try features.check("the disk")
         return DiskIdentity(
-            cluster: ClusterID(try reader.getIdentifier()), disk: DiskID(try reader.getIdentifier()),
-            limit: try reader.get(), created: try reader.get(), site: try name(&reader), node: try name(&reader),
-            epoch: epoch, features: features, unknownFields: try reader.getUnknownFields(of: "the disk"))
+            cluster: ClusterID(try reader.getIdentifier()),
+            disk: DiskID(try reader.getIdentifier()),
+            limit: try reader.get(),
+            created: try reader.get(),
+            site: try name(&reader),
+            node: try name(&reader),
+            epoch: epoch,
+            features: features,
+            unknownFields: try reader.getUnknownFields(of: "the disk")
+        )
     }
 
     /// Arguments in the order in which they lie on the disk.
     private init(
-        cluster: ClusterID, disk: DiskID, limit: UInt64, created: Int64, site: String, node: String, epoch: UInt32,
-        features: FeatureBits, unknownFields: [TaggedField]
+        cluster: ClusterID,
+        disk: DiskID,
+        limit: UInt64,
+        created: Int64,
+        site: String,
+        node: String,
+        epoch: UInt32,
+        features: FeatureBits,
+        unknownFields: [TaggedField]
     ) {
         self.init(
-            cluster: cluster, disk: disk, site: SiteName(site), node: NodeName(node), epoch: epoch, features: features,
-            segmentLimit: limit, created: created, unknownFields: unknownFields)
+            cluster: cluster,
+            disk: disk,
+            site: SiteName(site),
+            node: NodeName(node),
+            epoch: epoch,
+            features: features,
+            segmentLimit: limit,
+            created: created,
+            unknownFields: unknownFields
+        )
     }
 
     private static func name(_ reader: inout FormatReader) throws(DiskFormatError) -> String {

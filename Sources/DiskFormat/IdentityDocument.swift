@@ -19,8 +19,14 @@ package struct IdentityDocument: Hashable, Sendable {
         package var part: Int?
 
         package init(
-            bucket: String, key: String, contentType: String, offset: Int, length: Int, start: Int,
-            upload: String? = nil, part: Int? = nil
+            bucket: String,
+            key: String,
+            contentType: String,
+            offset: Int,
+            length: Int,
+            start: Int,
+            upload: String? = nil,
+            part: Int? = nil
         ) {
             self.bucket = bucket
             self.key = key

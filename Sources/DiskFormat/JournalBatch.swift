@@ -20,7 +20,11 @@ package struct JournalBatchHeader: Hashable, Sendable {
     package private(set) var checksum: UInt32 = 0
 
     fileprivate init(
-        length: Int, recordCount: Int, written: UInt32, previous: JournalPosition, point: JournalLogPoint,
+        length: Int,
+        recordCount: Int,
+        written: UInt32,
+        previous: JournalPosition,
+        point: JournalLogPoint,
         ordinal: UInt64
     ) {
         self.length = length
@@ -67,7 +71,10 @@ package struct JournalBatchHeader: Hashable, Sendable {
         recordCount = Int(bytes.field(12, as: UInt32.self))
         written = bytes.field(16)
         previous = JournalPosition(
-            incarnation: bytes.field(32), stream: bytes.field(20), sequence: bytes.field(24))
+            incarnation: bytes.field(32),
+            stream: bytes.field(20),
+            sequence: bytes.field(24)
+        )
         chain = bytes.field(36)
         ordinal = bytes.field(40)
         cuts = bytes.field(48)
@@ -92,13 +99,22 @@ package struct JournalBatch: Sendable {
 
     /// Encodes records that follow `previous` one after another. The bytes end without padding.
     package static func encode(
-        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, point: JournalLogPoint,
-        ordinal: UInt64, salt: UInt64
+        _ records: [JournalRecord],
+        after previous: JournalPosition,
+        written: UInt32,
+        point: JournalLogPoint,
+        ordinal: UInt64,
+        salt: UInt64
     ) -> (bytes: [UInt8], endChain: UInt32) {
         let body = records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) }
         var header = JournalBatchHeader(
-            length: JournalFormat.batchHeaderLength + body, recordCount: records.count, written: written,
-            previous: previous, point: point, ordinal: ordinal)
+            length: JournalFormat.batchHeaderLength + body,
+            recordCount: records.count,
+            written: written,
+            previous: previous,
+            point: point,
+            ordinal: ordinal
+        )
         var out = JournalBytes()
         out.bytes.reserveCapacity(JournalFormat.blocks(header.length))
         header.encode(salt: salt, into: &out)
@@ -110,7 +126,10 @@ package struct JournalBatch: Sendable {
     }
 
     private static func append(
-        _ record: JournalRecord, chain: UInt32, salt: UInt64, to out: inout JournalBytes
+        _ record: JournalRecord,
+        chain: UInt32,
+        salt: UInt64,
+        to out: inout JournalBytes
     ) -> UInt32 {
         let start = out.bytes.count
         out.append(UInt32(record.payload.count))
@@ -119,7 +138,10 @@ package struct JournalBatch: Sendable {
         out.append(chain)
         let checksum = out.bytes.withUnsafeBytes { bytes in
             recordChecksum(
-                UnsafeRawBufferPointer(rebasing: bytes[start..<start + 20]), payload: record.payload, salt: salt)
+                UnsafeRawBufferPointer(rebasing: bytes[start..<start + 20]),
+                payload: record.payload,
+                salt: salt
+            )
         }
         out.append(checksum)
         out.bytes.append(contentsOf: record.payload)
@@ -128,13 +150,17 @@ package struct JournalBatch: Sendable {
     }
 
     private static func recordChecksum(
-        _ head: UnsafeRawBufferPointer, payload: [UInt8], salt: UInt64
+        _ head: UnsafeRawBufferPointer,
+        payload: [UInt8],
+        salt: UInt64
     ) -> UInt32 {
         payload.withUnsafeBytes { recordChecksum(head, payload: $0, salt: salt) }
     }
 
     private static func recordChecksum(
-        _ head: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, salt: UInt64
+        _ head: UnsafeRawBufferPointer,
+        payload: UnsafeRawBufferPointer,
+        salt: UInt64
     ) -> UInt32 {
         JournalBytes.continued(JournalBytes.checksum(head, seed: salt), payload)
     }
@@ -161,7 +187,11 @@ package struct JournalBatch: Sendable {
     }
 
     private static func record(
-        _ bytes: UnsafeRawBufferPointer, sequence: UInt64, stream: UInt32, chain: UInt32, _ salt: UInt64
+        _ bytes: UnsafeRawBufferPointer,
+        sequence: UInt64,
+        stream: UInt32,
+        chain: UInt32,
+        _ salt: UInt64
     ) -> JournalRecord? {
         guard bytes.count >= JournalFormat.recordHeaderLength else { return nil }
         let length = Int(bytes.field(0, as: UInt32.self))

@@ -86,7 +86,9 @@ package struct CheckpointList: Hashable, Sendable {
         guard count <= entryLimit else { throw .invalid("entry count") }
         var list = CheckpointList(
             position: JournalPosition(incarnation: body.field(20), stream: body.field(24), sequence: body.field(12)),
-            level: level, entries: [])
+            level: level,
+            entries: []
+        )
         var offset = 32
         for _ in 0..<count { list.entries.append(try entry(body, at: &offset)) }
         guard offset == body.count else { throw .invalid("length") }
@@ -94,7 +96,8 @@ package struct CheckpointList: Hashable, Sendable {
     }
 
     private static func entry(
-        _ body: UnsafeRawBufferPointer, at offset: inout Int
+        _ body: UnsafeRawBufferPointer,
+        at offset: inout Int
     ) throws(JournalFormatError) -> Entry {
         guard body.count - offset >= 28 else { throw .truncated }
         let keyLength = Int(body.field(offset + 24, as: UInt16.self))
@@ -104,8 +107,10 @@ package struct CheckpointList: Hashable, Sendable {
         guard body.count - start >= keyLength + referenceLength else { throw .truncated }
         defer { offset = start + keyLength + referenceLength }
         return Entry(
-            firstKey: Array(body[start..<start + keyLength]), length: body.field(offset),
+            firstKey: Array(body[start..<start + keyLength]),
+            length: body.field(offset),
             digest: ContentDigest(high: body.field(offset + 8), low: body.field(offset + 16)),
-            reference: Array(body[(start + keyLength)..<(start + keyLength + referenceLength)]))
+            reference: Array(body[(start + keyLength)..<(start + keyLength + referenceLength)])
+        )
     }
 }

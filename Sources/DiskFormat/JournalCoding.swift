@@ -55,7 +55,8 @@ struct JournalBytes {
 
     /// The bytes of an array, for a body that throws.
     static func with<Value>(
-        _ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(JournalFormatError) -> Value
+        _ bytes: [UInt8],
+        _ body: (UnsafeRawBufferPointer) throws(JournalFormatError) -> Value
     ) throws(JournalFormatError) -> Value {
         let result = bytes.withUnsafeBytes { bytes in
             Result { () throws(JournalFormatError) in try body(bytes) }

@@ -91,8 +91,15 @@ package struct JournalLogHeader: Hashable, Sendable {
     package var reference: [UInt8]
 
     package init(
-        number: UInt64, salt: UInt64, generation: UInt64, firstOrdinal: UInt64, start: JournalLogPoint,
-        startsAnew: Bool = false, length: UInt64, base: JournalPosition, referenceGeneration: UInt64,
+        number: UInt64,
+        salt: UInt64,
+        generation: UInt64,
+        firstOrdinal: UInt64,
+        start: JournalLogPoint,
+        startsAnew: Bool = false,
+        length: UInt64,
+        base: JournalPosition,
+        referenceGeneration: UInt64,
         reference: [UInt8]
     ) {
         self.number = number
@@ -163,18 +170,28 @@ package struct JournalLogHeader: Hashable, Sendable {
         firstOrdinal = bytes.field(48)
         length = bytes.field(56)
         base = JournalPosition(
-            incarnation: bytes.field(72), stream: bytes.field(76), sequence: bytes.field(64))
+            incarnation: bytes.field(72),
+            stream: bytes.field(76),
+            sequence: bytes.field(64)
+        )
         referenceGeneration = bytes.field(80)
         let count = Int(bytes.field(88, as: UInt32.self))
         start = JournalLogPoint(
             last: JournalPosition(
-                incarnation: bytes.field(108), stream: base.stream, sequence: bytes.field(100)),
-            written: bytes.field(112), cuts: bytes.field(116), chain: bytes.field(96))
+                incarnation: bytes.field(108),
+                stream: base.stream,
+                sequence: bytes.field(100)
+            ),
+            written: bytes.field(112),
+            cuts: bytes.field(116),
+            chain: bytes.field(96)
+        )
         startsAnew = bytes.field(120, as: UInt8.self) != 0
         guard count <= JournalFormat.referenceLimit else { throw .invalid("reference length") }
         guard bytes.count >= JournalFormat.headerLength + count else { throw .truncated }
         let part = UnsafeRawBufferPointer(
-            rebasing: bytes[JournalFormat.headerLength..<JournalFormat.headerLength + count])
+            rebasing: bytes[JournalFormat.headerLength..<JournalFormat.headerLength + count]
+        )
         guard JournalBytes.checksum(part, seed: salt) == bytes.field(92) else { throw .checksum }
         reference = Array(part)
     }

@@ -35,7 +35,8 @@ package struct KeeperSet: Hashable, Sendable {
     }
 
     fileprivate static func decode(
-        _ bytes: UnsafeRawBufferPointer, at offset: inout Int
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: inout Int
     ) throws(JournalFormatError) -> KeeperSet {
         guard bytes.count - offset >= 8 else { throw .truncated }
         let generation: UInt32 = bytes.field(offset)

@@ -92,7 +92,8 @@ extension RecordHead {
 
     /// Reads and checks a whole header, and gives a reader of the fields of its kind.
     static func decode(
-        _ bytes: UnsafeRawBufferPointer, at place: RecordPlace
+        _ bytes: UnsafeRawBufferPointer,
+        at place: RecordPlace
     ) throws(DiskFormatError) -> (head: RecordHead, fields: FormatReader) {
         var reader = FormatReader(bytes)
         guard try reader.get(UInt32.self) == magic else { throw .notFound }
@@ -107,7 +108,10 @@ extension RecordHead {
         guard checksumID == Self.checksumID else { throw .unsupported("checksum \(checksumID)") }
         reader = FormatReader(content, at: 8)
         let features = RecordFeatures(
-            compatible: try reader.get(), readOnly: try reader.get(), incompatible: try reader.get())
+            compatible: try reader.get(),
+            readOnly: try reader.get(),
+            incompatible: try reader.get()
+        )
         try reader.skip(2)
         let recordLength = try reader.getLength()
         guard try reader.get(UInt64.self) == place.segment, try reader.getLength() == place.offset else {
@@ -117,8 +121,12 @@ extension RecordHead {
             throw .inconsistent("length of a record")
         }
         var head = RecordHead(
-            kind: .shard, headerLength: headerLength, recordLength: recordLength, sequence: try reader.get(),
-            features: features)
+            kind: .shard,
+            headerLength: headerLength,
+            recordLength: recordLength,
+            sequence: try reader.get(),
+            features: features
+        )
         head.kind = kind
         return (head, reader)
     }
@@ -138,7 +146,9 @@ package enum RecordHeader: Hashable, Sendable {
 
     /// `bytes` begin at `place`; a kind's whole header must be among them (`RecordHead.maximumHeaderLength` is enough).
     package static func decode(
-        _ bytes: UnsafeRawBufferPointer, at place: RecordPlace, in kind: SegmentKind
+        _ bytes: UnsafeRawBufferPointer,
+        at place: RecordPlace,
+        in kind: SegmentKind
     ) throws(DiskFormatError) -> (header: RecordHeader, head: RecordHead) {
         let (head, fields) = try RecordHead.decode(bytes, at: place)
         guard head.recordLength % kind.alignment == 0 else { throw .inconsistent("length of a record") }

@@ -45,7 +45,12 @@ package struct SegmentFooter: Hashable, Sendable {
         package var sequence: UInt64
 
         package init(
-            content: Content, isSealed: Bool, offset: Int, length: Int, shard: ShardID, writeStamp: UInt64,
+            content: Content,
+            isSealed: Bool,
+            offset: Int,
+            length: Int,
+            shard: ShardID,
+            writeStamp: UInt64,
             sequence: UInt64
         ) {
             self.content = content
@@ -81,7 +86,11 @@ package struct SegmentFooter: Hashable, Sendable {
         for entry in entries { Self.put(entry, &table) }
         let checksum = table.bytes.withUnsafeBytes { place.checksum($0) }
         let head = RecordHead(
-            kind: .footer, headerLength: FooterHeader.headerLength, recordLength: length, sequence: sequence)
+            kind: .footer,
+            headerLength: FooterHeader.headerLength,
+            recordLength: length,
+            sequence: sequence
+        )
         var writer = FormatWriter(capacity: length)
         writer.put(
             bytes: head.encoded(at: place) { writer in
@@ -89,7 +98,8 @@ package struct SegmentFooter: Hashable, Sendable {
                 writer.put(UInt32(Self.entryLength))
                 writer.put(UInt64(0))
                 writer.put(checksum)
-            })
+            }
+        )
         writer.put(bytes: table.bytes)
         writer.pad(to: length - Self.locatorLength)
         writer.put(bytes: Self.locator(of: offset, length: length, in: segment))
@@ -98,7 +108,9 @@ package struct SegmentFooter: Hashable, Sendable {
 
     /// The footer whose locator the last 64 bytes of the file are: its offset and length; nil when they are none.
     package static func locate(
-        _ locator: UnsafeRawBufferPointer, fileLength: Int, in segment: SegmentHeader
+        _ locator: UnsafeRawBufferPointer,
+        fileLength: Int,
+        in segment: SegmentHeader
     ) -> Range<Int>? {
         let content = UnsafeRawBufferPointer(rebasing: locator.prefix(locatorLength - 4))
         var reader = FormatReader(content)
@@ -120,7 +132,9 @@ package struct SegmentFooter: Hashable, Sendable {
 
     /// Reads and checks a whole footer; `bytes` are the record, at `offset` of `segment`.
     package static func decode(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int, in segment: SegmentHeader
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: Int,
+        in segment: SegmentHeader
     ) throws(DiskFormatError) -> SegmentFooter {
         let place = segment.place(offset)
         let decoded = try RecordHeader.decode(bytes, at: place, in: segment.kind)
@@ -193,15 +207,24 @@ package struct SegmentFooter: Hashable, Sendable {
             let headerLength = Int(try reader.get(UInt16.self))
             try reader.skip(2)
             content = .shard(
-                bodyLength: bodyLength, bodyCapacity: bodyCapacity, trailerCapacity: trailerCapacity,
-                headerLength: headerLength)
+                bodyLength: bodyLength,
+                bodyCapacity: bodyCapacity,
+                trailerCapacity: trailerCapacity,
+                headerLength: headerLength
+            )
         case .tombstone:
             content = .tombstone(deadSequence: try reader.get(), deadSegment: try reader.get())
         default:
             throw .unsupported("kind \(kind) in a footer")
         }
         return Entry(
-            content: content, isSealed: isSealed, offset: offset, length: length, shard: shard, writeStamp: stamp,
-            sequence: sequence)
+            content: content,
+            isSealed: isSealed,
+            offset: offset,
+            length: length,
+            shard: shard,
+            writeStamp: stamp,
+            sequence: sequence
+        )
     }
 }

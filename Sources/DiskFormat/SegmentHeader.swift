@@ -29,8 +29,16 @@ package struct SegmentHeader: Hashable, Sendable {
     package var unknownFields: [TaggedField]
 
     package init(
-        kind: SegmentKind, segment: UInt64, salt: UInt64, cluster: ClusterID, disk: DiskID, diskEpoch: UInt32,
-        created: Int64, plannedLength: Int, features: FeatureBits = .none, unknownFields: [TaggedField] = []
+        kind: SegmentKind,
+        segment: UInt64,
+        salt: UInt64,
+        cluster: ClusterID,
+        disk: DiskID,
+        diskEpoch: UInt32,
+        created: Int64,
+        plannedLength: Int,
+        features: FeatureBits = .none,
+        unknownFields: [TaggedField] = []
     ) {
         self.kind = kind
         self.segment = segment
@@ -106,8 +114,16 @@ package struct SegmentHeader: Hashable, Sendable {
         let created: Int64 = try reader.get()
         let planned = try reader.getLength()
         return SegmentHeader(
-            kind: kind, segment: segment, salt: salt, cluster: cluster, disk: disk, diskEpoch: epoch, created: created,
-            plannedLength: planned, features: features,
-            unknownFields: try reader.getUnknownFields(of: "a segment"))
+            kind: kind,
+            segment: segment,
+            salt: salt,
+            cluster: cluster,
+            disk: disk,
+            diskEpoch: epoch,
+            created: created,
+            plannedLength: planned,
+            features: features,
+            unknownFields: try reader.getUnknownFields(of: "a segment")
+        )
     }
 }

@@ -14,7 +14,12 @@ package struct ShardHeader: Hashable, Sendable {
     package var bodyCapacity: Int
 
     package init(
-        shard: ShardID, group: GroupID, groupEpoch: UInt32, scheme: Scheme, writeStamp: UInt64, bodyCapacity: Int
+        shard: ShardID,
+        group: GroupID,
+        groupEpoch: UInt32,
+        scheme: Scheme,
+        writeStamp: UInt64,
+        bodyCapacity: Int
     ) {
         self.shard = shard
         self.group = group
@@ -42,8 +47,13 @@ package struct ShardTrailer: Hashable, Sendable {
     package var unknownFields: [TaggedField]
 
     package init(
-        blobLength: Int, shardDigests: [ContentDigest], ingestDigest: ContentDigest, frames: FrameIndex,
-        dataKeys: [DataKey] = [], identity: IdentityBlock? = nil, unknownFields: [TaggedField] = []
+        blobLength: Int,
+        shardDigests: [ContentDigest],
+        ingestDigest: ContentDigest,
+        frames: FrameIndex,
+        dataKeys: [DataKey] = [],
+        identity: IdentityBlock? = nil,
+        unknownFields: [TaggedField] = []
     ) {
         self.blobLength = blobLength
         self.shardDigests = shardDigests

@@ -38,7 +38,10 @@ package struct ShardRecordHeader: Hashable, Sendable {
     package var unknownFields: [TaggedField]
 
     package init(
-        header: ShardHeader, sequence: UInt64, trailerCapacity: Int, features: RecordFeatures = RecordFeatures(),
+        header: ShardHeader,
+        sequence: UInt64,
+        trailerCapacity: Int,
+        features: RecordFeatures = RecordFeatures(),
         unknownFields: [TaggedField] = []
     ) {
         self.header = header
@@ -58,14 +61,22 @@ package struct ShardRecordHeader: Hashable, Sendable {
 
     package func layout(in kind: SegmentKind) -> RecordLayout {
         RecordLayout(
-            kind: kind, headerLength: headerLength, bodyCapacity: header.bodyCapacity, trailerCapacity: trailerCapacity)
+            kind: kind,
+            headerLength: headerLength,
+            bodyCapacity: header.bodyCapacity,
+            trailerCapacity: trailerCapacity
+        )
     }
 
     /// `headerLength` bytes.
     package func encoded(at place: RecordPlace, in kind: SegmentKind) -> [UInt8] {
         let head = RecordHead(
-            kind: .shard, headerLength: headerLength, recordLength: layout(in: kind).length, sequence: sequence,
-            features: features)
+            kind: .shard,
+            headerLength: headerLength,
+            recordLength: layout(in: kind).length,
+            sequence: sequence,
+            features: features
+        )
         return head.encoded(at: place) { writer in
             writer.put(UInt64(clamping: header.bodyCapacity))
             writer.put(header.writeStamp)
@@ -90,7 +101,9 @@ package struct ShardRecordHeader: Hashable, Sendable {
     }
 
     static func decode(
-        _ head: RecordHead, _ fields: FormatReader, in kind: SegmentKind
+        _ head: RecordHead,
+        _ fields: FormatReader,
+        in kind: SegmentKind
     ) throws(DiskFormatError) -> ShardRecordHeader {
         var reader = fields
         let capacity = try reader.getLength()
@@ -106,9 +119,18 @@ package struct ShardRecordHeader: Hashable, Sendable {
         }
         let result = ShardRecordHeader(
             header: ShardHeader(
-                shard: shard, group: group, groupEpoch: epoch, scheme: scheme, writeStamp: stamp,
-                bodyCapacity: capacity),
-            sequence: head.sequence, trailerCapacity: trailer, features: head.features, unknownFields: unknown)
+                shard: shard,
+                group: group,
+                groupEpoch: epoch,
+                scheme: scheme,
+                writeStamp: stamp,
+                bodyCapacity: capacity
+            ),
+            sequence: head.sequence,
+            trailerCapacity: trailer,
+            features: head.features,
+            unknownFields: unknown
+        )
         guard result.headerLength == head.headerLength, result.layout(in: kind).length == head.recordLength else {
             throw .inconsistent("length of a shard record")
         }

@@ -41,8 +41,12 @@ package struct ShardRecordTrailer: Hashable, Sendable {
     /// What the checksums of a record's leaves, table and trailer are seeded with.
     package static func seed(_ header: ShardHeader) -> LeafSeed {
         LeafSeed(
-            incarnation: header.shard.blob.incarnation, lease: header.shard.blob.lease,
-            sequence: header.shard.blob.sequence, shard: header.shard.index, stamp: header.writeStamp)
+            incarnation: header.shard.blob.incarnation,
+            lease: header.shard.blob.lease,
+            sequence: header.shard.blob.sequence,
+            shard: header.shard.index,
+            stamp: header.writeStamp
+        )
     }
 
     /// The trailer with its checksum; `header` is the record's.
@@ -84,7 +88,8 @@ package struct ShardRecordTrailer: Hashable, Sendable {
 
     /// Reads and checks the trailer that `bytes` begin with; `header` is the record's.
     package static func decode(
-        _ bytes: UnsafeRawBufferPointer, _ header: ShardHeader
+        _ bytes: UnsafeRawBufferPointer,
+        _ header: ShardHeader
     ) throws(DiskFormatError) -> ShardRecordTrailer {
         var reader = FormatReader(bytes)
         guard try reader.get(UInt32.self) == magic else { throw .notFound }
@@ -108,7 +113,10 @@ package struct ShardRecordTrailer: Hashable, Sendable {
     }
 
     private static func decodeContent(
-        _ reader: inout FormatReader, _ shard: ShardID, _ digestCount: Int, _ header: ShardHeader
+        _ reader: inout FormatReader,
+        _ shard: ShardID,
+        _ digestCount: Int,
+        _ header: ShardHeader
     ) throws(DiskFormatError) -> ShardRecordTrailer {
         let tableChecksum: UInt32 = try reader.get()
         let blobLength = try reader.getLength()
@@ -120,10 +128,18 @@ package struct ShardRecordTrailer: Hashable, Sendable {
         var digests: [ContentDigest] = []
         for _ in 0..<digestCount { digests.append(try reader.getDigest()) }
         var trailer = ShardTrailer(
-            blobLength: blobLength, shardDigests: digests, ingestDigest: ingest, frames: .uniform)
+            blobLength: blobLength,
+            shardDigests: digests,
+            ingestDigest: ingest,
+            frames: .uniform
+        )
         while reader.remaining > 0 { try decodeField(try reader.getField(), into: &trailer) }
         return ShardRecordTrailer(
-            shard: shard, trailer: trailer, bodyLength: bodyLength, tableChecksum: tableChecksum)
+            shard: shard,
+            trailer: trailer,
+            bodyLength: bodyLength,
+            tableChecksum: tableChecksum
+        )
     }
 
     private static func decodeField(_ field: TaggedField, into trailer: inout ShardTrailer) throws(DiskFormatError) {

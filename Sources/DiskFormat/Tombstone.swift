@@ -12,7 +12,12 @@ package struct Tombstone: Hashable, Sendable {
     package var deadOffset: Int
 
     package init(
-        sequence: UInt64, shard: ShardID, deadSequence: UInt64, deadStamp: UInt64, deadSegment: UInt64, deadOffset: Int
+        sequence: UInt64,
+        shard: ShardID,
+        deadSequence: UInt64,
+        deadStamp: UInt64,
+        deadSegment: UInt64,
+        deadOffset: Int
     ) {
         self.sequence = sequence
         self.shard = shard
@@ -28,7 +33,11 @@ package struct Tombstone: Hashable, Sendable {
     /// The whole record.
     package func encoded(at place: RecordPlace) -> [UInt8] {
         let head = RecordHead(
-            kind: .tombstone, headerLength: Self.headerLength, recordLength: Self.recordLength, sequence: sequence)
+            kind: .tombstone,
+            headerLength: Self.headerLength,
+            recordLength: Self.recordLength,
+            sequence: sequence
+        )
         let header = head.encoded(at: place) { writer in
             writer.put(deadSequence)
             writer.put(deadStamp)
@@ -47,8 +56,13 @@ package struct Tombstone: Hashable, Sendable {
         let shard = try reader.getShard()
         try reader.skip(7)
         return Tombstone(
-            sequence: head.sequence, shard: shard, deadSequence: sequence, deadStamp: stamp,
-            deadSegment: try reader.get(), deadOffset: try reader.getLength())
+            sequence: head.sequence,
+            shard: shard,
+            deadSequence: sequence,
+            deadStamp: stamp,
+            deadSegment: try reader.get(),
+            deadOffset: try reader.getLength()
+        )
     }
 }
 
@@ -68,7 +82,11 @@ package struct SupersededMark: Hashable, Sendable {
     /// One block, for the mark slot of `segment`.
     package func encoded(in segment: SegmentHeader) -> [UInt8] {
         let head = RecordHead(
-            kind: .supersededMark, headerLength: Self.headerLength, recordLength: Block.size, sequence: 0)
+            kind: .supersededMark,
+            headerLength: Self.headerLength,
+            recordLength: Block.size,
+            sequence: 0
+        )
         let header = head.encoded(at: segment.place(SegmentHeader.markOffset)) { writer in
             writer.put(time)
             writer.put(copiedCount)

@@ -1,5 +1,5 @@
-internal import DiskFormat
 internal import ClusterProtocol
+internal import DiskFormat
 
 /// Where one batch lies, and which records of it still count.
 struct BatchPlace: Sendable {
@@ -61,8 +61,13 @@ struct KeeperIndex: Sendable {
 
     /// A batch is durable: what was behind `previous` is replaced by its records.
     mutating func join(
-        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, chain: UInt32, file: UInt64,
-        offset: Int, length: Int
+        _ records: [JournalRecord],
+        after previous: JournalPosition,
+        written: UInt32,
+        chain: UInt32,
+        file: UInt64,
+        offset: Int,
+        length: Int
     ) {
         let isMark = records.isEmpty
         let hadUnknownEnd = hasUnknownEnd
@@ -70,7 +75,13 @@ struct KeeperIndex: Sendable {
         if let first = records.first {
             batches.append(
                 BatchPlace(
-                    file: file, offset: offset, length: length, first: first.position.sequence, count: records.count))
+                    file: file,
+                    offset: offset,
+                    length: length,
+                    first: first.position.sequence,
+                    count: records.count
+                )
+            )
         }
         for record in records {
             point.last = record.position
@@ -194,7 +205,9 @@ struct KeeperIndex: Sendable {
     /// Decides on an append by `incarnation`, whose right to write has been checked: which of the records are new here,
     /// and where they join.
     func plan(
-        _ records: [JournalRecord], after previous: JournalPosition, incarnation: UInt32
+        _ records: [JournalRecord],
+        after previous: JournalPosition,
+        incarnation: UInt32
     ) throws(KeeperError) -> Plan {
         guard previous.sequence <= last.sequence else { throw .gap(expected: last.sequence + 1) }
         if previous.sequence >= base.sequence { try checkPrevious(previous) }

@@ -85,7 +85,9 @@ package final class KeeperLog: Sendable {
     /// Without records this is a mark: the log is whole up to `previous` as of `incarnation`, and ends there.
     @discardableResult
     package func append(
-        incarnation: UInt32, after previous: JournalPosition, _ records: [JournalRecord]
+        incarnation: UInt32,
+        after previous: JournalPosition,
+        _ records: [JournalRecord]
     ) async throws(KeeperError) -> UInt64 {
         try Self.check(records, after: previous)
         return try await exclusive { state async throws(KeeperError) in
@@ -132,7 +134,9 @@ package final class KeeperLog: Sendable {
     /// `base`, or that holds another record there, goes on behind it.
     @discardableResult
     package func trim(
-        incarnation: UInt32, to base: JournalPosition, reference: [UInt8]
+        incarnation: UInt32,
+        to base: JournalPosition,
+        reference: [UInt8]
     ) async throws(KeeperError) -> UInt64 {
         guard reference.count <= JournalFormat.referenceLimit else {
             throw .tooLarge(limit: JournalFormat.referenceLimit)
@@ -156,6 +160,9 @@ package final class KeeperLog: Sendable {
             return state.index.last.sequence
         }
     }
+
+    /// False from a roll that used the reserve until it has been made whole.
+    package var isReserveWhole: Bool { shared.withLock { $0.spares.count >= configuration.reserveFiles } }
 
     /// Makes the reserve whole after a roll has used it: call it now and then, away from the data path. True when a
     /// file was made; no error when the disk has no room for one.
@@ -210,9 +217,14 @@ package final class KeeperLog: Sendable {
 
     private static func report(_ state: State) -> KeeperState {
         KeeperState(
-            promised: state.promise.promise.incarnation, holder: state.promise.promise.holder,
-            written: state.index.written, base: state.index.base, last: state.index.last,
-            damaged: state.index.damaged, reference: state.reference)
+            promised: state.promise.promise.incarnation,
+            holder: state.promise.promise.holder,
+            written: state.index.written,
+            base: state.index.base,
+            last: state.index.last,
+            damaged: state.index.damaged,
+            reference: state.reference
+        )
     }
 
     private static func check(_ records: [JournalRecord], after previous: JournalPosition) throws(KeeperError) {

@@ -9,7 +9,9 @@ extension KeeperLog {
     /// left alone. Throws `.failed` when the disk cannot be read or written, when the promise is unreadable, or when a
     /// newer program wrote the log.
     package static func open(
-        _ files: any FileSystem, random: any RandomSource, configuration: Configuration = Configuration()
+        _ files: any FileSystem,
+        random: any RandomSource,
+        configuration: Configuration = Configuration()
     ) async throws(KeeperError) -> KeeperLog {
         let state: State
         do throws(LogFileError) {

@@ -6,11 +6,15 @@ internal import SystemInterface
 extension KeeperLog {
     /// Writes one batch in one piece, makes it durable, then takes it into the index.
     func write(
-        _ records: [JournalRecord], after previous: JournalPosition, written: UInt32, _ state: inout State
+        _ records: [JournalRecord],
+        after previous: JournalPosition,
+        written: UInt32,
+        _ state: inout State
     ) async throws(KeeperError) {
         let room = JournalFormat.blocks(
             JournalFormat.batchHeaderLength
-                + records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) })
+                + records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) }
+        )
         if needsNewLog(state) {
             try await roll(room: room, startsAnew: true, &state)
         } else if state.logs.last.map({ state.offset + room > $0.length }) ?? true {
@@ -18,19 +22,29 @@ extension KeeperLog {
         }
         guard let log = state.logs.last else { throw .invalid("the keeper has no log file") }
         let (bytes, endChain) = JournalBatch.encode(
-            records, after: previous, written: written, point: state.index.point, ordinal: state.ordinal,
-            salt: log.header.salt)
+            records,
+            after: previous,
+            written: written,
+            point: state.index.point,
+            ordinal: state.ordinal,
+            salt: log.header.salt
+        )
         do throws(FileError) {
-            try await log.file.write([Self.padded(bytes, to: room)], at: state.offset)
-            try await log.file.sync()
+            try await log.file.commit([FileWrite([Self.padded(bytes, to: room)], at: state.offset)])
         } catch {
             // Nothing of it was acknowledged, and the next batch goes to the same place.
             if error.code == .full { throw .full }
             throw Self.fail(error, &state)
         }
         state.index.join(
-            records, after: previous, written: written, chain: endChain, file: log.number, offset: state.offset,
-            length: bytes.count)
+            records,
+            after: previous,
+            written: written,
+            chain: endChain,
+            file: log.number,
+            offset: state.offset,
+            length: bytes.count
+        )
         state.offset += room
         state.ordinal += 1
         try await setAsideUnreadable(&state)
@@ -83,9 +97,17 @@ extension KeeperLog {
         guard let spare else { throw .full }
         let (number, available) = state.spares.remove(at: spare)
         let header = JournalLogHeader(
-            number: state.nextNumber, salt: random.next() | 1, generation: 0, firstOrdinal: state.ordinal,
-            start: state.index.point, startsAnew: startsAnew, length: UInt64(available), base: state.index.base,
-            referenceGeneration: state.referenceGeneration, reference: state.reference)
+            number: state.nextNumber,
+            salt: random.next() | 1,
+            generation: 0,
+            firstOrdinal: state.ordinal,
+            start: state.index.point,
+            startsAnew: startsAnew,
+            length: UInt64(available),
+            base: state.index.base,
+            referenceGeneration: state.referenceGeneration,
+            reference: state.reference
+        )
         do throws(FileError) {
             let path = LogFile.sparePath(number)
             let log = LogFile(file: try await files.open(path, .write), header: header)
@@ -142,7 +164,9 @@ extension KeeperLog {
 
     /// Writes base and reference into the header of the last file, into the slot that is not in force.
     func writeReference(
-        _ base: JournalPosition, _ reference: [UInt8], _ state: inout State
+        _ base: JournalPosition,
+        _ reference: [UInt8],
+        _ state: inout State
     ) async throws(KeeperError) {
         if needsNewLog(state) { try await roll(room: 0, startsAnew: true, &state) }
         guard var log = state.logs.last else { throw .invalid("the keeper has no log file") }

@@ -40,8 +40,10 @@ struct LogFile: Sendable {
         var best: JournalLogHeader?
         for slot in 0..<2 {
             let bytes = try await read(
-                file, offset: slot * JournalFormat.headerSlot,
-                count: JournalFormat.headerLength + JournalFormat.referenceLimit)
+                file,
+                offset: slot * JournalFormat.headerSlot,
+                count: JournalFormat.headerLength + JournalFormat.referenceLimit
+            )
             do throws(JournalFormatError) {
                 let header = try bytes.withBytes { bytes throws(JournalFormatError) in
                     try JournalLogHeader(decoding: bytes)

@@ -60,7 +60,10 @@ struct LogScan: Sendable {
 
     /// Joins a batch whose header is good; returns where the next one is looked for, nil when the log ends before it.
     private mutating func take(
-        _ batch: JournalBatch, at position: Int, _ bytes: UnsafeRawBufferPointer, _ header: JournalLogHeader
+        _ batch: JournalBatch,
+        at position: Int,
+        _ bytes: UnsafeRawBufferPointer,
+        _ header: JournalLogHeader
     ) -> Int? {
         if isDamaged || batch.header.ordinal != ordinal || !joins(batch) {
             index.bridge(to: batch.header.point)
@@ -70,8 +73,14 @@ struct LogScan: Sendable {
         let end = position + JournalFormat.blocks(batch.intactLength)
         if !isEmptied {
             index.join(
-                batch.records, after: batch.header.previous, written: batch.header.written, chain: batch.endChain,
-                file: header.number, offset: position, length: batch.intactLength)
+                batch.records,
+                after: batch.header.previous,
+                written: batch.header.written,
+                chain: batch.endChain,
+                file: header.number,
+                offset: position,
+                length: batch.intactLength
+            )
             ordinal = batch.header.ordinal + 1
         }
         guard !batch.isWhole else { return end }
@@ -80,9 +89,11 @@ struct LogScan: Sendable {
             // No batch in this file vouches for it; a later file may, and then says so by its first ordinal.
             return isEmptied ? nil : end
         }
-        let isCut = !isEmptied && Self.part(bytes, from: next).flatMap { rest in
-            try? JournalBatchHeader(decoding: rest, salt: header.salt)
-        }.map { $0.ordinal == ordinal && $0.chain == batch.endChain } ?? false
+        let isCut =
+            !isEmptied
+            && Self.part(bytes, from: next).flatMap { rest in
+                try? JournalBatchHeader(decoding: rest, salt: header.salt)
+            }.map { $0.ordinal == ordinal && $0.chain == batch.endChain } ?? false
         isDamaged = !isCut
         return next
     }
@@ -93,7 +104,10 @@ struct LogScan: Sendable {
 
     /// The first block from `position` on that begins a batch of this use of the file.
     private static func nextBatch(
-        _ bytes: UnsafeRawBufferPointer, from position: Int, salt: UInt64, atLeast ordinal: UInt64
+        _ bytes: UnsafeRawBufferPointer,
+        from position: Int,
+        salt: UInt64,
+        atLeast ordinal: UInt64
     ) -> Int? {
         var position = position
         while let rest = part(bytes, from: position) {

@@ -22,7 +22,10 @@ struct PromiseFile: Sendable {
         var failure = JournalFormatError.notFound
         for slot in 0..<2 {
             let bytes = try await LogFile.read(
-                file, offset: slot * JournalFormat.promiseSlot, count: JournalFormat.promiseSlot)
+                file,
+                offset: slot * JournalFormat.promiseSlot,
+                count: JournalFormat.promiseSlot
+            )
             do throws(JournalFormatError) {
                 let promise = try bytes.withBytes { bytes throws(JournalFormatError) in
                     try JournalPromise(decoding: bytes)

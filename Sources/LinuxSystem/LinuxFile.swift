@@ -79,21 +79,18 @@ final class LinuxFile: File {
 
     func write(_ pieces: [BufferSlice], at offset: Int) async throws(FileError) {
         try checkOffset(offset, "pwritev")
-        try await disk.writes.run { () throws(FileError) in
-            try self.checkTrust("pwritev")
-            var cursor = WriteCursor(pieces: pieces, offset: offset)
-            while !cursor.isDone { cursor.advance(by: try self.writeOnce(cursor)) }
-        }
+        try await disk.writes.run { () throws(FileError) in try self.writeAll(pieces, at: offset) }
     }
 
     func sync() async throws(FileError) {
+        try await disk.writes.run { () throws(FileError) in try self.syncNow() }
+    }
+
+    func commit(_ writes: [FileWrite]) async throws(FileError) {
+        for each in writes { try checkOffset(each.offset, "pwritev") }
         try await disk.writes.run { () throws(FileError) in
-            try self.checkTrust("fdatasync")
-            let result = SystemCall.retrying { cairn_sync_data(self.buffered.number) }
-            guard result < 0 else { return try self.checkName() }
-            self.isSuspect.store(true, ordering: .relaxed)
-            let error = FileError.linux(-result, "fdatasync", self.path)
-            throw error.code == .gone ? error : self.suspect("fdatasync", number: error.number)
+            for each in writes { try self.writeAll(each.pieces, at: each.offset) }
+            try self.syncNow()
         }
     }
 
@@ -157,6 +154,21 @@ extension LinuxFile {
             if got != -Int64(ErrorNumber.invalid) { return try SystemCall.value("pread", path) { got } }
         }
         return try SystemCall.value("pread", path) { cairn_read_at(buffered.number, target, count, Int64(offset)) }
+    }
+
+    private func writeAll(_ pieces: [BufferSlice], at offset: Int) throws(FileError) {
+        try checkTrust("pwritev")
+        var cursor = WriteCursor(pieces: pieces, offset: offset)
+        while !cursor.isDone { cursor.advance(by: try writeOnce(cursor)) }
+    }
+
+    private func syncNow() throws(FileError) {
+        try checkTrust("fdatasync")
+        let result = SystemCall.retrying { cairn_sync_data(buffered.number) }
+        guard result < 0 else { return try checkName() }
+        isSuspect.store(true, ordering: .relaxed)
+        let error = FileError.linux(-result, "fdatasync", path)
+        throw error.code == .gone ? error : suspect("fdatasync", number: error.number)
     }
 
     private func writeOnce(_ cursor: WriteCursor) throws(FileError) -> Int {

@@ -42,9 +42,7 @@ extension JournaledMetadataStore {
         try await read { (view) throws(MetadataError) in try view.sparseBlobs(share: share, limit: limit) }
     }
 
-    package func owners(
-        of blob: BlobID
-    ) async throws(StorageError) -> [(MoveTransaction.Move.Owner, [Extent])] {
+    package func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner] {
         try await read { (view) throws(MetadataError) in try view.owners(of: blob) }
     }
 

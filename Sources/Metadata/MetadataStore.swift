@@ -64,8 +64,8 @@ package protocol MetadataStore: Sendable {
     func forgetBlobs(_ ids: [BlobID]) async throws(StorageError)
     /// Live blobs of which less than `share` is still named, the emptiest first.
     func sparseBlobs(share: Double, limit: Int) async throws(StorageError) -> [BlobUsage]
-    /// The versions and parts that name a blob, with all their extents.
-    func owners(of blob: BlobID) async throws(StorageError) -> [(MoveTransaction.Move.Owner, [Extent])]
+    /// The versions and parts that name a blob; checkpoints are not among them.
+    func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner]
     /// One result per move: whether its owner was unchanged and now names the new extents.
     func move(_ transaction: MoveTransaction) async throws(StorageError) -> [Bool]
 

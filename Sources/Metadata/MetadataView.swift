@@ -122,7 +122,7 @@ struct MetadataView {
         return result
     }
 
-    func owners(of blob: BlobID) throws(MetadataError) -> [(MoveTransaction.Move.Owner, [Extent])] {
+    func owners(of blob: BlobID) throws(MetadataError) -> [BlobOwner] {
         var references: [ReferenceKey] = []
         var prefix = RowKey()
         prefix.append(blob)
@@ -130,36 +130,52 @@ struct MetadataView {
             references.append(try ReferenceKey(key))
             return true
         }
-        var names: [UInt64: BucketRow] = [:]
-        if references.contains(where: \.isVersion) {
-            try tables.scan(.buckets, from: [], below: nil) { (_, row) throws(MetadataError) in
-                let bucket = try BucketRow(row: row)
-                names[bucket.number] = bucket
-                return true
-            }
-        }
-        var result: [(MoveTransaction.Move.Owner, [Extent])] = []
+        let names = references.contains(where: \.isVersion) ? try bucketsByNumber() : [:]
+        var result: [BlobOwner] = []
         for reference in references {
             switch reference.owner {
-            case .version(let number, let key):
-                guard let bucket = names[number], let version = try version(bucket, key: key) else {
-                    throw .corrupt("a reference of a version that is not there")
-                }
-                let owner = MoveTransaction.Move.Owner.version(
-                    bucket: version.bucket,
-                    key: key,
-                    number: version.number
-                )
-                result.append((owner, version.extents))
-            case .part(let upload, let number):
-                guard let part = try part(upload, number: number) else {
-                    throw .corrupt("a reference of a part that is not there")
-                }
-                result.append((.part(upload, number: number), part.extents))
+            case .version(let number, let key): result.append(try versionOwner(names[number], key: key))
+            case .part(let upload, let number): result.append(try partOwner(upload, number: number))
             case .checkpoint: continue
             }
         }
         return result
+    }
+
+    private func bucketsByNumber() throws(MetadataError) -> [UInt64: BucketRow] {
+        var names: [UInt64: BucketRow] = [:]
+        try tables.scan(.buckets, from: [], below: nil) { (_, row) throws(MetadataError) in
+            let bucket = try BucketRow(row: row)
+            names[bucket.number] = bucket
+            return true
+        }
+        return names
+    }
+
+    private func versionOwner(_ bucket: BucketRow?, key: String) throws(MetadataError) -> BlobOwner {
+        guard let bucket, let version = try version(bucket, key: key) else {
+            throw .corrupt("a reference of a version that is not there")
+        }
+        return BlobOwner(
+            owner: .version(bucket: version.bucket, key: key, number: version.number),
+            extents: version.extents,
+            bucket: version.bucket,
+            key: key,
+            contentType: version.attributes.contentType
+        )
+    }
+
+    private func partOwner(_ id: UploadID, number: Int) throws(MetadataError) -> BlobOwner {
+        guard let part = try part(id, number: number), let upload = try upload(id)?.upload else {
+            throw .corrupt("a reference of a part that is not there")
+        }
+        return BlobOwner(
+            owner: .part(id, number: number),
+            extents: part.extents,
+            bucket: upload.bucket,
+            key: upload.key,
+            contentType: upload.attributes.contentType
+        )
     }
 
     // MARK: The cluster

@@ -234,3 +234,33 @@ package struct BlobUsage: Hashable, Sendable {
         self.references = references
     }
 }
+
+/// A version or part that names bytes of a blob, as a repack must know it.
+package struct BlobOwner: Hashable, Sendable {
+    package var owner: MoveTransaction.Move.Owner
+    /// All its extents, in whatever blobs they lie.
+    package var extents: [Extent]
+    /// Of the object, or of the one that the upload is to become.
+    package var bucket: String
+    package var key: String
+    package var contentType: String
+
+    package init(
+        owner: MoveTransaction.Move.Owner,
+        extents: [Extent],
+        bucket: String,
+        key: String,
+        contentType: String
+    ) {
+        self.owner = owner
+        self.extents = extents
+        self.bucket = bucket
+        self.key = key
+        self.contentType = contentType
+    }
+}
+
+extension BlobRecord {
+    /// The frames that an extent touches; nil when it does not lie within the blob.
+    package func frames(of extent: Extent) -> Range<Int>? { BlobContent(self).frames(of: extent) }
+}

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import Synchronization
 
 /// How a SQLite store is kept.
@@ -60,6 +61,8 @@ final class SQLiteBackend: MetadataBackend {
     private let readers: [DatabaseQueue]
     private let turn = Atomic<Int>(0)
 
+    /// Bytes by which the database file grows, so that most checkpoints on a full file system need no room.
+    private static let growthLength: Int32 = 4 << 20
     /// Pages after which a commit also checkpoints: 16 MiB.
     private static let checkpointPages = 4_096
 
@@ -97,6 +100,8 @@ final class SQLiteBackend: MetadataBackend {
             guard !isReader else { return }
             try database.execute(sql: "PRAGMA synchronous = \(options.synchronous.rawValue)")
             try database.execute(sql: "PRAGMA wal_autocheckpoint = \(checkpointPages)")
+            var growth = growthLength
+            sqlite3_file_control(database.sqliteConnection, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth)
         }
         do {
             return try DatabaseQueue(path: path, configuration: configuration)

@@ -57,8 +57,12 @@ package struct ListUploadsRequest: Sendable {
     package var limit: Int
 
     package init(
-        bucket: String, prefix: String = "", delimiter: String = "", keyMarker: String = "",
-        uploadMarker: String = "", limit: Int
+        bucket: String,
+        prefix: String = "",
+        delimiter: String = "",
+        keyMarker: String = "",
+        uploadMarker: String = "",
+        limit: Int
     ) {
         self.bucket = bucket
         self.prefix = prefix
@@ -78,7 +82,11 @@ package struct ListUploadsPage: Sendable {
     package var nextUploadMarker: String
 
     package init(
-        uploads: [Upload], commonPrefixes: [String], isTruncated: Bool, nextKeyMarker: String, nextUploadMarker: String
+        uploads: [Upload],
+        commonPrefixes: [String],
+        isTruncated: Bool,
+        nextKeyMarker: String,
+        nextUploadMarker: String
     ) {
         self.uploads = uploads
         self.commonPrefixes = commonPrefixes
@@ -129,8 +137,14 @@ package struct Upload: Sendable {
     package var checksumKind: ObjectChecksum.Kind?
 
     package init(
-        id: UploadID, bucket: String, key: String, owner: UserID, created: WallTime, attributes: ObjectAttributes,
-        checksum: ObjectChecksum.Algorithm?, checksumKind: ObjectChecksum.Kind?
+        id: UploadID,
+        bucket: String,
+        key: String,
+        owner: UserID,
+        created: WallTime,
+        attributes: ObjectAttributes,
+        checksum: ObjectChecksum.Algorithm?,
+        checksumKind: ObjectChecksum.Kind?
     ) {
         self.id = id
         self.bucket = bucket
@@ -158,8 +172,15 @@ package struct ObjectSummary: Sendable {
     package var parts: [PartSummary]
 
     package init(
-        key: String, owner: UserID, length: Int, eTag: String, modified: WallTime, attributes: ObjectAttributes,
-        checksum: ObjectChecksum? = nil, tags: [ObjectTag] = [], parts: [PartSummary] = []
+        key: String,
+        owner: UserID,
+        length: Int,
+        eTag: String,
+        modified: WallTime,
+        attributes: ObjectAttributes,
+        checksum: ObjectChecksum? = nil,
+        tags: [ObjectTag] = [],
+        parts: [PartSummary] = []
     ) {
         self.key = key
         self.owner = owner

@@ -19,7 +19,9 @@ package struct ReadConditions: Hashable, Sendable {
     package var ifUnmodifiedSince: WallTime?
 
     package init(
-        ifMatch: [String]? = nil, ifNoneMatch: [String]? = nil, ifModifiedSince: WallTime? = nil,
+        ifMatch: [String]? = nil,
+        ifNoneMatch: [String]? = nil,
+        ifModifiedSince: WallTime? = nil,
         ifUnmodifiedSince: WallTime? = nil
     ) {
         self.ifMatch = ifMatch
@@ -85,8 +87,15 @@ package struct PutRequest: Sendable {
     package var checksum: ChecksumRequest
 
     package init(
-        bucket: String, key: String, owner: UserID, length: Int, attributes: ObjectAttributes, tags: [ObjectTag] = [],
-        condition: WriteCondition = .none, contentMD5: [UInt8]? = nil, checksum: ChecksumRequest = .none
+        bucket: String,
+        key: String,
+        owner: UserID,
+        length: Int,
+        attributes: ObjectAttributes,
+        tags: [ObjectTag] = [],
+        condition: WriteCondition = .none,
+        contentMD5: [UInt8]? = nil,
+        checksum: ChecksumRequest = .none
     ) {
         self.bucket = bucket
         self.key = key
@@ -128,8 +137,13 @@ package struct GetRequest: Sendable {
     package var isHead: Bool
 
     package init(
-        bucket: String, key: String, version: VersionSelector = .current, range: ByteRange? = nil,
-        partNumber: Int? = nil, conditions: ReadConditions = .none, isHead: Bool = false
+        bucket: String,
+        key: String,
+        version: VersionSelector = .current,
+        range: ByteRange? = nil,
+        partNumber: Int? = nil,
+        conditions: ReadConditions = .none,
+        isHead: Bool = false
     ) {
         self.bucket = bucket
         self.key = key
@@ -163,7 +177,10 @@ package struct DeleteRequest: Sendable {
     package var condition: WriteCondition
 
     package init(
-        bucket: String, key: String, version: VersionSelector = .current, condition: WriteCondition = .none
+        bucket: String,
+        key: String,
+        version: VersionSelector = .current,
+        condition: WriteCondition = .none
     ) {
         self.bucket = bucket
         self.key = key
@@ -194,10 +211,18 @@ package struct CopyRequest: Sendable {
     package var checksum: ObjectChecksum.Algorithm?
 
     package init(
-        sourceBucket: String, sourceKey: String, sourceVersion: VersionSelector = .current,
-        sourceConditions: ReadConditions = .none, bucket: String, key: String, owner: UserID,
-        attributes: ObjectAttributes? = nil, storageClass: String = "STANDARD", tags: [ObjectTag]? = nil,
-        condition: WriteCondition = .none, checksum: ObjectChecksum.Algorithm? = nil
+        sourceBucket: String,
+        sourceKey: String,
+        sourceVersion: VersionSelector = .current,
+        sourceConditions: ReadConditions = .none,
+        bucket: String,
+        key: String,
+        owner: UserID,
+        attributes: ObjectAttributes? = nil,
+        storageClass: String = "STANDARD",
+        tags: [ObjectTag]? = nil,
+        condition: WriteCondition = .none,
+        checksum: ObjectChecksum.Algorithm? = nil
     ) {
         self.sourceBucket = sourceBucket
         self.sourceKey = sourceKey
@@ -224,8 +249,13 @@ package struct CreateUploadRequest: Sendable {
     package var checksumKind: ObjectChecksum.Kind?
 
     package init(
-        bucket: String, key: String, owner: UserID, attributes: ObjectAttributes, tags: [ObjectTag] = [],
-        checksum: ObjectChecksum.Algorithm? = nil, checksumKind: ObjectChecksum.Kind? = nil
+        bucket: String,
+        key: String,
+        owner: UserID,
+        attributes: ObjectAttributes,
+        tags: [ObjectTag] = [],
+        checksum: ObjectChecksum.Algorithm? = nil,
+        checksumKind: ObjectChecksum.Kind? = nil
     ) {
         self.bucket = bucket
         self.key = key
@@ -248,7 +278,12 @@ package struct UploadPartRequest: Sendable {
     package var checksum: ChecksumRequest
 
     package init(
-        bucket: String, key: String, upload: UploadID, partNumber: Int, length: Int, contentMD5: [UInt8]? = nil,
+        bucket: String,
+        key: String,
+        upload: UploadID,
+        partNumber: Int,
+        length: Int,
+        contentMD5: [UInt8]? = nil,
         checksum: ChecksumRequest = .none
     ) {
         self.bucket = bucket
@@ -274,9 +309,15 @@ package struct CopyPartRequest: Sendable {
     package var partNumber: Int
 
     package init(
-        sourceBucket: String, sourceKey: String, sourceVersion: VersionSelector = .current,
-        sourceConditions: ReadConditions = .none, sourceRange: ClosedRange<Int>? = nil, bucket: String, key: String,
-        upload: UploadID, partNumber: Int
+        sourceBucket: String,
+        sourceKey: String,
+        sourceVersion: VersionSelector = .current,
+        sourceConditions: ReadConditions = .none,
+        sourceRange: ClosedRange<Int>? = nil,
+        bucket: String,
+        key: String,
+        upload: UploadID,
+        partNumber: Int
     ) {
         self.sourceBucket = sourceBucket
         self.sourceKey = sourceKey
@@ -332,8 +373,14 @@ package struct CompleteUploadRequest: Sendable {
     package var objectLength: Int?
 
     package init(
-        bucket: String, key: String, upload: UploadID, parts: [Part], condition: WriteCondition = .none,
-        checksum: DeclaredChecksum? = nil, checksumKind: ObjectChecksum.Kind? = nil, objectLength: Int? = nil
+        bucket: String,
+        key: String,
+        upload: UploadID,
+        parts: [Part],
+        condition: WriteCondition = .none,
+        checksum: DeclaredChecksum? = nil,
+        checksumKind: ObjectChecksum.Kind? = nil,
+        objectLength: Int? = nil
     ) {
         self.bucket = bucket
         self.key = key

@@ -24,7 +24,11 @@ package struct Frame: Hashable, Sendable {
     package var keySlot: UInt8
 
     package init(
-        logicalLength: Int, storedLength: Int, filter: Filter = .none, codec: Codec = .plain, keySlot: UInt8 = 0
+        logicalLength: Int,
+        storedLength: Int,
+        filter: Filter = .none,
+        codec: Codec = .plain,
+        keySlot: UInt8 = 0
     ) {
         self.logicalLength = logicalLength
         self.storedLength = storedLength
@@ -70,7 +74,8 @@ package enum FrameIndex: Hashable, Sendable {
 
     /// The simplest form that says the same: `uniform` where the frames allow it.
     package static func simplest(_ frames: [Frame]) -> FrameIndex {
-        let isUniform = frames.allSatisfy(\.isPlain)
+        let isUniform =
+            frames.allSatisfy(\.isPlain)
             && frames.dropLast().allSatisfy { $0.storedLength == Limits.frameLength }
         return isUniform ? .uniform : .explicit(frames)
     }

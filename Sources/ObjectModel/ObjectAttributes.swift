@@ -24,7 +24,9 @@ package struct ObjectAttributes: Hashable, Sendable {
     package static let defaultStorageClass = "STANDARD"
 
     package init(
-        contentType: String = ObjectAttributes.defaultContentType, headers: [Header] = [], metadata: [Header] = [],
+        contentType: String = ObjectAttributes.defaultContentType,
+        headers: [Header] = [],
+        metadata: [Header] = [],
         storageClass: String = ObjectAttributes.defaultStorageClass
     ) {
         self.contentType = contentType

@@ -43,5 +43,7 @@ struct BodySource {
     }
 
     private static let incomplete = StorageError(
-        .incompleteBody, "You did not provide the number of bytes specified by the Content-Length HTTP header.")
+        .incompleteBody,
+        "You did not provide the number of bytes specified by the Content-Length HTTP header."
+    )
 }

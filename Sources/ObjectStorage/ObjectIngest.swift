@@ -24,15 +24,25 @@ struct ContentIdentity: Sendable {
 
     func object(offset: Int, length: Int) -> IdentityDocument.Object {
         IdentityDocument.Object(
-            bucket: bucket, key: key, contentType: contentType, offset: offset, length: length, start: 0,
-            upload: upload?.text, part: part)
+            bucket: bucket,
+            key: key,
+            contentType: contentType,
+            offset: offset,
+            length: length,
+            start: 0,
+            upload: upload?.text,
+            part: part
+        )
     }
 }
 
 extension ObjectStore {
     /// Reads a small body whole: it goes into a pack.
     func readSmall(
-        _ length: Int, body: any BodyReader, checksum: ChecksumRequest, contentMD5: [UInt8]?
+        _ length: Int,
+        body: any BodyReader,
+        checksum: ChecksumRequest,
+        contentMD5: [UInt8]?
     ) async throws(StorageError) -> (bytes: BufferSlice, digests: ContentDigests) {
         var source = BodySource(body, length: length)
         let hasher = ContentHasher(checksum, engine: md5)
@@ -48,8 +58,12 @@ extension ObjectStore {
 
     /// Writes a body as blobs of at most `Limits.blobLength`. On an error nothing of it stays.
     func ingest(
-        _ length: Int, body: any BodyReader, checksum: ChecksumRequest, contentMD5: [UInt8]?,
-        identity: ContentIdentity, session: WriteSession
+        _ length: Int,
+        body: any BodyReader,
+        checksum: ChecksumRequest,
+        contentMD5: [UInt8]?,
+        identity: ContentIdentity,
+        session: WriteSession
     ) async throws(StorageError) -> IngestedContent {
         var source = BodySource(body, length: length)
         let hasher = ContentHasher(checksum, engine: md5)
@@ -63,7 +77,13 @@ extension ObjectStore {
                 let document = IdentityDocument(objects: [identity.object(offset: offset, length: count)])
                 written.append(
                     try await assembler.assemble(
-                        session.nextBlob(), from: &source, length: count, hasher: hasher, identity: document.encoded()))
+                        session.nextBlob(),
+                        from: &source,
+                        length: count,
+                        hasher: hasher,
+                        identity: document.encoded()
+                    )
+                )
                 compresses = assembler.isCompressing
                 offset += count
             }

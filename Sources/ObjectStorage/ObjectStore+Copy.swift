@@ -7,8 +7,18 @@ extension ObjectStore {
     /// A copy names the source's blobs: no byte moves (DESIGN §4).
     package func copy(_ request: CopyRequest) async throws(StorageError) -> WriteResult {
         _ = try await bucket(request.bucket)
-        let (detail, hold) = try await lookUp(
-            bucket: request.sourceBucket, key: request.sourceKey, version: request.sourceVersion)
+        return try await withSource(
+            bucket: request.sourceBucket,
+            key: request.sourceKey,
+            version: request.sourceVersion
+        ) { detail, hold throws(StorageError) in try await copy(request, detail, hold) }
+    }
+
+    private func copy(
+        _ request: CopyRequest,
+        _ detail: VersionDetail,
+        _ hold: BlobHold
+    ) async throws(StorageError) -> WriteResult {
         try checkSource(detail.version, request.sourceConditions)
         var version = detail.version
         version.bucket = request.bucket
@@ -22,7 +32,8 @@ extension ObjectStore {
             version.checksum = try await digests(detail, range: 0..<version.length, hold: hold, algorithm).checksum
         }
         let results = try await metadata.commit(
-            WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)]))
+            WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)])
+        )
         _ = try results.first?.get()
         return writeResult(version, isDegraded: false)
     }
@@ -30,20 +41,65 @@ extension ObjectStore {
     /// A part that names bytes of another object; they are read once for the part's ETag.
     package func copyPart(_ request: CopyPartRequest) async throws(StorageError) -> PartResult {
         let upload = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
-        let (detail, hold) = try await lookUp(
-            bucket: request.sourceBucket, key: request.sourceKey, version: request.sourceVersion)
+        return try await withSource(
+            bucket: request.sourceBucket,
+            key: request.sourceKey,
+            version: request.sourceVersion
+        ) { detail, hold throws(StorageError) in try await copyPart(request, upload.upload, detail, hold) }
+    }
+
+    private func copyPart(
+        _ request: CopyPartRequest,
+        _ upload: Upload,
+        _ detail: VersionDetail,
+        _ hold: BlobHold
+    ) async throws(StorageError) -> PartResult {
         try checkSource(detail.version, request.sourceConditions)
         let range = try copiedRange(request.sourceRange, length: detail.version.length)
-        let digests = try await digests(detail, range: range, hold: hold, upload.upload.checksum)
+        let digests = try await digests(detail, range: range, hold: hold, upload.checksum)
         let summary = PartSummary(
-            number: request.partNumber, eTag: digests.eTag, length: range.count, modified: time.wall,
-            checksum: digests.checksum)
+            number: request.partNumber,
+            eTag: digests.eTag,
+            length: range.count,
+            modified: time.wall,
+            checksum: digests.checksum
+        )
         let part = PartRecord(
-            upload: request.upload, summary: summary, extents: Self.extents(detail.version.extents, range: range))
+            upload: request.upload,
+            summary: summary,
+            extents: Self.extents(detail.version.extents, range: range)
+        )
         let results = try await metadata.commit(
-            WriteTransaction(lease: nil, blobs: [], writes: [.part(part, bucket: request.bucket, key: request.key)]))
+            WriteTransaction(lease: nil, blobs: [], writes: [.part(part, bucket: request.bucket, key: request.key)])
+        )
         _ = try results.first?.get()
         return PartResult(eTag: summary.eTag, checksum: summary.checksum, modified: summary.modified)
+    }
+
+    /// How often a copy's source is looked up at most.
+    private static let sourceAttempts = 4
+
+    /// Runs `body` with a copy's source. A repack may move the source's bytes before the copy is committed, which then
+    /// fails as if they were gone: the source is looked up again as long as it names other bytes than before.
+    private func withSource<Value>(
+        bucket: String,
+        key: String,
+        version: VersionSelector,
+        _ body: (VersionDetail, BlobHold) async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        var failed: (extents: [Extent], error: StorageError)?
+        for _ in 1..<Self.sourceAttempts {
+            let (detail, hold) = try await lookUp(bucket: bucket, key: key, version: version)
+            if let failed, failed.extents == detail.version.extents { throw failed.error }
+            do throws(StorageError) {
+                return try await body(detail, hold)
+            } catch {
+                guard error.code == .noSuchKey else { throw error }
+                failed = (detail.version.extents, error)
+            }
+        }
+        let (detail, hold) = try await lookUp(bucket: bucket, key: key, version: version)
+        return try await body(detail, hold)
     }
 
     /// S3 answers every failed condition on a copy's source with 412.
@@ -83,7 +139,10 @@ extension ObjectStore {
 
     /// Reads bytes of a version for their digests.
     private func digests(
-        _ detail: VersionDetail, range: Range<Int>, hold: BlobHold, _ algorithm: ObjectChecksum.Algorithm?
+        _ detail: VersionDetail,
+        range: Range<Int>,
+        hold: BlobHold,
+        _ algorithm: ObjectChecksum.Algorithm?
     ) async throws(StorageError) -> ContentDigests {
         let hasher = ContentHasher(algorithm.map { .computed($0) } ?? .none, engine: md5)
         let body = try content(detail, range: range, hold: hold)

@@ -29,30 +29,45 @@ extension ObjectStore {
     }
 
     private static let preconditionFailed = StorageError(
-        .preconditionFailed, "At least one of the pre-conditions you specified did not hold")
+        .preconditionFailed,
+        "At least one of the pre-conditions you specified did not hold"
+    )
 
     private func putEmpty(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
         let (_, digests) = try await readSmall(
-            0, body: body, checksum: request.checksum, contentMD5: request.contentMD5)
+            0,
+            body: body,
+            checksum: request.checksum,
+            contentMD5: request.contentMD5
+        )
         let version = version(request, digests: digests, extents: [])
         let results = try await metadata.commit(
-            WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)]))
+            WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)])
+        )
         _ = try results.first?.get()
         return writeResult(version, isDegraded: false)
     }
 
     private func putSmall(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
         let (bytes, digests) = try await readSmall(
-            request.length, body: body, checksum: request.checksum, contentMD5: request.contentMD5)
+            request.length,
+            body: body,
+            checksum: request.checksum,
+            contentMD5: request.contentMD5
+        )
         let identity = ContentIdentity(
-            bucket: request.bucket, key: request.key, contentType: request.attributes.contentType)
+            bucket: request.bucket,
+            key: request.key,
+            contentType: request.attributes.contentType
+        )
         let version = version(request, digests: digests, extents: [])
         let result = try await packer.add(
             PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) { extents in
                 var placed = version
                 placed.extents = extents
                 return .version(placed, request.condition)
-            })
+            }
+        )
         return writeResult(version, isDegraded: result.isDegraded)
     }
 
@@ -60,10 +75,18 @@ extension ObjectStore {
         let session = try await leases.begin()
         defer { session.end() }
         let identity = ContentIdentity(
-            bucket: request.bucket, key: request.key, contentType: request.attributes.contentType)
+            bucket: request.bucket,
+            key: request.key,
+            contentType: request.attributes.contentType
+        )
         let content = try await ingest(
-            request.length, body: body, checksum: request.checksum, contentMD5: request.contentMD5,
-            identity: identity, session: session)
+            request.length,
+            body: body,
+            checksum: request.checksum,
+            contentMD5: request.contentMD5,
+            identity: identity,
+            session: session
+        )
         let version = version(request, digests: content.digests, extents: content.extents)
         try await commit(content, session: session, write: .version(version, request.condition))
         return writeResult(version, isDegraded: content.isDegraded)
@@ -71,12 +94,15 @@ extension ObjectStore {
 
     /// Commits one write with its blobs; what is refused leaves nothing behind.
     func commit(
-        _ content: IngestedContent, session: WriteSession, write: WriteTransaction.Write
+        _ content: IngestedContent,
+        session: WriteSession,
+        write: WriteTransaction.Write
     ) async throws(StorageError) {
         let results: [Result<CommitOutcome, StorageError>]
         do {
             results = try await metadata.commit(
-                WriteTransaction(lease: session.lease, blobs: content.blobs.map(\.record), writes: [write]))
+                WriteTransaction(lease: session.lease, blobs: content.blobs.map(\.record), writes: [write])
+            )
         } catch {
             // An unknown outcome may have been committed: then the blobs are live and stay.
             if error.code != .unknownOutcome { await eraseUncommitted(content.blobs) }
@@ -90,13 +116,27 @@ extension ObjectStore {
 
     private func version(_ request: PutRequest, digests: ContentDigests, extents: [Extent]) -> VersionRecord {
         VersionRecord(
-            bucket: request.bucket, key: request.key, number: 0, owner: request.owner, modified: time.wall,
-            length: request.length, eTag: digests.eTag, checksum: digests.checksum, attributes: request.attributes,
-            tags: request.tags, extents: extents, parts: [])
+            bucket: request.bucket,
+            key: request.key,
+            number: 0,
+            owner: request.owner,
+            modified: time.wall,
+            length: request.length,
+            eTag: digests.eTag,
+            checksum: digests.checksum,
+            attributes: request.attributes,
+            tags: request.tags,
+            extents: extents,
+            parts: []
+        )
     }
 
     func writeResult(_ version: VersionRecord, isDegraded: Bool) -> WriteResult {
         WriteResult(
-            eTag: version.eTag, checksum: version.checksum, modified: version.modified, isDegraded: isDegraded)
+            eTag: version.eTag,
+            checksum: version.checksum,
+            modified: version.modified,
+            isDegraded: isDegraded
+        )
     }
 }

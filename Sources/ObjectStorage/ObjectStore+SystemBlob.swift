@@ -15,12 +15,18 @@ extension ObjectStore {
     ///
     /// At most `Limits.blobLength` bytes; `name` is kept in the trailers as evidence.
     package func storeSystemBlob(
-        _ bytes: [UInt8], name: String, session: WriteSession
+        _ bytes: [UInt8],
+        name: String,
+        session: WriteSession
     ) async throws(StorageError) -> (record: BlobRecord, extent: Extent) {
         let content = try await ingest(
-            bytes.count, body: BytesBody(bytes), checksum: .none, contentMD5: nil,
+            bytes.count,
+            body: BytesBody(bytes),
+            checksum: .none,
+            contentMD5: nil,
             identity: ContentIdentity(bucket: Self.systemBucket, key: name, contentType: "application/octet-stream"),
-            session: session)
+            session: session
+        )
         guard content.blobs.count == 1, let blob = content.blobs.first else {
             await eraseUncommitted(content.blobs)
             throw StorageError(.internalFailure, "A system blob must have from 1 to \(Limits.blobLength) bytes.")

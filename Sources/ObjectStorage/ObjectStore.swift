@@ -24,7 +24,11 @@ package final class ObjectStore: ObjectService {
 
     /// `md5` hashes on a thread of its own, or inline where everything must stay on one.
     package init(
-        metadata: any MetadataStore, blobs: BlobStore, node: NodeName, time: any TimeSource, random: any RandomSource,
+        metadata: any MetadataStore,
+        blobs: BlobStore,
+        node: NodeName,
+        time: any TimeSource,
+        random: any RandomSource,
         md5: MD5Engine
     ) {
         self.md5 = md5
@@ -75,13 +79,17 @@ package final class ObjectStore: ObjectService {
     }
 
     package func deleteMany(
-        bucket: String, _ entries: [DeleteRequest]
+        bucket: String,
+        _ entries: [DeleteRequest]
     ) async throws(StorageError) -> [Result<DeleteResult, StorageError>] {
         try await metadata.delete(bucket: bucket, entries)
     }
 
     package func putTags(
-        bucket: String, key: String, version: VersionSelector, tags: [ObjectTag]
+        bucket: String,
+        key: String,
+        version: VersionSelector,
+        tags: [ObjectTag]
     ) async throws(StorageError) {
         try checkVersion(version)
         try await metadata.putTags(bucket: bucket, key: key, tags: tags)

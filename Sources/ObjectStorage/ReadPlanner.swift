@@ -37,7 +37,9 @@ struct ReadPlanner {
     }
 
     private func explicitSteps(
-        _ frames: [Frame], firstFrame: Int, logical: Range<Int>
+        _ frames: [Frame],
+        firstFrame: Int,
+        logical: Range<Int>
     ) throws(BlobError) -> [ReadStep] {
         guard firstFrame >= 0, firstFrame <= frames.count else { throw .digestMismatch(record.id) }
         var stored = frames[..<firstFrame].reduce(0) { $0 + $1.storedLength }
@@ -58,8 +60,11 @@ struct ReadPlanner {
                     plain = nil
                     result.append(
                         ReadStep(
-                            location: location, stored: stored..<stored + frame.storedLength,
-                            coded: ReadStep.Coded(frame: frame, wanted: wanted)))
+                            location: location,
+                            stored: stored..<stored + frame.storedLength,
+                            coded: ReadStep.Coded(frame: frame, wanted: wanted)
+                        )
+                    )
                 }
             }
             position += frame.logicalLength

@@ -11,6 +11,8 @@ package import SystemInterface
 package final class WriteLeases: Sendable {
     private struct State {
         var current: WriteLease?
+        /// Leases that were current: only these are ended, never one that has been granted and is not current yet.
+        var draining: Set<WriteLease> = []
         var nextSequence: UInt64 = 0
         /// Sessions under each lease; a lease with none that is not current is to be ended.
         var sessions: [WriteLease: Int] = [:]
@@ -43,18 +45,20 @@ package final class WriteLeases: Sendable {
     /// Opens a new lease; the old one drains and is ended by `endDrained`.
     package func rotate() async throws(StorageError) {
         let lease = try await metadata.grantLease(holder: node)
-        state.withLock { $0.current = lease }
+        state.withLock { state in
+            if let old = state.current { state.draining.insert(old) }
+            state.current = lease
+        }
     }
 
     /// Ends the leases that are no longer current and have no session left.
     package func endDrained() async throws(StorageError) {
-        let granted = try await metadata.activeLeases().filter { $0.holder == node }.map(\.lease)
         let drained = state.withLock { state in
-            granted.filter { $0 != state.current && state.sessions[$0, default: 0] == 0 }
+            state.draining.filter { state.sessions[$0, default: 0] == 0 }
         }
         for lease in drained.sorted() {
             try await metadata.endLease(lease)
-            state.withLock { $0.sessions[lease] = nil }
+            state.withLock { _ = $0.draining.remove(lease) }
         }
     }
 

@@ -48,7 +48,9 @@ final class BlobContents: Sendable {
     /// with its digest: before, or at the end where all of it is wanted. What was handed over when this throws must
     /// not be used.
     func read(
-        _ blob: FoundBlob, range: Range<Int>, _ body: (UnsafeRawBufferPointer) async throws -> Void
+        _ blob: FoundBlob,
+        range: Range<Int>,
+        _ body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         guard range.lowerBound >= 0, range.upperBound <= blob.logicalLength else {
             throw BlobContentsError.outOfRange(blob.id)
@@ -97,7 +99,10 @@ final class BlobContents: Sendable {
     }
 
     private func decode(
-        _ blob: FoundBlob, reading: Int, range: Range<Int>, _ body: (UnsafeRawBufferPointer) async throws -> Void
+        _ blob: FoundBlob,
+        reading: Int,
+        range: Range<Int>,
+        _ body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         guard blob.presentCount >= blob.scheme.dataCount || blob.length == 0 else {
             throw BlobContentsError.tooFewShards(blob.id, good: blob.presentCount, needed: blob.scheme.dataCount)
@@ -110,7 +115,9 @@ final class BlobContents: Sendable {
     }
 
     private func plain(
-        _ location: BlobLocation, range: Range<Int>, _ body: (UnsafeRawBufferPointer) async throws -> Void
+        _ location: BlobLocation,
+        range: Range<Int>,
+        _ body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         var position = range.lowerBound
         while position < range.upperBound {
@@ -122,7 +129,9 @@ final class BlobContents: Sendable {
 
     /// Frames are read about a stripe at a time.
     private func coded(
-        _ frames: [Frame], _ location: BlobLocation, range: Range<Int>,
+        _ frames: [Frame],
+        _ location: BlobLocation,
+        range: Range<Int>,
         _ body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         let batchLength = max(Limits.frameLength, location.scheme.dataCount * location.scheme.cellSize)
@@ -146,7 +155,10 @@ final class BlobContents: Sendable {
     }
 
     private func decode(
-        _ batch: [(frame: Frame, logical: Int)], _ location: BlobLocation, start: Int, range: Range<Int>,
+        _ batch: [(frame: Frame, logical: Int)],
+        _ location: BlobLocation,
+        start: Int,
+        range: Range<Int>,
         _ body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         let length = batch.reduce(0) { $0 + $1.frame.storedLength }
@@ -187,7 +199,8 @@ final class BlobContents: Sendable {
     }
 
     private static func hand(
-        over slice: BufferSlice, to body: (UnsafeRawBufferPointer) async throws -> Void
+        over slice: BufferSlice,
+        to body: (UnsafeRawBufferPointer) async throws -> Void
     ) async throws {
         guard !slice.isEmpty else { return }
         try await body(slice.bytes)

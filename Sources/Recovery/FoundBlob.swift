@@ -58,8 +58,13 @@ extension RecoveryCluster {
     /// Finds a blob that metadata names; its scheme is that of its group.
     package func find(_ record: BlobRecord, scheme: Scheme) -> FoundBlob {
         FoundBlob(
-            id: record.id, scheme: scheme, length: record.length, frames: record.frames,
-            ingestDigest: record.ingestDigest, holders: holders(of: record.id, count: scheme.shardCount))
+            id: record.id,
+            scheme: scheme,
+            length: record.length,
+            frames: record.frames,
+            ingestDigest: record.ingestDigest,
+            holders: holders(of: record.id, count: scheme.shardCount)
+        )
     }
 
     /// Finds a blob by its shards alone: what most of the readable trailers say of it. nil when none can be read.
@@ -80,13 +85,21 @@ extension RecoveryCluster {
         }
         guard let best = candidates.max(by: { $0.count < $1.count }) else { return nil }
         return FoundBlob(
-            id: id, scheme: best.header.scheme, length: best.trailer.blobLength, frames: best.trailer.frames,
+            id: id,
+            scheme: best.header.scheme,
+            length: best.trailer.blobLength,
+            frames: best.trailer.frames,
             ingestDigest: best.trailer.ingestDigest,
-            holders: holders(of: id, count: best.header.scheme.shardCount), identity: identity)
+            holders: holders(of: id, count: best.header.scheme.shardCount),
+            identity: identity
+        )
     }
 
     private static func agree(
-        _ one: ShardHeader, _ first: ShardTrailer, _ other: ShardHeader, _ second: ShardTrailer
+        _ one: ShardHeader,
+        _ first: ShardTrailer,
+        _ other: ShardHeader,
+        _ second: ShardTrailer
     ) -> Bool {
         one.scheme == other.scheme && first.blobLength == second.blobLength && first.frames == second.frames
             && first.ingestDigest == second.ingestDigest && first.shardDigests == second.shardDigests

@@ -104,13 +104,15 @@ package struct Inspection: Sendable {
             report.add("data keys", trailer.dataKeys.count)
             if let objects = IdentityEvidence.objects(trailer.identity) {
                 report.add(
-                    "objects", columns: ["bucket", "key", "offset", "length", "start", "upload", "part"],
+                    "objects",
+                    columns: ["bucket", "key", "offset", "length", "start", "upload", "part"],
                     rows: objects.map {
                         [
                             $0.bucket, $0.key, String($0.offset), String($0.length), String($0.start), $0.upload ?? "",
                             $0.part.map(String.init) ?? "",
                         ]
-                    })
+                    }
+                )
             } else {
                 report.add("identity", trailer.identity == nil ? "in other shards" : "cannot be read")
             }
@@ -137,7 +139,10 @@ package struct Inspection: Sendable {
     /// Where each shard of an object lies and whether it is good, read from the disks alone. `open` makes an empty
     /// metadata store for the time of the inspection.
     package func object(
-        _ sources: [DiskSource], bucket: String, key: String, cluster wanted: ClusterID? = nil,
+        _ sources: [DiskSource],
+        bucket: String,
+        key: String,
+        cluster wanted: ClusterID? = nil,
         open: (any JournalWriter) async throws -> any ReplicatedMetadata
     ) async throws(RecoveryError) -> InspectionReport {
         let opened = try await self.open(sources, cluster: wanted)
@@ -182,15 +187,21 @@ package struct Inspection: Sendable {
         report.add("content type", version.attributes.contentType)
         report.add("version number", entry.number.map(String.init))
         report.add(
-            "extents", columns: ["blob", "first frame", "offset", "length"],
+            "extents",
+            columns: ["blob", "first frame", "offset", "length"],
             rows: version.extents.map {
                 [$0.blob.description, String($0.firstFrame), String($0.offset), String($0.length)]
-            })
+            }
+        )
         return report
     }
 
     private func rows(
-        _ blob: FoundBlob, _ record: BlobRecord, _ group: GroupRecord, _ slots: [DiskRecord], _ cluster: RecoveryCluster
+        _ blob: FoundBlob,
+        _ record: BlobRecord,
+        _ group: GroupRecord,
+        _ slots: [DiskRecord],
+        _ cluster: RecoveryCluster
     ) async -> [[String]] {
         var rows: [[String]] = []
         for index in 0..<group.scheme.shardCount {
@@ -241,16 +252,21 @@ package struct Inspection: Sendable {
         }
         report.add("checkpoint", list.position.description)
         report.add(
-            "checkpoint blobs", columns: ["blob", "bytes", "digest"],
+            "checkpoint blobs",
+            columns: ["blob", "bytes", "digest"],
             rows: list.entries.map {
                 let blob = CheckpointBlobReference.decode($0.reference)?.description ?? "?"
                 return [blob, String($0.length), $0.digest.description]
-            })
+            }
+        )
     }
 
     /// The last records.
     private func addRecords(
-        of log: KeeperLog, _ state: KeeperState, limit: Int, to report: inout InspectionReport
+        of log: KeeperLog,
+        _ state: KeeperState,
+        limit: Int,
+        to report: inout InspectionReport
     ) async throws(RecoveryError) {
         var next = max(state.base.sequence, state.last.sequence - min(UInt64(limit), state.last.sequence)) + 1
         var rows: [[String]] = []

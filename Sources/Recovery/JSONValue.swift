@@ -68,7 +68,12 @@ package indirect enum JSONValue: Hashable, Sendable {
     }
 
     private static func write<Element>(
-        _ open: String, _ close: String, _ elements: [Element], to out: inout String, _ indent: Int?, _ level: Int,
+        _ open: String,
+        _ close: String,
+        _ elements: [Element],
+        to out: inout String,
+        _ indent: Int?,
+        _ level: Int,
         _ body: (Element, inout String) -> Void
     ) {
         out += open

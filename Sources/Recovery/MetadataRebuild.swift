@@ -33,7 +33,8 @@ package struct MetadataRebuild: Sendable {
 
     /// `open` opens or makes the database, only once the disks have been found fit.
     package func run(
-        time: any TimeSource, random: any RandomSource,
+        time: any TimeSource,
+        random: any RandomSource,
         open: (any JournalWriter) async throws -> any ReplicatedMetadata
     ) async throws(RecoveryError) -> Report {
         try await lock()
@@ -41,14 +42,21 @@ package struct MetadataRebuild: Sendable {
         let opened = try await RecoveryDisks.open(disks, cluster: cluster, time: time, random: random, pool: pool)
         let recovery = RecoveryCluster(opened, time: time, random: random, pool: pool)
         let replay = MetadataReplay(
-            cluster: recovery, contents: BlobContents(store: recovery.blobs), isForced: isForced)
+            cluster: recovery,
+            contents: BlobContents(store: recovery.blobs),
+            isForced: isForced
+        )
         guard !recovery.keepers.isEmpty else { throw .noJournal }
         do {
             let store = try await open(ReadOnlyJournal())
             let report = try await replay.run(into: store)
             return Report(
-                cluster: opened.cluster, replay: report, disks: opened.disks, ignored: opened.ignored,
-                statistics: try await store.statistics())
+                cluster: opened.cluster,
+                replay: report,
+                disks: opened.disks,
+                ignored: opened.ignored,
+                statistics: try await store.statistics()
+            )
         } catch let error as RecoveryError {
             throw error
         } catch {
@@ -74,7 +82,8 @@ extension MetadataRebuild.Report {
         for disk in ignored { lines.append("ignored \(disk.path): \(disk.reason)") }
         lines.append(
             "journal: \(replay.found.count) of \(replay.keepers.count) keepers found, \(replay.needed) needed"
-                + (replay.mayMissTail ? ": changes that were acknowledged last MAY BE MISSING" : ""))
+                + (replay.mayMissTail ? ": changes that were acknowledged last MAY BE MISSING" : "")
+        )
         if replay.wasUpToDate {
             lines.append("the database stands at \(replay.position) as the disks do: nothing was done")
         } else {
@@ -84,7 +93,8 @@ extension MetadataRebuild.Report {
         }
         lines.append(
             "\(statistics.buckets) buckets, \(statistics.versions) objects, \(statistics.bytes) bytes, "
-                + "\(statistics.uploads) uploads in progress")
+                + "\(statistics.uploads) uploads in progress"
+        )
         return lines.joined(separator: "\n")
     }
 }

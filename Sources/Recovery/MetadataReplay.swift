@@ -2,8 +2,8 @@ internal import ClusterProtocol
 internal import Coordination
 package import DiskFormat
 internal import Metadata
-package import ObjectModel
 internal import ObjectInterface
+package import ObjectModel
 
 /// What reading the journal from the disks gave.
 package struct ReplayReport: Sendable {
@@ -73,7 +73,10 @@ struct MetadataReplay {
 
     /// Reads the tail once for changes of the keeper set, before anything is changed.
     private func settleKeepers(
-        _ survey: JournalSurvey, _ clients: [any KeeperClient], base: JournalPosition, set first: DiskFormat.KeeperSet,
+        _ survey: JournalSurvey,
+        _ clients: [any KeeperClient],
+        base: JournalPosition,
+        set first: DiskFormat.KeeperSet,
         _ report: inout ReplayReport
     ) async throws(RecoveryError) {
         var set = first
@@ -106,7 +109,9 @@ struct MetadataReplay {
 
     /// Fills the emptied store from the checkpoint; returns where that stands.
     private func importCheckpoint(
-        _ list: [UInt8], base: JournalPosition, into store: any ReplicatedMetadata
+        _ list: [UInt8],
+        base: JournalPosition,
+        into store: any ReplicatedMetadata
     ) async throws(RecoveryError) -> JournalPosition {
         guard !list.isEmpty else {
             guard base == .origin else { throw .checkpoint("the logs begin at \(base) and name none") }
@@ -128,7 +133,10 @@ struct MetadataReplay {
 
     /// Applies what lies behind `start`; the record at `start` itself is compared.
     private func applyTail(
-        _ survey: JournalSurvey, _ clients: [any KeeperClient], base: JournalPosition, start: JournalPosition,
+        _ survey: JournalSurvey,
+        _ clients: [any KeeperClient],
+        base: JournalPosition,
+        start: JournalPosition,
         to store: any ReplicatedMetadata
     ) async throws(RecoveryError) -> Int {
         var from = base

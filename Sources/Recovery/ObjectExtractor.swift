@@ -22,7 +22,10 @@ final class ObjectExtractor: Sendable {
     private static let badLimit = 1 << 20
 
     init(
-        cluster: RecoveryCluster, contents: BlobContents, output: SalvageOutput?, isListing: Bool,
+        cluster: RecoveryCluster,
+        contents: BlobContents,
+        output: SalvageOutput?,
+        isListing: Bool,
         schemes: [GroupID: Scheme]
     ) {
         self.cluster = cluster
@@ -56,8 +59,10 @@ final class ObjectExtractor: Sendable {
         }
         count(pieces, in: &entry)
         let check = ETagCheck(
-            eTag: version.eTag, length: version.length,
-            parts: version.parts.map { (length: $0.length, eTag: $0.eTag) })
+            eTag: version.eTag,
+            length: version.length,
+            parts: version.parts.map { (length: $0.length, eTag: $0.eTag) }
+        )
         return try await write(pieces, entry, to: path, check: check)
     }
 
@@ -105,14 +110,21 @@ final class ObjectExtractor: Sendable {
     // MARK: Bytes
 
     private func write(
-        _ pieces: [Piece], _ found: SalvageEntry, to path: String, check: ETagCheck?
+        _ pieces: [Piece],
+        _ found: SalvageEntry,
+        to path: String,
+        check: ETagCheck?
     ) async throws(RecoveryError) -> SalvageEntry {
         var entry = found
         if let short = pieces.first(where: { !$0.blob.isReadable }) {
             return Self.lost(
                 entry,
                 BlobContentsError.tooFewShards(
-                    short.blob.id, good: short.blob.presentCount, needed: short.blob.scheme.dataCount))
+                    short.blob.id,
+                    good: short.blob.presentCount,
+                    needed: short.blob.scheme.dataCount
+                )
+            )
         }
         if isListing { return entry }
         do throws(FileError) {

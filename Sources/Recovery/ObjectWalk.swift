@@ -58,7 +58,8 @@ struct ObjectWalk {
             }
             guard let name = bucket else { return nil }
             let listed = try await metadata.list(
-                ListRequest(bucket: name, prefix: options.prefix, after: after, limit: Limits.pageSize))
+                ListRequest(bucket: name, prefix: options.prefix, after: after, limit: Limits.pageSize)
+            )
             page = listed.entries.compactMap { if case .object(let object) = $0 { object } else { nil } }[...]
             after = listed.entries.last?.name ?? ""
             // An empty page, or the last one: what is in `page` still belongs to this bucket.

@@ -45,7 +45,11 @@ package final class RecoveryCluster: Sendable {
     var keepers: [any KeeperClient] {
         disks.disks.filter { $0.journal != nil }.map {
             TransportKeeperClient(
-                keeper: $0.identity.disk, node: Self.node.name, transport: transport, timeout: Self.timeout)
+                keeper: $0.identity.disk,
+                node: Self.node.name,
+                transport: transport,
+                timeout: Self.timeout
+            )
         }
     }
 

@@ -91,7 +91,10 @@ package struct RecoveryDisks: Sendable {
     /// Opens the disks of `cluster`, or without one those of the cluster that most folders belong to. Folders that are
     /// none, foreign ones, and the older one of two with the same disk id are told in `ignored`.
     package static func open(
-        _ sources: [DiskSource], cluster wanted: ClusterID? = nil, time: any TimeSource, random: any RandomSource,
+        _ sources: [DiskSource],
+        cluster wanted: ClusterID? = nil,
+        time: any TimeSource,
+        random: any RandomSource,
         pool: BufferPool
     ) async throws(RecoveryError) -> RecoveryDisks {
         var found: [(source: DiskSource, identity: DiskIdentity)] = []
@@ -120,19 +123,24 @@ package struct RecoveryDisks: Sendable {
                 let (newer, older) = disk.isNewer(than: other) ? (disk, other) : (other, disk)
                 opened[identity.disk] = newer
                 ignored.append(
-                    IgnoredDisk(path: older.path, reason: "an older copy of the disk in \(newer.path)"))
+                    IgnoredDisk(path: older.path, reason: "an older copy of the disk in \(newer.path)")
+                )
             } catch {
                 ignored.append(IgnoredDisk(path: source.path, reason: error.description))
             }
         }
         guard !opened.isEmpty else { throw .noDisks(ignored) }
         return RecoveryDisks(
-            cluster: cluster, disks: opened.values.sorted { $0.path < $1.path },
-            ignored: ignored.sorted { $0.path < $1.path })
+            cluster: cluster,
+            disks: opened.values.sorted { $0.path < $1.path },
+            ignored: ignored.sorted { $0.path < $1.path }
+        )
     }
 
     private static func choose(
-        _ clusters: [ClusterID], wanted: ClusterID?, ignored: [IgnoredDisk]
+        _ clusters: [ClusterID],
+        wanted: ClusterID?,
+        ignored: [IgnoredDisk]
     ) throws(RecoveryError) -> ClusterID {
         if let wanted {
             guard clusters.contains(wanted) else { throw .noSuchCluster(wanted) }
@@ -146,11 +154,19 @@ package struct RecoveryDisks: Sendable {
     }
 
     private static func open(
-        _ source: DiskSource, _ identity: DiskIdentity, time: any TimeSource, random: any RandomSource, pool: BufferPool
+        _ source: DiskSource,
+        _ identity: DiskIdentity,
+        time: any TimeSource,
+        random: any RandomSource,
+        pool: BufferPool
     ) async throws(ShardStorageError) -> RecoveryDisk {
         let shards = try await ShardDisk.open(
-            fileSystem: source.files, expecting: DiskExpectation(cluster: identity.cluster), time: time, random: random,
-            pool: pool)
+            fileSystem: source.files,
+            expecting: DiskExpectation(cluster: identity.cluster),
+            time: time,
+            random: random,
+            pool: pool
+        )
         var disk = RecoveryDisk(path: source.path, identity: identity, shards: shards)
         guard await hasLog(source.files) else { return disk }
         do throws(KeeperError) {

@@ -48,13 +48,21 @@ package struct Salvage: Sendable {
     /// for the time of the salvage. `onEntry` gets every object as it is done, `progress` the report so far, about once
     /// a second.
     package func run(
-        output: (any FileSystem)?, time: any TimeSource, random: any RandomSource,
+        output: (any FileSystem)?,
+        time: any TimeSource,
+        random: any RandomSource,
         open: (any JournalWriter) async throws -> any ReplicatedMetadata,
-        onEntry: (SalvageEntry) -> Void = { _ in }, progress: (SalvageReport) -> Void = { _ in }
+        onEntry: (SalvageEntry) -> Void = { _ in },
+        progress: (SalvageReport) -> Void = { _ in }
     ) async throws(RecoveryError) -> SalvageReport {
         let pool = BufferPool(limit: Self.poolLimit)
         let opened = try await RecoveryDisks.open(
-            disks, cluster: options.cluster, time: time, random: random, pool: pool)
+            disks,
+            cluster: options.cluster,
+            time: time,
+            random: random,
+            pool: pool
+        )
         let cluster = RecoveryCluster(opened, time: time, random: random, pool: pool)
         let contents = BlobContents(store: cluster.blobs)
         var report = SalvageReport(opened, mode: options.mode)
@@ -70,8 +78,13 @@ package struct Salvage: Sendable {
                 metadata = nil
             }
             var run = try await SalvageRun(
-                options: options, cluster: cluster, contents: contents, output: output, metadata: metadata,
-                report: report)
+                options: options,
+                cluster: cluster,
+                contents: contents,
+                output: output,
+                metadata: metadata,
+                report: report
+            )
             try await run.run(onEntry: onEntry, progress: progress)
             return run.report
         } catch let error as RecoveryError {

@@ -63,7 +63,8 @@ extension SalvageReport {
     package var text: String {
         var lines = ["cluster \(cluster)", "disks:"]
         for disk in disks {
-            let journal = disk.journalProblem.map { "journal unreadable: \($0)" }
+            let journal =
+                disk.journalProblem.map { "journal unreadable: \($0)" }
                 ?? (disk.journal == nil ? "no journal" : "journal to \(disk.journalState?.last.description ?? "?")")
             lines.append("  \(disk.path): \(disk.identity.disk), \(disk.shards.recovery.sealed) records, \(journal)")
             if disk.shards.recovery.foundRot { lines.append("    some of its segments cannot be read in full") }
@@ -119,16 +120,25 @@ extension SalvageReport {
             ("mode", .string("\(mode)")),
             ("isWhole", .bool(isWhole)),
             ("disks", .array(disks.map(Self.json))),
-            ("ignored", .array(
-                ignored.map { .fields([("path", .string($0.path)), ("reason", .string($0.reason))]) })),
+            (
+                "ignored",
+                .array(
+                    ignored.map { .fields([("path", .string($0.path)), ("reason", .string($0.reason))]) }
+                )
+            ),
             ("journal", journalJSON),
-            ("objects", .object(
-                SalvageEntry.State.allCases.map { state in
-                    let count = count(of: state)
-                    return JSONValue.Member(
-                        state.rawValue,
-                        .fields([("objects", .number(count.objects)), ("bytes", .number(count.bytes))]))
-                })),
+            (
+                "objects",
+                .object(
+                    SalvageEntry.State.allCases.map { state in
+                        let count = count(of: state)
+                        return JSONValue.Member(
+                            state.rawValue,
+                            .fields([("objects", .number(count.objects)), ("bytes", .number(count.bytes))])
+                        )
+                    }
+                )
+            ),
             ("doneBefore", .number(skipped)),
             ("unreadableBlobs", .number(unreadableBlobs)),
             ("abandonedBlobs", .number(abandonedBlobs)),

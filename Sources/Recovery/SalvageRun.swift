@@ -23,8 +23,12 @@ struct SalvageRun {
     private static let progressInterval = Duration.seconds(1)
 
     init(
-        options: SalvageOptions, cluster: RecoveryCluster, contents: BlobContents, output: (any FileSystem)?,
-        metadata: (any ReplicatedMetadata)?, report: SalvageReport
+        options: SalvageOptions,
+        cluster: RecoveryCluster,
+        contents: BlobContents,
+        output: (any FileSystem)?,
+        metadata: (any ReplicatedMetadata)?,
+        report: SalvageReport
     ) async throws {
         self.options = options
         self.cluster = cluster
@@ -39,7 +43,12 @@ struct SalvageRun {
         var schemes: [GroupID: Scheme] = [:]
         for group in try await metadata?.groups() ?? [] { schemes[group.id] = group.scheme }
         extractor = ObjectExtractor(
-            cluster: cluster, contents: contents, output: written, isListing: options.mode == .list, schemes: schemes)
+            cluster: cluster,
+            contents: contents,
+            output: written,
+            isListing: options.mode == .list,
+            schemes: schemes
+        )
         lastProgress = cluster.time.monotonic
     }
 
@@ -49,7 +58,8 @@ struct SalvageRun {
             try await each(onEntry: onEntry, progress: progress) { run in
                 while let (detail, isAlsoFolder) = try await objects.next() {
                     let version = detail.version
-                    let path = "objects/\(SafeName.piece(version.bucket))/"
+                    let path =
+                        "objects/\(SafeName.piece(version.bucket))/"
                         + SafeName.path(version.key, isAlsoFolder: isAlsoFolder)
                     if await run.isDone(SalvageEntry(version), path) { continue }
                     return .version(detail, path: path)
@@ -67,7 +77,8 @@ struct SalvageRun {
     // MARK: What only the shards know
 
     private mutating func runUnconfirmed(
-        onEntry: (SalvageEntry) -> Void, progress: (SalvageReport) -> Void
+        onEntry: (SalvageEntry) -> Void,
+        progress: (SalvageReport) -> Void
     ) async throws {
         var filter: UncommittedBlobs?
         if let metadata {
@@ -97,7 +108,9 @@ struct SalvageRun {
 
     /// What a blob adds to the unconfirmed objects.
     private mutating func evidence(
-        _ blob: BlobID, filter: UncommittedBlobs?, _ assembler: inout UnconfirmedAssembler
+        _ blob: BlobID,
+        filter: UncommittedBlobs?,
+        _ assembler: inout UnconfirmedAssembler
     ) async throws -> [UnconfirmedObject] {
         if let filter, let metadata {
             guard try await filter.mayMatter(blob, in: metadata) else { return [] }
@@ -141,7 +154,8 @@ struct SalvageRun {
     }
 
     private mutating func each(
-        onEntry: (SalvageEntry) -> Void, progress: (SalvageReport) -> Void,
+        onEntry: (SalvageEntry) -> Void,
+        progress: (SalvageReport) -> Void,
         _ next: (inout SalvageRun) async throws -> Job?
     ) async throws {
         let extractor = extractor
@@ -165,7 +179,9 @@ struct SalvageRun {
     }
 
     private mutating func take(
-        _ entry: SalvageEntry, _ onEntry: (SalvageEntry) -> Void, _ progress: (SalvageReport) -> Void
+        _ entry: SalvageEntry,
+        _ onEntry: (SalvageEntry) -> Void,
+        _ progress: (SalvageReport) -> Void
     ) async throws {
         report.count(entry)
         onEntry(entry)

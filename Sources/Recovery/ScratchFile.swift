@@ -31,7 +31,10 @@ final class ScratchFile: File {
     }
 
     func read(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) async throws(FileError) -> Int {
         let (length, isChanged) = state.withLock { ($0.length, !$0.blocks.isEmpty) }
         guard isChanged || length != nil else {
@@ -50,7 +53,10 @@ final class ScratchFile: File {
     }
 
     func readIfCached(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) throws(FileError) -> Int? {
         let isChanged = state.withLock { $0.length != nil || !$0.blocks.isEmpty }
         return isChanged ? nil : try base?.readIfCached(into: buffer, at: bufferOffset, count: count, from: offset)
@@ -123,12 +129,15 @@ final class ScratchFile: File {
 
     /// Reads the file below; where the medium fails, piece by piece, with zeros for what cannot be read.
     private func readBase(
-        into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: Int
+        into buffer: AlignedBuffer,
+        at bufferOffset: Int,
+        count: Int,
+        from offset: Int
     ) async throws(FileError) -> Int {
         guard let base else { return 0 }
         do throws(FileError) {
             return try await base.read(into: buffer, at: bufferOffset, count: count, from: offset)
-        } catch where error.code != .medium {
+        } catch  where error.code != .medium {
             throw error
         } catch {
             let end = min(offset + count, try await base.length())

@@ -121,7 +121,7 @@ package final class ScratchFileSystem: FileSystem {
         guard !state.withLock({ $0.removed.contains(path) }) else { return nil }
         do throws(FileError) {
             return try await base.open(path, .read)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return nil
         }
     }

@@ -128,7 +128,14 @@ enum IdentityEvidence {
             let length = json["length"]?.number, let start = json["start"]?.number
         else { return nil }
         return IdentityDocument.Object(
-            bucket: bucket, key: key, contentType: json["type"]?.string ?? ObjectAttributes.defaultContentType,
-            offset: offset, length: length, start: start, upload: json["upload"]?.string, part: json["part"]?.number)
+            bucket: bucket,
+            key: key,
+            contentType: json["type"]?.string ?? ObjectAttributes.defaultContentType,
+            offset: offset,
+            length: length,
+            start: start,
+            upload: json["upload"]?.string,
+            part: json["part"]?.number
+        )
     }
 }

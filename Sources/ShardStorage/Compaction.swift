@@ -72,7 +72,8 @@ extension ShardDisk {
     /// Copies what lives in a segment, and what must stay of its tombstones; false when it is not worth it or not
     /// possible.
     private func compact(
-        _ segment: SegmentState, _ report: inout CompactionReport
+        _ segment: SegmentState,
+        _ report: inout CompactionReport
     ) async throws(ShardStorageError) -> Bool {
         let entries = try await entries(of: segment)
         let live = entries.compactMap { IndexEntry($0, in: segment.id) }.filter { index.lookup($0.shard) == $0 }
@@ -124,8 +125,13 @@ extension ShardDisk {
                     state.deadRecords[entry.shard] != nil
                 else { return nil }
                 return Tombstone(
-                    sequence: 0, shard: entry.shard, deadSequence: sequence, deadStamp: entry.writeStamp,
-                    deadSegment: deadSegment, deadOffset: 0)
+                    sequence: 0,
+                    shard: entry.shard,
+                    deadSequence: sequence,
+                    deadStamp: entry.writeStamp,
+                    deadSegment: deadSegment,
+                    deadOffset: 0
+                )
             }
         }
     }

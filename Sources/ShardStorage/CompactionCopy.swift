@@ -9,7 +9,9 @@ extension ShardDisk {
     private static let copyBatchLength = 8 << 20
 
     func copy(
-        _ live: [IndexEntry], from segment: SegmentState, _ copies: inout SegmentCopies
+        _ live: [IndexEntry],
+        from segment: SegmentState,
+        _ copies: inout SegmentCopies
     ) async throws(ShardStorageError) {
         var batch: [PackedShard] = []
         var length = 0
@@ -40,7 +42,8 @@ extension ShardDisk {
 
     /// A record ready to be written again; nil when it is bad, which is noted, or gone.
     private func readPacked(
-        _ entry: IndexEntry, _ copies: inout SegmentCopies
+        _ entry: IndexEntry,
+        _ copies: inout SegmentCopies
     ) async throws(ShardStorageError) -> PackedShard? {
         guard let source = try await source(entry, &copies) else { return nil }
         var body: [BufferSlice] = []
@@ -50,13 +53,18 @@ extension ShardDisk {
         }
         let (record, end) = try copyHeader(source)
         return PackedShard(
-            header: record, body: body, end: end.table + end.trailer, bodyLength: entry.bodyLength, copiedFrom: entry)
+            header: record,
+            body: body,
+            end: end.table + end.trailer,
+            bodyLength: entry.bodyLength,
+            copiedFrom: entry
+        )
     }
 
     private func copyAligned(_ entry: IndexEntry, _ copies: inout SegmentCopies) async throws(ShardStorageError) {
         guard let source = try await source(entry, &copies) else { return }
         let (record, _) = try copyHeader(source)
-        let writer = try await reserve(record, copyOf: entry)
+        let writer = try await reserve(record, copyOf: entry, .reserve)
         do throws(ShardStorageError) {
             var position = 0
             let isGood = try await forEachPiece(source) { piece async throws(ShardStorageError) in
@@ -89,7 +97,12 @@ extension ShardDisk {
             let (header, trailer) = try await readRecord(entry)
             let (file, kind) = try await file(of: entry.segment)
             let check = BodyCheck(
-                file: file, pool: pool, layout: entry.layout(kind), offset: entry.offset, header: header.header)
+                file: file,
+                pool: pool,
+                layout: entry.layout(kind),
+                offset: entry.offset,
+                header: header.header
+            )
             let table: [UInt32]?
             do throws(FileError) { table = try await check.table(trailer) } catch { throw Self.readError(error) }
             guard let table else { throw .corrupt("leaf table of \(entry.shard)") }
@@ -107,14 +120,19 @@ extension ShardDisk {
         var record = source.header
         record.header.bodyCapacity = source.entry.bodyLength
         let end = try Self.encodeEnd(
-            record.header, source.trailer.trailer, source.table, bodyLength: source.entry.bodyLength)
+            record.header,
+            source.trailer.trailer,
+            source.table,
+            bodyLength: source.entry.bodyLength
+        )
         record.trailerCapacity = end.trailer.count
         return (record, end)
     }
 
     /// Hands out the body in verified pieces; false when a leaf does not match.
     private func forEachPiece(
-        _ source: Source, _ body: (BufferSlice) async throws(ShardStorageError) -> Void
+        _ source: Source,
+        _ body: (BufferSlice) async throws(ShardStorageError) -> Void
     ) async throws(ShardStorageError) -> Bool {
         let seed = ShardRecordTrailer.seed(source.header.header)
         var position = 0

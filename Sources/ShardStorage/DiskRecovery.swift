@@ -16,7 +16,10 @@ final class DiskRecovery {
     private var damaged: [IndexEntry] = []
 
     init(
-        fileSystem: any FileSystem, identity: DiskIdentity, pool: BufferPool, time: any TimeSource,
+        fileSystem: any FileSystem,
+        identity: DiskIdentity,
+        pool: BufferPool,
+        time: any TimeSource,
         index: any ShardIndex
     ) {
         self.fileSystem = fileSystem
@@ -56,14 +59,24 @@ final class DiskRecovery {
         let found = try await table.readFooter()
         if head.isSuperseded {
             state.segments[id] = SegmentState(
-                header: head.header, file: nil, phase: .superseded(time.monotonic), end: length, allocated: length)
+                header: head.header,
+                file: nil,
+                phase: .superseded(time.monotonic),
+                end: length,
+                allocated: length
+            )
             var entries = found?.footer.entries
             if entries == nil { entries = try await table.walk().entries }
             // Not looked at for its records, but they are still there.
             for entry in entries ?? [] where IndexEntry(entry, in: id) != nil { state.noteDead(entry.shard, in: id) }
         } else if let (footer, offset) = found {
             var segment = SegmentState(
-                header: head.header, file: nil, phase: .closed, end: offset, allocated: length)
+                header: head.header,
+                file: nil,
+                phase: .closed,
+                end: offset,
+                allocated: length
+            )
             let used = try await fileSystem.status(path)?.allocated ?? length
             segment.punchedBytes = max(0, length - max(used, 0))
             segment.isMovable = head.header.features.allowsChanges
@@ -90,7 +103,10 @@ final class DiskRecovery {
 
     /// A file without a readable header: removed when a crash left it before its first record, else left alone.
     private func handleUnreadable(
-        _ file: any File, _ path: String, _ name: String, _ length: Int
+        _ file: any File,
+        _ path: String,
+        _ name: String,
+        _ length: Int
     ) async throws(FileError) {
         var window = FileWindow(file: file, length: length, size: 1 << 20, pool: pool)
         // Records are written only after the header is durable.

@@ -11,11 +11,20 @@ extension ShardDisk {
 
     /// Whether `length` more bytes may be taken by a caller of that privilege.
     func mayTake(_ length: Int, _ privilege: Privilege) async throws(ShardStorageError) -> Bool {
-        if privilege == .reserve { return true }
+        if privilege != .ordinary { return true }
         let space: FileSystemSpace
         do throws(FileError) { space = try await fileSystem.space() } catch { throw fail(error) }
         let missing = state.withLock { $0.missingReserve }
         return space.available >= length + missing + Self.headroom
+    }
+
+    /// Whether a caller of that privilege may have a reserve file given up for it.
+    func mayRelease(_ privilege: Privilege) -> Bool {
+        switch privilege {
+        case .ordinary: false
+        case .rewrite: state.withLock { $0.reserveFiles.count > $0.reserveWanted / 2 }
+        case .reserve: true
+        }
     }
 
     /// Gives one reserve file up; false when there is none left. Under the structure lock.
@@ -24,7 +33,7 @@ extension ShardDisk {
         do throws(FileError) {
             try await fileSystem.remove("\(DiskFolder.reserve)/\(name)")
             return true
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return true
         } catch {
             throw fail(error)
@@ -52,7 +61,7 @@ extension ShardDisk {
             try await file.allocate(0..<Self.reserveFileLength)
             try await file.sync()
             try await fileSystem.syncDirectory(DiskFolder.reserve)
-        } catch where error.code == .full {
+        } catch  where error.code == .full {
             try? await fileSystem.remove(path)
             return false
         } catch {

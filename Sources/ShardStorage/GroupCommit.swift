@@ -44,7 +44,9 @@ final class GroupCommit<Item: Sendable, Value: Sendable>: Sendable {
     /// Returns the outcome of `item`. `commit` gets the items of a round in the order of their arrival and answers with
     /// as many outcomes; it is called for one round at a time.
     func submit(
-        _ item: Item, cost: Int, _ commit: (_ items: [Item]) async -> [Outcome]
+        _ item: Item,
+        cost: Int,
+        _ commit: (_ items: [Item]) async -> [Outcome]
     ) async throws(ShardStorageError) -> Value {
         let turn = await withUnsafeContinuation { continuation in
             let leads = state.withLock { state in

@@ -130,7 +130,7 @@ extension MemoryShardIndex.Runs {
 }
 
 /// An `IndexEntry` in 56 bytes. Offsets are multiples of 64, lengths and segments fit 32 bits (`ShardDisk` sees to it).
-fileprivate struct PackedEntry {
+private struct PackedEntry {
     private let blob: BlobID
     private let writeStamp: UInt64
     private let sequence: UInt64
@@ -159,8 +159,15 @@ fileprivate struct PackedEntry {
 
     var entry: IndexEntry {
         IndexEntry(
-            shard: shard, writeStamp: writeStamp, sequence: sequence, segment: UInt64(segment),
-            offset: Int(offset) * 64, headerLength: Int(headerLength), bodyLength: Int(bodyLength),
-            bodyCapacity: Int(bodyCapacity), trailerCapacity: Int(trailerCapacity))
+            shard: shard,
+            writeStamp: writeStamp,
+            sequence: sequence,
+            segment: UInt64(segment),
+            offset: Int(offset) * 64,
+            headerLength: Int(headerLength),
+            bodyLength: Int(bodyLength),
+            bodyCapacity: Int(bodyCapacity),
+            trailerCapacity: Int(trailerCapacity)
+        )
     }
 }

@@ -51,15 +51,30 @@ struct PackedBatch: Sendable {
         let length = shard.layout.length
         let record = SegmentFooter.Entry(
             content: .shard(
-                bodyLength: shard.bodyLength, bodyCapacity: values.bodyCapacity,
-                trailerCapacity: header.trailerCapacity, headerLength: header.headerLength),
-            isSealed: false, offset: position, length: length, shard: values.shard, writeStamp: values.writeStamp,
-            sequence: header.sequence)
+                bodyLength: shard.bodyLength,
+                bodyCapacity: values.bodyCapacity,
+                trailerCapacity: header.trailerCapacity,
+                headerLength: header.headerLength
+            ),
+            isSealed: false,
+            offset: position,
+            length: length,
+            shard: values.shard,
+            writeStamp: values.writeStamp,
+            sequence: header.sequence
+        )
         state.segments[segment.segment]?.append(record)
         let entry = IndexEntry(
-            shard: values.shard, writeStamp: values.writeStamp, sequence: header.sequence, segment: segment.segment,
-            offset: position, headerLength: header.headerLength, bodyLength: shard.bodyLength,
-            bodyCapacity: values.bodyCapacity, trailerCapacity: header.trailerCapacity)
+            shard: values.shard,
+            writeStamp: values.writeStamp,
+            sequence: header.sequence,
+            segment: segment.segment,
+            offset: position,
+            headerLength: header.headerLength,
+            bodyLength: shard.bodyLength,
+            bodyCapacity: values.bodyCapacity,
+            trailerCapacity: header.trailerCapacity
+        )
         if shard.copiedFrom == nil { published.append(entry) }
         records.append(.shard(shard))
         position += length
@@ -71,8 +86,13 @@ struct PackedBatch: Sendable {
         tombstone.sequence = state.takeSequence()
         let record = SegmentFooter.Entry(
             content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
-            isSealed: true, offset: position, length: Tombstone.recordLength, shard: tombstone.shard,
-            writeStamp: tombstone.deadStamp, sequence: tombstone.sequence)
+            isSealed: true,
+            offset: position,
+            length: Tombstone.recordLength,
+            shard: tombstone.shard,
+            writeStamp: tombstone.deadStamp,
+            sequence: tombstone.sequence
+        )
         state.segments[segment.segment]?.append(record)
         records.append(.tombstone(tombstone))
         position += Tombstone.recordLength

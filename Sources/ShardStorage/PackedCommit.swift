@@ -27,7 +27,8 @@ enum PackedItem: Sendable {
     }
 
     var privilege: ShardDisk.Privilege {
-        if case .shards(let shards) = self, shards.allSatisfy({ $0.copiedFrom == nil }) { .ordinary } else { .reserve }
+        guard case .shards(let shards) = self, shards.allSatisfy({ $0.copiedFrom == nil }) else { return .reserve }
+        return shards.allSatisfy(\.isRewrite) ? .rewrite : .ordinary
     }
 }
 
@@ -41,6 +42,8 @@ struct PackedShard: Sendable {
     var bodyLength: Int
     /// The record this is a copy of: a copy keeps its sequence, and is not published by the commit.
     var copiedFrom: IndexEntry?
+    /// Its bytes lie in other shards, which are given up for it.
+    var isRewrite = false
 
     var layout: RecordLayout { header.layout(in: .packed) }
 }
@@ -77,7 +80,8 @@ extension ShardDisk {
     }
 
     private func commitBatch(
-        _ items: [PackedItem], _ privilege: Privilege
+        _ items: [PackedItem],
+        _ privilege: Privilege
     ) async -> Result<[[IndexEntry]], ShardStorageError> {
         do throws(ShardStorageError) {
             let batch = try await place(items, privilege)
@@ -93,9 +97,8 @@ extension ShardDisk {
     private func write(_ batch: PackedBatch) async throws(ShardStorageError) {
         let encoded = batch.encoded(pool, directFrom: configuration.directBatchLength)
         do throws(FileError) {
-            try await batch.file.write([encoded.piece], at: encoded.offset)
-            try await batch.file.sync()
-        } catch where error.code == .full {
+            try await batch.file.commit([FileWrite([encoded.piece], at: encoded.offset)])
+        } catch  where error.code == .full {
             // The range may hold records of a batch that nobody was promised: nothing is ever written over them.
             abandon(batch)
             throw .full
@@ -116,7 +119,12 @@ extension ShardDisk {
                     let room = state.segments[id]?.room(for: length, count: count)
                 else { return nil }
                 var batch = PackedBatch(
-                    segment: room.header, file: room.file, offset: room.end, length: length, prefix: room.tail)
+                    segment: room.header,
+                    file: room.file,
+                    offset: room.end,
+                    length: length,
+                    prefix: room.tail
+                )
                 for item in items { batch.add(item, &state) }
                 state.segments[id]?.openWriters += 1
                 return batch

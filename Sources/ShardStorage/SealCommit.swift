@@ -46,11 +46,10 @@ extension ShardDisk {
         }
         guard let file else { throw .invalid("sealing in a closed segment") }
         do throws(FileError) {
-            for header in headers {
-                try await file.write([pool.slice(copying: header.bytes, roundedTo: Block.size)], at: header.offset)
+            let begun = headers.map { header in
+                FileWrite([pool.slice(copying: header.bytes, roundedTo: Block.size)], at: header.offset)
             }
-            for item in items { try await file.write([item.end], at: item.endOffset) }
-            try await file.sync()
+            try await file.commit(begun + items.map { FileWrite([$0.end], at: $0.endOffset) })
         } catch {
             // Room was reserved: whatever it was, the segment can no longer be trusted to hold what it should.
             throw fail(error)

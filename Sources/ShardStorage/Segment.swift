@@ -108,7 +108,11 @@ struct SegmentState: Sendable {
         else { return }
         entries[position].isSealed = true
         entries[position].content = .shard(
-            bodyLength: bodyLength, bodyCapacity: capacity, trailerCapacity: trailer, headerLength: header)
+            bodyLength: bodyLength,
+            bodyCapacity: capacity,
+            trailerCapacity: trailer,
+            headerLength: header
+        )
     }
 
     private func position(of offset: Int) -> Int? {
@@ -139,7 +143,11 @@ extension IndexEntry {
     var layout: (SegmentKind) -> RecordLayout {
         { kind in
             RecordLayout(
-                kind: kind, headerLength: headerLength, bodyCapacity: bodyCapacity, trailerCapacity: trailerCapacity)
+                kind: kind,
+                headerLength: headerLength,
+                bodyCapacity: bodyCapacity,
+                trailerCapacity: trailerCapacity
+            )
         }
     }
 
@@ -149,8 +157,15 @@ extension IndexEntry {
             case .shard(let bodyLength, let capacity, let trailer, let headerLength) = entry.content
         else { return nil }
         self.init(
-            shard: entry.shard, writeStamp: entry.writeStamp, sequence: entry.sequence, segment: segment,
-            offset: entry.offset, headerLength: headerLength, bodyLength: bodyLength, bodyCapacity: capacity,
-            trailerCapacity: trailer)
+            shard: entry.shard,
+            writeStamp: entry.writeStamp,
+            sequence: entry.sequence,
+            segment: segment,
+            offset: entry.offset,
+            headerLength: headerLength,
+            bodyLength: bodyLength,
+            bodyCapacity: capacity,
+            trailerCapacity: trailer
+        )
     }
 }

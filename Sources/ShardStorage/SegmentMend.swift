@@ -14,7 +14,7 @@ extension ShardDisk {
             let wasHeaderBad = try await mendHeader(segment, file)
             let wasFooterBad = try await mendFooter(segment, file)
             return wasHeaderBad || wasFooterBad
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             // Removed by compaction meanwhile.
             return false
         } catch {

@@ -9,13 +9,19 @@ extension ShardDisk {
     enum Privilege: Sendable {
         /// New bytes of a client: never from the reserve.
         case ordinary
+        /// Bytes whose old place is to be given up for the new one: part of the reserve, so that the rest is left for
+        /// what brings that place back.
+        case rewrite
         /// Tombstones and copies, which bring room back: the reserve is for them.
         case reserve
     }
 
     /// Sees to it that the open segment of `kind` has room for `count` records of `length` bytes in all.
     func makeRoom(
-        _ kind: SegmentKind, length: Int, count: Int, _ privilege: Privilege
+        _ kind: SegmentKind,
+        length: Int,
+        count: Int,
+        _ privilege: Privilege
     ) async throws(ShardStorageError) {
         try await structure.run { () async throws(ShardStorageError) in
             let current = try state.withLock { state throws(ShardStorageError) -> SegmentState? in
@@ -43,7 +49,9 @@ extension ShardDisk {
     }
 
     private func grow(
-        _ segment: SegmentState, to needed: Int, _ privilege: Privilege
+        _ segment: SegmentState,
+        to needed: Int,
+        _ privilege: Privilege
     ) async throws(ShardStorageError) {
         guard let file = segment.file else { throw .invalid("segment without a file") }
         let comfortable = max(needed, min(segment.header.plannedLength, segment.allocated + configuration.growthLength))
@@ -53,25 +61,28 @@ extension ShardDisk {
 
     /// Allocates up to `comfortable`, or at least up to `needed`; returns how far.
     private func allocate(
-        _ file: any File, from start: Int, needed: Int, comfortable: Int, _ privilege: Privilege
+        _ file: any File,
+        from start: Int,
+        needed: Int,
+        comfortable: Int,
+        _ privilege: Privilege
     ) async throws(ShardStorageError) -> Int {
         let smaller = comfortable > needed ? [comfortable, Block.rounded(needed)] : [Block.rounded(needed)]
         for end in smaller where try await mayTake(end - start, privilege) {
             do throws(FileError) {
                 try await file.allocate(start..<end)
                 return end
-            } catch where error.code == .full {
+            } catch  where error.code == .full {
                 continue
             } catch {
                 throw fail(error)
             }
         }
-        guard privilege == .reserve else { throw .full }
-        while try await releaseReserve() {
+        while mayRelease(privilege), try await releaseReserve() {
             do throws(FileError) {
                 try await file.allocate(start..<Block.rounded(needed))
                 return Block.rounded(needed)
-            } catch where error.code == .full {
+            } catch  where error.code == .full {
                 continue
             } catch {
                 throw fail(error)
@@ -81,15 +92,25 @@ extension ShardDisk {
     }
 
     private func createSegment(
-        _ kind: SegmentKind, length: Int, count: Int, _ privilege: Privilege
+        _ kind: SegmentKind,
+        length: Int,
+        count: Int,
+        _ privilege: Privilege
     ) async throws(ShardStorageError) {
         let id = try await takeSegmentID()
         let needed = SegmentHeader.recordsOffset + length + SegmentFooter.length(entryCount: count, in: kind)
         let planned = max(configuration.segmentLength, Block.rounded(needed))
         let identity = identity
         let header = SegmentHeader(
-            kind: kind, segment: id, salt: random.next(), cluster: identity.cluster, disk: identity.disk,
-            diskEpoch: identity.epoch, created: time.wall.milliseconds, plannedLength: planned)
+            kind: kind,
+            segment: id,
+            salt: random.next(),
+            cluster: identity.cluster,
+            disk: identity.disk,
+            diskEpoch: identity.epoch,
+            created: time.wall.milliseconds,
+            plannedLength: planned
+        )
         let path = SegmentState.path(id)
         let file: any File
         do throws(FileError) {
@@ -124,7 +145,12 @@ extension ShardDisk {
     private func register(_ header: SegmentHeader, _ file: any File, allocated: Int) {
         state.withLock { state in
             var segment = SegmentState(
-                header: header, file: file, phase: .open, end: SegmentHeader.recordsOffset, allocated: allocated)
+                header: header,
+                file: file,
+                phase: .open,
+                end: SegmentHeader.recordsOffset,
+                allocated: allocated
+            )
             segment.tail = []
             state.segments[header.segment] = segment
             state.openSegments[header.kind] = header.segment
@@ -150,7 +176,9 @@ extension ShardDisk {
 
     /// A closed segment whose footer could not be written is walked at the next start: no reason to fail.
     private func writeFooter(
-        _ segment: SegmentState, _ sequence: UInt64, to file: any File
+        _ segment: SegmentState,
+        _ sequence: UInt64,
+        to file: any File
     ) async throws(ShardStorageError) {
         let footer = SegmentFooter(entries: segment.entries)
         let bytes = footer.encoded(at: segment.end, in: segment.header, sequence: sequence)
@@ -161,7 +189,7 @@ extension ShardDisk {
             try await file.write([pool.slice(copying: bytes)], at: segment.end)
             try await file.truncate(to: segment.end + bytes.count)
             try await file.sync()
-        } catch where error.code == .full {
+        } catch  where error.code == .full {
             return
         } catch {
             throw fail(error)

@@ -76,8 +76,14 @@ struct SegmentWalk {
         entries.append(
             SegmentFooter.Entry(
                 content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
-                isSealed: true, offset: position, length: Tombstone.recordLength, shard: tombstone.shard,
-                writeStamp: tombstone.deadStamp, sequence: tombstone.sequence))
+                isSealed: true,
+                offset: position,
+                length: Tombstone.recordLength,
+                shard: tombstone.shard,
+                writeStamp: tombstone.deadStamp,
+                sequence: tombstone.sequence
+            )
+        )
     }
 
     private mutating func take(_ shard: ShardRecordHeader, at position: Int) async throws(FileError) {
@@ -87,10 +93,19 @@ struct SegmentWalk {
         entries.append(
             SegmentFooter.Entry(
                 content: .shard(
-                    bodyLength: trailer?.bodyLength ?? 0, bodyCapacity: shard.header.bodyCapacity,
-                    trailerCapacity: shard.trailerCapacity, headerLength: shard.headerLength),
-                isSealed: trailer != nil, offset: position, length: layout.length, shard: shard.header.shard,
-                writeStamp: shard.header.writeStamp, sequence: shard.sequence))
+                    bodyLength: trailer?.bodyLength ?? 0,
+                    bodyCapacity: shard.header.bodyCapacity,
+                    trailerCapacity: shard.trailerCapacity,
+                    headerLength: shard.headerLength
+                ),
+                isSealed: trailer != nil,
+                offset: position,
+                length: layout.length,
+                shard: shard.header.shard,
+                writeStamp: shard.header.writeStamp,
+                sequence: shard.sequence
+            )
+        )
         guard let trailer else { return }
         let check = BodyCheck(file: file, pool: pool, layout: layout, offset: position, header: shard.header)
         if try await !check.isGood(trailer) { damaged.insert(position) }

@@ -48,8 +48,13 @@ extension ShardDisk {
     private func eraseBatch(_ dead: [IndexEntry]) async throws(ShardStorageError) {
         let tombstones = dead.map {
             Tombstone(
-                sequence: 0, shard: $0.shard, deadSequence: $0.sequence, deadStamp: $0.writeStamp,
-                deadSegment: $0.segment, deadOffset: $0.offset)
+                sequence: 0,
+                shard: $0.shard,
+                deadSequence: $0.sequence,
+                deadStamp: $0.writeStamp,
+                deadSegment: $0.segment,
+                deadOffset: $0.offset
+            )
         }
         _ = try await commitPacked(.tombstones(tombstones))
         // Compaction may have moved a record meanwhile: what the index says now is what is given back.
@@ -89,7 +94,7 @@ extension ShardDisk {
         do throws(FileError) {
             try await file.punch(start..<end)
             state.withLock { $0.segments[segment]?.punchedBytes += end - start }
-        } catch where error.code == .medium {
+        } catch  where error.code == .medium {
             fail(error)
         } catch {
             return

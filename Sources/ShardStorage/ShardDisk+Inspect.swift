@@ -58,7 +58,8 @@ extension ShardDisk {
     }
 
     private func readRecord(
-        _ entry: IndexEntry, from file: any File
+        _ entry: IndexEntry,
+        from file: any File
     ) async throws(ShardStorageError) -> (ShardRecordHeader, ShardRecordTrailer) {
         guard let segment = state.withLock({ $0.segments[entry.segment]?.header }) else {
             throw .corrupt("segment \(entry.segment) is gone")
@@ -120,7 +121,12 @@ extension ShardDisk {
         let kind = segment.header.kind
         let (header, trailer) = try await readRecord(entry, from: file)
         let check = BodyCheck(
-            file: file, pool: pool, layout: entry.layout(kind), offset: entry.offset, header: header.header)
+            file: file,
+            pool: pool,
+            layout: entry.layout(kind),
+            offset: entry.offset,
+            header: header.header
+        )
         do throws(FileError) {
             guard let table = try await check.table(trailer) else { return .bad("leaf table") }
             let digest = XXH3Digest()

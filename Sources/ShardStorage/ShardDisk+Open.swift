@@ -22,7 +22,8 @@ extension ShardDisk {
     /// Makes a disk of an empty folder; durable on return. Throws `.notEmpty` when anything is in it: nothing is ever
     /// formatted over.
     package static func format(
-        fileSystem: any FileSystem, identity: DiskIdentity
+        fileSystem: any FileSystem,
+        identity: DiskIdentity
     ) async throws(ShardStorageError) {
         let names: [String]
         do throws(FileError) { names = try await fileSystem.list(RelativePath.root) } catch { throw openError(error) }
@@ -47,7 +48,7 @@ extension ShardDisk {
             }
             let file = try await fileSystem.open(DiskFolder.identity, .read)
             count = try await file.read(into: buffer, at: 0, count: DiskIdentity.encodedLength, from: 0)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw .notFormatted
         } catch {
             throw openError(error)
@@ -64,7 +65,10 @@ extension ShardDisk {
     /// Throws `.notFormatted`, `.foreignDisk`, `.staleDisk`, `.locked`, `.unsupportedFormat`; the disk is then
     /// unchanged.
     package static func open(
-        fileSystem: any FileSystem, expecting: DiskExpectation, time: any TimeSource, random: any RandomSource,
+        fileSystem: any FileSystem,
+        expecting: DiskExpectation,
+        time: any TimeSource,
+        random: any RandomSource,
         pool: BufferPool = BufferPool(limit: 64 << 20),
         configuration: ShardDiskConfiguration = ShardDiskConfiguration(),
         index: any ShardIndex = MemoryShardIndex()
@@ -75,12 +79,24 @@ extension ShardDisk {
         do throws(FileError) { isMine = try await fileSystem.lock(DiskFolder.lock) } catch { throw openError(error) }
         guard isMine else { throw .locked }
         let recovery = DiskRecovery(
-            fileSystem: fileSystem, identity: identity, pool: pool, time: time, index: index)
+            fileSystem: fileSystem,
+            identity: identity,
+            pool: pool,
+            time: time,
+            index: index
+        )
         let (state, report): (DiskState, RecoveryReport)
         do throws(FileError) { (state, report) = try await recovery.run() } catch { throw openError(error) }
         let disk = ShardDisk(
-            fileSystem: fileSystem, time: time, random: random, pool: pool, configuration: configuration, index: index,
-            state: state, recovery: report)
+            fileSystem: fileSystem,
+            time: time,
+            random: random,
+            pool: pool,
+            configuration: configuration,
+            index: index,
+            state: state,
+            recovery: report
+        )
         do throws(FileError) { try await disk.findReserve() } catch { throw openError(error) }
         try await disk.finishIdleSegments()
         try await disk.refillReserve()

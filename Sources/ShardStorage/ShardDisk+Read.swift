@@ -150,7 +150,10 @@ extension ShardDisk {
 
     /// Reads bytes of a body: long ones past the page cache the first time, through it from the second on.
     private func readBody(
-        _ count: Int, at offset: Int, of file: any File, in segment: UInt64
+        _ count: Int,
+        at offset: Int,
+        of file: any File,
+        in segment: UInt64
     ) async throws(ShardStorageError) -> BufferSlice {
         guard count >= configuration.directReadLength else { return try await read(count, at: offset, of: file) }
         do throws(FileError) {
@@ -192,7 +195,9 @@ extension ShardDisk {
     }
 
     private func table(
-        _ entry: IndexEntry, _ layout: RecordLayout, _ file: any File
+        _ entry: IndexEntry,
+        _ layout: RecordLayout,
+        _ file: any File
     ) async throws(ShardStorageError) -> [UInt32] {
         if let table = cachedTable(entry, layout) { return table }
         let length = 4 * Leaf.count(of: entry.bodyLength)

@@ -25,7 +25,8 @@ extension ShardDisk {
     /// Verifies every shard and every segment once, at `rate` bytes a second at most, and calls `onBad` for each shard
     /// that is not good. Ends early, with what it has seen, when the task is cancelled or the disk closed.
     package func scrub(
-        rate: Int, onBad: (ShardID) async -> Void = { _ in }
+        rate: Int,
+        onBad: (ShardID) async -> Void = { _ in }
     ) async throws(ShardStorageError) -> ScrubReport {
         var report = ScrubReport()
         let start = time.monotonic
@@ -37,16 +38,27 @@ extension ShardDisk {
             state.withLock { $0.scrub.verified += 1 }
             guard await pace(report.bytes, since: start, rate: rate) else { return report }
         }
-        for segment in state.withLock({ $0.segments.keys.sorted() }) where try await mend(segment) {
-            report.mendedSegments.append(segment)
-        }
+        report.mendedSegments = try await mendSegments()
         state.withLock { $0.scrub.passes += 1 }
         return report
     }
 
+    /// Writes headers, their copies and footers of segments again where they are not what they should be; returns which
+    /// segments had such.
+    package func mendSegments() async throws(ShardStorageError) -> [UInt64] {
+        try state.withLock { state throws(ShardStorageError) in try state.checkWritable() }
+        var mended: [UInt64] = []
+        for segment in state.withLock({ $0.segments.keys.sorted() }) where try await mend(segment) {
+            mended.append(segment)
+        }
+        return mended
+    }
+
     /// False when the shard went away meanwhile.
     private func verify(
-        _ entry: IndexEntry, into report: inout ScrubReport, _ onBad: (ShardID) async -> Void
+        _ entry: IndexEntry,
+        into report: inout ScrubReport,
+        _ onBad: (ShardID) async -> Void
     ) async throws(ShardStorageError) -> Bool {
         let result: VerifyResult
         do throws(ShardStorageError) {

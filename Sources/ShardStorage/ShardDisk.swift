@@ -29,8 +29,13 @@ package final class ShardDisk: Sendable {
     package let recovery: RecoveryReport
 
     init(
-        fileSystem: any FileSystem, time: any TimeSource, random: any RandomSource, pool: BufferPool,
-        configuration: ShardDiskConfiguration, index: any ShardIndex, state: consuming DiskState,
+        fileSystem: any FileSystem,
+        time: any TimeSource,
+        random: any RandomSource,
+        pool: BufferPool,
+        configuration: ShardDiskConfiguration,
+        index: any ShardIndex,
+        state: consuming DiskState,
         recovery: RecoveryReport
     ) {
         self.fileSystem = fileSystem
@@ -66,6 +71,9 @@ package final class ShardDisk: Sendable {
 
     /// The error for the caller of a failed file operation that changes the disk: `.full` is no failure of the disk.
     func changeError(_ error: FileError) -> ShardStorageError { error.code == .full ? .full : fail(error) }
+
+    /// Gives back memory that has lain idle since the last call; returns how many bytes.
+    package func trimMemory() -> Int { pool.trim() }
 
     /// Ends the use of the disk: waits for nothing, refuses everything from here on. Footers of idle segments are
     /// written so that the next `open` is quick. The lock ends with the file system's instance.

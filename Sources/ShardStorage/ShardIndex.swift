@@ -14,8 +14,15 @@ package struct IndexEntry: Hashable, Sendable {
     package var trailerCapacity: Int
 
     package init(
-        shard: ShardID, writeStamp: UInt64, sequence: UInt64, segment: UInt64, offset: Int, headerLength: Int,
-        bodyLength: Int, bodyCapacity: Int, trailerCapacity: Int
+        shard: ShardID,
+        writeStamp: UInt64,
+        sequence: UInt64,
+        segment: UInt64,
+        offset: Int,
+        headerLength: Int,
+        bodyLength: Int,
+        bodyCapacity: Int,
+        trailerCapacity: Int
     ) {
         self.shard = shard
         self.writeStamp = writeStamp

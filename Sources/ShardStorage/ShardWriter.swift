@@ -93,7 +93,9 @@ package final class ShardWriter: Sendable {
     }
 
     private func sealRecord(
-        _ trailer: ShardTrailer, _ leafChecksums: [UInt32], bodyLength: Int
+        _ trailer: ShardTrailer,
+        _ leafChecksums: [UInt32],
+        bodyLength: Int
     ) async throws(ShardStorageError) -> IndexEntry {
         let end = try ShardDisk.encodeEnd(header, trailer, leafChecksums, bodyLength: bodyLength)
         guard end.trailer.count <= record.trailerCapacity else {
@@ -103,13 +105,25 @@ package final class ShardWriter: Sendable {
         bytes += repeatElement(0, count: layout.trailerOffset - layout.tableOffset - bytes.count)
         bytes += end.trailer
         let entry = IndexEntry(
-            shard: header.shard, writeStamp: header.writeStamp, sequence: record.sequence, segment: segment,
-            offset: offset, headerLength: record.headerLength, bodyLength: bodyLength,
-            bodyCapacity: header.bodyCapacity, trailerCapacity: record.trailerCapacity)
+            shard: header.shard,
+            writeStamp: header.writeStamp,
+            sequence: record.sequence,
+            segment: segment,
+            offset: offset,
+            headerLength: record.headerLength,
+            bodyLength: bodyLength,
+            bodyCapacity: header.bodyCapacity,
+            trailerCapacity: record.trailerCapacity
+        )
         try await disk.commitSeal(
             SealItem(
-                segment: segment, endOffset: offset + layout.tableOffset,
-                end: disk.pool.slice(copying: bytes, roundedTo: Block.size), entry: entry, isCopy: isCopy))
+                segment: segment,
+                endOffset: offset + layout.tableOffset,
+                end: disk.pool.slice(copying: bytes, roundedTo: Block.size),
+                entry: entry,
+                isCopy: isCopy
+            )
+        )
         disk.checksums.insert(leafChecksums, segment: segment, offset: offset)
         return entry
     }

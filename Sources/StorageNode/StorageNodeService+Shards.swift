@@ -6,12 +6,23 @@ internal import SystemInterface
 
 extension StorageNodeService {
     func perform(
-        _ request: ShardRequest, on disk: ShardDisk, buffers: [BufferSlice]
+        _ request: ShardRequest,
+        on disk: ShardDisk,
+        buffers: [BufferSlice]
     ) async throws(ShardFailure) -> (ShardResponse, [BufferSlice]) {
         do {
             switch request {
             case .write(_, let header, let trailer, let checksums):
                 try await disk.write(header, body: buffers, leafChecksums: checksums, trailer: trailer)
+                return (.done, [])
+            case .rewrite(_, let header, let trailer, let checksums):
+                try await disk.write(
+                    header,
+                    body: buffers,
+                    leafChecksums: checksums,
+                    trailer: trailer,
+                    isRewrite: true
+                )
                 return (.done, [])
             case .begin(let id, let header):
                 return (.handle(try await begin(header, on: disk, id: id)), [])
@@ -58,7 +69,9 @@ extension StorageNodeService {
     }
 
     private func read(
-        _ shard: ShardID, ranges: [Range<Int>], on disk: ShardDisk
+        _ shard: ShardID,
+        ranges: [Range<Int>],
+        on disk: ShardDisk
     ) async throws -> (ShardResponse, [BufferSlice]) {
         let read: ShardRead
         if let warm = disk.readNow(shard, ranges: ranges) {
@@ -68,8 +81,10 @@ extension StorageNodeService {
         }
         let parts = read.parts.map { part in
             ShardReadAnswer.Part(
-                firstLeaf: part.range.lowerBound / Leaf.size, length: part.range.count,
-                leafChecksums: part.leafChecksums)
+                firstLeaf: part.range.lowerBound / Leaf.size,
+                length: part.range.count,
+                leafChecksums: part.leafChecksums
+            )
         }
         return (
             .read(ShardReadAnswer(writeStamp: read.writeStamp, parts: parts)), read.parts.flatMap(\.bytes)
@@ -90,20 +105,33 @@ extension StorageNodeService {
         return .inventory(
             entries.map {
                 ShardInventoryEntry(shard: $0.shard, writeStamp: $0.writeStamp, bodyLength: $0.bodyLength)
-            }, isLast: entries.count < bounded)
+            },
+            isLast: entries.count < bounded
+        )
     }
 
     private func status(of disk: ShardDisk) async -> DiskStatus {
         do {
             let statistics = try await disk.statistics()
             return DiskStatus(
-                isUsable: statistics.failure == nil, reason: statistics.failure ?? "", capacity: statistics.capacity,
-                room: statistics.room, liveBytes: statistics.liveBytes, deadBytes: statistics.deadBytes,
-                shardCount: statistics.shardCount)
+                isUsable: statistics.failure == nil,
+                reason: statistics.failure ?? "",
+                capacity: statistics.capacity,
+                room: statistics.room,
+                liveBytes: statistics.liveBytes,
+                deadBytes: statistics.deadBytes,
+                shardCount: statistics.shardCount
+            )
         } catch {
             return DiskStatus(
-                isUsable: false, reason: error.description, capacity: 0, room: 0, liveBytes: 0, deadBytes: 0,
-                shardCount: 0)
+                isUsable: false,
+                reason: error.description,
+                capacity: 0,
+                room: 0,
+                liveBytes: 0,
+                deadBytes: 0,
+                shardCount: 0
+            )
         }
     }
 }

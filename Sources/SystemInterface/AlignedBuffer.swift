@@ -84,7 +84,9 @@ package struct BufferSlice: Sendable {
     package func slice(_ part: Range<Int>) -> BufferSlice {
         precondition(part.lowerBound >= 0 && part.upperBound <= count, "part outside its slice")
         return BufferSlice(
-            buffer: buffer, range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+            buffer: buffer,
+            range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound
+        )
     }
 
     package func copied() -> [UInt8] { withBytes { Array($0) } }
@@ -98,6 +100,8 @@ package final class BufferPool: Sendable {
     private struct Stock {
         var free: [Int: [UInt]] = [:]
         var bytes = 0
+        /// The fewest idle bytes since the last `trim`: nobody has needed them.
+        var unused = 0
     }
 
     private let stock = Mutex(Stock())
@@ -112,6 +116,7 @@ package final class BufferPool: Sendable {
         let address = stock.withLock { stock -> UInt? in
             guard let address = stock.free[rounded]?.popLast() else { return nil }
             stock.bytes -= rounded
+            stock.unused = min(stock.unused, stock.bytes)
             return address
         }
         let pointer =
@@ -128,6 +133,26 @@ package final class BufferPool: Sendable {
             return true
         }
         if !isKept { pointer.deallocate() }
+    }
+
+    /// Gives back what has lain idle since the last call; returns how many bytes that were.
+    package func trim() -> Int {
+        let (addresses, count) = stock.withLock { stock -> ([UInt], Int) in
+            var addresses: [UInt] = []
+            let before = stock.bytes
+            var left = stock.unused
+            for capacity in stock.free.keys.sorted(by: >) {
+                while left >= capacity, let address = stock.free[capacity]?.popLast() {
+                    addresses.append(address)
+                    stock.bytes -= capacity
+                    left -= capacity
+                }
+            }
+            stock.unused = stock.bytes
+            return (addresses, before - stock.bytes)
+        }
+        for address in addresses { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+        return count
     }
 
     deinit {

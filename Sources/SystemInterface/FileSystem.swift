@@ -35,7 +35,10 @@ package struct OpenMode: Hashable, Sendable {
     package var isDirect: Bool
 
     package init(
-        isWritable: Bool, createsIfMissing: Bool = false, mustCreate: Bool = false, isDirect: Bool = false
+        isWritable: Bool,
+        createsIfMissing: Bool = false,
+        mustCreate: Bool = false,
+        isDirect: Bool = false
     ) {
         self.isWritable = isWritable
         self.createsIfMissing = createsIfMissing
@@ -69,12 +72,33 @@ package protocol File: AnyObject, Sendable {
     /// `fdatasync`: all writes awaited before this call are durable. An error is final: nothing written since the last
     /// successful sync may be trusted, and the descriptor is not used again (Rebello et al., ATC 2020).
     func sync() async throws(FileError)
+    /// The writes in order, then a sync, in one turn at the disk: durable on return. Errors are those of `write` and of
+    /// `sync`, told apart by their `operation`.
+    func commit(_ writes: [FileWrite]) async throws(FileError)
     /// Reserves room for a range, which reads as zeros, and grows the file over it; `.full` when there is none.
     func allocate(_ range: Range<Int>) async throws(FileError)
     /// Frees the blocks wholly inside a range, which then reads as zeros; the length stays.
     func punch(_ range: Range<Int>) async throws(FileError)
     func truncate(to length: Int) async throws(FileError)
     func length() async throws(FileError) -> Int
+}
+
+extension File {
+    package func commit(_ writes: [FileWrite]) async throws(FileError) {
+        for each in writes { try await write(each.pieces, at: each.offset) }
+        try await sync()
+    }
+}
+
+/// Pieces to be written one after another from `offset` on.
+package struct FileWrite: Sendable {
+    package var pieces: [BufferSlice]
+    package var offset: Int
+
+    package init(_ pieces: [BufferSlice], at offset: Int) {
+        self.pieces = pieces
+        self.offset = offset
+    }
 }
 
 package struct FileStatus: Hashable, Sendable {

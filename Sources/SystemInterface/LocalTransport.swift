@@ -35,9 +35,14 @@ package final class LocalTransport: Transport {
     }
 
     private let time: any TimeSource
+    private let executor: (any TaskExecutor)?
     private let state = Mutex(State())
 
-    package init(time: any TimeSource) { self.time = time }
+    /// `executor`: where services go on after each wait; nil is the global executor.
+    package init(time: any TimeSource, executor: (any TaskExecutor)? = nil) {
+        self.time = time
+        self.executor = executor
+    }
 
     /// Makes `service` answer the calls to `node`, in place of any other.
     package func register(_ node: String, _ service: any TransportService) {
@@ -107,7 +112,7 @@ extension LocalTransport {
         while let (id, message, service) = state.withLock({ $0.takeTurn(node) }) {
             let task =
                 isCaller
-                ? Task.immediate { await serve(id, message, at: node, by: service) }
+                ? Task.immediate(executorPreference: executor) { await serve(id, message, at: node, by: service) }
                 : Task { await serve(id, message, at: node, by: service) }
             let isOver = state.withLock { state in
                 state.pending[id]?.task = task

@@ -11,5 +11,6 @@ struct Cairn: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, AdminCommand.self, BenchCommand.self, InspectCommand.self, SalvageCommand.self,
             MetadataCommand.self,
-        ])
+        ]
+    )
 }

@@ -48,9 +48,11 @@ struct AdminTextTests {
         report.recoveryKitTaken = false
         report.disks[0].state = .failed
         report.blobsBelowK = 2
+        report.unreadableObjects = (1...6).map { "archive/\($0)" }
         let lines = StatusText.text(report).split(separator: "\n")
         #expect(lines[0].hasPrefix("DATA AT RISK"))
         #expect(lines[1].contains("2 blobs have fewer than the 4 shards"))
+        #expect(lines[1].contains("archive/1, archive/2, archive/3, archive/4, archive/5, …"))
         #expect(lines[2].contains("erase nothing"))
     }
 

@@ -38,15 +38,25 @@ final class BlobHarness: Sendable {
             let disk = MemoryDisk(device: UInt64(number))
             let files = disk.mount()
             let identity = DiskIdentity(
-                cluster: cluster, disk: id, site: SiteName("site-1"), node: Self.node, epoch: 1, created: 0)
+                cluster: cluster,
+                disk: id,
+                site: SiteName("site-1"),
+                node: Self.node,
+                epoch: 1,
+                created: 0
+            )
             try await ShardDisk.format(fileSystem: files, identity: identity)
             var configuration = ShardDiskConfiguration()
             configuration.segmentLength = 8 << 20
             configuration.growthLength = 1 << 20
             configuration.reserveLength = 1 << 20
             let shards = try await ShardDisk.open(
-                fileSystem: files, expecting: DiskExpectation(cluster: cluster, disk: id), time: time, random: random,
-                configuration: configuration)
+                fileSystem: files,
+                expecting: DiskExpectation(cluster: cluster, disk: id),
+                time: time,
+                random: random,
+                configuration: configuration
+            )
             service.host(HostedDisk(shards: shards, journal: nil))
             map.disks[id] = PlacementDisk(id: id, site: SiteName("site-1"), node: Self.node)
             ids.append(id)
@@ -111,8 +121,14 @@ final class BlobHarness: Sendable {
     func repair(_ location: BlobLocation, _ bytes: [UInt8], shards: [UInt8]) async throws -> [UInt8] {
         try await store.repair(
             RepairRequest(
-                location: location, groupID: GroupID(0), groupEpoch: 1, frames: .uniform,
-                ingestDigest: Self.digest(bytes), shards: shards))
+                location: location,
+                groupID: GroupID(0),
+                groupEpoch: 1,
+                frames: .uniform,
+                ingestDigest: Self.digest(bytes),
+                shards: shards
+            )
+        )
     }
 
     static func bytes(_ count: Int) -> [UInt8] {
@@ -151,7 +167,9 @@ final class FaultyTransport: Transport {
     }
 
     func call(
-        _ node: String, _ message: TransportMessage, timeout: Duration
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
     ) async throws(TransportError) -> TransportMessage {
         guard let request = try? ShardRequest(encoded: message.header) else { throw .unreachable(node: node) }
         if case .read = request { reads.withLock { $0[request.disk, default: 0] += 1 } }

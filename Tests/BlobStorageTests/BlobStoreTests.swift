@@ -89,7 +89,9 @@ struct BlobStoreTests {
         #expect(!receipt.isDegraded)
         #expect(harness.time.monotonic.duration(since: start) < .seconds(10))
         let found = try await harness.read(
-            try harness.location(blob, length: length, missing: receipt.missing), 0..<length)
+            try harness.location(blob, length: length, missing: receipt.missing),
+            0..<length
+        )
         #expect(found == bytes)
     }
 

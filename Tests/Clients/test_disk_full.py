@@ -17,16 +17,21 @@ CAPACITY = int(os.environ.get("CAIRN_TEST_FULL_MIB", "1536")) * MIB
 SMALL = int(os.environ.get("CAIRN_TEST_FULL_SMALL_OBJECTS", "20000"))
 
 
-@pytest.fixture
-def small_disk(folder):
+@pytest.fixture(params=["ext4", "tmpfs"])
+def small_disk(folder, request):
     """A file system of `CAPACITY` bytes, gone after the test."""
-    mount = folder / "full"
+    mount, image = folder / "full", folder / "image"
     mount.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={CAPACITY}", "cairn-test", str(mount)], capture_output=True, text=True
-    )
+    if request.param == "ext4":
+        with open(image, "wb") as file:
+            file.truncate(CAPACITY)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
+        how = ["-o", "loop", str(image)]
+    else:
+        how = ["-t", "tmpfs", "-o", f"size={CAPACITY}", "cairn-test"]
+    made = subprocess.run(["mount", *how, str(mount)], capture_output=True, text=True)
     if made.returncode != 0:
-        reason = f"NOT TESTED, a full disk needs the right to mount a tmpfs: {made.stderr.strip()}"
+        reason = f"NOT TESTED, a full disk needs the right to mount {request.param}: {made.stderr.strip()}"
         warnings.warn(reason, stacklevel=1)
         pytest.skip(reason)
     yield mount
@@ -93,6 +98,54 @@ def test_a_full_disk(full):
     freed = sum(1 for key in gone if key.startswith("large"))
     refill(client, digests, freed // 2)
     verify(client, digests)
+
+
+@pytest.mark.long
+def test_reads_and_deletes_go_on_when_others_fill_the_disk(full, small_disk):
+    """Not a byte is left on the file system that the metadata shares with the disks."""
+    client = full.client()
+    client.create_bucket(Bucket=BUCKET)
+    digests = {}
+    for number in range(400):
+        data = noise(2 * MIB if number % 40 == 0 else 3 * KIB, number)
+        client.put_object(Bucket=BUCKET, Key=f"{number:04}", Body=data)
+        digests[f"{number:04}"] = sha256(data)
+    foreign = small_disk / "foreign"
+    occupy(foreign)
+    # What the segments have set aside still takes some.
+    fill_up(client, MIB, digests, "more")
+    fill_up(client, 3 * KIB, digests, "small")
+    verify(client, digests)
+    # One by one, so that each is a change of its own; what they free is taken at once.
+    for number, key in enumerate(sorted(digests)[:200]):
+        client.delete_object(Bucket=BUCKET, Key=key)
+        del digests[key]
+        if number % 20 == 0:
+            occupy(foreign)
+    verify(client, digests)
+    # Killed as it is, it comes back, and still deletes.
+    full.kill()
+    full.start()
+    client = full.client()
+    verify(client, digests)
+    client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in sorted(digests)[:100]]})
+    for key in sorted(digests)[:100]:
+        del digests[key]
+    verify(client, digests)
+    foreign.unlink()
+    refill(client, digests, 5)
+    verify(client, digests)
+
+
+def occupy(path):
+    """Takes all that is left of a file system."""
+    with open(path, "ab", buffering=0) as file:
+        for size in (MIB, 4 * KIB, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                pass  # That large a piece does not fit any more.
 
 
 def refill(client, digests, count, seconds=60):

@@ -49,9 +49,12 @@ def lose_database(data: pathlib.Path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def salvage(server, disks, to, *options):
+def salvage(server, disks, to, *options, status=0):
+    """Status 2 is the program's word that something is unconfirmed or lost."""
     arguments = [part for disk in disks for part in ("--disk", disk)]
-    return server.run("salvage", *arguments, "--to", to, *options, timeout=600)
+    result = server.run("salvage", *arguments, "--to", to, *options, check=False, timeout=600)
+    assert result.returncode == status, f"ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
+    return result
 
 
 def confirmed(to: pathlib.Path) -> dict[tuple[str, str], str]:
@@ -138,7 +141,7 @@ def test_without_journals_all_bytes_come_out_as_unconfirmed(filled, folder):
     for path in journals:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     to = folder / "to"
-    salvage(server, disks, to)
+    salvage(server, disks, to, status=2)
     assert not set(confirmed(to)) & set(digests), "named as certain without a journal"
     unconfirmed = {
         file_sha256(path) for path in to.rglob("*")

@@ -9,7 +9,9 @@ struct KeeperMessageTests {
     static let disk = DiskID(Identifier128(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10))
     static let place = JournalPosition(incarnation: 3, stream: 0, sequence: 41)
     static let record = JournalRecord(
-        position: JournalPosition(incarnation: 3, sequence: 42), payload: [0xAA, 0xBB, 0xCC])
+        position: JournalPosition(incarnation: 3, sequence: 42),
+        payload: [0xAA, 0xBB, 0xCC]
+    )
 
     static let requests: [KeeperRequest] = [
         .state, .promise(incarnation: 7, holder: .max), .append(incarnation: 7, previous: place, records: []),
@@ -21,8 +23,15 @@ struct KeeperMessageTests {
         [
             .state(
                 KeeperState(
-                    promised: 7, holder: 8, written: 6, base: place, last: record.position,
-                    damaged: [3..<9, 12 ..< .max], reference: [5])),
+                    promised: 7,
+                    holder: 8,
+                    written: 6,
+                    base: place,
+                    last: record.position,
+                    damaged: [3..<9, 12 ..< .max],
+                    reference: [5]
+                )
+            ),
             .records([record]), .records([]), .done(last: 42),
         ]
         + [
@@ -51,19 +60,23 @@ struct KeeperMessageTests {
     @Test("The bytes of version 1")
     func golden() {
         let call = KeeperCall(
-            keeper: Self.disk, request: .append(incarnation: 7, previous: Self.place, records: [Self.record]))
+            keeper: Self.disk,
+            request: .append(incarnation: 7, previous: Self.place, records: [Self.record])
+        )
         #expect(
             Hexadecimal.text(call.encoded)
                 == "0100" + "014b" + "0807060504030201" + "100f0e0d0c0b0a09" + "03" + "07000000"
                 + "03000000" + "00000000" + "2900000000000000" + "01000000"
-                + "03000000" + "00000000" + "2a00000000000000" + "03000000" + "aabbcc")
+                + "03000000" + "00000000" + "2a00000000000000" + "03000000" + "aabbcc"
+        )
         #expect(Hexadecimal.text(KeeperResponse.done(last: 42).encoded) == "0100" + "024b" + "03" + "2a00000000000000")
     }
 
     @Test("Changed bytes give an error or another message, never a trap")
     func hostileBytes() {
         var generator = SplitMix64(seed: 11)
-        let messages = Self.requests.map { KeeperCall(keeper: Self.disk, request: $0).encoded }
+        let messages =
+            Self.requests.map { KeeperCall(keeper: Self.disk, request: $0).encoded }
             + Self.responses.map(\.encoded)
         for _ in 0..<5_000 {
             var bytes = messages.randomElement(using: &generator) ?? []

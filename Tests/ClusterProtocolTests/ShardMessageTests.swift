@@ -46,6 +46,7 @@ struct ShardMessageTests {
             [
                 .write(disk, header, trailer, leafChecksums: []),
                 .write(disk, header, trailer, leafChecksums: [0, 1, .max]),
+                .rewrite(disk, header, trailer, leafChecksums: [0, 1, .max]),
                 .seal(disk, handle: 3, trailer, leafChecksums: [9]),
             ]
         } + [

@@ -41,8 +41,11 @@ import Testing
     func headerFields() throws {
         let place = Samples.segment(.packed).place(4_096)
         var record = ShardRecordHeader(
-            header: Samples.header(bodyCapacity: 100), sequence: 5, trailerCapacity: 164,
-            unknownFields: [TaggedField(tag: 0x8002, bytes: [1, 2, 3])])
+            header: Samples.header(bodyCapacity: 100),
+            sequence: 5,
+            trailerCapacity: 164,
+            unknownFields: [TaggedField(tag: 0x8002, bytes: [1, 2, 3])]
+        )
         let decoded = try record.encoded(at: place, in: .packed).withUnsafeBytes {
             try RecordHeader.decode($0, at: place, in: .packed).header
         }
@@ -74,7 +77,9 @@ import Testing
                 logicalLength: isFull ? Limits.frameLength : Int(generator.next() % UInt64(Limits.frameLength + 1)),
                 storedLength: Int(generator.next() % UInt64(Limits.frameLength + 1)),
                 filter: generator.next() % 2 == 0 ? .none : .shuffle16,
-                codec: generator.next() % 2 == 0 ? .plain : .lz4, keySlot: UInt8(generator.next() % 3))
+                codec: generator.next() % 2 == 0 ? .plain : .lz4,
+                keySlot: UInt8(generator.next() % 3)
+            )
         }
         var trailer = Samples.plainTrailer
         trailer.frames = .explicit(frames)

@@ -38,7 +38,8 @@ import Testing
             ("shard-packed", SegmentKind.packed, 12_288, 976, false),
             ("shard-packed-full", .packed, 64_000, 70_000, true),
             ("shard-aligned", .aligned, 16_384, 70_000, true),
-        ])
+        ]
+    )
     func shards(name: String, kind: SegmentKind, offset: Int, bodyLength: Int, isFull: Bool) throws {
         let bytes = try Self.load(name)
         try bytes.withUnsafeBytes { bytes in

@@ -50,10 +50,20 @@ struct RecoveryHarness {
         try await harness.upload("parts")
         _ = try await store.objects.copy(
             CopyRequest(
-                sourceBucket: bucket, sourceKey: "large", bucket: bucket, key: "copy", owner: StoreHarness.owner))
+                sourceBucket: bucket,
+                sourceKey: "large",
+                bucket: bucket,
+                key: "copy",
+                owner: StoreHarness.owner
+            )
+        )
         harness.current["copy"] = harness.current["large"]
         try await store.objects.putTags(
-            bucket: bucket, key: "soft", version: .current, tags: [ObjectTag(key: "study", value: "1.2\"3")])
+            bucket: bucket,
+            key: "soft",
+            version: .current,
+            tags: [ObjectTag(key: "study", value: "1.2\"3")]
+        )
         return harness
     }
 
@@ -65,19 +75,30 @@ struct RecoveryHarness {
     private mutating func upload(_ key: String) async throws {
         let upload = try await store.objects.createUpload(
             CreateUploadRequest(
-                bucket: Self.bucket, key: key, owner: StoreHarness.owner,
-                attributes: ObjectAttributes(contentType: "application/dicom")))
+                bucket: Self.bucket,
+                key: key,
+                owner: StoreHarness.owner,
+                attributes: ObjectAttributes(contentType: "application/dicom")
+            )
+        )
         let contents = [Content.random(5 << 20, seed: 11), Content.random(100_000, seed: 12)]
         var parts: [CompleteUploadRequest.Part] = []
         for (place, bytes) in contents.enumerated() {
             let part = try await store.objects.uploadPart(
                 UploadPartRequest(
-                    bucket: Self.bucket, key: key, upload: upload.id, partNumber: place + 1, length: bytes.count),
-                body: ArrayBody(bytes))
+                    bucket: Self.bucket,
+                    key: key,
+                    upload: upload.id,
+                    partNumber: place + 1,
+                    length: bytes.count
+                ),
+                body: ArrayBody(bytes)
+            )
             parts.append(CompleteUploadRequest.Part(number: place + 1, eTag: part.eTag))
         }
         _ = try await store.objects.completeUpload(
-            CompleteUploadRequest(bucket: Self.bucket, key: key, upload: upload.id, parts: parts))
+            CompleteUploadRequest(bucket: Self.bucket, key: key, upload: upload.id, parts: parts)
+        )
         current[key] = contents.flatMap { $0 }
     }
 
@@ -111,13 +132,18 @@ struct RecoveryHarness {
     }
 
     static func salvage(
-        _ disks: [(path: String, disk: MemoryDisk)], options: SalvageOptions = SalvageOptions(),
+        _ disks: [(path: String, disk: MemoryDisk)],
+        options: SalvageOptions = SalvageOptions(),
         into output: MemoryDisk = MemoryDisk()
     ) async throws -> Outcome {
         var entries: [SalvageEntry] = []
         let report = try await Salvage(disks: sources(disks), options: options).run(
-            output: output.mount(), time: LinuxTime(), random: SeededRandom(seed: 9),
-            open: { JournaledMetadataStore.inMemory(journal: $0) }, onEntry: { entries.append($0) })
+            output: output.mount(),
+            time: LinuxTime(),
+            random: SeededRandom(seed: 9),
+            open: { JournaledMetadataStore.inMemory(journal: $0) },
+            onEntry: { entries.append($0) }
+        )
         return Outcome(report: report, entries: entries, output: output)
     }
 

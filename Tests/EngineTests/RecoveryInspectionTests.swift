@@ -49,7 +49,9 @@ struct RecoveryInspectionTests {
         let row = try #require(Self.rows(listed, "shard list").first)
         let parts = row[0].split(separator: "/")
         let shard = ShardID(
-            blob: try #require(BlobID(text: parts[0])), index: try #require(UInt8(parts[1])))
+            blob: try #require(BlobID(text: parts[0])),
+            index: try #require(UInt8(parts[1]))
+        )
         let good = try await Self.inspection.shard(source, shard)
         #expect(good.fields.contains { $0.name == "verified" && $0.value == "good" })
         let objects = Self.rows(good, "objects")

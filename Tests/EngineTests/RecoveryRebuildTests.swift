@@ -15,12 +15,15 @@ import Testing
 @Suite("Metadata rebuilt from the disks")
 struct RecoveryRebuildTests {
     static func rebuild(
-        _ disks: [(path: String, disk: MemoryDisk)], into database: MemoryMetadataDatabase, isForced: Bool = false
+        _ disks: [(path: String, disk: MemoryDisk)],
+        into database: MemoryMetadataDatabase,
+        isForced: Bool = false
     ) async throws -> MetadataRebuild.Report {
         // The locks of an earlier rebuild of the same disks.
         for (_, disk) in disks { disk.restart() }
         return try await MetadataRebuild(disks: RecoveryHarness.sources(disks), isForced: isForced).run(
-            time: LinuxTime(), random: SeededRandom(seed: 3)
+            time: LinuxTime(),
+            random: SeededRandom(seed: 3)
         ) { JournaledMetadataStore.inMemory(database, journal: $0) }
     }
 
@@ -54,7 +57,10 @@ struct RecoveryRebuildTests {
         try await harness.put("before", Content.random(3_000))
         let store = try harness.store.store
         try await Checkpointer(
-            metadata: store.metadata, journal: store.journal, objects: store.objects, time: LinuxTime()
+            metadata: store.metadata,
+            journal: store.journal,
+            objects: store.objects,
+            time: LinuxTime()
         ).take()
         let base = store.journal.report.base
         try await harness.store.wait {

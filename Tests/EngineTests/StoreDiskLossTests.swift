@@ -1,7 +1,10 @@
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectInterface
 import ObjectModel
+import ShardStorage
+import StorageNode
 import SystemInterface
 import TestKit
 import Testing
@@ -91,6 +94,41 @@ struct StoreDiskLossTests {
         await #expect(throws: DiskReplacementError.noSuchDisk("disk-9")) {
             _ = try await store.store.replaceDisk(inSlot: "disk-9")
         }
+        try await store.close()
+    }
+
+    @Test("every byte of a header flipped, each in a shard of its own: found by one verification, and repaired")
+    func headers() async throws {
+        let headerLength = 108
+        let store = try await StoreHarness.open()
+        // One after the other: each is a blob of its own.
+        for number in 0..<headerLength { try await store.put("\(number)", Content.random(900 + number)) }
+        for slot in [1, 4] {
+            let shards = try store.store.hosted.map(\.disk.shards)
+            let disk = try #require(
+                shards.first { ($0.fileSystem as? MemoryFileSystem)?.disk === store.disk(slot) }
+            )
+            let entries = disk.inventory(after: nil, limit: 1_000)
+            #expect(entries.count >= headerLength)
+            for (number, entry) in entries.prefix(headerLength).enumerated() {
+                let path = "segments/\(SegmentHeader.fileName(entry.segment))"
+                let byte = (number + slot * 27) % headerLength
+                #expect(store.disk(slot).flip(path, offset: entry.offset + byte, mask: 1 << UInt8(number % 8)))
+            }
+        }
+        try await store.running {
+            try store.store.verifier.request()
+            try await store.wait {
+                let status = try await store.store.status()
+                let report = status.verification
+                return status.statistics.missingShards == 0 && report.isCurrent && report.shardsExpected > 0
+                    && report.shardsVerified == report.shardsExpected && report.shardsBad >= 2 * headerLength
+            }
+        }
+        // The repair of a few shards has cost no second reading of all: the count was corrected.
+        for slot in [0, 2] { store.disk(slot).isGone = true }
+        for number in 0..<headerLength { #expect(try await store.holds("\(number)", Content.random(900 + number))) }
+        for slot in [0, 2] { store.disk(slot).isGone = false }
         try await store.close()
     }
 

@@ -27,17 +27,29 @@ final class StoreHarness: Sendable {
     private let current = Mutex<Store?>(nil)
     let time = LinuxTime()
     let scheme: Scheme
+    private let configure: @Sendable (inout StoreConfiguration) -> Void
 
-    init(seed: UInt64 = 1, disks: Int = 6, scheme: Scheme) {
+    init(
+        seed: UInt64 = 1,
+        disks: Int = 6,
+        scheme: Scheme,
+        configure: @escaping @Sendable (inout StoreConfiguration) -> Void = { _ in }
+    ) {
         self.scheme = scheme
+        self.configure = configure
         let made = (0..<disks).map { MemoryDisk(device: UInt64($0 + 1)) }
         state = Mutex(State(disks: made, generator: SplitMix64(seed: seed)))
     }
 
     /// A store that is open and has a bucket.
-    static func open(seed: UInt64 = 1, scheme: String = "rs-4-2", disks: Int = 6) async throws -> StoreHarness {
+    static func open(
+        seed: UInt64 = 1,
+        scheme: String = "rs-4-2",
+        disks: Int = 6,
+        configure: @escaping @Sendable (inout StoreConfiguration) -> Void = { _ in }
+    ) async throws -> StoreHarness {
         guard let scheme = Scheme(name: scheme) else { throw HarnessError.noSuchScheme }
-        let harness = StoreHarness(seed: seed, disks: disks, scheme: scheme)
+        let harness = StoreHarness(seed: seed, disks: disks, scheme: scheme, configure: configure)
         try await harness.start()
         try await harness.objects.createBucket(bucket, owner: owner, region: "us-east-1")
         return harness
@@ -64,9 +76,13 @@ final class StoreHarness: Sendable {
         configuration.disk.segmentLength = 32 << 20
         configuration.disk.growthLength = 4 << 20
         configuration.disk.reserveLength = 1 << 20
+        configure(&configuration)
         let database = state.withLock { $0.database }
         let opened = try await Store.open(
-            configuration, time: time, random: SeededRandom(seed: random()), md5: .inline
+            configuration,
+            time: time,
+            random: SeededRandom(seed: random()),
+            md5: .inline
         ) { journal async throws(MetadataError) in JournaledMetadataStore.inMemory(database, journal: journal) }
         current.withLock { $0 = opened }
     }
@@ -122,19 +138,33 @@ final class StoreHarness: Sendable {
 
     @discardableResult
     func put(
-        _ key: String, _ bytes: [UInt8], condition: WriteCondition = .none, checksum: ChecksumRequest = .none,
-        contentMD5: [UInt8]? = nil, tags: [ObjectTag] = []
+        _ key: String,
+        _ bytes: [UInt8],
+        condition: WriteCondition = .none,
+        checksum: ChecksumRequest = .none,
+        contentMD5: [UInt8]? = nil,
+        tags: [ObjectTag] = []
     ) async throws -> WriteResult {
         try await objects.put(
             PutRequest(
-                bucket: Self.bucket, key: key, owner: Self.owner, length: bytes.count, attributes: ObjectAttributes(),
-                tags: tags, condition: condition, contentMD5: contentMD5, checksum: checksum),
-            body: ArrayBody(bytes))
+                bucket: Self.bucket,
+                key: key,
+                owner: Self.owner,
+                length: bytes.count,
+                attributes: ObjectAttributes(),
+                tags: tags,
+                condition: condition,
+                contentMD5: contentMD5,
+                checksum: checksum
+            ),
+            body: ArrayBody(bytes)
+        )
     }
 
     func get(_ key: String, range: ByteRange? = nil, part: Int? = nil) async throws -> [UInt8] {
         let result = try await objects.get(
-            GetRequest(bucket: Self.bucket, key: key, range: range, partNumber: part))
+            GetRequest(bucket: Self.bucket, key: key, range: range, partNumber: part)
+        )
         return try await Self.bytes(of: result)
     }
 

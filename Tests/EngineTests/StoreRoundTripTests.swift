@@ -75,8 +75,12 @@ struct StoreRoundTripTests {
         let objects = try store.objects
         func request(_ length: Int) -> PutRequest {
             PutRequest(
-                bucket: StoreHarness.bucket, key: "k", owner: StoreHarness.owner, length: length,
-                attributes: ObjectAttributes())
+                bucket: StoreHarness.bucket,
+                key: "k",
+                owner: StoreHarness.owner,
+                length: length,
+                attributes: ObjectAttributes()
+            )
         }
         for size in [10, 1 << 20, (5 << 20) + 3] {
             let bytes = Content.random(size)

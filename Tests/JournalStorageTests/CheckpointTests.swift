@@ -72,7 +72,9 @@ struct CheckpointTests {
     func damage() async throws {
         let blobs = Blobs()
         let taken = try await CheckpointWriter(sink: blobs).write(
-            Source(position: position(1, 5), values: values(30)), previous: nil)
+            Source(position: position(1, 5), values: values(30)),
+            previous: nil
+        )
         for offset in taken.list.indices {
             var list = taken.list
             list[offset] ^= 0x20

@@ -141,7 +141,10 @@ struct JournalChangeTests {
         let fixture = try await JournalFixture(5)
         var acknowledged: [JournalRecord] = []
         let configuration = JournalConfiguration(
-            confirmation: .milliseconds(4), patience: .milliseconds(60), batchBytes: 300)
+            confirmation: .milliseconds(4),
+            patience: .milliseconds(60),
+            batchBytes: 300
+        )
         for generation in 1...6 {
             for keeper in fixture.keepers { keeper.isDown = false }
             for keeper in fixture.keepers.shuffled(using: &generator).prefix(Int.random(in: 0...2, using: &generator)) {

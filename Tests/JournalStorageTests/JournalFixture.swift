@@ -22,14 +22,25 @@ final class JournalFixture: Sendable {
 
     /// Starts a journal on the keepers; `replayed` gets the records it hands over.
     func start(
-        _ clients: [any KeeperClient]? = nil, founding: [DiskID]? = nil, database: JournalPosition = .origin,
-        isForced: Bool = false, configuration: JournalConfiguration = JournalFixture.configuration,
-        time: any TimeSource = LinuxTime(), replayed: Replayed = Replayed()
+        _ clients: [any KeeperClient]? = nil,
+        founding: [DiskID]? = nil,
+        database: JournalPosition = .origin,
+        isForced: Bool = false,
+        configuration: JournalConfiguration = JournalFixture.configuration,
+        time: any TimeSource = LinuxTime(),
+        replayed: Replayed = Replayed()
     ) async throws(JournalError) -> Journal {
         let opening = JournalOpening(
-            clients: clients ?? keepers, founding: founding ?? ids, database: database, isForced: isForced)
+            clients: clients ?? keepers,
+            founding: founding ?? ids,
+            database: database,
+            isForced: isForced
+        )
         return try await Journal.start(
-            opening, configuration: configuration, time: time, random: SeededRandom(seed: 5)
+            opening,
+            configuration: configuration,
+            time: time,
+            random: SeededRandom(seed: 5)
         ) { records in
             replayed.add(records)
         }
@@ -37,12 +48,20 @@ final class JournalFixture: Sendable {
 
     /// Starts a journal, runs it beside `body`, and ends it.
     func withJournal(
-        _ clients: [any KeeperClient]? = nil, database: JournalPosition = .origin, isForced: Bool = false,
-        configuration: JournalConfiguration = JournalFixture.configuration, replayed: Replayed = Replayed(),
+        _ clients: [any KeeperClient]? = nil,
+        database: JournalPosition = .origin,
+        isForced: Bool = false,
+        configuration: JournalConfiguration = JournalFixture.configuration,
+        replayed: Replayed = Replayed(),
         _ body: (Journal) async throws -> Void
     ) async throws {
         let journal = try await start(
-            clients, database: database, isForced: isForced, configuration: configuration, replayed: replayed)
+            clients,
+            database: database,
+            isForced: isForced,
+            configuration: configuration,
+            replayed: replayed
+        )
         try await run(journal, body)
     }
 

@@ -37,14 +37,24 @@ struct JournalGoldenTests {
         JournalRecord(position: position(3, 42), payload: Array("a longer payload".utf8)),
     ]
     private static let before = KeeperSet(
-        generation: 4, keepers: [DiskID(Identifier128(high: 1, low: 2)), DiskID(Identifier128(high: 1, low: 3))])
+        generation: 4,
+        keepers: [DiskID(Identifier128(high: 1, low: 2)), DiskID(Identifier128(high: 1, low: 3))]
+    )
     private static let after = KeeperSet(
-        generation: 5, keepers: [DiskID(Identifier128(high: 1, low: 3)), DiskID(Identifier128(high: 0, low: 9))])
+        generation: 5,
+        keepers: [DiskID(Identifier128(high: 1, low: 3)), DiskID(Identifier128(high: 0, low: 9))]
+    )
 
     @Test("A batch")
     func batchBytes() throws {
         let encoded = JournalBatch.encode(
-            Self.records, after: position(2, 40), written: 3, point: Self.point, ordinal: 17, salt: Self.salt)
+            Self.records,
+            after: position(2, 40),
+            written: 3,
+            point: Self.point,
+            ordinal: 17,
+            salt: Self.salt
+        )
         #expect(Hexadecimal.text(encoded.bytes) == Self.batch)
         let bytes = try #require(Hexadecimal.bytes(Self.batch))
         let decoded = try bytes.withUnsafeBytes { try JournalBatch(decoding: $0, salt: Self.salt) }
@@ -58,8 +68,17 @@ struct JournalGoldenTests {
     @Test("A log file's header")
     func headerBytes() throws {
         let header = JournalLogHeader(
-            number: 6, salt: Self.salt, generation: 3, firstOrdinal: 17, start: Self.point, startsAnew: true,
-            length: 8 << 20, base: position(2, 30), referenceGeneration: 9, reference: [7, 8, 9])
+            number: 6,
+            salt: Self.salt,
+            generation: 3,
+            firstOrdinal: 17,
+            start: Self.point,
+            startsAnew: true,
+            length: 8 << 20,
+            base: position(2, 30),
+            referenceGeneration: 9,
+            reference: [7, 8, 9]
+        )
         #expect(Hexadecimal.text(header.encoded) == Self.header)
         let bytes = try #require(Hexadecimal.bytes(Self.header))
         let decoded = try bytes.withUnsafeBytes { try JournalLogHeader(decoding: $0) }
@@ -92,7 +111,8 @@ struct JournalGoldenTests {
             entries: [
                 .init(firstKey: [], length: 5, digest: CheckpointList.digest(of: [1, 2, 3, 4, 5]), reference: [0xAA]),
                 .init(firstKey: [0x61], length: 0, digest: CheckpointList.digest(of: []), reference: [0xBB, 0xCC]),
-            ])
+            ]
+        )
         #expect(Hexadecimal.text(list.encoded) == Self.list)
         #expect(try CheckpointList(decoding: try #require(Hexadecimal.bytes(Self.list))) == list)
     }

@@ -86,7 +86,11 @@ struct JournalTests {
         let old = JournalOpening(clients: fixture.keepers, database: position(1, 5))
         await #expect(throws: JournalError.noJournal) {
             _ = try await Journal.start(
-                old, time: ManualTime(), random: SeededRandom(seed: 1), replay: { _ in })
+                old,
+                time: ManualTime(),
+                random: SeededRandom(seed: 1),
+                replay: { _ in }
+            )
         }
         try await fixture.withJournal { journal in
             try await journal.appendNext(10)
@@ -149,7 +153,11 @@ struct JournalTests {
         let fixture = try await JournalFixture(3)
         let slow = fixture.keepers[2]
         let configuration = JournalConfiguration(
-            confirmation: .milliseconds(40), patience: .seconds(5), ringBytes: 2_000, batchBytes: 1_000)
+            confirmation: .milliseconds(40),
+            patience: .seconds(5),
+            ringBytes: 2_000,
+            batchBytes: 1_000
+        )
         try await fixture.withJournal(configuration: configuration) { journal in
             let isHeld = Mutex(true)
             slow.disk.setLatency { operation, _, _ in

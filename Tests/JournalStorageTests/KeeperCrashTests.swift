@@ -40,7 +40,10 @@ struct KeeperCrashTests {
                     let keep = Int.random(in: max(0, model.log.count - 3)...model.log.count, using: &generator)
                     model.attempted = Array(model.log.prefix(keep))
                     try await log.append(
-                        incarnation: incarnation, after: keep == 0 ? model.base : model.log[keep - 1].position, [])
+                        incarnation: incarnation,
+                        after: keep == 0 ? model.base : model.log[keep - 1].position,
+                        []
+                    )
                     model.log.removeLast(model.log.count - keep)
                     model.written = incarnation
                 case 1 where model.log.count > 4:
@@ -68,7 +71,8 @@ struct KeeperCrashTests {
     /// from there with another script, crashing once more.
     @Test(
         "What was acknowledged survives a crash at every operation, whole and in order",
-        arguments: 0..<5 as Range<UInt64>)
+        arguments: 0..<5 as Range<UInt64>
+    )
     func everyCrashPoint(seed: UInt64) async throws {
         var point = Int(seed)
         while true {
@@ -205,10 +209,12 @@ struct KeeperCrashTests {
         try await log.append(incarnation: 1, after: position(1, 2), records(1, 3...3))
         try await log.append(incarnation: 1, after: position(1, 3), records(1, 4...4))
         let path = logPath(disk)
-        let places = Array(0..<128) + (0..<3).flatMap { block in
-            let start = JournalFormat.dataOffset + block * 4_096
-            return Array(start..<start + (block == 0 ? 192 : 128))
-        }
+        let places =
+            Array(0..<128)
+            + (0..<3).flatMap { block in
+                let start = JournalFormat.dataOffset + block * 4_096
+                return Array(start..<start + (block == 0 ? 192 : 128))
+            }
         for offset in places {
             let copy = disk.copy()
             copy.flip(path, offset: offset, mask: UInt8(1 << (offset % 8)))

@@ -43,19 +43,23 @@ struct KeeperLogTests {
         #expect(try await log.promise(incarnation: 5, holder: 1).promised == 5)
         #expect(
             await keeperError { try await log.append(incarnation: 4, after: .origin, records(4, 1...1)) }
-                == .superseded(promised: 5))
+                == .superseded(promised: 5)
+        )
         #expect(await keeperError { _ = try await log.confirm(incarnation: 4) } == .superseded(promised: 5))
         try await log.append(incarnation: 5, after: .origin, records(5, 1...3))
         #expect(
             await keeperError { try await log.append(incarnation: 5, after: position(5, 5), records(5, 6...6)) }
-                == .gap(expected: 4))
+                == .gap(expected: 4)
+        )
         #expect(
             await keeperError { try await log.append(incarnation: 5, after: position(4, 3), records(5, 4...4)) }
-                == .mismatch(sequence: 0))
+                == .mismatch(sequence: 0)
+        )
         #expect(
             await keeperError {
                 try await log.append(incarnation: 5, after: position(5, 3), [record(5, 4), record(5, 6)])
-            } == .invalid("records must follow one another without a gap"))
+            } == .invalid("records must follow one another without a gap")
+        )
         #expect(try await readAll(log) == records(5, 1...3))
     }
 
@@ -115,7 +119,8 @@ struct KeeperLogTests {
         #expect(try await log.state().damaged.isEmpty)
         #expect(
             await keeperError { try await log.trim(incarnation: 1, to: position(1, 10), reference: []) }
-                == .trimmed(position(1, 90)))
+                == .trimmed(position(1, 90))
+        )
     }
 
     @Test("On a full disk the journal goes on from its reserve, then says so, and goes on after a trim")
@@ -127,7 +132,10 @@ struct KeeperLogTests {
         while failure == nil {
             failure = await keeperError {
                 try await log.append(
-                    incarnation: 1, after: sequence == 0 ? .origin : position(1, sequence), [record(1, sequence + 1)])
+                    incarnation: 1,
+                    after: sequence == 0 ? .origin : position(1, sequence),
+                    [record(1, sequence + 1)]
+                )
             }
             if failure == nil { sequence += 1 }
         }

@@ -44,7 +44,8 @@ extension Check {
                 _ = try await store.commit(WriteTransaction(lease: lease, blobs: [pack], writes: writes))
             }
             let owners = try await store.owners(of: packs[0].id)
-            try expect(owners.count == 4 && owners.allSatisfy { $0.1.first?.blob == packs[0].id }, "owners")
+            try expect(owners.count == 4 && owners.allSatisfy { $0.extents.first?.blob == packs[0].id }, "owners")
+            try expect(owners.map(\.key) == ["1/0", "1/1", "1/2", "1/3"] && owners[0].bucket == "b", "names")
             for key in ["1/0", "2/1", "2/2", "2/3", "3/0", "3/3"] { try await store.delete(key) }
             let sparse = try await store.sparseBlobs(share: 0.8, limit: 9)
             try expect(sparse.map(\.blob.id) == [packs[1].id, packs[2].id, packs[0].id], "order")
@@ -66,11 +67,11 @@ extension Check {
             let target = Sample.blob(lease, 9, length: 3_000)
             var moves: [MoveTransaction.Move] = []
             for (index, blob) in (old + [third]).enumerated() {
-                guard let (owner, before) = try await store.owners(of: blob.id).first else {
+                guard let named = try await store.owners(of: blob.id).first else {
                     throw Violation(description: "no owner")
                 }
                 let after = Extent(blob: target.id, firstFrame: 0, offset: index * 1_000, length: 1_000)
-                moves.append(MoveTransaction.Move(owner: owner, before: before, after: [after]))
+                moves.append(MoveTransaction.Move(owner: named.owner, before: named.extents, after: [after]))
             }
             let replaced = try await store.put(lease, 4, "b")
             let results = try await store.move(MoveTransaction(lease: lease, blobs: [target], moves: moves))

@@ -183,7 +183,8 @@ private struct CrashModel {
 @Suite struct CrashModelTests {
     @Test(
         "what was acknowledged survives every crash, and nothing erased or unsealed comes back",
-        arguments: 1...12 as ClosedRange<UInt64>)
+        arguments: 1...12 as ClosedRange<UInt64>
+    )
     func survives(seed: UInt64) async throws {
         var model = try await CrashModel(seed: seed)
         try await model.run(operations: 100)

@@ -16,23 +16,36 @@ struct TestShard: Sendable {
 
     init(sequence: UInt64, index: UInt8 = 0, length: Int, stamp: UInt64? = nil, using generator: inout SplitMix64) {
         self.init(
-            sequence: sequence, index: index, body: generator.bytes(length), stamp: stamp ?? generator.next(),
-            using: &generator)
+            sequence: sequence,
+            index: index,
+            body: generator.bytes(length),
+            stamp: stamp ?? generator.next(),
+            using: &generator
+        )
     }
 
     init(sequence: UInt64, index: UInt8 = 0, body: [UInt8], stamp: UInt64, using generator: inout SplitMix64) {
         guard let scheme = Scheme(dataCount: 4, parityCount: 2) else { preconditionFailure("a valid scheme") }
         let shard = ShardID(blob: BlobID(incarnation: 1, lease: 1, sequence: sequence), index: index)
         header = ShardHeader(
-            shard: shard, group: GroupID(7), groupEpoch: 3, scheme: scheme, writeStamp: stamp, bodyCapacity: body.count)
+            shard: shard,
+            group: GroupID(7),
+            groupEpoch: 3,
+            scheme: scheme,
+            writeStamp: stamp,
+            bodyCapacity: body.count
+        )
         self.body = body
         leafChecksums = Self.checksums(body, header)
         let digest = body.withUnsafeBytes { XXH3Digest.digest($0) }
         var digests = (0..<6).map { _ in ContentDigest(high: generator.next(), low: generator.next()) }
         digests[Int(index)] = ContentDigest(high: digest.high, low: digest.low)
         trailer = ShardTrailer(
-            blobLength: min(body.count * 4, 64 << 20), shardDigests: digests,
-            ingestDigest: ContentDigest(high: 1, low: 2), frames: .uniform)
+            blobLength: min(body.count * 4, 64 << 20),
+            shardDigests: digests,
+            ingestDigest: ContentDigest(high: 1, low: 2),
+            frames: .uniform
+        )
     }
 
     static func checksums(_ body: [UInt8], _ header: ShardHeader) -> [UInt32] {
@@ -58,8 +71,12 @@ struct TestShard: Sendable {
 struct TestDisk {
     static let cluster = ClusterID(Identifier128(high: 1, low: 2))
     static let identity = DiskIdentity(
-        cluster: cluster, disk: DiskID(Identifier128(high: 3, low: 4)), site: SiteName("a"), node: NodeName("n1"),
-        epoch: 5)
+        cluster: cluster,
+        disk: DiskID(Identifier128(high: 3, low: 4)),
+        site: SiteName("a"),
+        node: NodeName("n1"),
+        epoch: 5
+    )
 
     static var configuration: ShardDiskConfiguration {
         var configuration = ShardDiskConfiguration()
@@ -75,12 +92,18 @@ struct TestDisk {
     }
 
     static func open(
-        _ fileSystem: any FileSystem, seed: UInt64 = 1, configuration: ShardDiskConfiguration = Self.configuration,
+        _ fileSystem: any FileSystem,
+        seed: UInt64 = 1,
+        configuration: ShardDiskConfiguration = Self.configuration,
         time: any TimeSource = ManualTime()
     ) async throws(ShardStorageError) -> ShardDisk {
         try await ShardDisk.open(
-            fileSystem: fileSystem, expecting: DiskExpectation(cluster: cluster, epoch: 5), time: time,
-            random: SeededRandom(seed: seed), configuration: configuration)
+            fileSystem: fileSystem,
+            expecting: DiskExpectation(cluster: cluster, epoch: 5),
+            time: time,
+            random: SeededRandom(seed: seed),
+            configuration: configuration
+        )
     }
 
     /// A new disk, formatted and open.

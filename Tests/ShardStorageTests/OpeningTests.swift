@@ -7,11 +7,16 @@ import Testing
 
 @Suite struct OpeningTests {
     private func open(
-        _ fileSystem: any FileSystem, _ expectation: DiskExpectation
+        _ fileSystem: any FileSystem,
+        _ expectation: DiskExpectation
     ) async throws(ShardStorageError) -> ShardDisk {
         try await ShardDisk.open(
-            fileSystem: fileSystem, expecting: expectation, time: ManualTime(), random: SeededRandom(seed: 1),
-            configuration: TestDisk.configuration)
+            fileSystem: fileSystem,
+            expecting: expectation,
+            time: ManualTime(),
+            random: SeededRandom(seed: 1),
+            configuration: TestDisk.configuration
+        )
     }
 
     @Test("an empty or unmounted folder is not a disk, and nothing is written to it")

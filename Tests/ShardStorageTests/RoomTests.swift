@@ -14,7 +14,8 @@ import Testing
 
     @Test(
         "a full disk refuses writes, reads and erases on, and takes writes again after compaction",
-        arguments: [1_000, 40_000, 300 << 10])
+        arguments: [1_000, 40_000, 300 << 10]
+    )
     func full(length: Int) async throws {
         var generator = SplitMix64(seed: UInt64(length))
         let fileSystem = MemoryFileSystem(capacity: 400 << 20)

@@ -20,7 +20,9 @@ import Testing
     private func path(_ segment: UInt64) -> String { "segments/\(SegmentHeader.fileName(segment))" }
 
     @Test(
-        "a rotten header in the middle costs its own record and no other; it is reported, not cut", arguments: [2, 11])
+        "a rotten header in the middle costs its own record and no other; it is reported, not cut",
+        arguments: [2, 11]
+    )
     func headerRot(victim: Int) async throws {
         var generator = SplitMix64(seed: 7)
         let (fileSystem, disk) = try await TestDisk.make()
@@ -80,7 +82,8 @@ import Testing
 
     @Test(
         "a rotten segment header or footer costs nothing and is written again by the scrub",
-        arguments: [0, 4_096, -10, -100])
+        arguments: [0, 4_096, -10, -100]
+    )
     func segmentMeta(offset: Int) async throws {
         var generator = SplitMix64(seed: 10)
         let (fileSystem, disk) = try await TestDisk.make()
@@ -97,6 +100,21 @@ import Testing
         // A footer was written at opening already.
         #expect(report.mendedSegments == (offset < 0 ? [] : [segment]))
         #expect(try await reopened.scrub(rate: .max).mendedSegments.isEmpty)
+    }
+
+    @Test("a rotten identity is written again by the open disk; one that is cut short or gone means that the disk is")
+    func identity() async throws {
+        let (fileSystem, disk) = try await TestDisk.make()
+        for offsets in [[100], [30, 30 + 4_096]] {
+            for offset in offsets { fileSystem.disk.flip("disk", offset: offset, mask: 4) }
+            #expect(await disk.isInPlace())
+            let found = try await ShardDisk.readIdentity(fileSystem)
+            #expect(found == disk.identity)
+        }
+        try await fileSystem.open("disk", .write).truncate(to: 4_096)
+        #expect(await !disk.isInPlace())
+        try await fileSystem.remove("disk")
+        #expect(await !disk.isInPlace())
     }
 
     @Test("a failed sync is final: nothing is acknowledged after it, reads go on")

@@ -54,10 +54,19 @@ struct Diagnosis {
                 severity: .critical,
                 text:
                     "\(Words.plural(report.blobsBelowK, "blob")) have fewer than the \(report.dataShards) shards that "
-                    + "reading needs",
+                    + "reading needs" + examples(report.unreadableObjects),
                 action: "bring a missing disk back (cable, mount, power); replace and erase nothing before that"
             )
         ]
+    }
+
+    /// Names in a sentence, so many at most.
+    private static let exampleLimit = 5
+
+    private static func examples(_ objects: [String]) -> String {
+        guard !objects.isEmpty else { return "" }
+        let rest = objects.count > exampleLimit ? ", … (`cairn admin status --json` lists more)" : ""
+        return ": " + objects.prefix(exampleLimit).joined(separator: ", ") + rest
     }
 
     private static func journal(_ report: StatusReport) -> [Finding] {

@@ -180,6 +180,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var missingShards: Int
     /// Blobs with fewer than k shards: their objects cannot be read.
     package var blobsBelowK: Int
+    /// Some of those objects, as `BUCKET/KEY`.
+    package var unreadableObjects: [String]
     package var repair: RepairReport
     package var verification: VerificationReport
     package var journal: JournalReport
@@ -198,6 +200,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         capacity: Int,
         missingShards: Int,
         blobsBelowK: Int,
+        unreadableObjects: [String] = [],
         repair: RepairReport,
         verification: VerificationReport,
         journal: JournalReport,
@@ -215,6 +218,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.capacity = capacity
         self.missingShards = missingShards
         self.blobsBelowK = blobsBelowK
+        self.unreadableObjects = unreadableObjects
         self.repair = repair
         self.verification = verification
         self.journal = journal

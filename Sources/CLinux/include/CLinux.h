@@ -77,6 +77,9 @@ int cairn_random(void *buffer, size_t count);
 /// Starts a detached thread that shows as `name` (15 bytes at most) in ps, top and perf. Signals are left to others.
 int cairn_thread_start(const char *name, void (*body)(void *context), void *context);
 
+/// Gives free memory of the heap back to the system (malloc_trim(3)).
+void cairn_trim_heap(void);
+
 /// A counting semaphore between threads of this process (sem_overview(7)).
 struct cairn_semaphore;
 struct cairn_semaphore *cairn_semaphore_make(void);

@@ -66,7 +66,8 @@ package struct CheckpointWriter: Sendable {
     private let listLimit: Int
 
     package init(
-        sink: any CheckpointSink, rangeLength: Int = CheckpointWriter.defaultRangeLength,
+        sink: any CheckpointSink,
+        rangeLength: Int = CheckpointWriter.defaultRangeLength,
         listLimit: Int = JournalReference.checkpointLimit
     ) {
         self.sink = sink
@@ -97,12 +98,19 @@ package struct CheckpointWriter: Sendable {
         let list = CheckpointList(position: source.position, entries: entries)
         let (encoded, listBlobs) = try await store(list)
         return TakenCheckpoint(
-            position: source.position, list: encoded, entries: entries, blobs: entries.map(\.reference) + listBlobs,
-            sharedRanges: shared, ranges: entries.count)
+            position: source.position,
+            list: encoded,
+            entries: entries,
+            blobs: entries.map(\.reference) + listBlobs,
+            sharedRanges: shared,
+            ranges: entries.count
+        )
     }
 
     private func store(
-        _ bytes: [UInt8], _ key: [UInt8], _ known: CheckpointList.Entry?
+        _ bytes: [UInt8],
+        _ key: [UInt8],
+        _ known: CheckpointList.Entry?
     ) async throws -> (CheckpointList.Entry, isShared: Bool) {
         let digest = CheckpointList.digest(of: bytes)
         if let known, known.digest == digest, known.length == UInt64(bytes.count), await sink.holds(known.reference) {
@@ -113,7 +121,11 @@ package struct CheckpointWriter: Sendable {
             throw CheckpointError.invalid("a blob's reference is too long")
         }
         let entry = CheckpointList.Entry(
-            firstKey: key, length: UInt64(bytes.count), digest: digest, reference: reference)
+            firstKey: key,
+            length: UInt64(bytes.count),
+            digest: digest,
+            reference: reference
+        )
         return (entry, false)
     }
 

@@ -19,7 +19,9 @@ package enum CheckpointBlobReference {
             bytes[range].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
         return BlobID(
-            incarnation: UInt32(truncatingIfNeeded: value(0..<4)), lease: UInt32(truncatingIfNeeded: value(4..<8)),
-            sequence: value(8..<16))
+            incarnation: UInt32(truncatingIfNeeded: value(0..<4)),
+            lease: UInt32(truncatingIfNeeded: value(4..<8)),
+            sequence: value(8..<16)
+        )
     }
 }

@@ -20,8 +20,11 @@ package struct JournalConfiguration: Hashable, Sendable {
     package var waitingAppends: Int
 
     package init(
-        confirmation: Duration = .seconds(2), patience: Duration = .seconds(30), ringBytes: Int = 32 << 20,
-        batchBytes: Int = 1 << 20, waitingAppends: Int = 4_096
+        confirmation: Duration = .seconds(2),
+        patience: Duration = .seconds(30),
+        ringBytes: Int = 32 << 20,
+        batchBytes: Int = 1 << 20,
+        waitingAppends: Int = 4_096
     ) {
         self.confirmation = confirmation
         self.patience = patience
@@ -71,7 +74,10 @@ package final class Journal: JournalWriter, Sendable {
         guard let last = records.last else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let waiter = JournalCore.Waiter(
-                sequence: last.position.sequence, since: time.monotonic, continuation: continuation)
+                sequence: last.position.sequence,
+                since: time.monotonic,
+                continuation: continuation
+            )
             do throws(JournalError) {
                 try core.withLock { core throws(JournalError) in try core.append(records, waiter: waiter) }
             } catch {
@@ -122,13 +128,21 @@ package final class Journal: JournalWriter, Sendable {
             let members = core.members.compactMap { keeper in
                 core.progress[keeper].map {
                     KeeperReport(
-                        keeper: keeper, isWhole: $0.phase == .whole,
-                        lag: core.last.sequence - min($0.sequence, core.last.sequence), failure: $0.failure)
+                        keeper: keeper,
+                        isWhole: $0.phase == .whole,
+                        lag: core.last.sequence - min($0.sequence, core.last.sequence),
+                        failure: $0.failure
+                    )
                 }
             }
             return Report(
-                keepers: core.keepers, last: core.last, committed: core.committed, base: core.base, members: members,
-                stopped: core.stopped)
+                keepers: core.keepers,
+                last: core.last,
+                committed: core.committed,
+                base: core.base,
+                members: members,
+                stopped: core.stopped
+            )
         }
     }
 
@@ -137,7 +151,9 @@ package final class Journal: JournalWriter, Sendable {
     /// Changes one keeper. `submit` appends the record with the given payload through the metadata store, which alone
     /// gives out sequence numbers; when it returns, J of the old and J of the new keepers have it.
     package func changeKeepers(
-        to keepers: [DiskID], joining client: (any KeeperClient)?, submit: ([UInt8]) async throws -> Void
+        to keepers: [DiskID],
+        joining client: (any KeeperClient)?,
+        submit: ([UInt8]) async throws -> Void
     ) async throws {
         let change = try core.withLock { core throws(JournalError) in
             let after = KeeperSet(generation: core.keepers.generation + 1, keepers: keepers)

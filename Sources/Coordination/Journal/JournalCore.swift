@@ -59,8 +59,13 @@ struct JournalCore: Sendable {
     private(set) var stopped: JournalError?
 
     init(
-        incarnation: UInt32, limits: JournalConfiguration, keepers: KeeperSet, other: KeeperSet?, ring: JournalRing,
-        base: JournalPosition, checkpoint: [UInt8]
+        incarnation: UInt32,
+        limits: JournalConfiguration,
+        keepers: KeeperSet,
+        other: KeeperSet?,
+        ring: JournalRing,
+        base: JournalPosition,
+        checkpoint: [UInt8]
     ) {
         self.incarnation = incarnation
         self.limits = limits
@@ -160,7 +165,10 @@ struct JournalCore: Sendable {
 
     /// The keeper has taken what was sent after `previous`: `count` records, or a mark.
     mutating func acknowledged(
-        _ keeper: DiskID, previous: JournalPosition, count: Int, sentAt: MonotonicTime
+        _ keeper: DiskID,
+        previous: JournalPosition,
+        count: Int,
+        sentAt: MonotonicTime
     ) -> [Waiter] {
         update(keeper) { progress in
             progress.failures = 0

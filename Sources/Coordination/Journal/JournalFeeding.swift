@@ -1,8 +1,8 @@
 internal import ClusterProtocol
 internal import DiskFormat
 internal import ObjectModel
-internal import SystemInterface
 import Synchronization
+internal import SystemInterface
 
 // How one keeper is kept up to date: one call at a time, so that its records arrive in order; what is appended
 // meanwhile goes together with the next call.
@@ -63,7 +63,10 @@ extension Journal {
     }
 
     private func send(
-        _ records: [JournalRecord], after previous: JournalPosition, to client: any KeeperClient, sentAt: MonotonicTime
+        _ records: [JournalRecord],
+        after previous: JournalPosition,
+        to client: any KeeperClient,
+        sentAt: MonotonicTime
     ) async throws(KeeperCallError) {
         _ = try await client.append(incarnation: incarnation, previous: previous, records)
         let done = core.withLock { core in

@@ -17,7 +17,8 @@ struct JournalReader: Sendable {
 
     /// Hands over all records behind `position`, some at a time.
     func read(
-        after position: JournalPosition, _ body: ([JournalRecord]) async throws(JournalError) -> Void
+        after position: JournalPosition,
+        _ body: ([JournalRecord]) async throws(JournalError) -> Void
     ) async throws(JournalError) {
         var sequence = position.sequence
         while sequence < last.sequence {

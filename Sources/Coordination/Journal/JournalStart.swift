@@ -19,8 +19,11 @@ package struct JournalOpening: Sendable {
     package var isForced: Bool
 
     package init(
-        clients: [any KeeperClient], founding: [DiskID]? = nil, database: JournalPosition = .origin,
-        databaseIncarnation: UInt32 = 0, isForced: Bool = false
+        clients: [any KeeperClient],
+        founding: [DiskID]? = nil,
+        database: JournalPosition = .origin,
+        databaseIncarnation: UInt32 = 0,
+        isForced: Bool = false
     ) {
         self.clients = clients
         self.founding = founding
@@ -39,18 +42,30 @@ extension Journal {
     /// the database lacks to `replay` in order (keeper set changes among them: they have no effect on metadata), waits
     /// until no older coordinator can still believe itself confirmed, and returns. Call `run()` next.
     package static func start(
-        _ opening: JournalOpening, configuration: JournalConfiguration = JournalConfiguration(), time: any TimeSource,
-        random: any RandomSource, replay: ([JournalRecord]) async throws -> Void
+        _ opening: JournalOpening,
+        configuration: JournalConfiguration = JournalConfiguration(),
+        time: any TimeSource,
+        random: any RandomSource,
+        replay: ([JournalRecord]) async throws -> Void
     ) async throws(JournalError) -> Journal {
         let start = JournalStart(opening: opening, configuration: configuration, time: time)
         let (incarnation, survey) = try await start.promises(holder: random.next())
         let promisedAt = time.monotonic
         let found = try await start.choose(survey)
         let core = JournalCore(
-            incarnation: incarnation, limits: configuration, keepers: found.keepers, other: found.other,
-            ring: found.ring, base: found.base, checkpoint: found.checkpoint)
+            incarnation: incarnation,
+            limits: configuration,
+            keepers: found.keepers,
+            other: found.other,
+            ring: found.ring,
+            base: found.base,
+            checkpoint: found.checkpoint
+        )
         let journal = Journal(
-            core: core, clients: Dictionary(opening.clients.map { ($0.keeper, $0) }) { first, _ in first }, time: time)
+            core: core,
+            clients: Dictionary(opening.clients.map { ($0.keeper, $0) }) { first, _ in first },
+            time: time
+        )
         try await journal.establish(asNew: found.isNew)
         try await start.replay(found, replay)
         if !survey.isFresh { try await start.outwait(promisedAt) }
@@ -73,7 +88,8 @@ extension Journal {
                 throw .tooFewKeepers(
                     reached: core.keepers.keepers.count - missing.count,
                     needed: asNew ? core.keepers.keepers.count : core.keepers.quorum,
-                    missing: missing)
+                    missing: missing
+                )
             }
             core.settleStart()
         }
@@ -170,8 +186,13 @@ private struct JournalStart {
             other = nil
         }
         return Found(
-            keepers: keepers, other: other, base: base, checkpoint: newest.reference.checkpoint, ring: ring,
-            reader: reader)
+            keepers: keepers,
+            other: other,
+            base: base,
+            checkpoint: newest.reference.checkpoint,
+            ring: ring,
+            reader: reader
+        )
     }
 
     /// A store that is new: it begins with all its keepers.
@@ -184,15 +205,24 @@ private struct JournalStart {
             throw .tooFewKeepers(reached: reached, needed: keepers.keepers.count, missing: missing)
         }
         return Found(
-            keepers: keepers, isNew: true, other: nil, base: .origin, checkpoint: [], ring: JournalRing(after: .origin),
-            reader: JournalReader(ranked: [], clients: [], batchBytes: configuration.batchBytes))
+            keepers: keepers,
+            isNew: true,
+            other: nil,
+            base: .origin,
+            checkpoint: [],
+            ring: JournalRing(after: .origin),
+            reader: JournalReader(ranked: [], clients: [], batchBytes: configuration.batchBytes)
+        )
     }
 
     private func check(_ set: KeeperSet, _ knowing: [DiskID]) throws(JournalError) {
         let reached = set.count(of: knowing)
         guard reached < set.quorum else { return }
         throw .tooFewKeepers(
-            reached: reached, needed: set.quorum, missing: set.keepers.filter { !knowing.contains($0) })
+            reached: reached,
+            needed: set.quorum,
+            missing: set.keepers.filter { !knowing.contains($0) }
+        )
     }
 
     private func checkDatabase(base: JournalPosition, last: JournalPosition) throws(JournalError) {
@@ -211,7 +241,8 @@ private struct JournalStart {
     }
 
     func replay(
-        _ found: Found, _ body: ([JournalRecord]) async throws -> Void
+        _ found: Found,
+        _ body: ([JournalRecord]) async throws -> Void
     ) async throws(JournalError) {
         try await found.reader.read(after: opening.database) { records throws(JournalError) in
             do {

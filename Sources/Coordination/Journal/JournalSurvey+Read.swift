@@ -9,7 +9,9 @@ extension JournalSurvey {
     /// Hands over all records of the journal behind `position`, in order, some at a time, changing nothing on any
     /// keeper: what an offline reader needs. `clients` are those the survey was taken of.
     package func read(
-        after position: JournalPosition, from clients: [any KeeperClient], batchBytes: Int = 1 << 20,
+        after position: JournalPosition,
+        from clients: [any KeeperClient],
+        batchBytes: Int = 1 << 20,
         _ body: ([JournalRecord]) async throws(JournalError) -> Void
     ) async throws(JournalError) {
         guard !isFresh, !ranked.isEmpty else { throw .noJournal }

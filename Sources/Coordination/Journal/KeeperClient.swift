@@ -36,7 +36,9 @@ extension KeeperClient {
 
     /// The last sequence that is durable there.
     func append(
-        incarnation: UInt32, previous: JournalPosition, _ records: [JournalRecord]
+        incarnation: UInt32,
+        previous: JournalPosition,
+        _ records: [JournalRecord]
     ) async throws(KeeperCallError) -> UInt64 {
         try Self.last(try await call(.append(incarnation: incarnation, previous: previous, records: records)))
     }

@@ -24,7 +24,10 @@ package final class Checkpointer: Sendable {
     private let last = Mutex<CheckpointList?>(nil)
 
     package init(
-        metadata: any ReplicatedMetadata, journal: Journal, objects: ObjectStore, time: any TimeSource,
+        metadata: any ReplicatedMetadata,
+        journal: Journal,
+        objects: ObjectStore,
+        time: any TimeSource,
         recordLimit: UInt64 = Checkpointer.recordLimit
     ) {
         self.metadata = metadata
@@ -53,11 +56,17 @@ package final class Checkpointer: Sendable {
         let sink = CheckpointBlobSink(objects: objects, session: session, previous: before.first)
         do {
             let taken = try await CheckpointWriter(sink: sink).write(
-                SnapshotSource(snapshot: snapshot), previous: last.withLock { $0 })
+                SnapshotSource(snapshot: snapshot),
+                previous: last.withLock { $0 }
+            )
             let record = try record(of: taken, sink: sink)
             try await metadata.putCheckpoints(
                 CheckpointTransaction(
-                    lease: session.lease, blobs: sink.written, checkpoints: [record] + before.prefix(1)))
+                    lease: session.lease,
+                    blobs: sink.written,
+                    checkpoints: [record] + before.prefix(1)
+                )
+            )
             try journal.checkpointTaken(taken.position, checkpoint: taken.list)
             let list = CheckpointList(position: taken.position, entries: taken.entries)
             last.withLock { $0 = list }
@@ -69,7 +78,8 @@ package final class Checkpointer: Sendable {
 
     /// The checkpoint as metadata names it: so its blobs live, are repaired and scrubbed like any other.
     private func record(
-        of taken: TakenCheckpoint, sink: CheckpointBlobSink
+        of taken: TakenCheckpoint,
+        sink: CheckpointBlobSink
     ) throws(CheckpointError) -> CheckpointRecord {
         let digests = Dictionary(taken.entries.map { ($0.reference, $0.digest) }) { first, _ in first }
         var pieces: [CheckpointRecord.Piece] = []

@@ -7,33 +7,56 @@ internal import Placement
 import Synchronization
 package import SystemInterface
 
-/// Erases what was inferred to be garbage: shards of blobs of ended leases that no metadata names (DESIGN §4, §8).
+/// Erases what was inferred to be garbage (DESIGN §4, §8): orphans, shards of blobs of ended leases that no metadata
+/// names; and surplus, shards of live blobs on disks where metadata does not place them.
 ///
-/// Only after the lease's end was durable, which made committing them impossible; only when a second look, a quarantine
-/// later, finds the same; never while a disk of the store cannot be reached.
+/// An orphan only after its lease's end was durable, which made committing it impossible. Surplus only when its blob
+/// misses no shard, no repair of it being open then, and the shard that metadata names instead has been read and
+/// verified. Both only when a look at all disks, a quarantine after the first one, finds the same, and when the
+/// metadata says so once more right before. Nothing at all while a disk of the store cannot be reached or metadata may
+/// be behind: when the journal does not answer for it, or a shard anywhere is of an incarnation that metadata has not
+/// seen.
 package final class OrphanCollector: Sendable {
-    /// How long a suspected orphan is kept after it was first seen.
+    /// How long a suspect is kept after it was first seen.
     package static let quarantine = Duration.seconds(3_600)
     package static let interval = Duration.seconds(600)
     private static let page = 1_024
     /// Suspects remembered at most; more wait for a later pass.
     private static let suspectLimit = 1 << 18
 
-    private let metadata: any MetadataStore
-    private let blobs: BlobStore
+    /// A shard where it should not be.
+    struct Suspect: Hashable {
+        enum Kind: Hashable { case orphan, surplus }
+
+        var kind: Kind
+        var shard: ShardID
+        var disk: DiskID
+    }
+
+    let metadata: any ReplicatedMetadata
+    let blobs: BlobStore
     private let time: any TimeSource
     private let quarantine: Duration
-    private let suspects = Mutex<[BlobID: MonotonicTime]>([:])
+    private let isCurrent: @Sendable () -> Bool
+    private let suspects = Mutex<[Suspect: MonotonicTime]>([:])
+    private let counts = Mutex(OrphanReport())
 
+    /// `isCurrent` says whether the metadata is known to hold all that was ever acknowledged.
     package init(
-        metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource,
-        quarantine: Duration = OrphanCollector.quarantine
+        metadata: any ReplicatedMetadata,
+        blobs: BlobStore,
+        time: any TimeSource,
+        quarantine: Duration = OrphanCollector.quarantine,
+        isCurrent: @escaping @Sendable () -> Bool
     ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
         self.quarantine = quarantine
+        self.isCurrent = isCurrent
     }
+
+    package var report: OrphanReport { counts.withLock { $0 } }
 
     package func run() async {
         while !Task.isCancelled {
@@ -43,47 +66,116 @@ package final class OrphanCollector: Sendable {
     }
 
     /// One look at all disks; returns how many shards were erased.
+    @discardableResult
     package func pass() async throws(StorageError) -> Int {
-        let disks = blobs.view.map.disks.keys.sorted()
-        guard disks.allSatisfy(blobs.view.isUsable) else { return 0 }
-        let active = Set(try await metadata.activeLeases().map(\.lease))
+        guard isCurrent(), let seen = try await survey() else { return 0 }
+        let ripe = ripe(seen)
         var erased = 0
-        var seen: Set<BlobID> = []
-        for disk in disks {
-            var last: ShardID?
-            while let page = try? await blobs.nodes.inventory(disk, after: last, limit: Self.page) {
-                var erasable: [ShardID] = []
-                for entry in page.entries where !active.contains(entry.shard.blob.writeLease) {
-                    guard try await isOrphan(entry.shard.blob) else { continue }
-                    seen.insert(entry.shard.blob)
-                    if isRipe(entry.shard.blob) { erasable.append(entry.shard) }
-                }
-                if !erasable.isEmpty, (try? await blobs.nodes.erase(disk, erasable)) != nil { erased += erasable.count }
-                last = page.entries.last?.shard
-                if page.isLast || last == nil { break }
+        for (disk, suspects) in Dictionary(grouping: ripe, by: \.disk).sorted(by: { $0.key < $1.key }) {
+            var rest = suspects[...]
+            while !rest.isEmpty, !Task.isCancelled {
+                erased += try await erase(Array(rest.prefix(Self.page)), on: disk)
+                rest = rest.dropFirst(Self.page)
             }
         }
-        suspects.withLock { suspects in suspects = suspects.filter { seen.contains($0.key) } }
         return erased
     }
 
-    /// Not live and not waiting for the garbage collector.
-    private func isOrphan(_ blob: BlobID) async throws(StorageError) -> Bool {
-        guard try await metadata.blob(blob) == nil else { return false }
-        let before = blob.sequence > 0
-            ? BlobID(incarnation: blob.incarnation, lease: blob.lease, sequence: blob.sequence - 1) : nil
-        return try await metadata.deadBlobs(after: before, limit: 1).first?.id != blob
+    // MARK: Looking
+
+    /// All suspects on all disks, in order; nil when not everything could be seen, or metadata is behind what was.
+    private func survey() async throws(StorageError) -> [Suspect]? {
+        let disks = blobs.view.map.disks.keys.sorted()
+        guard disks.allSatisfy(blobs.view.isUsable) else { return nil }
+        let incarnation = try await metadata.incarnation()
+        var seen: [Suspect] = []
+        for disk in disks {
+            var last: ShardID?
+            var isLast = false
+            while !isLast, !Task.isCancelled {
+                guard let page = try? await blobs.nodes.inventory(disk, after: last, limit: Self.page) else {
+                    return nil
+                }
+                let shards = page.entries.map(\.shard)
+                guard shards.allSatisfy({ $0.blob.incarnation <= incarnation }) else { return nil }
+                seen += try await suspects(among: shards, on: disk).prefix(Self.suspectLimit - seen.count)
+                last = shards.last
+                isLast = page.isLast || shards.isEmpty
+            }
+        }
+        return Task.isCancelled ? nil : seen
     }
 
-    /// Seen as an orphan for the whole quarantine.
-    private func isRipe(_ blob: BlobID) -> Bool {
-        let now = time.monotonic
-        return suspects.withLock { suspects in
-            guard let since = suspects[blob] else {
-                if suspects.count < Self.suspectLimit { suspects[blob] = now }
-                return false
+    private func suspects(among shards: [ShardID], on disk: DiskID) async throws(StorageError) -> [Suspect] {
+        // Asked after the shards were seen: a lease that is not among them now has ended, and not only not begun.
+        let active = Set(try await metadata.activeLeases().map(\.lease))
+        var found: [Suspect] = []
+        for shard in shards {
+            if let blob = try await metadata.blob(shard.blob) {
+                if isElsewhere(shard, of: blob, than: disk) {
+                    found.append(Suspect(kind: .surplus, shard: shard, disk: disk))
+                }
+            } else if !active.contains(shard.blob.writeLease), try await !isDead(shard.blob) {
+                found.append(Suspect(kind: .orphan, shard: shard, disk: disk))
             }
-            return now.duration(since: since) >= quarantine
+        }
+        return found
+    }
+
+    /// Waiting for the garbage collector, which knows of its readers.
+    private func isDead(_ blob: BlobID) async throws(StorageError) -> Bool {
+        let before =
+            blob.sequence > 0
+            ? BlobID(incarnation: blob.incarnation, lease: blob.lease, sequence: blob.sequence - 1) : nil
+        return try await metadata.deadBlobs(after: before, limit: 1).first?.id == blob
+    }
+
+    /// Those of `seen` that were seen a quarantine ago already. The others are remembered, and whoever is not seen any
+    /// more is forgotten.
+    private func ripe(_ seen: [Suspect]) -> [Suspect] {
+        let now = time.monotonic
+        counts.withLock { $0.suspects = seen.count }
+        return suspects.withLock { suspects in
+            let known = suspects
+            suspects = [:]
+            return seen.filter { suspect in
+                let since = known[suspect] ?? now
+                suspects[suspect] = since
+                return known[suspect] != nil && now.duration(since: since) >= quarantine
+            }
         }
     }
+
+    // MARK: Erasing
+
+    private func erase(_ suspects: [Suspect], on disk: DiskID) async throws(StorageError) -> Int {
+        var due: [ShardID] = []
+        for suspect in suspects {
+            let isStill =
+                switch suspect.kind {
+                case .orphan: try await isOrphan(suspect.shard.blob)
+                case .surplus: try await isSurplus(suspect.shard, on: disk)
+                }
+            if isStill { due.append(suspect.shard) }
+        }
+        guard !due.isEmpty, isCurrent(), (try? await blobs.nodes.erase(disk, due)) != nil else { return 0 }
+        let erased = due.count
+        counts.withLock { $0.erasedShards += erased }
+        return erased
+    }
+
+    /// Its lease had ended when it was seen, and no lease begins again.
+    private func isOrphan(_ blob: BlobID) async throws(StorageError) -> Bool {
+        guard try await metadata.blob(blob) == nil else { return false }
+        return try await !isDead(blob)
+    }
+}
+
+/// What the collector has found since the program started.
+package struct OrphanReport: Hashable, Sendable {
+    /// Shards in quarantine.
+    package var suspects = 0
+    package var erasedShards = 0
+
+    package init() {}
 }

@@ -23,13 +23,15 @@ package final class Repairer: Sendable {
         var progress = RepairProgress()
         var isActive = false
         var suspects: Set<ShardID> = []
+        /// Shards put back since the last time that none was missing; nil when they were too many to remember.
+        var restored: Set<ShardID>? = []
     }
 
     private let metadata: any MetadataStore
     private let blobs: BlobStore
     private let time: any TimeSource
     private let state = Mutex(State())
-    private let wholeObserver = Mutex<(@Sendable () -> Void)?>(nil)
+    private let wholeObserver = Mutex<(@Sendable (Set<ShardID>?) -> Void)?>(nil)
 
     package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
         self.metadata = metadata
@@ -37,8 +39,11 @@ package final class Repairer: Sendable {
         self.time = time
     }
 
-    /// Called after a pass that put shards back and left none missing: time for an independent count.
-    package func onWhole(_ observer: @escaping @Sendable () -> Void) { wholeObserver.withLock { $0 = observer } }
+    /// Called after a pass that put shards back and left none missing, with those put back since the last time (nil:
+    /// many): time for an independent count.
+    package func onWhole(_ observer: @escaping @Sendable (Set<ShardID>?) -> Void) {
+        wholeObserver.withLock { $0 = observer }
+    }
 
     package var progress: RepairProgress { state.withLock { $0.progress } }
 
@@ -83,7 +88,11 @@ package final class Repairer: Sendable {
             state.progress.waiting = failed.count
         }
         if progress.shardsDone > doneBefore, (try? await metadata.missingShardCount()) == 0 {
-            wholeObserver.withLock { $0 }?()
+            let restored = state.withLock { state in
+                defer { state.restored = [] }
+                return state.restored
+            }
+            wholeObserver.withLock { $0 }?(restored)
         }
     }
 
@@ -145,17 +154,19 @@ package final class Repairer: Sendable {
             for shard in done {
                 _ = try await metadata.registerShard(ShardID(blob: id, index: shard), groupEpoch: group.epoch)
             }
-            count(done.count, shardLength: location.geometry.shardLength)
+            count(done.map { ShardID(blob: id, index: $0) }, shardLength: location.geometry.shardLength)
             return done.count == blob.missing.count
         } catch {
             return false
         }
     }
 
-    private func count(_ shards: Int, shardLength: Int) {
+    private func count(_ shards: [ShardID], shardLength: Int) {
         state.withLock { state in
-            state.progress.shardsDone += shards
-            state.progress.bytesDone += shards * shardLength
+            state.progress.shardsDone += shards.count
+            state.progress.bytesDone += shards.count * shardLength
+            state.restored?.formUnion(shards)
+            if let restored = state.restored, restored.count > Verifier.recountLimit { state.restored = nil }
         }
     }
 }

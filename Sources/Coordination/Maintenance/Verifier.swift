@@ -2,7 +2,7 @@ package import BlobStorage
 internal import ClusterProtocol
 package import Metadata
 internal import ObjectInterface
-internal import ObjectModel
+package import ObjectModel
 internal import Placement
 import Synchronization
 package import SystemInterface
@@ -16,6 +16,8 @@ package final class Verifier: Sendable {
     package static let batch = 256
     /// Every byte is verified within this time: a pass begins this long after the one before began.
     package static let period = Duration.seconds(14 * 24 * 3_600)
+    /// Shards that are counted again one by one; for more than this a pass over everything is asked for.
+    package static let recountLimit = 65_536
     /// How often it is looked whether a pass is due or asked for.
     private static let poll = Duration.milliseconds(200)
 
@@ -23,12 +25,17 @@ package final class Verifier: Sendable {
         var report = VerificationReport()
         var isWanted = false
         var lastStart: MonotonicTime?
+        /// Shards that the last pass did not find good; nil when they are too many to remember.
+        var lacking: Set<ShardID>? = []
+        /// Shards that were put back since; nil when no recount is asked for.
+        var restored: Set<ShardID>?
     }
 
     private let metadata: any MetadataStore
     private let blobs: BlobStore
     private let time: any TimeSource
     private let state = Mutex(State())
+    private let passObserver = Mutex<(@Sendable () async -> Int)?>(nil)
 
     package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
         self.metadata = metadata
@@ -38,12 +45,28 @@ package final class Verifier: Sendable {
 
     package var report: VerificationReport { state.withLock { $0.report } }
 
+    /// Called in every pass: has the disks look at what no shard covers, and returns how many segments were mended.
+    package func onPass(_ observer: @escaping @Sendable () async -> Int) { passObserver.withLock { $0 = observer } }
+
     /// Asks for a pass over everything; one under way starts over, so that all is read after this call.
     package func request() {
         state.withLock { state in
             state.isWanted = true
+            state.report.isRunning = true
             state.report.isCurrent = false
         }
+    }
+
+    /// Asks for a count of the shards that were put back, and of those that the last pass did not find good.
+    package func request(recounting restored: Set<ShardID>?) {
+        let isSmall = state.withLock { state in
+            let all = (state.restored ?? []).union(restored ?? [])
+            guard restored != nil, state.lacking != nil, all.count <= Self.recountLimit else { return false }
+            state.restored = all
+            state.report.isCurrent = false
+            return true
+        }
+        if !isSmall { request() }
     }
 
     package func run() async {
@@ -53,7 +76,11 @@ package final class Verifier: Sendable {
                 let age = state.lastStart.map { time.monotonic.duration(since: $0) } ?? Self.period
                 return state.isWanted || age >= Self.period
             }
-            if isDue { await pass() }
+            if isDue {
+                await pass()
+            } else if let restored = state.withLock({ $0.restored }) {
+                await recount(restored)
+            }
             try? await time.sleep(for: Self.poll)
         }
     }
@@ -64,6 +91,7 @@ package final class Verifier: Sendable {
             state.isWanted = false
             state.lastStart = time.monotonic
             state.report = VerificationReport(isRunning: true, started: time.wall)
+            state.lacking = []
         }
         var last: BlobID?
         while !Task.isCancelled, !state.withLock({ $0.isWanted }) {
@@ -73,37 +101,102 @@ package final class Verifier: Sendable {
             last = end.id
             await verify(batch)
         }
+        let mended = await passObserver.withLock { $0 }?() ?? 0
         state.withLock { state in
-            state.report.isRunning = false
+            state.report.isRunning = state.isWanted
+            state.report.segmentsMended = mended
             guard !state.isWanted, !Task.isCancelled else { return }
             state.report.finished = time.wall
-            state.report.isCurrent = true
+            state.report.isCurrent = state.restored == nil
+        }
+    }
+
+    /// Counts what was not good, or has been put back, again: what was good stays counted, so that the repair of one
+    /// shard does not cost the reading of all.
+    private func recount(_ restored: Set<ShardID>) async {
+        let shards = state.withLock { ($0.lacking ?? []).union(restored) }.sorted()
+        for start in stride(from: 0, to: shards.count, by: Self.batch) {
+            guard !Task.isCancelled, !state.withLock({ $0.isWanted }) else { return }
+            await recount(shards[start..<min(start + Self.batch, shards.count)])
+        }
+        state.withLock { state in
+            if state.restored == restored { state.restored = nil }
+            state.report.isCurrent = state.restored == nil && !state.isWanted && state.report.finished != nil
+        }
+    }
+
+    private func recount(_ shards: ArraySlice<ShardID>) async {
+        var byDisk: [DiskID: [ShardID]] = [:]
+        var gone: [ShardID] = []
+        for shard in shards {
+            do {
+                guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group) else {
+                    gone.append(shard)
+                    continue
+                }
+                guard Int(shard.index) < group.members.count, !blob.missing.contains(shard.index) else { continue }
+                byDisk[group.members[Int(shard.index)], default: []].append(shard)
+            } catch {
+                return
+            }
+        }
+        let results = await verify(byDisk)
+        let bad = results.filter { $0.1 == .bad }.map(\.0).sorted()
+        if !bad.isEmpty { await note(bad) }
+        state.withLock { state in
+            for shard in gone where state.lacking?.remove(shard) != nil { state.report.shardsExpected -= 1 }
+            for (shard, verdict) in results where verdict == .good && state.lacking?.remove(shard) != nil {
+                state.report.shardsPresent += 1
+                state.report.shardsVerified += 1
+            }
         }
     }
 
     private func verify(_ batch: [BlobRecord]) async {
         var byDisk: [DiskID: [ShardID]] = [:]
+        var lacking: Set<ShardID> = []
         var expected = 0
         for blob in batch {
             guard let group = blobs.view.group(blob.group) else { continue }
             expected += group.members.count
-            for (index, disk) in group.members.enumerated() where !blob.missing.contains(UInt8(index)) {
-                byDisk[disk, default: []].append(ShardID(blob: blob.id, index: UInt8(index)))
+            for (index, disk) in group.members.enumerated() {
+                let shard = ShardID(blob: blob.id, index: UInt8(index))
+                if blob.missing.contains(shard.index) {
+                    lacking.insert(shard)
+                } else {
+                    byDisk[disk, default: []].append(shard)
+                }
             }
         }
-        let results = await withTaskGroup(of: [(ShardID, ShardVerdict)].self) { group in
-            for (disk, shards) in byDisk.sorted(by: { $0.key < $1.key }) {
-                group.addTask { await self.verify(shards, on: disk) }
-            }
-            return await group.reduce(into: []) { $0 += $1 }
-        }
+        let results = await verify(byDisk)
         let bad = results.filter { $0.1 == .bad }.map(\.0).sorted()
         if !bad.isEmpty { await note(bad) }
+        lacking.formUnion(results.lazy.filter { $0.1 != .good }.map(\.0))
         state.withLock { state in
             state.report.shardsExpected += expected
             state.report.shardsPresent += results.count { $0.1 != .unreachable } - bad.count
             state.report.shardsVerified += results.count { $0.1 == .good }
             state.report.shardsBad += bad.count
+            state.lacking?.formUnion(lacking)
+            if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
+        }
+    }
+
+    /// What is bad is looked at once more: a read may have met it too, and repair have put it back meanwhile.
+    private func verify(_ byDisk: [DiskID: [ShardID]]) async -> [(ShardID, ShardVerdict)] {
+        let results = await look(byDisk)
+        let bad = Set(results.lazy.filter { $0.1 == .bad }.map(\.0))
+        guard !bad.isEmpty else { return results }
+        return results.filter { $0.1 != .bad } + (await look(byDisk.mapValues { $0.filter(bad.contains) }))
+    }
+
+    /// All disks at the same time, each shard after shard.
+    private func look(_ byDisk: [DiskID: [ShardID]]) async -> [(ShardID, ShardVerdict)] {
+        await withTaskGroup(of: [(ShardID, ShardVerdict)].self) { group in
+            for (disk, shards) in byDisk.sorted(by: { $0.key < $1.key }) {
+                group.addTask { await self.verify(shards, on: disk) }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
         }
     }
 
@@ -129,6 +222,7 @@ package final class Verifier: Sendable {
 
 /// What the last or current pass has counted.
 package struct VerificationReport: Hashable, Sendable {
+    /// A pass is under way, or asked for.
     package var isRunning: Bool
     /// The pass has ended and no newer one has been asked for since.
     package var isCurrent = false
@@ -139,6 +233,8 @@ package struct VerificationReport: Hashable, Sendable {
     package var shardsPresent = 0
     package var shardsVerified = 0
     package var shardsBad = 0
+    /// Segments whose header, copy or footer was bad and has been written again.
+    package var segmentsMended = 0
 
     package init(isRunning: Bool = false, started: WallTime? = nil) {
         self.isRunning = isRunning

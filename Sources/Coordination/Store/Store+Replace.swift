@@ -79,12 +79,21 @@ extension Store {
             var generator = random.generator
             let id = DiskID(.random(using: &generator))
             let identity = DiskIdentity(
-                cluster: cluster, disk: id, site: slot.site, node: slot.node, epoch: 1,
-                created: time.wall.milliseconds)
+                cluster: cluster,
+                disk: id,
+                site: slot.site,
+                node: slot.node,
+                epoch: 1,
+                created: time.wall.milliseconds
+            )
             try await ShardDisk.format(fileSystem: fileSystem, identity: identity)
             let shards = try await ShardDisk.open(
-                fileSystem: fileSystem, expecting: DiskExpectation(cluster: cluster, disk: id), time: time,
-                random: random, configuration: configuration.disk)
+                fileSystem: fileSystem,
+                expecting: DiskExpectation(cluster: cluster, disk: id),
+                time: time,
+                random: random,
+                configuration: configuration.disk
+            )
             return HostedDisk(shards: shards, journal: nil)
         } catch ShardStorageError.notEmpty(let what) {
             throw .notEmpty(what)
@@ -103,7 +112,14 @@ extension Store {
         nodes[slot.node]?.host(hosted)
         try await metadata.putDisk(
             DiskRecord(
-                id: id, site: slot.site, node: slot.node, slot: slot.name, state: .active, epoch: 1))
+                id: id,
+                site: slot.site,
+                node: slot.node,
+                slot: slot.name,
+                state: .active,
+                epoch: 1
+            )
+        )
         try await metadata.replaceMember(old.id, with: id)
         var retired = old
         retired.state = .retired
@@ -112,7 +128,11 @@ extension Store {
         try await reloadMap()
         guard hosted.journal != nil else { return }
         let client = TransportKeeperClient(
-            keeper: id, node: slot.node.name, transport: transport, timeout: StoreOpening.keeperTimeout)
+            keeper: id,
+            node: slot.node.name,
+            transport: transport,
+            timeout: StoreOpening.keeperTimeout
+        )
         let members = keepers.keepers.filter { $0 != old.id } + [id]
         try await journal.changeKeepers(to: members, joining: client) { [metadata] payload in
             guard let change = try KeeperSetChange.decode(payload) else { return }

@@ -29,7 +29,7 @@ extension Store {
             group.addTask { await self.journalEnd() }
             let work: [@Sendable () async -> Void] = [
                 { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
-                { await self.orphans.run() }, { await self.checkpointer.run() },
+                { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
@@ -58,13 +58,13 @@ extension Store {
 
     /// A disk whose folder was emptied, unmounted or replaced beneath its open files is no disk any more, whatever
     /// writes to those files answer.
-    func watchDisks() async {
-        for (node, disk) in hosted {
-            let expected = disk.shards.identity
-            let found = try? await ShardDisk.readIdentity(disk.shards.fileSystem)
-            if found?.disk != expected.disk || found?.cluster != expected.cluster {
-                await lose(expected.disk, node: node, reason: "its folder was emptied, unmounted or changed")
-            }
+    package func watchDisks() async {
+        for (node, disk) in hosted where await !disk.shards.isInPlace() {
+            await lose(
+                disk.shards.identity.disk,
+                node: node,
+                reason: "its folder was emptied, unmounted or changed"
+            )
         }
         await refreshConditions()
     }

@@ -2,6 +2,7 @@ package import BlobStorage
 package import Checksums
 internal import ClusterProtocol
 internal import DiskFormat
+internal import JournalStorage
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
@@ -26,6 +27,7 @@ package final class Store: Sendable {
     package let repairer: Repairer
     package let verifier: Verifier
     let collector: GarbageCollector
+    package let repacker: Repacker
     let orphans: OrphanCollector
     package let checkpointer: Checkpointer
     let nodes: [NodeName: StorageNodeService]
@@ -52,17 +54,41 @@ package final class Store: Sendable {
         absent = Mutex(parts.absent)
         let node = parts.configuration.slots.first?.node ?? NodeName("node-1")
         objects = ObjectStore(
-            metadata: metadata, blobs: blobs, node: node, time: time, random: random, md5: parts.md5)
+            metadata: metadata,
+            blobs: blobs,
+            node: node,
+            time: time,
+            random: random,
+            md5: parts.md5
+        )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
         collector = GarbageCollector(metadata: metadata, blobs: blobs, readers: objects.readers, time: time)
-        orphans = OrphanCollector(metadata: metadata, blobs: blobs, time: time)
+        repacker = Repacker(
+            metadata: metadata,
+            objects: objects,
+            time: time,
+            grace: parts.configuration.repackGrace
+        )
+        // An operator's word to go on without enough keepers may have lost what they alone knew.
+        let isForced = parts.configuration.forcesJournal
+        orphans = OrphanCollector(metadata: metadata, blobs: blobs, time: time) { [journal = parts.journal] in
+            !isForced && journal.report.stopped == nil
+        }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer
         blobs.onBadShard { repairer.suspect($0) }
         let verifier = verifier
-        // A repair is over when an independent count has read every shard again.
-        repairer.onWhole { verifier.request() }
+        // A repair is over when an independent count has read what was put back.
+        repairer.onWhole { verifier.request(recounting: $0) }
+        let nodes = parts.nodes
+        verifier.onPass {
+            var mended = 0
+            for disk in nodes.sorted(by: { $0.key < $1.key }).flatMap(\.value.disks) where !Task.isCancelled {
+                mended += (try? await disk.shards.mendSegments().count) ?? 0
+            }
+            return mended
+        }
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.
@@ -75,6 +101,11 @@ package final class Store: Sendable {
     /// All hosted disks with the node that hosts them.
     package var hosted: [(node: NodeName, disk: HostedDisk)] {
         nodes.sorted { $0.key < $1.key }.flatMap { node, service in service.disks.map { (node, $0) } }
+    }
+
+    /// Gives back memory that has lain idle since the last call; returns how many bytes.
+    package func trimMemory() -> Int {
+        hosted.reduce(blobs.pool.trim()) { $0 + $1.disk.shards.trimMemory() }
     }
 
     /// Where a slot's disk is not served: slot name and reason, by name.
@@ -92,7 +123,11 @@ package final class Store: Sendable {
         }
         for group in groups {
             map.groups[group.id] = ClusterMap.Group(
-                id: group.id, epoch: group.epoch, scheme: group.scheme, members: group.members)
+                id: group.id,
+                epoch: group.epoch,
+                scheme: group.scheme,
+                members: group.members
+            )
         }
         blobs.view.update(map: map)
         await refreshConditions()
@@ -102,9 +137,17 @@ package final class Store: Sendable {
     func refreshConditions() async {
         for disk in blobs.view.map.disks.keys.sorted() {
             let status = try? await blobs.nodes.status(disk)
-            blobs.view.update(
-                disk, condition: DiskCondition(isUsable: status?.isUsable ?? false, room: status?.room ?? 0))
+            // The journal's last room is for deletes: with it in use nothing new comes to the disk.
+            let room = await hasJournalRoom(disk) ? status?.room ?? 0 : 0
+            blobs.view.update(disk, condition: DiskCondition(isUsable: status?.isUsable ?? false, room: room))
         }
+    }
+
+    private func hasJournalRoom(_ disk: DiskID) async -> Bool {
+        guard let journal = nodes.values.lazy.compactMap({ $0.disk(disk) }).first?.journal, !journal.isReserveWhole
+        else { return true }
+        _ = try? await journal.refillReserve()
+        return journal.isReserveWhole
     }
 }
 

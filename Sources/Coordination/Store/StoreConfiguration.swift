@@ -15,7 +15,10 @@ package struct StoreSlot: Sendable {
     package var open: @Sendable () throws(FileError) -> any FileSystem
 
     package init(
-        site: SiteName, node: NodeName, name: String, path: String = "",
+        site: SiteName,
+        node: NodeName,
+        name: String,
+        path: String = "",
         open: @escaping @Sendable () throws(FileError) -> any FileSystem
     ) {
         self.site = site
@@ -35,6 +38,10 @@ package struct StoreConfiguration: Sendable {
     package var journal: JournalConfiguration
     /// Uploads older than this are aborted.
     package var uploadAge: Duration
+    /// How long a blob must have been mostly dead before it is repacked.
+    package var repackGrace: Duration
+    /// Runs calls to disks between their waits; nil is the global executor.
+    package var callExecutor: (any TaskExecutor)?
     /// The operator's word to go on with fewer than J journal keepers.
     package var forcesJournal: Bool
 
@@ -44,15 +51,22 @@ package struct StoreConfiguration: Sendable {
     package static let defaultUploadAge = Duration.seconds(7 * 24 * 3_600)
 
     package init(
-        slots: [StoreSlot], scheme: Scheme, disk: ShardDiskConfiguration = ShardDiskConfiguration(),
+        slots: [StoreSlot],
+        scheme: Scheme,
+        disk: ShardDiskConfiguration = ShardDiskConfiguration(),
         journal: JournalConfiguration = JournalConfiguration(confirmation: StoreConfiguration.confirmation),
-        uploadAge: Duration = StoreConfiguration.defaultUploadAge, forcesJournal: Bool = false
+        uploadAge: Duration = StoreConfiguration.defaultUploadAge,
+        repackGrace: Duration = Repacker.grace,
+        callExecutor: (any TaskExecutor)? = nil,
+        forcesJournal: Bool = false
     ) {
         self.slots = slots
         self.scheme = scheme
         self.disk = disk
         self.journal = journal
         self.uploadAge = uploadAge
+        self.repackGrace = repackGrace
+        self.callExecutor = callExecutor
         self.forcesJournal = forcesJournal
     }
 }

@@ -39,7 +39,7 @@ struct StoreOpening {
         self.random = random
         self.metadata = metadata
         self.survey = survey
-        transport = LocalTransport(time: time)
+        transport = LocalTransport(time: time, executor: configuration.callExecutor)
     }
 
     // MARK: Disks
@@ -334,7 +334,13 @@ struct StoreOpening {
             metadata: metadata,
             journal: journal,
             journalTask: running,
-            blobs: BlobStore(transport: transport, view: view, time: time, random: random),
+            blobs: BlobStore(
+                transport: transport,
+                view: view,
+                time: time,
+                random: random,
+                executor: configuration.callExecutor
+            ),
             nodes: nodes,
             transport: transport,
             time: time,

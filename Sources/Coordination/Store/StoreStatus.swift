@@ -28,10 +28,14 @@ package struct StoreDiskStatus: Sendable {
 package struct StoreStatus: Sendable {
     package var disks: [StoreDiskStatus]
     package var statistics: MetadataStatistics
+    /// Some of the objects of which a blob has fewer than k shards.
+    package var unreadable: [(bucket: String, key: String)]
     package var groupCount: Int
     package var degradedGroups: Int
     package var unwritableGroups: Int
     package var repair: RepairProgress
+    package var repack: RepackProgress
+    package var orphans: OrphanReport
     package var verification: VerificationReport
     package var journal: Journal.Report
     package var incarnation: UInt32
@@ -40,6 +44,8 @@ package struct StoreStatus: Sendable {
 
 extension Store {
     package func status() async throws(StorageError) -> StoreStatus {
+        // What happened to a disk a moment ago is told now, not a second later.
+        await watchDisks()
         let records = try await metadata.disks().filter { $0.state == .active }
         let reasons = absent.withLock { $0 }
         var disks: [StoreDiskStatus] = []
@@ -47,21 +53,54 @@ extension Store {
             let status = try? await blobs.nodes.status(record.id)
             disks.append(
                 StoreDiskStatus(
-                    record: record, isServed: status?.isUsable ?? false,
+                    record: record,
+                    isServed: status?.isUsable ?? false,
                     reason: status.map(\.reason) ?? reasons[record.slot] ?? "it is not served",
-                    capacity: status?.capacity ?? 0, room: status?.room ?? 0, liveBytes: status?.liveBytes ?? 0,
-                    deadBytes: status?.deadBytes ?? 0, shardCount: status?.shardCount ?? 0, missingShards: 0))
+                    capacity: status?.capacity ?? 0,
+                    room: status?.room ?? 0,
+                    liveBytes: status?.liveBytes ?? 0,
+                    deadBytes: status?.deadBytes ?? 0,
+                    shardCount: status?.shardCount ?? 0,
+                    missingShards: 0
+                )
+            )
         }
         let served = Set(disks.filter(\.isServed).map(\.record.id))
         let groups = blobs.view.map.groups.values
         let usable = groups.map { group in (group.members.count { served.contains($0) }, group.scheme) }
+        let statistics = try await metadata.statistics()
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
-            statistics: try await metadata.statistics(), groupCount: groups.count,
+            statistics: statistics,
+            unreadable: statistics.blobsBelowQuorum > 0 ? try await unreadableObjects() : [],
+            groupCount: groups.count,
             degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
-            unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum }, repair: repairer.progress,
-            verification: verifier.report, journal: journal.report, incarnation: journal.incarnation,
-            scheme: blobs.currentScheme)
+            unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
+            repair: repairer.progress,
+            repack: repacker.progress,
+            orphans: orphans.report,
+            verification: verifier.report,
+            journal: journal.report,
+            incarnation: journal.incarnation,
+            scheme: blobs.currentScheme
+        )
+    }
+
+    /// Objects listed as unreadable at most; the number of their blobs says whether there are more.
+    private static let unreadableLimit = 100
+
+    private func unreadableObjects() async throws(StorageError) -> [(bucket: String, key: String)] {
+        // The fewest spares come first: those with less than none.
+        let missing = try await metadata.missingShards(limit: Self.unreadableLimit * Scheme.maximumShardCount)
+        var names: [(bucket: String, key: String)] = []
+        for blob in Set(missing.lazy.filter { $0.spares < 0 }.map(\.shard.blob)).sorted() {
+            for owner in try await metadata.owners(of: blob)
+            where !names.contains(where: { $0 == (owner.bucket, owner.key) }) {
+                guard names.count < Self.unreadableLimit else { return names }
+                names.append((owner.bucket, owner.key))
+            }
+        }
+        return names
     }
 }
 

@@ -153,7 +153,7 @@ package final class S3Server: Sendable {
         _ onListening: @escaping @Sendable (Int) async -> Void
     ) async throws {
         let server = Server(
-            childChannelSetup: child,
+            childChannelSetup: EventLoopChannel(base: child),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 backlog: Self.listenQueue,

@@ -135,7 +135,9 @@ final class StoreOracle: Sendable {
 
     /// Writes of unknown outcome that this read has seen, or has not seen, are known from here on.
     private static func decide(
-        _ writes: inout [Write], seen: (place: Int, value: WrittenValue?), _ reading: Reading
+        _ writes: inout [Write],
+        seen: (place: Int, value: WrittenValue?),
+        _ reading: Reading
     ) {
         for place in writes.indices where writes[place].fate == .unknown {
             guard let settled = writes[place].settled, settled < reading.began else { continue }

@@ -4,7 +4,6 @@ import Metadata
 import ObjectInterface
 import ObjectModel
 import ShardStorage
-import ShardStorage
 import Synchronization
 import SystemInterface
 
@@ -47,7 +46,10 @@ final class StoreServer: Sendable {
         let process = world.start("server", disks: all) { [self] process in
             let database = state.withLock { $0.database }
             let store = try await Store.open(
-                configuration(process), time: process.time, random: process.random, md5: .inline
+                configuration(process),
+                time: process.time,
+                random: process.random,
+                md5: .inline
             ) { journal async throws(MetadataError) in JournaledMetadataStore.inMemory(database, journal: journal) }
             serve(store, from: process)
             await store.run()

@@ -7,14 +7,18 @@ import SystemInterface
 /// `cairn inspect`: what lies where, read-only, also while a server runs and offline.
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what lies where on the disks: read-only, also while a server runs.",
-        subcommands: [OneDisk.self, OneShard.self, OneObject.self, OneJournal.self])
+        commandName: "inspect",
+        abstract: "Show what lies where on the disks: read-only, also while a server runs.",
+        subcommands: [OneDisk.self, OneShard.self, OneObject.self, OneJournal.self]
+    )
 
     static var inspection: Inspection { Inspection(time: LinuxTime(), random: LinuxRandom()) }
 
     struct OneDisk: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "disk", abstract: "Whose disk a folder is, what it holds and what of it is damaged.")
+            commandName: "disk",
+            abstract: "Whose disk a folder is, what it holds and what of it is damaged."
+        )
 
         @Argument(help: "The disk's folder.") var path: String
         @Flag(help: "List every shard.") var shards = false
@@ -29,7 +33,9 @@ struct InspectCommand: AsyncParsableCommand {
 
     struct OneShard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "shard", abstract: "What a shard's record says, and whether every byte of it is good.")
+            commandName: "shard",
+            abstract: "What a shard's record says, and whether every byte of it is good."
+        )
 
         @Argument(help: "The disk's folder.") var path: String
         @Argument(help: "The shard: BLOB/INDEX, as `inspect object` and `inspect disk --shards` show it.")
@@ -49,7 +55,9 @@ struct InspectCommand: AsyncParsableCommand {
 
     struct OneObject: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "object", abstract: "Where each shard of an object lies, and whether it is good.")
+            commandName: "object",
+            abstract: "Where each shard of an object lies, and whether it is good."
+        )
 
         @OptionGroup var disks: RecoveryDiskOptions
         @Argument(help: "The bucket.") var bucket: String
@@ -60,14 +68,21 @@ struct InspectCommand: AsyncParsableCommand {
             let metadata = try TemporaryMetadata(in: nil)
             defer { metadata.remove() }
             let report = try await InspectCommand.inspection.object(
-                try disks.sources(), bucket: bucket, key: key, cluster: try disks.clusterID(), open: metadata.open)
+                try disks.sources(),
+                bucket: bucket,
+                key: key,
+                cluster: try disks.clusterID(),
+                open: metadata.open
+            )
             RecoveryConsole.show(report, asJSON: json)
         }
     }
 
     struct OneJournal: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "journal", abstract: "Where the journal on a disk begins and ends, its keepers; checkpoint.")
+            commandName: "journal",
+            abstract: "Where the journal on a disk begins and ends, its keepers; checkpoint."
+        )
 
         @Argument(help: "The disk's folder.") var path: String
         @Option(help: "Also show so many of the last records.") var records = 0

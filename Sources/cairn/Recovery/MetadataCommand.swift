@@ -7,8 +7,10 @@ import SystemInterface
 /// `cairn metadata`: the database of a store that is not running.
 struct MetadataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "metadata", abstract: "Work on the metadata database of a store that is not running.",
-        subcommands: [Rebuild.self])
+        commandName: "metadata",
+        abstract: "Work on the metadata database of a store that is not running.",
+        subcommands: [Rebuild.self]
+    )
 
     struct Rebuild: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -17,7 +19,8 @@ struct MetadataCommand: AsyncParsableCommand {
             discussion: """
                 The disks are only read. A database that is not behind them is left as it is. Safe to run again after \
                 any interruption. Start `cairn serve` with the same --data and --disk options afterwards.
-                """)
+                """
+        )
 
         @Option(help: "The data folder, in which the database is made; its disks are read unless --disk is given.")
         var data: String
@@ -33,7 +36,10 @@ struct MetadataCommand: AsyncParsableCommand {
             let files = try await folder.open()
             let sources = try RecoveryDiskOptions.sources(disks: disk, data: disk.isEmpty ? data : nil)
             let rebuild = MetadataRebuild(
-                disks: sources, cluster: try RecoveryDiskOptions.clusterID(cluster), isForced: force)
+                disks: sources,
+                cluster: try RecoveryDiskOptions.clusterID(cluster),
+                isForced: force
+            )
             let report = try await rebuild.run(time: LinuxTime(), random: LinuxRandom()) { journal in
                 try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
             }

@@ -55,7 +55,8 @@ struct RecoveryDiskOptions: ParsableArguments {
         let found = below(data + "/sites").flatMap { below($0 + "/nodes") }.flatMap { below($0 + "/disks") }
         guard !found.isEmpty else {
             throw ValidationError(
-                "\(data) holds no disks (sites/SITE/nodes/NODE/disks/DISK): give them with --disk PATH")
+                "\(data) holds no disks (sites/SITE/nodes/NODE/disks/DISK): give them with --disk PATH"
+            )
         }
         return found
     }
@@ -83,7 +84,10 @@ struct TemporaryMetadata {
         folder = (parent ?? NSTemporaryDirectory()) + "/" + name
         remove()
         try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            atPath: folder,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
     }
 
     func open(_ journal: any JournalWriter) async throws -> any ReplicatedMetadata {

@@ -12,7 +12,8 @@ struct SalvageCommand: AsyncParsableCommand {
             The disks are only read. The journal on them is the authority; with none left, what the shards say of \
             themselves is written out as unconfirmed. Run it again to go on where it was interrupted. Exit code 2: \
             something is lost, or changes may be missing; see report.txt.
-            """)
+            """
+    )
 
     @OptionGroup var disks: RecoveryDiskOptions
     @Option(help: "The folder to write to: objects/, unconfirmed/, manifest.jsonl, report.txt, report.json.")
@@ -40,9 +41,13 @@ struct SalvageCommand: AsyncParsableCommand {
         let metadata = try TemporaryMetadata(in: writes ? to : nil)
         defer { metadata.remove() }
         let report = try await salvage.run(
-            output: output, time: LinuxTime(), random: LinuxRandom(), open: metadata.open,
+            output: output,
+            time: LinuxTime(),
+            random: LinuxRandom(),
+            open: metadata.open,
             onEntry: { entry in if list { print(line(entry)) } },
-            progress: { report in if !list { RecoveryConsole.tellProgress(report.progressLine) } })
+            progress: { report in if !list { RecoveryConsole.tellProgress(report.progressLine) } }
+        )
         if !list { RecoveryConsole.tellProgress("") }
         if list { RecoveryConsole.tell(report.text) } else { print(report.text) }
         if !report.isWhole { throw ExitCode(2) }

@@ -16,6 +16,9 @@ struct DataFolder: Sendable {
     let path: String
 
     var metadata: String { path + "/metadata/metadata.sqlite" }
+    /// SQLite's log and its index, below the folder.
+    var log: String { "metadata/metadata.sqlite-wal" }
+    var logIndex: String { "metadata/metadata.sqlite-shm" }
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
     var recoveryKitMark: String { path + "/recovery-kit-taken" }
@@ -27,7 +30,10 @@ struct DataFolder: Sendable {
     /// Makes the folder and takes its lock, which ends with the process.
     func open() async throws -> LinuxFileSystem {
         try FileManager.default.createDirectory(
-            atPath: path + "/metadata", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            atPath: path + "/metadata",
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
         let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
         guard try await files.lock("lock") else {
             throw ServeError("another `cairn serve` uses \(path): stop it first, or give another --data")
@@ -47,7 +53,10 @@ struct DataFolder: Sendable {
         if try await files.status(temporary) != nil { try await files.remove(temporary) }
         guard
             FileManager.default.createFile(
-                atPath: files.root + "/" + temporary, contents: nil, attributes: [.posixPermissions: 0o600])
+                atPath: files.root + "/" + temporary,
+                contents: nil,
+                attributes: [.posixPermissions: 0o600]
+            )
         else { throw ServeError("cannot write \(files.root)/\(name): check the folder's permissions") }
         let file = try await files.open(temporary, .write)
         try await file.write([BufferSlice(copying: Array(text.utf8))], at: 0)

@@ -26,7 +26,10 @@ struct RootCredentials: Sendable {
         }
         if let text = try DataFolder.read(folder.credentials) { return try parse(text, path: folder.credentials) }
         let made = RootCredentials(
-            accessKey: KeyText.accessKey(random), secretKey: KeyText.secretKey(random), isNew: true)
+            accessKey: KeyText.accessKey(random),
+            secretKey: KeyText.secretKey(random),
+            isNew: true
+        )
         let text = "access_key=\(made.accessKey)\nsecret_key=\(made.secretKey)\n"
         try await DataFolder.writeSecret(text, name: "credentials", in: files)
         return made

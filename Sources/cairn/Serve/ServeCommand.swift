@@ -11,7 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             Root keys come from CAIRN_ROOT_ACCESS_KEY and CAIRN_ROOT_SECRET_KEY; without them they are generated once, \
             kept in DIR/credentials and shown once. One line `ready: …` is printed when requests are taken.
-            """)
+            """
+    )
 
     @Option(help: "The data folder: metadata database, keys, and the disks unless --disk is given.")
     var data: String

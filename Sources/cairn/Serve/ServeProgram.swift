@@ -30,17 +30,31 @@ struct ServeProgram {
         let random = LinuxRandom()
         let masterKey = try await MasterKey.load(given: options.masterKey, folder: folder, files: files)
         let root = try await RootCredentials.load(folder: folder, files: files, random: random)
-        let store = try await openStore(folder: folder, random: random)
+        let reserve = LogReserve()
+        let store = try await openStore(folder: folder, files: files, random: random, reserve: reserve)
         let users = UserDirectory(root: root, masterKey: masterKey, metadata: store.metadata)
         try await users.reload()
         let admin = StoreAdmin(
-            store: store, users: users, masterKey: masterKey, folder: folder, files: files, random: random)
+            store: store,
+            users: users,
+            masterKey: masterKey,
+            folder: folder,
+            files: files,
+            random: random
+        )
         let logger = Logger(label: "cairn")
         let server = S3Server(
-            try serverConfiguration(), objects: store.objects, credentials: users, time: LinuxTime(), random: random,
-            logger: logger, probes: StoreProbes.probes(store))
+            try serverConfiguration(),
+            objects: store.objects,
+            credentials: users,
+            time: LinuxTime(),
+            random: random,
+            logger: logger,
+            probes: StoreProbes.probes(store)
+        )
         let services: [any Service] = [
             StoreService(store: store),
+            MemoryService(store: store),
             AdminServer(directory: folder.path, service: admin, logger: logger),
             S3Service(server: server) { port in announce(port: port, root: root, store: store) },
         ]
@@ -48,25 +62,46 @@ struct ServeProgram {
             configuration: ServiceGroupConfiguration(
                 services: services.map {
                     ServiceGroupConfiguration.ServiceConfiguration(
-                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+                        service: $0,
+                        successTerminationBehavior: .gracefullyShutdownGroup
+                    )
                 },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
         try await group.run()
         await store.close()
-        withExtendedLifetime(files) {}
+        withExtendedLifetime((files, store, reserve)) {}
     }
 
-    private func openStore(folder: DataFolder, random: LinuxRandom) async throws -> Store {
-        let path = folder.metadata
+    private func openStore(
+        folder: DataFolder,
+        files: LinuxFileSystem,
+        random: LinuxRandom,
+        reserve: LogReserve
+    ) async throws -> Store {
         let configuration = StoreConfiguration(
             slots: try Topology(
-                sites: options.sites, nodes: options.nodes, disks: options.disks, given: options.disk
+                sites: options.sites,
+                nodes: options.nodes,
+                disks: options.disks,
+                given: options.disk
             ).slots(in: folder),
-            scheme: scheme, uploadAge: uploadAge, forcesJournal: options.forceJournal)
+            scheme: scheme,
+            uploadAge: uploadAge,
+            callExecutor: InlineExecutor(),
+            forcesJournal: options.forceJournal
+        )
         return try await Store.open(
-            configuration, time: LinuxTime(), random: random, md5: try HashThread().makeEngine()
+            configuration,
+            time: LinuxTime(),
+            random: random,
+            md5: try HashThread().makeEngine()
         ) { journal throws(MetadataError) in
-            try await JournaledMetadataStore.openSQLite(path: path, journal: journal)
+            let metadata = try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            await reserve.fill(folder, in: files)
+            return metadata
         }
     }
 
@@ -80,8 +115,13 @@ struct ServeProgram {
                 S3ServerConfiguration.TLSFiles(certificate: certificate, key: key)
             } else { nil }
         return S3ServerConfiguration(
-            host: host, port: port, region: options.region, domains: options.domain, tls: tls,
-            logsAccess: options.accessLog)
+            host: host,
+            port: port,
+            region: options.region,
+            domains: options.domain,
+            tls: tls,
+            logsAccess: options.accessLog
+        )
     }
 
     /// What a person sees at start; scripts wait for the line that begins with `ready:`.

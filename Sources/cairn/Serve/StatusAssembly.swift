@@ -34,6 +34,7 @@ struct StatusAssembly {
             capacity: capacity(status.disks, scheme: scheme),
             missingShards: status.statistics.missingShards,
             blobsBelowK: status.statistics.blobsBelowQuorum,
+            unreadableObjects: status.unreadable.map { "\($0.bucket)/\($0.key)" },
             repair: repair(status, scheme: scheme),
             verification: verification(status),
             journal: journal(status),

@@ -11,7 +11,8 @@ enum StoreProbes {
     static func probes(_ store: Store) -> S3Probes {
         S3Probes(
             ready: { store.journal.report.stopped.map { "the store has stopped: \($0)" } },
-            metrics: { await metrics(store) })
+            metrics: { await metrics(store) }
+        )
     }
 
     /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/).
@@ -29,8 +30,18 @@ enum StoreProbes {
         text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards.", status.statistics.blobsBelowQuorum)
         text.add("cairn_repaired_shards_total", "Shards repaired since start.", status.repair.shardsDone)
         text.add("cairn_repaired_bytes_total", "Bytes repaired since start.", status.repair.bytesDone)
+        text.add("cairn_repacked_blobs_total", "Mostly dead blobs given up since start.", status.repack.blobsDone)
+        text.add("cairn_repacked_bytes_total", "Bytes written for what lived of them.", status.repack.bytesDone)
+        text.add("cairn_unrepackable_blobs", "Mostly dead blobs that could not be read.", status.repack.waiting)
+        text.add("cairn_suspect_shards", "Shards in quarantine that no metadata places.", status.orphans.suspects)
+        text.add("cairn_orphan_shards_erased_total", "Such shards erased since start.", status.orphans.erasedShards)
         text.add("cairn_verified_shards", "Shards found good by the last pass.", status.verification.shardsVerified)
         text.add("cairn_bad_shards", "Shards found bad by the last pass.", status.verification.shardsBad)
+        text.add(
+            "cairn_mended_segments",
+            "Segments that the last pass mended.",
+            status.verification.segmentsMended
+        )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
         for disk in status.disks {
             let label = "disk=\"\(disk.record.slot)\""

@@ -1,0 +1,49 @@
+internal import DiskFormat
+internal import Synchronization
+internal import SystemInterface
+
+extension ShardDisk {
+    /// Whether the folder is still this disk's. An identity that has rotted in its place is written again: the open
+    /// disk knows its own. One that is gone, cut short or another's means that the folder was emptied, unmounted or
+    /// exchanged beneath the open files.
+    package func isInPlace() async -> Bool {
+        let found = await readPlace()
+        guard found == .rotten else { return found == .whole }
+        return await structure.run { await mendIdentity() }
+    }
+
+    private enum PlaceState { case whole, rotten, lost }
+
+    /// Compares both copies of the identity with what they should be.
+    private func readPlace() async -> PlaceState {
+        let identity = identity
+        let length = DiskIdentity.encodedLength
+        let buffer = pool.take(length)
+        do throws(FileError) {
+            guard try await fileSystem.status(DiskFolder.identity)?.length == length else { return .lost }
+            let file = try await fileSystem.open(DiskFolder.identity, .read)
+            guard try await file.read(into: buffer, at: 0, count: length, from: 0) == length else { return .lost }
+        } catch {
+            return .lost
+        }
+        return buffer.slice(0..<length).withBytes { bytes in
+            if let expected = identity.encoded(), bytes.elementsEqual(expected) { return .whole }
+            guard let found = try? DiskIdentity.decode(bytes) else { return .rotten }
+            return found.disk == identity.disk && found.cluster == identity.cluster ? .rotten : .lost
+        }
+    }
+
+    /// Under the structure lock, so that no newer identity is written at the same time.
+    private func mendIdentity() async -> Bool {
+        let found = await readPlace()
+        guard found == .rotten else { return found == .whole }
+        do throws(FileError) {
+            try await Self.writeIdentity(identity, to: fileSystem)
+        } catch  where error.code == .full {
+            // It is known, and is written once there is room.
+        } catch {
+            fail(error)
+        }
+        return true
+    }
+}

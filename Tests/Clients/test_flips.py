@@ -1,0 +1,161 @@
+"""Bytes of shards and segments flipped on the disks: never served, each one found by verification and repaired."""
+
+import random
+import time
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.data import KIB, MIB, noise, sha256, text
+from support.segments import LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
+from support.server import destroy
+
+BUCKET = "archive"
+# A shard of the first goes beside others into packed segments, one of the second into an aligned segment.
+SMALL, LARGE = 3000, 1200 * KIB
+
+
+def fill(server, sizes) -> dict[str, str]:
+    """One object after the other, so that each small one is a blob of its own."""
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    digests = {}
+    for number, size in enumerate(sizes):
+        data = text(size, number) if number % 4 == 3 else noise(size, number)
+        client.put_object(Bucket=BUCKET, Key=f"{number:04}", Body=data)
+        digests[f"{number:04}"] = sha256(data)
+    return digests
+
+
+def verify(server, digests):
+    client = server.client(timeout=60)
+    for key, digest in digests.items():
+        assert sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == digest, key
+
+
+def metric(server, name) -> int:
+    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return int(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
+
+
+def scrub(server, seconds=120):
+    """A whole verification, asked for now."""
+    server.admin("scrub")
+    deadline = time.monotonic() + seconds
+    while server.status()["verification"]["active"]:
+        assert time.monotonic() < deadline, f"the verification has not ended within {seconds} s"
+        time.sleep(0.2)
+
+
+def all_is_found_and_repaired(server, digests, flipped: int):
+    """Verification finds every shard that was flipped and repair puts it back; then the disks hold nothing bad."""
+    before = metric(server, "cairn_repaired_shards_total")
+    verify(server, digests)
+    scrub(server)
+    server.wait_until_whole(120)
+    assert metric(server, "cairn_repaired_shards_total") - before >= flipped
+    verify(server, digests)
+    scrub(server)
+    assert metric(server, "cairn_bad_shards") == 0
+    server.wait_until_whole(10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", ["running", "stopped", "killed"])
+def test_every_byte_of_a_header_is_found_and_repaired(servers, state):
+    """Byte n of the header of the n-th record, on two disks at a time and in both kinds of segment. After a stop the
+    segments have footers and their records are not walked, after a kill they are."""
+    server = servers().start()
+    # Every fourth compresses, and a large one is then no large shard any more.
+    digests = fill(server, [SMALL] * SHARD_HEADER + [LARGE] * (SHARD_HEADER * 3 // 2))
+    if state == "stopped":
+        server.stop()
+    elif state == "killed":
+        server.kill()
+    disks = server.disks()
+    flipped = 0
+    for shift, disk in ((0, disks[0]), (SHARD_HEADER // 2, disks[3])):
+        found = records(server, disk)
+        for is_packed in (True, False):
+            some = [record for record in found if record.is_packed == is_packed]
+            assert len(some) >= SHARD_HEADER, f"{len(some)} records of one kind of segment"
+            for number in range(SHARD_HEADER):
+                flip(some[number].path, some[number].offset + (number + shift) % SHARD_HEADER, 1 << number % 8)
+                flipped += 1
+    if state != "running":
+        server.start()
+    all_is_found_and_repaired(server, digests, flipped)
+    # The others may go: what was repaired is whole.
+    destroy(disks[1])
+    destroy(disks[2])
+    verify(server, digests)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", ["running", "stopped", "killed"])
+def test_thousands_of_flips_in_all_parts_are_found_and_repaired(servers, state):
+    server = servers().start()
+    digests = fill(server, [0, 1, 900, 64 * KIB, 513 * KIB, 3 * MIB, 4 * MIB + 1, 9 * MIB] * 12)
+    if state == "stopped":
+        server.stop()
+    elif state == "killed":
+        server.kill()
+    disks = server.disks()
+    chance = random.Random(state)
+    flipped = set()
+    for disk in (disks[2], disks[5]):
+        found = records(server, disk)
+        for _ in range(2000):
+            record = chance.choice(found)
+            part = record.parts[chance.choice(sorted(record.parts))]
+            # The same byte may be hit twice, but never be put right by it.
+            flip(record.path, chance.choice(part), chance.choice((3, 5, 9, 17, 33, 65)))
+            flipped.add(record)
+        for path in segment_paths(disk):
+            flip(path, chance.randrange(SEGMENT_HEADER), 4)
+            if state == "stopped":
+                flip(path, path.stat().st_size - chance.randrange(1, LOCATOR), 4)
+    if state != "running":
+        server.start()
+    all_is_found_and_repaired(server, digests, len(flipped))
+    destroy(disks[0])
+    destroy(disks[4])
+    verify(server, digests)
+
+
+def test_more_flips_than_parities_are_refused_and_listed(servers):
+    server = servers().start()
+    digests = fill(server, [SMALL, 2 * MIB] * 10)
+    disks = server.disks()
+    by_blob = {}
+    for disk in disks:
+        for record in records(server, disk):
+            by_blob.setdefault(record.blob, []).append(record)
+    # Three of six shards of some blobs, one byte in each leaf of each.
+    lost = random.Random(3).sample(sorted(by_blob), 5)
+    for blob in lost:
+        for record in by_blob[blob][:3]:
+            body = record.parts["body"]
+            for offset in range(body.start, body.stop, 4 * KIB):
+                flip(record.path, offset, 0x20)
+    client = server.client(timeout=60)
+    refused = set()
+    for key, digest in digests.items():
+        try:
+            got = sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        except ClientError as error:
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503, error
+            refused.add(key)
+        except Exception:
+            refused.add(key)  # The connection was cut in the middle of a body.
+        else:
+            assert got == digest, key
+    assert len(refused) == len(lost)
+    scrub(server)
+    status = server.status()
+    assert status["blobsBelowK"] == len(lost), status
+    assert set(status["unreadableObjects"]) == {f"{BUCKET}/{key}" for key in refused}
+    for key in digests.keys() - refused:
+        assert sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == digests[key], key
