@@ -14,7 +14,8 @@ SEEDS   ?= 20
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_bad_input.py test_subresources.py test_signature.py \
-           test_disks_lost.py::test_two_disks_destroyed_while_serving_then_replaced)
+           test_disks_lost.py test_salvage.py \
+           test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
@@ -59,7 +60,7 @@ demo: build $(stamps)/client-packages $(python)
 	.venv/bin/python Scripts/demo/demo.py --binary $(cairn)
 
 bench: build
-	Scripts/bench --binary $(cairn)
+	Benchmarks/table --binary $(cairn)
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests

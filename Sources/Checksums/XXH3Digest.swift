@@ -17,7 +17,7 @@ package final class XXH3Digest {
 
     package func update(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
-        XXH3_128bits_update(state, start, bytes.count)
+        _ = Self.update(state, start, bytes.count)
     }
 
     /// The digest of everything so far; more may follow.
@@ -31,7 +31,16 @@ package final class XXH3Digest {
 
     /// The digest of `bytes` in one call.
     package static func digest(_ bytes: UnsafeRawBufferPointer) -> (high: UInt64, low: UInt64) {
-        let digest = XXH3_128bits(bytes.baseAddress, bytes.count)
+        let digest = Self.whole(bytes.baseAddress, bytes.count)
         return (digest.high64, digest.low64)
     }
+
+    // The best of what the processor has.
+    #if arch(x86_64)
+        private static let update = XXH3_128bits_update_dispatch
+        private static let whole = XXH3_128bits_dispatch
+    #else
+        private static let update = XXH3_128bits_update
+        private static let whole = XXH3_128bits
+    #endif
 }

@@ -31,6 +31,14 @@ struct AdminTextTests {
         #expect(text.contains("MISSING"))
     }
 
+    @Test("more disks away than parity shards: nobody is told that everything can be read")
+    func tooManyAway() {
+        var report = StatusReport.sample()
+        for place in 0..<3 { report.disks[place].state = .missing }
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 0, unwritable: 12)
+        #expect(StatusText.text(report).hasPrefix("DATA AT RISK: more disks are away"))
+    }
+
     @Test("running repair says how long, and that there is nothing to do")
     func repairing() {
         var report = StatusReport.sample()

@@ -36,10 +36,17 @@ struct Diagnosis {
             .map(\.element)
     }
 
+    /// More disks away than there are parity shards: what lies on them and k - 1 others cannot be read until some of
+    /// them are back. Missing shards count only what is known to be lost.
+    private var hasTooFewDisks: Bool {
+        report.disks.count { !$0.state.isReadable } > report.totalShards - report.dataShards
+    }
+
     /// One line that says how the store is.
     var headline: String {
         switch findings.first?.severity {
         case .critical where report.blobsBelowK > 0: "DATA AT RISK: some objects cannot be read now."
+        case .critical where hasTooFewDisks: "DATA AT RISK: more disks are away than the scheme can do without."
         case .critical: "NOT WRITABLE: what is stored can be read, new objects are refused."
         case .warning: "DEGRADED: everything can be read; redundancy is reduced."
         case .notice: "OK: every shard is in place. Something needs attention:"
