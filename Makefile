@@ -26,7 +26,7 @@ cairn   := .build/release/cairn
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
-	@echo "make test-long  what make test leaves out: kills, full disks, memory, salvage by clients"
+	@echo "make test-long  every client test: kills, full disks, memory, thousands of flips"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make format  format the Swift sources in place; make lint only looks"

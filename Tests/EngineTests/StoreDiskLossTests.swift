@@ -68,12 +68,7 @@ struct StoreDiskLossTests {
                 store.swapDisk(slot)
                 _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slot))
             }
-            try await store.wait {
-                let status = try await store.store.status()
-                let report = status.verification
-                return status.statistics.missingShards == 0 && report.isCurrent && report.shardsExpected > 0
-                    && report.shardsVerified == report.shardsExpected
-            }
+            try await store.wait { try await Self.isWhole(store) }
         }
         // Now any other two may go.
         for slot in [1, 2] { store.disk(slot).isGone = true }
@@ -83,6 +78,34 @@ struct StoreDiskLossTests {
         try await store.start()
         try await Self.check(store, "after a restart")
         try await store.close()
+    }
+
+    @Test("a disk that comes back while the store serves is taken up again and gets what it missed")
+    func returned() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        store.disk(2).isGone = true
+        try await store.store.watchDisks()
+        #expect(try store.store.absentSlots.map(\.slot) == [StoreHarness.name(2)])
+        for size in [900, 6 << 20] { try await store.put("missed-\(size)", Content.random(size)) }
+        store.disk(2).isGone = false
+        try await store.store.takeUpReturned()
+        #expect(try store.store.absentSlots.isEmpty)
+        try await store.running { try await store.wait { try await Self.isWhole(store) } }
+        // Now it is needed.
+        for slot in [0, 5] { store.disk(slot).isGone = true }
+        try await Self.check(store, "after the return")
+        for size in [900, 6 << 20] { #expect(try await store.holds("missed-\(size)", Content.random(size))) }
+        for slot in [0, 5] { store.disk(slot).isGone = false }
+        try await store.close()
+    }
+
+    /// Nothing is missing, and a verification has counted every shard.
+    private static func isWhole(_ store: StoreHarness) async throws -> Bool {
+        let status = try await store.store.status()
+        let report = status.verification
+        return status.statistics.missingShards == 0 && report.isCurrent && report.shardsExpected > 0
+            && report.shardsVerified == report.shardsExpected
     }
 
     @Test("a healthy disk and one that is not empty are not replaced")

@@ -31,6 +31,7 @@ extension Store {
                 { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
+                { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
@@ -72,7 +73,9 @@ extension Store {
     func lose(_ disk: DiskID, node: NodeName, reason: String) async {
         nodes[node]?.release(disk)
         let slot = try? await metadata.disks().first { $0.id == disk }?.slot
-        if let slot { absent.withLock { $0[slot] = reason + ": run `cairn admin disk replace \(slot)`" } }
+        if let slot {
+            absent.withLock { $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot)`" }
+        }
         blobs.view.noteUnusable(disk)
     }
 
