@@ -63,6 +63,17 @@ final class LinuxDisk: Sendable {
         return try open(path, options: CAIRN_OPEN_DIRECTORY, operation: operation)
     }
 
+    /// False when `rootPath` leads nowhere or to another directory. What says neither, such as a lack of descriptors, is
+    /// no reason to give a disk up.
+    var isAtItsPlace: Bool {
+        let number = cairn_open_root(rootPath)
+        guard number >= 0 else { return number != -ErrorNumber.notFound && number != -ErrorNumber.notDirectory }
+        let found = Descriptor(number)
+        var (there, here) = (cairn_status(), cairn_status())
+        guard cairn_status_of(found.number, &there) == 0, cairn_status_of(root.number, &here) == 0 else { return true }
+        return there.inode == here.inode && there.device == here.device
+    }
+
     /// True when the root directory has been unlinked: every name below it is then missing for that reason.
     private var isRemoved: Bool {
         var status = cairn_status()

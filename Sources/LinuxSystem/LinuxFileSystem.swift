@@ -29,6 +29,11 @@ package final class LinuxFileSystem: FileSystem {
         }
     }
 
+    package func isAtItsPlace() async -> Bool {
+        let isThere = try? await disk.reads.run { [disk] () throws(FileError) in disk.isAtItsPlace }
+        return isThere ?? true
+    }
+
     package func open(_ path: String, _ mode: OpenMode) async throws(FileError) -> any File {
         try checkName(path, "openat")
         let queue = mode.isWritable ? disk.writes : disk.reads

@@ -84,16 +84,7 @@ struct PackedBatch: Sendable {
     private mutating func add(_ tombstone: Tombstone, _ state: inout DiskState) {
         var tombstone = tombstone
         tombstone.sequence = state.takeSequence()
-        let record = SegmentFooter.Entry(
-            content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
-            isSealed: true,
-            offset: position,
-            length: Tombstone.recordLength,
-            shard: tombstone.shard,
-            writeStamp: tombstone.deadStamp,
-            sequence: tombstone.sequence
-        )
-        state.segments[segment.segment]?.append(record)
+        state.segments[segment.segment]?.append(SegmentFooter.Entry(tombstone, at: position))
         records.append(.tombstone(tombstone))
         position += Tombstone.recordLength
     }

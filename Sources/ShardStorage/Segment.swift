@@ -169,3 +169,18 @@ extension IndexEntry {
         )
     }
 }
+
+extension SegmentFooter.Entry {
+    /// The entry of a tombstone that lies at `offset`.
+    init(_ tombstone: Tombstone, at offset: Int) {
+        self.init(
+            content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
+            isSealed: true,
+            offset: offset,
+            length: Tombstone.recordLength,
+            shard: tombstone.shard,
+            writeStamp: tombstone.deadStamp,
+            sequence: tombstone.sequence
+        )
+    }
+}

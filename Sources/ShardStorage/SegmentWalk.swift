@@ -73,17 +73,7 @@ struct SegmentWalk {
     }
 
     private mutating func take(_ tombstone: Tombstone, at position: Int) {
-        entries.append(
-            SegmentFooter.Entry(
-                content: .tombstone(deadSequence: tombstone.deadSequence, deadSegment: tombstone.deadSegment),
-                isSealed: true,
-                offset: position,
-                length: Tombstone.recordLength,
-                shard: tombstone.shard,
-                writeStamp: tombstone.deadStamp,
-                sequence: tombstone.sequence
-            )
-        )
+        entries.append(SegmentFooter.Entry(tombstone, at: position))
     }
 
     private mutating func take(_ shard: ShardRecordHeader, at position: Int) async throws(FileError) {

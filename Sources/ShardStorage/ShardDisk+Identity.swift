@@ -5,8 +5,9 @@ internal import SystemInterface
 extension ShardDisk {
     /// Whether the folder is still this disk's. An identity that has rotted in its place is written again: the open
     /// disk knows its own. One that is gone, cut short or another's means that the folder was emptied, unmounted or
-    /// exchanged beneath the open files.
+    /// exchanged beneath the open files. So does a path that leads elsewhere by now.
     package func isInPlace() async -> Bool {
+        guard await fileSystem.isAtItsPlace() else { return false }
         let found = await readPlace()
         guard found == .rotten else { return found == .whole }
         return await structure.run { await mendIdentity() }

@@ -20,8 +20,16 @@ package protocol FileSystem: Sendable {
     func syncDirectory(_ path: String) async throws(FileError)
     /// Room on the file system that holds this disk.
     func space() async throws(FileError) -> FileSystemSpace
+    /// Whether the place that the root was opened at still leads to it: false once it was moved away, unmounted or
+    /// covered by another. Open files then go on, on a disk that nobody finds again.
+    func isAtItsPlace() async -> Bool
     /// Takes an exclusive lock on a file, made if missing, that ends with the process; false when another holds it.
     func lock(_ path: String) async throws(FileError) -> Bool
+}
+
+extension FileSystem {
+    /// For roots that have no place.
+    package func isAtItsPlace() async -> Bool { true }
 }
 
 /// How a file is opened.

@@ -1,7 +1,10 @@
 """Disks destroyed and bytes flipped under a server that goes on serving."""
 
+import os
+import pathlib
 import random
 import threading
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -123,6 +126,27 @@ def test_two_disks_destroyed_and_a_third_damaged_with_three_parities(servers):
     for disk in (disks[0], disks[3]):
         server.replace(disk)
     server.wait_until_whole()
+    read_all(server, digests)
+
+
+def test_a_disk_moved_away_and_back_while_serving(servers):
+    server = servers().start()
+    disks = server.disks()
+    digests = fill(server)
+    away = pathlib.Path(str(disks[2]) + "-away")
+    os.rename(disks[2], away)
+    deadline = time.monotonic() + 30
+    while all(disk["state"] == "healthy" for disk in server.status()["disks"]):
+        assert time.monotonic() < deadline, "a disk is gone from its place and the status misses nothing"
+        time.sleep(0.2)
+    server.client().put_object(Bucket=BUCKET, Key="meanwhile", Body=b"written without it")
+    digests["meanwhile"] = sha256(b"written without it")
+    read_all(server, digests)
+
+    os.rename(away, disks[2])
+    server.wait_until_whole()
+    for disk in (disks[0], disks[5]):
+        destroy(disk)
     read_all(server, digests)
 
 

@@ -63,6 +63,23 @@ import Testing
         return holding.max { $0[1].count < $1[1].count }?[2] == "tmpfs"
     }
 
+    @Test("a root that was moved away, or covered by another, is not at its place")
+    func place() async throws {
+        try await withTemporaryDirectory { path in
+            let parent = try LinuxFileSystem(root: path, name: "parent")
+            try await parent.createDirectory("disk")
+            let files = try LinuxFileSystem(root: path + "/disk", name: "disk")
+            #expect(await files.isAtItsPlace())
+            try await parent.rename("disk", to: "away")
+            #expect(await !files.isAtItsPlace())
+            try await parent.createDirectory("disk")
+            #expect(await !files.isAtItsPlace())
+            try await parent.remove("disk")
+            try await parent.rename("away", to: "disk")
+            #expect(await files.isAtItsPlace())
+        }
+    }
+
     @Test("one thread at a time writes, two read; a thousand callers wait their turn")
     func callers() async throws {
         try await withTemporaryDirectory { path in

@@ -78,22 +78,8 @@ extension Store {
             let fileSystem = try slot.open()
             var generator = random.generator
             let id = DiskID(.random(using: &generator))
-            let identity = DiskIdentity(
-                cluster: cluster,
-                disk: id,
-                site: slot.site,
-                node: slot.node,
-                epoch: 1,
-                created: time.wall.milliseconds
-            )
-            try await ShardDisk.format(fileSystem: fileSystem, identity: identity)
-            let shards = try await ShardDisk.open(
-                fileSystem: fileSystem,
-                expecting: DiskExpectation(cluster: cluster, disk: id),
-                time: time,
-                random: random,
-                configuration: configuration.disk
-            )
+            try await slotDisk.format(fileSystem, slot: slot, id: id)
+            let shards = try await slotDisk.open(fileSystem, id: id)
             return HostedDisk(shards: shards, journal: nil)
         } catch ShardStorageError.notEmpty(let what) {
             throw .notEmpty(what)

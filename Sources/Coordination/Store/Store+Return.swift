@@ -42,14 +42,8 @@ extension Store {
         do {
             let fileSystem = try slot.open()
             guard try await ShardDisk.readIdentity(fileSystem).disk == record.id else { return false }
-            let shards = try await ShardDisk.open(
-                fileSystem: fileSystem,
-                expecting: DiskExpectation(cluster: cluster, disk: record.id, epoch: record.epoch),
-                time: time,
-                random: random,
-                configuration: configuration.disk
-            )
-            let hasLog = try await fileSystem.status(StoreOpening.journalFolder) != nil
+            let shards = try await slotDisk.open(fileSystem, id: record.id, epoch: record.epoch)
+            let hasLog = try await fileSystem.status(DiskFolder.journal) != nil
             // A log that cannot be opened is one keeper less, as at a start.
             let log = hasLog ? try? await KeeperLog.open(fileSystem, random: random) : nil
             nodes[record.node]?.host(HostedDisk(shards: shards, journal: log))

@@ -113,6 +113,10 @@ package final class Store: Sendable {
         absent.withLock { $0.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
     }
 
+    var slotDisk: SlotDisk {
+        SlotDisk(cluster: cluster, configuration: configuration.disk, time: time, random: random)
+    }
+
     /// Reads the map from the metadata and lets everyone use it.
     func reloadMap() async throws(StorageError) {
         let records = try await metadata.disks()

@@ -93,7 +93,11 @@ struct StoreOpening {
             case .unusable(let reason): absent[slot.name] = reason
             case .empty(let fileSystem):
                 let id = DiskID(.random(using: &generator))
-                try await Self.format(fileSystem, slot: slot, id: id, cluster: cluster, time: time)
+                do {
+                    try await slotDisk.format(fileSystem, slot: slot, id: id)
+                } catch {
+                    throw .disk(slot: slot.name, reason: error.description)
+                }
                 try await take(slot, id: id, fileSystem: fileSystem)
             }
         }
@@ -112,13 +116,7 @@ struct StoreOpening {
             DiskRecord(id: id, site: slot.site, node: slot.node, slot: slot.name, state: .active, epoch: 1)
         )
         do {
-            let shards = try await ShardDisk.open(
-                fileSystem: fileSystem,
-                expecting: DiskExpectation(cluster: cluster, disk: id),
-                time: time,
-                random: random,
-                configuration: configuration.disk
-            )
+            let shards = try await slotDisk.open(fileSystem, id: id)
             try await host(slot, shards: shards, opensJournal: false)
         } catch let error as ShardStorageError {
             throw .disk(slot: slot.name, reason: error.description)
@@ -127,26 +125,8 @@ struct StoreOpening {
         }
     }
 
-    static func format(
-        _ fileSystem: any FileSystem,
-        slot: StoreSlot,
-        id: DiskID,
-        cluster: ClusterID,
-        time: any TimeSource
-    ) async throws(StoreStartError) {
-        let identity = DiskIdentity(
-            cluster: cluster,
-            disk: id,
-            site: slot.site,
-            node: slot.node,
-            epoch: 1,
-            created: time.wall.milliseconds
-        )
-        do {
-            try await ShardDisk.format(fileSystem: fileSystem, identity: identity)
-        } catch {
-            throw .disk(slot: slot.name, reason: error.description)
-        }
+    private var slotDisk: SlotDisk {
+        SlotDisk(cluster: cluster, configuration: configuration.disk, time: time, random: random)
     }
 
     /// Whether a shard or a journal record is on the disks: then this store is not new.
@@ -200,13 +180,7 @@ struct StoreOpening {
         guard let record else { return "it belongs to this store but is not in use; it is not touched" }
         guard record.state == .active else { return "it was replaced earlier and is out of date; it is not touched" }
         do {
-            let shards = try await ShardDisk.open(
-                fileSystem: fileSystem,
-                expecting: DiskExpectation(cluster: cluster, disk: record.id, epoch: record.epoch),
-                time: time,
-                random: random,
-                configuration: configuration.disk
-            )
+            let shards = try await slotDisk.open(fileSystem, id: record.id, epoch: record.epoch)
             try await host(slot, shards: shards, opensJournal: false)
             return nil
         } catch {
@@ -222,7 +196,7 @@ struct StoreOpening {
     ) async throws(StoreStartError) {
         var journal: KeeperLog?
         do {
-            let hasLog = try await shards.fileSystem.status(Self.journalFolder) != nil
+            let hasLog = try await shards.fileSystem.status(DiskFolder.journal) != nil
             if opensJournal || hasLog { journal = try await KeeperLog.open(shards.fileSystem, random: random) }
         } catch let error as KeeperError {
             // A keeper that cannot be opened is one less: the journal's start decides whether the others are enough.
@@ -232,8 +206,6 @@ struct StoreOpening {
         }
         nodes[slot.node]?.host(HostedDisk(shards: shards, journal: journal))
     }
-
-    static let journalFolder = "journal"
 
     private func hosted(_ id: DiskID) -> (slot: StoreSlot, disk: HostedDisk)? {
         for slot in configuration.slots {
