@@ -20,6 +20,8 @@ stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
 cairn   := .build/release/cairn
+# A failure is said once more at the end: hundreds of tests may pass after it.
+swift-log := .build/swift-tests.log
 
 .PHONY: help run build test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
 
@@ -44,7 +46,8 @@ build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
 
 test-swift: build-tests
-	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel
+	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel 2>&1 | tee $(swift-log) \
+	    || { echo "Failed:"; grep -a '✘' $(swift-log); exit 1; }
 
 # Every client test, with kills, full disks, memory and salvage.
 test-long: build-tests $(stamps)/client-packages $(python)

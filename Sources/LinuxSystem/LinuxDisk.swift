@@ -63,8 +63,8 @@ final class LinuxDisk: Sendable {
         return try open(path, options: CAIRN_OPEN_DIRECTORY, operation: operation)
     }
 
-    /// False when `rootPath` leads nowhere or to another directory. What says neither, such as a lack of descriptors, is
-    /// no reason to give a disk up.
+    /// False when `rootPath` leads nowhere or to another directory. What says neither, such as a lack of descriptors,
+    /// is no reason to give a disk up.
     var isAtItsPlace: Bool {
         let number = cairn_open_root(rootPath)
         guard number >= 0 else { return number != -ErrorNumber.notFound && number != -ErrorNumber.notDirectory }
