@@ -22,7 +22,7 @@ package final class BlobStore: Sendable {
     package let pool: BufferPool
     let alarm: Alarm
     /// Where calls to nodes go on after each wait; nil is the global executor.
-    let executor: (any TaskExecutor)?
+    package let executor: (any TaskExecutor)?
     let time: any TimeSource
     let random: any RandomSource
     private let coders = Mutex<[Scheme: ErasureCoder]>([:])

@@ -12,8 +12,20 @@ package final class ObjectReader: ObjectBody {
 
     private struct State {
         var steps: ArraySlice<ReadStep>
-        var underWay: [Task<Result<[BufferSlice], StorageError>, Never>] = []
+        var underWay: [StepUnderWay] = []
         var ready: [BufferSlice] = []
+    }
+
+    private struct StepUnderWay {
+        let task: Task<Result<[BufferSlice], StorageError>, Never>
+        /// Over as soon as it was begun.
+        let wasInMemory: Bool
+    }
+
+    private final class Flag: Sendable {
+        private let value = Atomic(false)
+        var isSet: Bool { value.load(ordering: .acquiring) }
+        func set() { value.store(true, ordering: .releasing) }
     }
 
     package let length: Int
@@ -33,7 +45,7 @@ package final class ObjectReader: ObjectBody {
     }
 
     deinit {
-        for task in state.withLock({ $0.underWay }) { task.cancel() }
+        for step in state.withLock({ $0.underWay }) { step.task.cancel() }
     }
 
     package func next() async throws(StorageError) -> BufferSlice? {
@@ -50,21 +62,43 @@ package final class ObjectReader: ObjectBody {
             guard let step = state.withLock({ $0.steps.popFirst() }) else { return nil }
             return try await Self.read(step, blobs: blobs, decoder: decoder)
         }
-        let task = state.withLock { state -> Task<Result<[BufferSlice], StorageError>, Never>? in
-            while state.underWay.count <= Self.readAhead, let step = state.steps.popFirst() {
-                state.underWay.append(
-                    Task { [blobs, decoder] in
-                        do throws(StorageError) {
-                            return .success(try await Self.read(step, blobs: blobs, decoder: decoder))
-                        } catch {
-                            return .failure(error)
-                        }
-                    }
-                )
+        let begun = state.withLock { $0.underWay.isEmpty ? nil : $0.underWay.removeFirst() }
+        guard let first = begun ?? startNext() else { return nil }
+        // What is in memory was read when it was begun, and so will the next be when it is asked for. Else the disks
+        // are to work while this step is waited for and sent.
+        if !first.wasInMemory {
+            while state.withLock({ $0.underWay.count }) < Self.readAhead, let step = startNext() {
+                state.withLock { $0.underWay.append(step) }
             }
-            return state.underWay.isEmpty ? nil : state.underWay.removeFirst()
         }
-        return try await task?.value.get()
+        return try await first.task.value.get()
+    }
+
+    /// Begins a read on this thread until it first waits for a disk; a frame's decoding is work for other threads.
+    private func startNext() -> StepUnderWay? {
+        guard let step = state.withLock({ $0.steps.popFirst() }) else { return nil }
+        let flag = Flag()
+        let task =
+            step.coded == nil
+            ? Task.immediate(executorPreference: blobs.executor) { [blobs, decoder] in
+                await Self.outcome(step, blobs: blobs, decoder: decoder, flag)
+            }
+            : Task { [blobs, decoder] in await Self.outcome(step, blobs: blobs, decoder: decoder, flag) }
+        return StepUnderWay(task: task, wasInMemory: flag.isSet)
+    }
+
+    private static func outcome(
+        _ step: ReadStep,
+        blobs: BlobStore,
+        decoder: FrameDecoder,
+        _ flag: Flag
+    ) async -> Result<[BufferSlice], StorageError> {
+        defer { flag.set() }
+        do throws(StorageError) {
+            return .success(try await read(step, blobs: blobs, decoder: decoder))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private static func read(

@@ -2,7 +2,7 @@ import HTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 extension S3Call {
     private static let attributeNames: Set<String> = [

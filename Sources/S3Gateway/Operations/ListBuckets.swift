@@ -1,7 +1,7 @@
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 extension S3Call {
     /// `GET /`: the caller's buckets by name, paged when `max-buckets` is given.

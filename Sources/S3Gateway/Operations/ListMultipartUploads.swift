@@ -1,7 +1,7 @@
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 extension S3Call {
     /// `GET /bucket?uploads`: the uploads in progress, by key and then by age.

@@ -3,7 +3,7 @@ import Hummingbird
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 /// From the bytes of a request to a call that may be carried out: parse, authenticate, route, authorize, in this
 /// order.

@@ -2,7 +2,7 @@ import HTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 /// What the handlers need of the store, made once.
 struct S3Environment: Sendable {

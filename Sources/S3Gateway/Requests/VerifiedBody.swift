@@ -1,10 +1,10 @@
 import Crypto
 import Hummingbird
-import NIOCore
+internal import NIOCore
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 /// The only way a handler reads a request's body: unframed, and verified as the authenticated payload mode demands.
 ///

@@ -2,7 +2,7 @@ import HTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 /// The headers that describe an object version.
 enum ObjectFields {

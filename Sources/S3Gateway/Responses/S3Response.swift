@@ -1,5 +1,5 @@
 import HTTPTypes
-import NIOCore
+internal import NIOCore
 import ObjectInterface
 import S3Protocol
 

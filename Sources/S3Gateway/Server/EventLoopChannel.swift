@@ -1,6 +1,6 @@
 import HummingbirdCore
 import Logging
-import NIOCore
+internal import NIOCore
 
 /// Runs all of a connection's work on the event loop that reads and writes its socket: a request that is answered from
 /// memory never changes threads.

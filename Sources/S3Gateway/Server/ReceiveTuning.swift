@@ -1,4 +1,4 @@
-import NIOCore
+internal import NIOCore
 
 /// Sets how a connection reads: 1 MiB at a time, one read per turn of its event loop. Uploads then arrive in few
 /// large pieces.

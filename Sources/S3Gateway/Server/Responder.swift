@@ -2,11 +2,12 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
-import NIOCore
+internal import NIOCore
+import NIOHTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
-import SystemInterface
+internal import SystemInterface
 
 /// Answers every request of the S3 port: Hummingbird's connection calls it directly, with no router between.
 struct Responder: Sendable {
@@ -21,6 +22,8 @@ struct Responder: Sendable {
     private static let drainLimit = 8 << 20
     /// Bodies up to this size go out with their head in one write.
     private static let singleWriteLimit = 1 << 20
+    /// Bodies up to this size are copied into one piece of memory: several pieces cost more.
+    private static let copyLimit = 64 << 10
 
     @concurrent func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel)
         async throws
@@ -167,28 +170,44 @@ struct Responder: Sendable {
         _ writer: consuming ResponseWriter,
         _ channel: any Channel
     ) async throws {
-        if body.length <= Self.singleWriteLimit {
-            var buffer = channel.allocator.buffer(capacity: body.length)
-            while let piece = try await body.next() { piece.withBytes { _ = buffer.writeBytes($0) } }
-            guard buffer.readableBytes == body.length else { throw ShortBody() }
-            try await writer.write(response: head, body: ResponseBody(byteBuffer: buffer))
-            return
-        }
-        let allocator = channel.allocator
+        if body.length <= Self.singleWriteLimit { return try await writeWhole(body, head, writer, channel) }
         try await writer.write(
             response: head,
             body: ResponseBody(contentLength: body.length) { output in
                 var sent = 0
                 while let piece = try await body.next() {
-                    var buffer = allocator.buffer(capacity: piece.count)
-                    piece.withBytes { _ = buffer.writeBytes($0) }
                     sent += piece.count
-                    try await output.write(buffer)
+                    try await output.write(ByteBuffer(sending: piece))
                 }
                 guard sent == body.length else { throw ShortBody() }
                 try await output.finish(nil)
             }
         )
+    }
+
+    /// A short body: its pieces go out with the head, in one system call.
+    @concurrent private func writeWhole(
+        _ body: any ObjectBody,
+        _ head: HTTPResponse,
+        _ writer: consuming ResponseWriter,
+        _ channel: any Channel
+    ) async throws {
+        var pieces: [BufferSlice] = []
+        var count = 0
+        while let piece = try await body.next() {
+            pieces.append(piece)
+            count += piece.count
+        }
+        guard count == body.length else { throw ShortBody() }
+        if count <= Self.copyLimit {
+            var buffer = channel.allocator.buffer(capacity: count)
+            for piece in pieces { piece.withBytes { _ = buffer.writeBytes($0) } }
+            return try await writer.write(response: head, body: ResponseBody(byteBuffer: buffer))
+        }
+        // Not through the writer, which flushes after the head and cannot send several pieces with it.
+        channel.write(HTTPResponsePart.head(head), promise: nil)
+        for piece in pieces { channel.write(HTTPResponsePart.body(ByteBuffer(sending: piece)), promise: nil) }
+        try await channel.writeAndFlush(HTTPResponsePart.end(nil))
     }
 
     /// Method, operation, status: no query, no header, no key, for each can hold a secret or a patient's name.

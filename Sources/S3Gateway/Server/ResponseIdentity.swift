@@ -2,7 +2,7 @@ import Checksums
 import ObjectModel
 import S3Protocol
 import Synchronization
-import SystemInterface
+internal import SystemInterface
 
 /// The ids and the date that every answer carries.
 final class ResponseIdentity: Sendable {

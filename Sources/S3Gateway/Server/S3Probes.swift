@@ -1,6 +1,6 @@
 import HTTPTypes
 import Hummingbird
-import NIOCore
+internal import NIOCore
 
 /// What `GET /-/ready` and `GET /-/metrics` answer; given by the composition root. They need no credentials and tell
 /// nothing of buckets, keys or users.

@@ -1,12 +1,12 @@
 import HummingbirdCore
 import HummingbirdTLS
 import Logging
-import NIOCore
+internal import NIOCore
 import NIOPosix
 import NIOSSL
 import ObjectInterface
 import Synchronization
-import SystemInterface
+package import SystemInterface
 
 /// Where and how the S3 port is served.
 package struct S3ServerConfiguration: Sendable {
