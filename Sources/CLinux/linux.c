@@ -62,6 +62,8 @@ int cairn_punch(int descriptor, int64_t offset, int64_t length) {
     return (int)result(fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
 }
 
+int cairn_forget_cached(int descriptor) { return -posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); }
+
 int cairn_truncate(int descriptor, int64_t length) { return (int)result(ftruncate(descriptor, length)); }
 
 static void fill(struct cairn_status *status, const struct stat *raw) {

@@ -161,6 +161,9 @@ package final class KeeperLog: Sendable {
         }
     }
 
+    /// Why nothing more is written until the log is opened again.
+    package var failure: String? { shared.withLock { $0.failure } }
+
     /// False from a roll that used the reserve until it has been made whole.
     package var isReserveWhole: Bool { shared.withLock { $0.spares.count >= configuration.reserveFiles } }
 

@@ -28,6 +28,11 @@ extension KeeperLog {
         return log
     }
 
+    /// Whether a disk has a log, or what is left of one that knows its promise: `open` would make a new one otherwise.
+    package static func isThere(on files: any FileSystem) async -> Bool {
+        (try? await files.status(PromiseFile.path)) != nil
+    }
+
     /// The first file of a new log, and the reserve; without room for the reserve the log opens all the same.
     private func prepare() async throws(KeeperError) {
         try await exclusive { state async throws(KeeperError) in

@@ -3,7 +3,7 @@ internal import SystemInterface
 
 /// The file that keeps a keeper's promise.
 struct PromiseFile: Sendable {
-    private static let path = LogFile.folder + "/promise"
+    static let path = LogFile.folder + "/promise"
     private static let newPath = LogFile.folder + "/promise.new"
 
     private let file: any File

@@ -34,6 +34,14 @@ package final class LinuxFileSystem: FileSystem {
         return isThere ?? true
     }
 
+    package func forgetCached(_ path: String) async throws(FileError) {
+        try checkName(path, "openat")
+        try await disk.reads.run { [disk] () throws(FileError) in
+            let file = try disk.open(path, options: 0)
+            _ = try SystemCall.value("posix_fadvise", path) { cairn_forget_cached(file.number) }
+        }
+    }
+
     package func open(_ path: String, _ mode: OpenMode) async throws(FileError) -> any File {
         try checkName(path, "openat")
         let queue = mode.isWritable ? disk.writes : disk.reads

@@ -130,6 +130,8 @@ struct SegmentState: Sendable {
 package enum DiskFolder {
     package static let identity = "disk"
     static let newIdentity = "disk.new"
+    /// Written and removed again, to see whether a disk takes writes.
+    static let probe = "probe"
     package static let lock = "lock"
     package static let segments = "segments"
     package static let reserve = "reserve"

@@ -1,6 +1,6 @@
 internal import DiskFormat
 internal import Synchronization
-internal import SystemInterface
+package import SystemInterface
 
 extension ShardDisk {
     /// Whether the folder is still this disk's. An identity that has rotted in its place is written again: the open
@@ -46,5 +46,16 @@ extension ShardDisk {
             fail(error)
         }
         return true
+    }
+}
+
+extension ShardDisk {
+    /// Writes and syncs a block, and removes it again: whether a disk that failed takes writes.
+    package static func probe(_ fileSystem: any FileSystem) async throws(FileError) {
+        let file = try await fileSystem.open(DiskFolder.probe, .create)
+        try await file.write([AlignedBuffer(capacity: AlignedBuffer.alignment).slice(0..<AlignedBuffer.alignment)], at: 0)
+        try await file.sync()
+        try await fileSystem.remove(DiskFolder.probe)
+        try await fileSystem.syncDirectory(RelativePath.root)
     }
 }

@@ -23,6 +23,9 @@ package protocol FileSystem: Sendable {
     /// Whether the place that the root was opened at still leads to it: false once it was moved away, unmounted or
     /// covered by another. Open files then go on, on a disk that nobody finds again.
     func isAtItsPlace() async -> Bool
+    /// Lets what memory holds of a file go, so that it is read from the medium next: after a failed sync the two may
+    /// differ (Rebello et al., ATC 2020).
+    func forgetCached(_ path: String) async throws(FileError)
     /// Takes an exclusive lock on a file, made if missing, that ends with the process; false when another holds it.
     func lock(_ path: String) async throws(FileError) -> Bool
 }
@@ -30,6 +33,9 @@ package protocol FileSystem: Sendable {
 extension FileSystem {
     /// For roots that have no place.
     package func isAtItsPlace() async -> Bool { true }
+
+    /// For files that no memory stands before.
+    package func forgetCached(_ path: String) async throws(FileError) {}
 }
 
 /// How a file is opened.

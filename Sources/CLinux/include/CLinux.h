@@ -51,6 +51,8 @@ int cairn_sync_data(int descriptor);
 int cairn_sync(int descriptor);
 int cairn_allocate(int descriptor, int64_t offset, int64_t length);
 int cairn_punch(int descriptor, int64_t offset, int64_t length);
+/// Drops the clean pages that the page cache holds of a file (posix_fadvise(2), POSIX_FADV_DONTNEED).
+int cairn_forget_cached(int descriptor);
 int cairn_truncate(int descriptor, int64_t length);
 int cairn_status_of(int descriptor, struct cairn_status *status);
 /// Takes an exclusive open-file-description lock (fcntl(2), F_OFD_SETLK) without waiting.

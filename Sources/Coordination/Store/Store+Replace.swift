@@ -113,16 +113,6 @@ extension Store {
         try await metadata.putDisk(retired)
         try await reloadMap()
         guard hosted.journal != nil else { return }
-        let client = TransportKeeperClient(
-            keeper: id,
-            node: slot.node.name,
-            transport: transport,
-            timeout: StoreOpening.keeperTimeout
-        )
-        let members = keepers.keepers.filter { $0 != old.id } + [id]
-        try await journal.changeKeepers(to: members, joining: client) { [metadata] payload in
-            guard let change = try KeeperSetChange.decode(payload) else { return }
-            try await metadata.recordKeeperSetChange(change)
-        }
+        try await changeKeepers(removing: old.id, adding: (id, slot.node))
     }
 }

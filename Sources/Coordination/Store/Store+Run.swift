@@ -32,6 +32,7 @@ extension Store {
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
+                { await self.every(Self.returnInterval) { await self.mendKeepers() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
@@ -58,14 +59,16 @@ extension Store {
     }
 
     /// A disk whose folder was emptied, unmounted or replaced beneath its open files is no disk any more, whatever
-    /// writes to those files answer.
+    /// writes to those files answer. One of which a write failed is let go too, to be opened anew from its medium.
     package func watchDisks() async {
-        for (node, disk) in hosted where await !disk.shards.isInPlace() {
-            await lose(
-                disk.shards.identity.disk,
-                node: node,
-                reason: "its folder was emptied, unmounted or changed"
-            )
+        for (node, disk) in hosted {
+            let id = disk.shards.identity.disk
+            if let failure = disk.shards.failure {
+                noteWriteFailure(of: id)
+                await lose(id, node: node, reason: "a write to it failed (\(failure))")
+            } else if await !disk.shards.isInPlace() {
+                await lose(id, node: node, reason: "its folder was emptied, unmounted or changed")
+            }
         }
         await refreshConditions()
     }

@@ -38,6 +38,8 @@ package final class Store: Sendable {
     let absent: Mutex<[String: String]>
     /// One replacement at a time.
     let isReplacing = Mutex(false)
+    /// Disks of which writes failed, and when they are tried again.
+    let returns = Mutex<[DiskID: ReturnPatience]>([:])
     private let journalTask: Task<Void, Never>
 
     init(_ parts: StoreParts) {

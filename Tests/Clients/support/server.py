@@ -233,6 +233,7 @@ def lacks(status: dict) -> dict[str, int]:
         "shards damaged": sum(disk["badShards"] for disk in status["disks"]),
         "blobs beyond repair": status["blobsBelowK"],
         "bytes to repair": status["repair"]["bytesLeft"],
+        "keepers not current": sum(keeper["state"] != "current" for keeper in status["journal"]["keepers"]),
         "disks not healthy": sum(disk["state"] != "healthy" for disk in status["disks"]),
     }
     return {name: count for name, count in counts.items() if count}
