@@ -20,6 +20,8 @@ package final class Alarm: Sendable {
 
     package init(time: any TimeSource) { self.time = time }
 
+    package var now: MonotonicTime { time.monotonic }
+
     /// Runs `action` once after `delay` unless cancelled before. The token is for `cancel`.
     package func set(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> UInt64 {
         let deadline = time.monotonic.advanced(by: delay)

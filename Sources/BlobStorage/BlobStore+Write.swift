@@ -74,7 +74,9 @@ extension BlobStore {
             }
         }
         let outcomes = await fanOut.wait(needed: scheme.writeQuorum, grace: Self.stragglerGrace, alarm: alarm)
-        return try await receipt(blob, group: group, outcomes: outcomes)
+        let receipt = try await receipt(blob, group: group, outcomes: outcomes)
+        if !isRewrite { fresh.keep(blob, stripe.slice(0..<length)) }
+        return receipt
     }
 
     /// Judges a write by its outcomes: full, degraded, or failed and undone.

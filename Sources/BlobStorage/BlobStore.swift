@@ -11,8 +11,8 @@ package import SystemInterface
 /// Safe to share. Whoever writes holds a write lease for the blob ids it uses and commits what it wrote to metadata;
 /// nothing here is visible to clients by itself.
 package final class BlobStore: Sendable {
-    /// How long a write waits for the shards beyond its quorum: what is later is noted as missing and left to repair,
-    /// so that one slow disk never holds a write for longer.
+    /// How long a write waits for the shards beyond its quorum, or as long again as the quorum took if that is more
+    /// (`FanOut.wait`). What is later is noted as missing and left to repair: one slow disk never holds a write.
     package static let stragglerGrace = Duration.milliseconds(250)
     /// Idle buffers kept for stripes and reads.
     package static let poolLimit = 96 << 20
@@ -20,6 +20,7 @@ package final class BlobStore: Sendable {
     package let view: ClusterView
     package let nodes: NodeClient
     package let pool: BufferPool
+    package let fresh: FreshBlobs
     let alarm: Alarm
     /// Where calls to nodes go on after each wait; nil is the global executor.
     package let executor: (any TaskExecutor)?
@@ -39,6 +40,7 @@ package final class BlobStore: Sendable {
         self.view = view
         nodes = NodeClient(transport: transport, view: view)
         self.pool = pool
+        fresh = FreshBlobs(time: time)
         alarm = Alarm(time: time)
         self.executor = executor
         self.time = time
@@ -48,6 +50,12 @@ package final class BlobStore: Sendable {
     /// Called with each shard that a read found lost or bad, from any task: to be handed to repair.
     package func onBadShard(_ observer: @escaping @Sendable (ShardID) -> Void) {
         badShardObserver.withLock { $0 = observer }
+    }
+
+    /// Gives back memory that has lain idle since the last call; returns how many bytes.
+    package func trimMemory() -> Int {
+        fresh.trim()
+        return pool.trim()
     }
 
     func reportBad(_ shard: ShardID) { badShardObserver.withLock { $0 }?(shard) }

@@ -190,7 +190,8 @@ package final class BlobWriter {
         let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor)
         for (index, handle) in handles.enumerated() {
             guard let handle else {
-                fanOut.settle(index, .success(()))
+                // Counts for nothing: a disk that is out must not let the next one be left behind.
+                fanOut.settle(index, .failure(.unknownOutcome))
                 continue
             }
             fanOut.start(index) { [nodes = store.nodes] in
@@ -204,14 +205,16 @@ package final class BlobWriter {
                 }
             }
         }
-        // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on.
+        // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on. None
+        // is left behind that the write quorum needs.
         let outcomes = await fanOut.wait(
             needed: group.scheme.writeQuorum,
             grace: BlobStore.stragglerGrace,
             alarm: store.alarm
         )
-        return outcomes.map { outcome in
-            switch outcome {
+        return outcomes.indices.map { index in
+            guard handles[index] != nil else { return nil }
+            return switch outcomes[index] {
             case .success: nil
             case .failure(let failure): failure
             case nil: .unknownOutcome

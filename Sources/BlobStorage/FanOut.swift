@@ -14,6 +14,8 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         var succeeded = 0
         var isClosed = false
         var isOverdue = false
+        /// Set when the grace ended before enough had succeeded: to be called once they have.
+        var whenEnough: (@Sendable () -> Void)?
         var waiter: (needed: Int, continuation: CheckedContinuation<Void, Never>)?
     }
 
@@ -37,23 +39,31 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
 
     /// Records an outcome without a call.
     func settle(_ index: Int, _ outcome: Outcome) {
+        var whenEnough: (@Sendable () -> Void)?
         let (resumed, isLate) = state.withLock { state -> (CheckedContinuation<Void, Never>?, Bool) in
             guard !state.isClosed else { return (nil, true) }
             state.outcomes[index] = outcome
             state.settled += 1
             if case .success = outcome { state.succeeded += 1 }
+            if let waiter = state.waiter, state.succeeded >= waiter.needed {
+                (whenEnough, state.whenEnough) = (state.whenEnough, nil)
+            }
             return (Self.takeWaiterIfDone(&state), false)
         }
         resumed?.resume()
+        whenEnough?()
         if isLate { late?(index, outcome) }
     }
 
-    /// Waits until all calls have settled, or until `needed` have succeeded and `grace` has passed since this call.
+    /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
+    /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
+    /// left behind, and disks that are all slow wait for one another.
     /// Returns what has settled; nil is a call still under way. To be called once.
     func wait(needed: Int, grace: Duration, alarm: Alarm) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
-            let token = alarm.set(after: grace) { self.becomeOverdue() }
+            let start = alarm.now
+            let token = alarm.set(after: grace) { self.becomeOverdue(since: start, alarm) }
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
                     state.waiter = (needed, continuation)
@@ -65,11 +75,28 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         }
         return state.withLock { state in
             state.isClosed = true
+            state.whenEnough = nil
             return state.outcomes
         }
     }
 
-    private func becomeOverdue() {
+    /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time.
+    private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) {
+        let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            if let waiter = state.waiter, state.succeeded < waiter.needed {
+                state.whenEnough = {
+                    // Rings in vain when the rest settle first.
+                    _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
+                }
+                return nil
+            }
+            state.isOverdue = true
+            return Self.takeWaiterIfDone(&state)
+        }
+        resumed?.resume()
+    }
+
+    private func giveUpOnTheRest() {
         let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.isOverdue = true
             return Self.takeWaiterIfDone(&state)

@@ -33,8 +33,16 @@ final class CommitQueue: Sendable {
     private let backend: any MetadataBackend
     private let journal: any JournalWriter
     private let cache: ReadCache
+    private let executor: (any TaskExecutor)?
 
-    init(backend: any MetadataBackend, journal: any JournalWriter, cache: ReadCache) {
+    /// `executor`: where the writer goes on after each wait; nil is the global executor.
+    init(
+        backend: any MetadataBackend,
+        journal: any JournalWriter,
+        cache: ReadCache,
+        executor: (any TaskExecutor)?
+    ) {
+        self.executor = executor
         self.backend = backend
         self.journal = journal
         self.cache = cache
@@ -57,7 +65,7 @@ final class CommitQueue: Sendable {
             return (nil, !state.isRunning)
         }
         if let refusal { return change.finish(refusal) }
-        if starts { Task { await self.run() } }
+        if starts { Task.immediate(executorPreference: executor) { await self.run() } }
     }
 
     /// Stops the store: what waits is told so, and what comes.

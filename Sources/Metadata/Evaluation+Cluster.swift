@@ -19,7 +19,7 @@ extension MetadataTransaction {
         let bucket = try view.existingBucket(name)
         let prefix = RowKey.number(bucket.number)
         guard try tables.isEmpty(.versions, prefix: prefix), try tables.isEmpty(.uploadOrder, prefix: prefix) else {
-            throw .refused(.bucketNotEmpty, "The bucket holds objects or uploads: delete or abort them first.")
+            throw .refused(.bucketNotEmpty, "The bucket holds objects, or uploads that are still open.")
         }
         try perform([.bucketDeleted(name)])
     }

@@ -12,9 +12,9 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     let queue: CommitQueue
     let cache = ReadCache()
 
-    init(backend: any MetadataBackend, journal: any JournalWriter) {
+    init(backend: any MetadataBackend, journal: any JournalWriter, executor: (any TaskExecutor)? = nil) {
         self.backend = backend
-        queue = CommitQueue(backend: backend, journal: journal, cache: cache)
+        queue = CommitQueue(backend: backend, journal: journal, cache: cache, executor: executor)
     }
 
     /// Changes that wait for the writer: a measure of load.

@@ -39,12 +39,18 @@ extension JournaledMetadataStore {
     ///
     /// `.corrupt` when the file is damaged or not a database: the keepers and checkpoints have everything, and
     /// `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
+    /// `executor`: where the writer goes on after each wait; nil is the global executor.
     package static func openSQLite(
         path: String,
         options: SQLiteOptions = SQLiteOptions(),
-        journal: any JournalWriter
+        journal: any JournalWriter,
+        executor: (any TaskExecutor)? = nil
     ) async throws(MetadataError) -> JournaledMetadataStore {
-        JournaledMetadataStore(backend: try await SQLiteBackend.open(path, options), journal: journal)
+        JournaledMetadataStore(
+            backend: try await SQLiteBackend.open(path, options),
+            journal: journal,
+            executor: executor
+        )
     }
 }
 

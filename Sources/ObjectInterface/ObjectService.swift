@@ -10,7 +10,7 @@ package protocol ObjectService: Sendable {
     // Buckets
 
     func createBucket(_ name: String, owner: UserID, region: String) async throws(StorageError)
-    /// `.bucketNotEmpty` while a version or an upload is in it.
+    /// `.bucketNotEmpty` while a version is in it; uploads that are still open are aborted.
     func deleteBucket(_ name: String) async throws(StorageError)
     /// Bucket facts; cheap, asked on each request.
     func bucket(_ name: String) async throws(StorageError) -> Bucket

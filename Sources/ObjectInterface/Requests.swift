@@ -368,8 +368,11 @@ package struct CompleteUploadRequest: Sendable {
     package var condition: WriteCondition
     /// The checksum of the whole object that the client stated; a mismatch is `.badDigest`.
     package var checksum: DeclaredChecksum?
+    /// The number of parts that the client put behind a composite checksum; a mismatch is `.badDigest`.
+    package var checksumParts: Int?
+    /// A kind other than the upload's is `.badDigest`.
     package var checksumKind: ObjectChecksum.Kind?
-    /// `x-amz-mp-object-size`; a mismatch is `.invalidArgument`.
+    /// `x-amz-mp-object-size`; a mismatch is `.invalidRequest`.
     package var objectLength: Int?
 
     package init(
@@ -379,6 +382,7 @@ package struct CompleteUploadRequest: Sendable {
         parts: [Part],
         condition: WriteCondition = .none,
         checksum: DeclaredChecksum? = nil,
+        checksumParts: Int? = nil,
         checksumKind: ObjectChecksum.Kind? = nil,
         objectLength: Int? = nil
     ) {
@@ -388,6 +392,7 @@ package struct CompleteUploadRequest: Sendable {
         self.parts = parts
         self.condition = condition
         self.checksum = checksum
+        self.checksumParts = checksumParts
         self.checksumKind = checksumKind
         self.objectLength = objectLength
     }

@@ -31,6 +31,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case incompleteBody
         case invalidRange
         case invalidArgument
+        /// Parts of the request contradict each other or what it refers to.
+        case invalidRequest
         // State of the store
         /// Too few disks, keepers or shards right now; the same request may succeed later.
         case unavailable

@@ -6,7 +6,10 @@ internal import SystemInterface
 /// The digests of one upload's bytes: MD5 for the ETag, and the checksum that the client declared or asked for.
 ///
 /// One user at a time. `update` may return before the MD5 has been taken: the buffer's range is not written again.
-final class ContentHasher {
+final class ContentHasher: @unchecked Sendable {
+    // SAFETY: one task uses it at a time, and hands it on with the bytes: the request's, which is suspended while its
+    // pack's task finishes it.
+
     private let md5: MD5Stream
     private let checksum: StreamingChecksum?
     private let algorithm: ObjectChecksum.Algorithm?

@@ -36,6 +36,24 @@ struct ContentIdentity: Sendable {
     }
 }
 
+/// The digests of a small body, still being taken while its bytes are on their way to the disks.
+struct PendingDigests: Sendable {
+    private let hasher: ContentHasher
+    private let check: @Sendable (ContentDigests) throws(StorageError) -> Void
+
+    init(_ hasher: ContentHasher, check: @escaping @Sendable (ContentDigests) throws(StorageError) -> Void) {
+        self.hasher = hasher
+        self.check = check
+    }
+
+    /// Compares them with what the client stated. To be called once, before the object is committed.
+    func verified() async throws(StorageError) -> ContentDigests {
+        let digests = await hasher.finish()
+        try check(digests)
+        return digests
+    }
+}
+
 extension ObjectStore {
     /// Reads a small body whole: it goes into a pack.
     func readSmall(
@@ -43,7 +61,7 @@ extension ObjectStore {
         body: any BodyReader,
         checksum: ChecksumRequest,
         contentMD5: [UInt8]?
-    ) async throws(StorageError) -> (bytes: BufferSlice, digests: ContentDigests) {
+    ) async throws(StorageError) -> (bytes: BufferSlice, digests: PendingDigests) {
         var source = BodySource(body, length: length)
         let hasher = ContentHasher(checksum, engine: md5)
         let buffer = blobs.pool.take(max(length, 1))
@@ -51,9 +69,11 @@ extension ObjectStore {
         let bytes = buffer.slice(0..<length)
         await hasher.update(bytes)
         try await source.finish()
-        let digests = await hasher.finish()
-        try digests.check(contentMD5: contentMD5, request: checksum, trailing: body.trailingChecksum())
-        return (bytes, digests)
+        let trailing = body.trailingChecksum()
+        let pending = PendingDigests(hasher) { (digests) throws(StorageError) in
+            try digests.check(contentMD5: contentMD5, request: checksum, trailing: trailing)
+        }
+        return (bytes, pending)
     }
 
     /// Writes a body as blobs of at most `Limits.blobLength`. On an error nothing of it stays.
@@ -81,7 +101,7 @@ extension ObjectStore {
                         from: &source,
                         length: count,
                         hasher: hasher,
-                        identity: document.encoded()
+                        identity: document.block()
                     )
                 )
                 compresses = assembler.isCompressing

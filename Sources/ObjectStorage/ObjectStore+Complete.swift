@@ -38,7 +38,7 @@ extension ObjectStore {
         _ request: CompleteUploadRequest,
         error: StorageError
     ) async throws(StorageError) -> WriteResult? {
-        guard error.code == .noSuchUpload, request.condition == .none,
+        guard error.code == .noSuchUpload, request.condition == .none, Self.isUploadID(request.upload),
             let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
         else { return nil }
         let digests = request.parts.compactMap { Hexadecimal.bytes($0.eTag) }
@@ -86,7 +86,7 @@ extension ObjectStore {
         }
         if let declared, declared != length {
             throw StorageError(
-                .invalidArgument,
+                .invalidRequest,
                 "The provided 'x-amz-mp-object-size' header value \(declared) does not match what "
                     + "was computed: \(length)"
             )
@@ -109,10 +109,26 @@ extension ObjectStore {
         request: CompleteUploadRequest,
         upload: Upload
     ) throws(StorageError) -> ObjectChecksum? {
-        guard let algorithm = upload.checksum else { return nil }
+        guard let algorithm = upload.checksum else {
+            guard request.checksum == nil, request.checksumKind != .composite else {
+                throw StorageError(
+                    .badDigest,
+                    "The upload was created without a checksum algorithm: the checksum of the whole cannot be verified."
+                )
+            }
+            return nil
+        }
         let values = parts.compactMap { $0.summary.checksum?.algorithm == algorithm ? $0.summary.checksum?.value : nil }
-        guard values.count == parts.count else { return nil }
-        let kind = request.checksumKind ?? upload.checksumKind ?? defaultKind(algorithm)
+        guard values.count == parts.count else {
+            throw StorageError(
+                .invalidRequest,
+                "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum, which a part lacks."
+            )
+        }
+        let kind = upload.checksumKind ?? defaultKind(algorithm)
+        guard request.checksumKind.map({ $0 == kind }) ?? true else {
+            throw StorageError(.badDigest, "The checksum type is not the one that the upload was created with.")
+        }
         let made: ObjectChecksum
         switch kind {
         case .composite:
@@ -130,7 +146,10 @@ extension ObjectStore {
                 value: try combined(values, parts: parts, algorithm)
             )
         }
-        if let declared = request.checksum, declared.algorithm != algorithm || declared.value != made.value {
+        let isOfThese = request.checksumParts.map { kind == .composite && $0 == parts.count } ?? true
+        if let declared = request.checksum,
+            declared.algorithm != algorithm || declared.value != made.value || !isOfThese
+        {
             throw StorageError(
                 .badDigest,
                 "The \(algorithm.streaming.name) you specified did not match the calculated checksum."

@@ -1,3 +1,4 @@
+internal import Checksums
 internal import Metadata
 package import ObjectInterface
 package import ObjectModel
@@ -24,6 +25,9 @@ extension ObjectStore {
     /// Random bytes of an upload id: nobody guesses another's.
     private static let uploadIDLength = 24
 
+    /// Whether this may be the id of an upload that there once was.
+    static func isUploadID(_ id: UploadID) -> Bool { Hexadecimal.bytes(id.text)?.count == uploadIDLength }
+
     func openUpload(bucket: String, key: String, id: UploadID) async throws(StorageError) -> UploadRecord {
         if let upload = try await metadata.upload(bucket: bucket, key: key, id: id) { return upload }
         _ = try await self.bucket(bucket)
@@ -39,7 +43,7 @@ extension ObjectStore {
         body: any BodyReader
     ) async throws(StorageError) -> PartResult {
         let upload = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload).upload
-        let checksum = Self.partChecksum(request.checksum, upload: upload)
+        let checksum = try Self.partChecksum(request.checksum, upload: upload)
         let identity = ContentIdentity(
             bucket: request.bucket,
             key: request.key,
@@ -65,9 +69,27 @@ extension ObjectStore {
         return partResult(part.summary, isDegraded: content.isDegraded)
     }
 
-    /// A part without a checksum of its own gets the upload's algorithm, so that the whole can have one.
-    private static func partChecksum(_ request: ChecksumRequest, upload: Upload) -> ChecksumRequest {
-        if case .none = request, let algorithm = upload.checksum { return .computed(algorithm) }
+    /// A part without a checksum of its own gets the upload's algorithm, so that the whole can have one; another
+    /// algorithm than the upload's would leave the whole without.
+    private static func partChecksum(
+        _ request: ChecksumRequest,
+        upload: Upload
+    ) throws(StorageError) -> ChecksumRequest {
+        guard let algorithm = upload.checksum else { return request }
+        let declared: ObjectChecksum.Algorithm
+        switch request {
+        case .none: return .computed(algorithm)
+        case .declared(let value): declared = value.algorithm
+        case .trailing(let trailing): declared = trailing
+        case .computed(let computed): declared = computed
+        }
+        guard declared == algorithm else {
+            throw StorageError(
+                .invalidRequest,
+                "Checksum Type mismatch occurred, expected checksum Type: \(algorithm.streaming.name.lowercased()), "
+                    + "actual checksum Type: \(declared.streaming.name.lowercased())"
+            )
+        }
         return request
     }
 
@@ -83,8 +105,8 @@ extension ObjectStore {
             checksum: checksum,
             contentMD5: request.contentMD5
         )
-        let part = part(request, digests: digests, extents: [])
         guard !bytes.isEmpty else {
+            let part = part(request, digests: try await digests.verified(), extents: [])
             let results = try await metadata.commit(
                 WriteTransaction(
                     lease: nil,
@@ -96,12 +118,15 @@ extension ObjectStore {
             return partResult(part.summary, isDegraded: false)
         }
         let result = try await packer.add(
-            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) { extents in
-                var placed = part
-                placed.extents = extents
-                return .part(placed, bucket: request.bucket, key: request.key)
+            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) {
+                [self] extents throws(StorageError) in
+                let part = part(request, digests: try await digests.verified(), extents: extents)
+                return .part(part, bucket: request.bucket, key: request.key)
             }
         )
+        guard case .part(let part, _, _) = result.write else {
+            throw StorageError(.internalFailure, "A pack's answer was another write's.")
+        }
         return partResult(part.summary, isDegraded: result.isDegraded)
     }
 

@@ -40,7 +40,7 @@ extension ObjectStore {
             checksum: request.checksum,
             contentMD5: request.contentMD5
         )
-        let version = version(request, digests: digests, extents: [])
+        let version = version(request, digests: try await digests.verified(), extents: [])
         let results = try await metadata.commit(
             WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)])
         )
@@ -60,14 +60,16 @@ extension ObjectStore {
             key: request.key,
             contentType: request.attributes.contentType
         )
-        let version = version(request, digests: digests, extents: [])
         let result = try await packer.add(
-            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) { extents in
-                var placed = version
-                placed.extents = extents
-                return .version(placed, request.condition)
+            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) {
+                [self] extents throws(StorageError) in
+                let version = version(request, digests: try await digests.verified(), extents: extents)
+                return .version(version, request.condition)
             }
         )
+        guard case .version(let version, _) = result.write else {
+            throw StorageError(.internalFailure, "A pack's answer was another write's.")
+        }
         return writeResult(version, isDegraded: result.isDegraded)
     }
 

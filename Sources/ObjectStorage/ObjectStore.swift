@@ -47,7 +47,31 @@ package final class ObjectStore: ObjectService {
         try await metadata.createBucket(Bucket(name: name, owner: owner, region: region, created: time.wall))
     }
 
-    package func deleteBucket(_ name: String) async throws(StorageError) { try await metadata.deleteBucket(name) }
+    /// Uploads that are still open go with a bucket that holds no object, as with AWS.
+    package func deleteBucket(_ name: String) async throws(StorageError) {
+        while true {
+            do throws(StorageError) {
+                return try await metadata.deleteBucket(name)
+            } catch {
+                guard error.code == .bucketNotEmpty, try await abortUploads(ofEmpty: name) else { throw error }
+            }
+        }
+    }
+
+    /// Aborts a page of a bucket's uploads; false when it holds an object, or none is left.
+    private func abortUploads(ofEmpty bucket: String) async throws(StorageError) -> Bool {
+        let objects = try await metadata.list(ListRequest(bucket: bucket, limit: 1))
+        guard objects.entries.isEmpty else { return false }
+        let page = try await metadata.listUploads(ListUploadsRequest(bucket: bucket, limit: Limits.pageSize))
+        for upload in page.uploads {
+            do throws(StorageError) {
+                try await metadata.abortUpload(bucket: bucket, key: upload.key, id: upload.id)
+            } catch  where error.code == .noSuchUpload {
+                continue
+            }
+        }
+        return !page.uploads.isEmpty
+    }
 
     package func bucket(_ name: String) async throws(StorageError) -> Bucket {
         guard let bucket = try await metadata.bucket(name) else {

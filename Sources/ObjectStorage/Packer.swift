@@ -13,23 +13,24 @@ internal import SystemInterface
 struct PackItem: Sendable {
     var bytes: BufferSlice
     var identity: IdentityDocument.Object
-    /// The write to commit, given where the bytes lie.
-    var write: @Sendable ([Extent]) -> WriteTransaction.Write
+    /// The write to commit, given where the bytes lie. Throws when the bytes are not what the client said: then nothing
+    /// names them.
+    var write: @Sendable ([Extent]) async throws(StorageError) -> WriteTransaction.Write
 }
 
 /// What came of a packed write.
 struct PackResult: Sendable {
-    var outcome: CommitOutcome
+    var write: WriteTransaction.Write
     var isDegraded: Bool
 }
 
 /// Gathers small objects that arrive together into one blob, one commit and one flush (DESIGN §4).
 ///
-/// Nobody waits for company: a pack leaves as soon as fewer than `packsInFlight` are under way, with whatever has come
-/// by then.
+/// Nobody waits for company: a pack leaves as soon as the disks are done with the one before, with whatever has come by
+/// then. The metadata of several may commit meanwhile; a pack that is full goes at once.
 final class Packer: Sendable {
-    /// Packs under way at a time: one on its disks while the next one's metadata commits.
-    static let packsInFlight = 2
+    /// Packs under way at a time: bounds their memory.
+    static let packsInFlight = 4
     /// Objects of a pack at most: bounds the identity block and the transaction.
     static let itemLimit = 64
     /// Bytes of an object that goes into a pack at most.
@@ -48,7 +49,28 @@ final class Packer: Sendable {
 
     private struct State {
         var queue: [Waiting] = []
+        /// Bytes of the queue's items.
+        var queueLength = 0
+        /// Packs that are on their way to the disks, and those that are under way in all.
+        var writing = 0
         var inFlight = 0
+
+        /// Takes the next pack if it may leave.
+        mutating func takePack(capacity: Int) -> [Waiting] {
+            let isFull = queueLength >= capacity || queue.count >= Packer.itemLimit
+            guard !queue.isEmpty, inFlight < Packer.packsInFlight, writing == 0 || isFull else { return [] }
+            var length = 0
+            let count = queue.prefix(Packer.itemLimit).prefix { waiting in
+                length += waiting.item.bytes.count
+                return length <= capacity
+            }.count
+            let pack = Array(queue.prefix(max(1, count)))
+            queue.removeFirst(pack.count)
+            queueLength -= pack.reduce(0) { $0 + $1.item.bytes.count }
+            writing += 1
+            inFlight += 1
+            return pack
+        }
     }
 
     private let state = Mutex(State())
@@ -70,6 +92,7 @@ final class Packer: Sendable {
             let isTaken = state.withLock { state in
                 guard state.queue.count < Self.queueLimit else { return false }
                 state.queue.append(Waiting(item: item, continuation: continuation))
+                state.queueLength += item.bytes.count
                 return true
             }
             guard isTaken else {
@@ -77,51 +100,81 @@ final class Packer: Sendable {
                     returning: .failure(StorageError(.busy, "Too many writes are waiting; slow down."))
                 )
             }
-            startPack()
+            startPack(isCaller: true)
         }
         return try result.get()
     }
 
-    private func startPack() {
+    /// A caller's own pack begins on its thread. One that waited begins on a new task, so that a long queue of packs
+    /// that fail at once never becomes a deep stack.
+    private func startPack(isCaller: Bool) {
         let capacity = blobs.currentScheme.map { $0.dataCount * $0.cellSize } ?? Self.itemLengthLimit
-        let pack = state.withLock { state -> [Waiting] in
-            guard state.inFlight < Self.packsInFlight, !state.queue.isEmpty else { return [] }
-            var length = 0
-            let count = state.queue.prefix(Self.itemLimit).prefix { waiting in
-                length += waiting.item.bytes.count
-                return length <= capacity
-            }.count
-            let pack = Array(state.queue.prefix(max(1, count)))
-            state.queue.removeFirst(pack.count)
-            state.inFlight += 1
-            return pack
-        }
+        let pack = state.withLock { $0.takePack(capacity: capacity) }
         guard !pack.isEmpty else { return }
         // Owned by `inFlight`: at most `packsInFlight`, each ends with its pack.
-        Task {
-            await self.write(pack)
-            self.state.withLock { $0.inFlight -= 1 }
-            self.startPack()
+        if isCaller {
+            Task.immediate(executorPreference: blobs.executor) { await self.carryOut(pack) }
+        } else {
+            Task {
+                await withTaskExecutorPreference(self.blobs.executor) { await self.carryOut(pack) }
+            }
         }
+    }
+
+    private func carryOut(_ pack: [Waiting]) async {
+        await write(pack)
+        state.withLock { $0.inFlight -= 1 }
+        startPack(isCaller: false)
+    }
+
+    /// The disks are done with a pack: the next one may leave.
+    private func endWriting() {
+        state.withLock { $0.writing -= 1 }
+        startPack(isCaller: false)
     }
 
     private func write(_ pack: [Waiting]) async {
         do {
-            let session = try await leases.begin()
+            let session: WriteSession
+            let written: StoredPack
+            do {
+                defer { endWriting() }
+                session = try await leases.begin()
+                written = try await store(pack.map(\.item), session: session)
+            }
             defer { session.end() }
-            let written = try await store(pack.map(\.item), session: session)
-            let results = try await metadata.commit(
-                WriteTransaction(lease: session.lease, blobs: [written.record], writes: written.writes)
-            )
-            if results.allSatisfy({ !$0.isSuccess }) {
-                await eraseUncommitted(written.record)
-            }
-            for (waiting, result) in zip(pack, results) {
-                let isDegraded = written.isDegraded
-                waiting.continuation.resume(returning: result.map { PackResult(outcome: $0, isDegraded: isDegraded) })
-            }
+            await commit(written, of: pack, session)
         } catch {
             for waiting in pack { waiting.continuation.resume(returning: .failure(error)) }
+        }
+    }
+
+    /// Commits those whose bytes are what was promised, together; answers everyone.
+    private func commit(_ written: StoredPack, of pack: [Waiting], _ session: WriteSession) async {
+        var accepted: [(waiting: Waiting, write: WriteTransaction.Write)] = []
+        for (waiting, extent) in zip(pack, written.extents) {
+            do throws(StorageError) {
+                accepted.append((waiting, try await waiting.item.write([extent])))
+            } catch {
+                waiting.continuation.resume(returning: .failure(error))
+            }
+        }
+        do throws(StorageError) {
+            var results: [Result<CommitOutcome, StorageError>] = []
+            if !accepted.isEmpty {
+                results = try await metadata.commit(
+                    WriteTransaction(lease: session.lease, blobs: [written.record], writes: accepted.map(\.write))
+                )
+            }
+            if results.allSatisfy({ !$0.isSuccess }) { await eraseUncommitted(written.record) }
+            for ((waiting, write), result) in zip(accepted, results) {
+                let isDegraded = written.isDegraded
+                waiting.continuation.resume(
+                    returning: result.map { _ in PackResult(write: write, isDegraded: isDegraded) }
+                )
+            }
+        } catch {
+            for (waiting, _) in accepted { waiting.continuation.resume(returning: .failure(error)) }
         }
     }
 
@@ -134,7 +187,8 @@ final class Packer: Sendable {
 
     private struct StoredPack {
         var record: BlobRecord
-        var writes: [WriteTransaction.Write]
+        /// One per object, in order.
+        var extents: [Extent]
         var isDegraded: Bool
     }
 
@@ -160,8 +214,7 @@ final class Packer: Sendable {
             ingestDigest: description.ingestDigest,
             missing: receipt.missing
         )
-        let writes = zip(items, layout.extents).map { item, extent in item.write([extent]) }
-        return StoredPack(record: record, writes: writes, isDegraded: receipt.isDegraded)
+        return StoredPack(record: record, extents: layout.extents, isDegraded: receipt.isDegraded)
     }
 }
 
@@ -208,7 +261,7 @@ struct PackLayout {
         BlobDescription(
             frames: FrameIndex.simplest(frames),
             ingestDigest: ContentDigest(digest.finalize()),
-            identity: IdentityDocument(objects: objects).encoded()
+            identity: IdentityDocument(objects: objects).block()
         )
     }
 }

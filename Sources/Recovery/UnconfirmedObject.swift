@@ -1,4 +1,5 @@
 internal import DiskFormat
+internal import FrameCoding
 internal import ObjectModel
 
 /// An object put together from what the shards say of themselves.
@@ -117,10 +118,18 @@ struct UnconfirmedAssembler {
 enum IdentityEvidence {
     /// What an identity block names; nil when this program cannot read it.
     static func objects(_ block: IdentityBlock?) -> [IdentityDocument.Object]? {
-        guard let block, block.encoding == .json, let json = JSONValue(parsing: block.bytes), json["v"] == .number(1),
+        guard let text = block.flatMap(text), let json = JSONValue(parsing: text), json["v"] == .number(1),
             let list = json["objects"]?.array
         else { return nil }
         return list.compactMap(object)
+    }
+
+    private static func text(_ block: IdentityBlock) -> [UInt8]? {
+        switch block.encoding {
+        case .json: block.bytes
+        case .compressedJSON: try? CompressedText.decode(block.bytes)
+        case .sealed: nil
+        }
     }
 
     private static func object(_ json: JSONValue) -> IdentityDocument.Object? {

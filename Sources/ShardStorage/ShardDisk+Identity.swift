@@ -53,7 +53,10 @@ extension ShardDisk {
     /// Writes and syncs a block, and removes it again: whether a disk that failed takes writes.
     package static func probe(_ fileSystem: any FileSystem) async throws(FileError) {
         let file = try await fileSystem.open(DiskFolder.probe, .create)
-        try await file.write([AlignedBuffer(capacity: AlignedBuffer.alignment).slice(0..<AlignedBuffer.alignment)], at: 0)
+        try await file.write(
+            [AlignedBuffer(capacity: AlignedBuffer.alignment).slice(0..<AlignedBuffer.alignment)],
+            at: 0
+        )
         try await file.sync()
         try await fileSystem.remove(DiskFolder.probe)
         try await fileSystem.syncDirectory(RelativePath.root)

@@ -3,7 +3,7 @@ package struct ShardDiskConfiguration: Sendable {
     /// Planned bytes of a segment: large enough that files stay few, small enough that compaction moves little.
     package var segmentLength = 256 << 20
     /// Bytes preallocated at a time: keeps metadata updates of the file system rare.
-    package var growthLength = 32 << 20
+    package var growthLength = 16 << 20
     /// Bytes of preallocated files kept back, at most a 50th of the file system.
     package var reserveLength = 64 << 20
     /// A segment with a larger dead share of its bytes is compacted.
@@ -16,8 +16,9 @@ package struct ShardDiskConfiguration: Sendable {
     package var cachedChecksumLimit = 1 << 20
     /// Bytes one round of the group commit takes at most, so that its first writer does not wait for all others.
     package var roundLength = 8 << 20
-    /// Batches of small records from here on are written past the page cache: filling it costs more than the write.
-    package var directBatchLength = 64 << 10
+    /// Batches of small records from here on are written past the page cache: filling it costs more than the write,
+    /// also of one block.
+    package var directBatchLength = 0
     /// Reads from here on go past the page cache the first time: what is read only once is not worth a place there, and
     /// filling it costs several times the read. From the second on they go through it.
     package var directReadLength = 64 << 10

@@ -148,7 +148,8 @@ extension LocalTransport {
             if state.pending[id] == nil { state.cancelled.insert(id) }
             return state.pending[id] != nil
         }
-        if isKnown { giveUp([id]) }
+        // Not here: the runtime holds a lock of the task that would go on inline.
+        if isKnown { Task { giveUp([id]) } }
     }
 
     private func giveUp(_ calls: [UInt64]) {

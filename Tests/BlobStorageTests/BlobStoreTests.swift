@@ -95,6 +95,26 @@ struct BlobStoreTests {
         #expect(found == bytes)
     }
 
+    @Test("disks that are all slow wait for one another", arguments: [10_000, 700_000])
+    func slowDisks(length: Int) async throws {
+        let harness = try await BlobHarness()
+        for (number, disk) in harness.disks.enumerated() {
+            harness.transport.set(.delay(.milliseconds(300 + 50 * number)), for: disk)
+        }
+        let receipt = try await harness.write(harness.nextBlob(), BlobHarness.bytes(length))
+        #expect(receipt.missing.isEmpty)
+    }
+
+    @Test("a disk that is out lets no other be left behind")
+    func stragglerAfterLoss() async throws {
+        let harness = try await BlobHarness()
+        harness.transport.set(.fail(.unreachable(node: "node-1")), for: harness.disks[1])
+        harness.transport.set(.delay(.milliseconds(800)), for: harness.disks[4])
+        let receipt = try await harness.write(harness.nextBlob(), BlobHarness.bytes(700_000))
+        #expect(receipt.missing == [1])
+        #expect(!receipt.isDegraded)
+    }
+
     @Test("with two disks failing a write is refused and erases what it wrote", arguments: [10_000, 700_000])
     func refusal(length: Int) async throws {
         let harness = try await BlobHarness()

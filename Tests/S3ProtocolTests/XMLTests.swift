@@ -90,12 +90,14 @@ struct XMLTests {
         let parts = try CompleteUploadBody(Array(complete.utf8)).parts
         #expect(parts.count == 1 && parts[0].eTag == "e" && parts[0].checksum?.digest == [0x35, 0x24, 0x41, 0xC2])
         for bad in [
-            "<Complete/>", complete.replacing("PartNumber", with: "Number"), complete.replacing(">1<", with: ">0<"),
+            "<Complete/>", "", complete.replacing("PartNumber", with: "Number"), complete.replacing(">1<", with: ">x<"),
             complete.replacing(">1<", with: ">10001<"), complete.replacing("NSRBwg==", with: "NSRB"),
             complete.replacing("<ETag>\"e\"</ETag>", with: ""), "<CompleteMultipartUpload/>",
         ] {
             #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
         }
+        let below = Array(complete.replacing(">1<", with: ">0<").utf8)
+        #expect { try CompleteUploadBody(below) } throws: { ($0 as? S3Error)?.code == .invalidArgument }
         for bad in [
             "<Delete><Object><Key></Key></Object></Delete>", "<Delete><Object/></Delete>",
             "<Delete><Object><Key>a</Key><Size>1</Size></Object></Delete>",

@@ -185,26 +185,31 @@ package final class Journal: JournalWriter, Sendable {
 
     /// Feeds the keepers, renews the confirmation and watches the time, until the task is cancelled or the journal
     /// stops. Call once.
-    package func run() async {
+    package func run(executor: (any TaskExecutor)? = nil) async {
         guard !isRunning.exchange(true, ordering: .relaxed) else { return }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watch() }
-            for keeper in core.withLock({ $0.members }) { addTasks(for: keeper, to: &group) }
+            for keeper in core.withLock({ $0.members }) { addTasks(for: keeper, to: &group, executor) }
             while !Task.isCancelled && !isStopped {
                 await arrivals.wait()
                 let joined = arrived.withLock { keepers in
                     defer { keepers = [] }
                     return keepers
                 }
-                for keeper in joined { addTasks(for: keeper, to: &group) }
+                for keeper in joined { addTasks(for: keeper, to: &group, executor) }
             }
             stop(.stopped)
             group.cancelAll()
         }
     }
 
-    private func addTasks(for keeper: DiskID, to group: inout DiscardingTaskGroup) {
-        group.addTask { await self.feed(keeper) }
+    private func addTasks(
+        for keeper: DiskID,
+        to group: inout DiscardingTaskGroup,
+        _ executor: (any TaskExecutor)?
+    ) {
+        // The child itself is the global executor's, so that it ends outside whatever calls it inline.
+        group.addTask { await withTaskExecutorPreference(executor) { await self.feed(keeper) } }
         group.addTask { await self.renew(keeper) }
     }
 

@@ -33,7 +33,8 @@ final class Wakeup: Sendable {
                 if isReady { continuation.resume() }
             }
         } onCancel: {
-            signal()
+            // Not here: the runtime holds a lock of the task that would run inline.
+            Task { self.signal() }
         }
     }
 }

@@ -13,6 +13,9 @@ package import SystemInterface
 package final class Checkpointer: Sendable {
     /// Journal records after which a checkpoint is due: some tens of megabytes of log, replayed in seconds.
     package static let recordLimit: UInt64 = 50_000
+    /// In a large store one in so many versions must have changed as well: with keys in no order each change touches a
+    /// range of its own, and a checkpoint then writes everything anew.
+    private static let changedShare: UInt64 = 16
     package static let interval = Duration.seconds(5)
 
     private let metadata: any ReplicatedMetadata
@@ -41,7 +44,9 @@ package final class Checkpointer: Sendable {
         while !Task.isCancelled {
             guard (try? await time.sleep(for: Self.interval)) != nil else { return }
             let report = journal.report
-            guard report.last.sequence - report.base.sequence >= recordLimit else { continue }
+            guard let versions = try? await metadata.statistics().versions else { continue }
+            let limit = max(recordLimit, UInt64(max(0, versions)) / Self.changedShare)
+            guard report.last.sequence - report.base.sequence >= limit else { continue }
             // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
             try? await take()
         }

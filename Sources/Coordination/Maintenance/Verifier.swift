@@ -14,8 +14,13 @@ package import SystemInterface
 package final class Verifier: Sendable {
     /// Blobs taken from the metadata in one go.
     package static let batch = 256
+    /// Blobs read between two waits of a pass that has a rate: so few that no disk is busy for long.
+    private static let pacedBatch = 4
     /// Every byte is verified within this time: a pass begins this long after the one before began.
     package static let period = Duration.seconds(14 * 24 * 3_600)
+    /// Bytes a second and disk that a pass which only its date asked for reads at most: a disk of 18 TiB within
+    /// `period`, and a tenth of what a slow disk can do. One that somebody waits for goes as fast as the disks.
+    package static let defaultRate = 16 << 20
     /// Shards that are counted again one by one; for more than this a pass over everything is asked for.
     package static let recountLimit = 65_536
     /// How often it is looked whether a pass is due or asked for.
@@ -34,13 +39,20 @@ package final class Verifier: Sendable {
     private let metadata: any MetadataStore
     private let blobs: BlobStore
     private let time: any TimeSource
+    private let rate: Int
     private let state = Mutex(State())
     private let passObserver = Mutex<(@Sendable () async -> Int)?>(nil)
 
-    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
+    package init(
+        metadata: any MetadataStore,
+        blobs: BlobStore,
+        time: any TimeSource,
+        rate: Int = Verifier.defaultRate
+    ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        self.rate = max(1, rate)
     }
 
     package var report: VerificationReport { state.withLock { $0.report } }
@@ -72,12 +84,12 @@ package final class Verifier: Sendable {
     package func run() async {
         state.withLock { $0.lastStart = time.monotonic }
         while !Task.isCancelled {
-            let isDue = state.withLock { state in
+            let (isWanted, isDue) = state.withLock { state in
                 let age = state.lastStart.map { time.monotonic.duration(since: $0) } ?? Self.period
-                return state.isWanted || age >= Self.period
+                return (state.isWanted, age >= Self.period)
             }
-            if isDue {
-                await pass()
+            if isWanted || isDue {
+                await pass(rate: isWanted ? nil : rate)
             } else if let restored = state.withLock({ $0.restored }) {
                 await recount(restored)
             }
@@ -85,8 +97,8 @@ package final class Verifier: Sendable {
         }
     }
 
-    /// One pass over all live blobs.
-    package func pass() async {
+    /// One pass over all live blobs, at `rate` bytes a second and disk at most.
+    package func pass(rate: Int? = nil) async {
         state.withLock { state in
             state.isWanted = false
             state.lastStart = time.monotonic
@@ -99,7 +111,15 @@ package final class Verifier: Sendable {
                 break
             }
             last = end.id
-            await verify(batch)
+            guard let rate else {
+                _ = await verify(batch[...])
+                continue
+            }
+            for first in stride(from: 0, to: batch.count, by: Self.pacedBatch) {
+                let start = time.monotonic
+                let bytes = await verify(batch[first..<min(first + Self.pacedBatch, batch.count)])
+                await pace(bytes, since: start, rate: rate)
+            }
         }
         let mended = await passObserver.withLock { $0 }?() ?? 0
         state.withLock { state in
@@ -152,19 +172,32 @@ package final class Verifier: Sendable {
         }
     }
 
-    private func verify(_ batch: [BlobRecord]) async {
+    /// Waits until so many bytes of the busiest disk are allowed, or somebody asks for a pass that does not wait.
+    private func pace(_ bytes: Int, since start: MonotonicTime, rate: Int) async {
+        let due = start.advanced(by: .milliseconds(Int64(Double(bytes) / Double(rate) * 1_000)))
+        while time.monotonic < due, !Task.isCancelled, !state.withLock({ $0.isWanted }) {
+            let rest = due.duration(since: time.monotonic)
+            guard (try? await time.sleep(for: min(rest, Self.poll))) != nil else { return }
+        }
+    }
+
+    /// Returns how many bytes the disk that had most of them to read was asked for.
+    private func verify(_ batch: ArraySlice<BlobRecord>) async -> Int {
+        var read: [DiskID: Int] = [:]
         var byDisk: [DiskID: [ShardID]] = [:]
         var lacking: Set<ShardID> = []
         var expected = 0
         for blob in batch {
             guard let group = blobs.view.group(blob.group) else { continue }
             expected += group.members.count
+            let shardLength = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength
             for (index, disk) in group.members.enumerated() {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
                 if blob.missing.contains(shard.index) {
                     lacking.insert(shard)
                 } else {
                     byDisk[disk, default: []].append(shard)
+                    read[disk, default: 0] += shardLength
                 }
             }
         }
@@ -180,6 +213,7 @@ package final class Verifier: Sendable {
             state.lacking?.formUnion(lacking)
             if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
         }
+        return read.values.max() ?? 0
     }
 
     /// What is bad is looked at once more: a read may have met it too, and repair have put it back meanwhile.

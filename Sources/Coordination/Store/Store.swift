@@ -64,7 +64,7 @@ package final class Store: Sendable {
             md5: parts.md5
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
-        verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
+        verifier = Verifier(metadata: metadata, blobs: blobs, time: time, rate: parts.configuration.scrubRate)
         collector = GarbageCollector(metadata: metadata, blobs: blobs, readers: objects.readers, time: time)
         repacker = Repacker(
             metadata: metadata,
@@ -107,7 +107,7 @@ package final class Store: Sendable {
 
     /// Gives back memory that has lain idle since the last call; returns how many bytes.
     package func trimMemory() -> Int {
-        hosted.reduce(blobs.pool.trim()) { $0 + $1.disk.shards.trimMemory() }
+        hosted.reduce(blobs.trimMemory()) { $0 + $1.disk.shards.trimMemory() }
     }
 
     /// Where a slot's disk is not served: slot name and reason, by name.

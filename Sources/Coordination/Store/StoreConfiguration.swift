@@ -38,6 +38,8 @@ package struct StoreConfiguration: Sendable {
     package var journal: JournalConfiguration
     /// Uploads older than this are aborted.
     package var uploadAge: Duration
+    /// Bytes a second and disk that regular verification reads at most.
+    package var scrubRate: Int
     /// How long a blob must have been mostly dead before it is repacked.
     package var repackGrace: Duration
     /// Runs calls to disks between their waits; nil is the global executor.
@@ -56,6 +58,7 @@ package struct StoreConfiguration: Sendable {
         disk: ShardDiskConfiguration = ShardDiskConfiguration(),
         journal: JournalConfiguration = JournalConfiguration(confirmation: StoreConfiguration.confirmation),
         uploadAge: Duration = StoreConfiguration.defaultUploadAge,
+        scrubRate: Int = Verifier.defaultRate,
         repackGrace: Duration = Repacker.grace,
         callExecutor: (any TaskExecutor)? = nil,
         forcesJournal: Bool = false
@@ -65,6 +68,7 @@ package struct StoreConfiguration: Sendable {
         self.disk = disk
         self.journal = journal
         self.uploadAge = uploadAge
+        self.scrubRate = scrubRate
         self.repackGrace = repackGrace
         self.callExecutor = callExecutor
         self.forcesJournal = forcesJournal

@@ -262,7 +262,7 @@ struct StoreOpening {
             ) { [metadata] records in try await metadata.apply(records) }
             late.set(journal)
             // Owned by the store, which cancels it when it closes.
-            return (journal, Task { await journal.run() })
+            return (journal, Task { [executor = configuration.callExecutor] in await journal.run(executor: executor) })
         } catch {
             throw .journal(error.description)
         }

@@ -75,10 +75,10 @@ struct RepackPlan: Sendable {
     /// long names some are left out.
     func identity(limit: Int) -> IdentityBlock {
         var objects = owners.flatMap(objects(of:))
-        var block = IdentityDocument(objects: objects).encoded()
+        var block = IdentityDocument(objects: objects).block()
         while block.bytes.count > limit, !objects.isEmpty {
             objects.removeLast((objects.count + 1) / 2)
-            block = IdentityDocument(objects: objects).encoded()
+            block = IdentityDocument(objects: objects).block()
         }
         return block
     }

@@ -6,6 +6,7 @@ extension S3Call {
     /// `POST ?uploadId=U`.
     func completeMultipartUpload() async throws(S3Error) -> S3Response {
         let document = try CompleteUploadBody(try await body.collect(limit: XMLReader.maximumLength))
+        let checksum = try ChecksumHeaders.ofObject(headers)
         let request = CompleteUploadRequest(
             bucket: target.bucket,
             key: target.key,
@@ -14,7 +15,8 @@ extension S3Call {
                 .init(number: $0.number, eTag: $0.eTag, checksum: $0.checksum.map(DeclaredChecksum.init))
             },
             condition: WriteCondition(try WriteConditionHeader(headers)),
-            checksum: try objectChecksum(),
+            checksum: checksum.map { DeclaredChecksum($0.value) },
+            checksumParts: checksum?.partCount,
             checksumKind: try ChecksumHeaders.kind(headers),
             objectLength: try objectLength()
         )
@@ -33,23 +35,14 @@ extension S3Call {
         return response
     }
 
-    /// A path, because the server cannot know the name that clients reach it by.
-    private var location: String { "/\(target.bucket)/" + PercentCoding.encode(target.key, keepsSlash: true) }
-
-    /// The checksum of the whole object; of a composite one the client may add `-N`.
-    private func objectChecksum() throws(S3Error) -> DeclaredChecksum? {
-        var found: DeclaredChecksum?
-        for algorithm in ObjectChecksum.Algorithm.allCases {
-            let name = ChecksumHeaders.headerName(algorithm)
-            guard let text = headers.value(name) else { continue }
-            let base = String(text.prefix { $0 != "-" })
-            guard found == nil, let value = ChecksumHeaders.Value(algorithm: algorithm, text: base) else {
-                throw S3Error(.invalidRequest, "Value for \(name) header is invalid.")
-            }
-            found = DeclaredChecksum(value)
-        }
-        return found
+    /// Under the name by which the client reached the server.
+    private var location: String {
+        let key = PercentCoding.encode(target.key, keepsSlash: true)
+        let root = "\(environment.isSecure ? "https" : "http")://\(host)/"
+        return isVirtualHost ? root + key : root + target.bucket + "/" + key
     }
+
+    private var isVirtualHost: Bool { RequestTarget.virtualBucket(host: host, domains: environment.domains) != nil }
 
     private func objectLength() throws(S3Error) -> Int? {
         guard let text = headers.value("x-amz-mp-object-size") else { return nil }

@@ -9,7 +9,8 @@ extension S3Call {
     func deleteObjects() async throws(S3Error) -> S3Response {
         let document = try await verifiedDocument(requiresDigest: true)
         let request = try DeleteObjectsBody(document)
-        let entries = request.entries.map { entry in
+        let known = request.entries.filter { $0.versionID.map(ObjectParameters.isVersionID) ?? true }
+        let entries = known.map { entry in
             DeleteRequest(
                 bucket: target.bucket,
                 key: entry.key,
@@ -17,17 +18,23 @@ extension S3Call {
                 condition: entry.eTag.map { .matches($0) } ?? .none
             )
         }
-        let outcomes = try await store { () throws(StorageError) in
+        let results = try await store { () throws(StorageError) in
             try await objects.deleteMany(bucket: target.bucket, entries)
         }
+        var outcomes = results.makeIterator()
 
         var xml = XMLWriter(capacity: 512 + entries.count * 128)
         xml.openRoot("DeleteResult")
-        for (entry, outcome) in zip(request.entries, outcomes) {
-            switch outcome {
-            case .success:
+        for entry in request.entries {
+            guard entry.versionID.map(ObjectParameters.isVersionID) ?? true else {
+                xml.failed(entry, S3Error(.noSuchVersion))
+                continue
+            }
+            switch outcomes.next() {
+            case .success?:
                 if !request.isQuiet { xml.deleted(entry) }
-            case .failure(let error): xml.failed(entry, S3Error(error, of: self))
+            case .failure(let error)?: xml.failed(entry, S3Error(error, of: self))
+            case nil: xml.failed(entry, S3Error(.internalError))
             }
         }
         xml.close("DeleteResult")

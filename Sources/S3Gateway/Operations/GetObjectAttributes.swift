@@ -50,11 +50,10 @@ extension S3Call {
         let text = headers.value("x-amz-object-attributes") ?? ""
         let names = text.split(separator: ",").map { $0.filter { $0 != " " } }
         guard !names.isEmpty else {
-            throw .invalidArgument(
+            throw S3Error(
+                .invalidRequest,
                 "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or "
-                    + "empty",
-                name: "x-amz-object-attributes",
-                value: text
+                    + "empty"
             )
         }
         for name in names where !Self.attributeNames.contains(name) {

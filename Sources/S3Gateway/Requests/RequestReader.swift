@@ -42,6 +42,7 @@ struct RequestReader: Sendable {
             environment: environment,
             operation: operation,
             target: signed.target,
+            host: signed.host,
             query: signed.query,
             headers: headers,
             principal: credential,
@@ -153,9 +154,13 @@ struct RequestReader: Sendable {
                 headers.value("content-length")
                 ?? (isUpload || headers.contains("transfer-encoding") ? nil : "0")
         }
-        guard let text else { throw S3Error(.missingContentLength) }
+        guard let text else {
+            // A body whose end only its framing tells: AWS takes none.
+            if headers.contains("transfer-encoding") { throw .notImplemented(header: "Transfer-Encoding") }
+            throw S3Error(.missingContentLength)
+        }
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(text) else {
-            throw .invalidArgument("The length of the body must be a number.", name: "Content-Length", value: text)
+            throw S3Error(.missingContentLength)
         }
         return length
     }

@@ -13,6 +13,8 @@ struct S3Environment: Sendable {
     let region: String
     /// Lower case.
     let domains: [String]
+    /// Served over TLS.
+    let isSecure: Bool
 }
 
 /// An authenticated and authorized request on its way through its handler.
@@ -20,6 +22,8 @@ struct S3Call: Sendable {
     let environment: S3Environment
     let operation: S3Operation
     let target: RequestTarget
+    /// As the client wrote it.
+    let host: String
     let query: QueryParameters
     let headers: S3Headers
     let principal: Credential

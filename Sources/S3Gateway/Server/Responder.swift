@@ -28,7 +28,7 @@ struct Responder: Sendable {
     @concurrent func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel)
         async throws
     {
-        if let path = request.head.path, path.hasPrefix("/-/") {
+        if isProbe(request) {
             let response = await probes.response(to: request)
             try await write(response, isHead: request.method == .head, id: nil, writer, channel)
             return
@@ -59,6 +59,13 @@ struct Responder: Sendable {
         }
         if logsAccess { logAccess(request, call, response.status.code, id) }
         if closes { await Self.finishConnection(request, call, channel) }
+    }
+
+    /// Below `/-/`, unless the host names a bucket: then it is one of its keys.
+    private func isProbe(_ request: Request) -> Bool {
+        guard let path = request.head.path, path.hasPrefix("/-/") else { return false }
+        let domains = reader.environment.domains
+        return RequestTarget.virtualBucket(host: request.head.authority ?? "", domains: domains) == nil
     }
 
     // MARK: Expect: 100-continue

@@ -98,7 +98,8 @@ package final class S3Server: Sendable {
             time: time,
             random: random,
             region: configuration.region,
-            domains: configuration.domains.map { $0.lowercased() }
+            domains: configuration.domains.map { $0.lowercased() },
+            isSecure: configuration.tls != nil
         )
         responder = Responder(
             reader: RequestReader(environment: environment),

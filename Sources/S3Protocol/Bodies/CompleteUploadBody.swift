@@ -13,7 +13,11 @@ package struct CompleteUploadBody: Hashable, Sendable {
     package var parts: [Part]
 
     package init(_ bytes: [UInt8]) throws(S3Error) {
+        guard !bytes.isEmpty else { throw S3Error(.malformedXML) }
         self = try S3Body.parse(bytes) { (root) throws(XMLError) in try Self(root) }
+        if let part = parts.first(where: { $0.number < 1 }) {
+            throw .invalidArgument("PartNumber must be >= 1", name: "PartNumber", value: String(part.number))
+        }
         for (previous, part) in zip(parts, parts.dropFirst()) where part.number <= previous.number {
             throw S3Error(.invalidPartOrder)
         }
@@ -38,7 +42,7 @@ package struct CompleteUploadBody: Hashable, Sendable {
             guard child.children.isEmpty else { throw .unexpected }
             switch child.name {
             case "PartNumber":
-                guard number == nil, let value = Int(child.text), (1...Limits.partCount).contains(value) else {
+                guard number == nil, let value = Int(child.text), value <= Limits.partCount else {
                     throw .unexpected
                 }
                 number = value

@@ -117,6 +117,11 @@ extension S3ErrorCode {
         400,
         "The location constraint is incompatible for the region specific endpoint this request was sent to."
     )
+    package static let invalidLocationConstraint = Self(
+        "InvalidLocationConstraint",
+        400,
+        "The specified location-constraint is not valid"
+    )
     package static let incompleteBody = Self("IncompleteBody", 400, "The request body terminated unexpectedly")
     package static let invalidArgument = Self("InvalidArgument", 400, "Invalid Argument")
     package static let invalidDigest = Self("InvalidDigest", 400, "The Content-MD5 you specified was invalid.")

@@ -63,9 +63,11 @@ package enum AttributeHeaders {
 
     /// `Content-Encoding` without `aws-chunked`, which is the transfer's and not the object's.
     private static func withoutChunking(_ value: String) -> String {
-        guard value.contains("aws-chunked") else { return value }
-        let codings = value.split(separator: ",").map { $0.filter { $0 != " " } }
-        return codings.filter { $0 != "aws-chunked" }.joined(separator: ",")
+        guard value.lowercased().contains("aws-chunked") else { return value }
+        let codings = value.split(separator: ",").filter { coding in
+            coding.filter { $0 != " " }.lowercased() != "aws-chunked"
+        }
+        return String(codings.joined(separator: ",").drop { $0 == " " })
     }
 }
 
@@ -81,6 +83,16 @@ package enum ResponseOverrides {
     /// characters).
     package static func read(_ query: QueryParameters) throws(S3Error) -> [(HTTPField.Name, String)] {
         guard !query.isEmpty else { return [] }
+        for parameter in query.parameters where parameter.name.hasPrefix("response-") {
+            guard names.contains(where: { $0.parameter == parameter.name }) else {
+                throw .invalidArgument(
+                    "\(parameter.name) is not in the set of overridable response headers. Please refer to the S3 API "
+                        + "documentation for a complete list of overridable response headers.",
+                    name: parameter.name,
+                    value: parameter.value
+                )
+            }
+        }
         var found: [(HTTPField.Name, String)] = []
         for (parameter, header) in names {
             guard let value = query.value(parameter), !value.isEmpty else { continue }

@@ -83,7 +83,7 @@ package enum ChecksumHeaders {
     package static func declaration(_ headers: S3Headers, hasTrailer: Bool) throws(S3Error) -> Declaration {
         var declared = Declaration.none
         try headers.forEach(prefix: "x-amz-checksum-") { (name, text) throws(S3Error) in
-            guard let algorithm = algorithm(header: name) else { return }
+            guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
             guard case .none = declared else { throw several() }
             guard let value = Value(algorithm: algorithm, text: text) else {
                 throw S3Error(.invalidRequest, "Value for \(name) header is invalid.")
@@ -96,6 +96,37 @@ package enum ChecksumHeaders {
         }
         try checkSDKAlgorithm(headers, declared)
         return declared
+    }
+
+    /// Headers of this family that state no digest. Any other name states one by an algorithm that is not built: it
+    /// cannot be compared, so it is refused.
+    private static let settings: Set<String> = [
+        "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode",
+    ]
+
+    private static func checkSetting(_ name: String) throws(S3Error) {
+        guard settings.contains(name) else {
+            throw S3Error(
+                .invalidRequest,
+                "The checksum of the header \(name) is not supported. Please try again with any of the valid types: "
+                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            )
+        }
+    }
+
+    /// The digest of a whole multipart object that a completion states; `-N`, the number of parts, may follow it.
+    package static func ofObject(_ headers: S3Headers) throws(S3Error) -> (value: Value, partCount: Int?)? {
+        var found: (value: Value, partCount: Int?)?
+        try headers.forEach(prefix: "x-amz-checksum-") { (name, text) throws(S3Error) in
+            guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
+            guard found == nil else { throw several() }
+            let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+            let count = halves.count == 2 ? Int(halves[1]) : nil
+            guard let value = Value(algorithm: algorithm, text: String(halves[0])), halves.count == 1 || count != nil
+            else { throw S3Error(.invalidRequest, "Value for \(name) header is invalid.") }
+            found = (value, count)
+        }
+        return found
     }
 
     /// The lower-case names that `x-amz-trailer` announces.

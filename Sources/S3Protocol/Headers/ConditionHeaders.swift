@@ -58,8 +58,9 @@ package struct ConditionHeaders: Hashable, Sendable {
     }
 
     package static func unquoted(_ text: String) -> String {
-        guard text.utf8.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") else { return text }
-        return String(text.dropFirst().dropLast())
+        // Each by itself: AWS takes a tag of which one quote is missing.
+        let opened = text.utf8.first == UInt8(ascii: "\"") ? text.utf8.dropFirst() : text.utf8[...]
+        return String(Substring(opened.last == UInt8(ascii: "\"") ? opened.dropLast() : opened))
     }
 
     private static func date(_ text: String) -> Int64? { S3Date.parseHTTP(text) ?? S3Date.parseISO8601(text) }

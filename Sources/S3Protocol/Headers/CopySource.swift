@@ -15,7 +15,7 @@ package struct CopySource: Hashable, Sendable {
             path = text[..<mark]
         }
         if path.utf8.first == UInt8(ascii: "/") { path = path.dropFirst() }
-        guard let decoded = PercentCoding.decodeText(path.utf8), !decoded.utf8.contains(0) else {
+        guard let decoded = PercentCoding.decodeText(path.utf8, plusIsSpace: true), !decoded.utf8.contains(0) else {
             throw Self.invalid("x-amz-copy-source must be URL-encoded UTF-8", text)
         }
         let rest = decoded.utf8.first == UInt8(ascii: "/") ? decoded.utf8.dropFirst() : decoded.utf8[...]
@@ -24,9 +24,7 @@ package struct CopySource: Hashable, Sendable {
         key = String(Substring(rest[rest.index(after: slash)...]))
         guard !bucket.isEmpty, !key.isEmpty, !bucket.hasPrefix("arn:") else { throw Self.incomplete(text) }
         guard key.utf8.count <= Limits.keyLength else { throw S3Error(.keyTooLong) }
-        if let version, version.isEmpty {
-            throw .invalidArgument("Version id cannot be the empty string", name: "x-amz-copy-source", value: text)
-        }
+        if let version { try ObjectParameters.check(versionID: version, name: "x-amz-copy-source") }
         versionID = version
     }
 

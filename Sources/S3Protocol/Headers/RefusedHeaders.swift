@@ -18,8 +18,6 @@ package enum RefusedHeaders {
         switch name {
         case "x-amz-acl": try checkACL(value)
         case "x-amz-object-ownership": try checkOwnership(value)
-        case "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold":
-            throw S3Error(.invalidRequest, "Bucket is missing Object Lock Configuration", details: [("Header", name)])
         case "x-amz-bucket-object-lock-enabled":
             if value.lowercased() != "false" { throw S3Error.notImplemented(header: name) }
         case "x-amz-bypass-governance-retention":
@@ -34,6 +32,13 @@ package enum RefusedHeaders {
             "x-amz-if-match-last-modified-time", "x-amz-if-match-size":
             throw .notImplemented(header: name)
         default:
+            if name.hasPrefix("x-amz-object-lock-") {
+                throw S3Error(
+                    .invalidRequest,
+                    "Bucket is missing Object Lock Configuration",
+                    details: [("Header", name)]
+                )
+            }
             if name.hasPrefix("x-amz-server-side-encryption") || name.hasPrefix("x-amz-grant-")
                 || name.hasPrefix("x-amz-copy-source-server-side-encryption")
             {

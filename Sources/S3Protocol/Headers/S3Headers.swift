@@ -15,9 +15,16 @@ package struct S3Headers: Sendable {
         }
         hoisted = query.parameters.compactMap { parameter in
             let name = parameter.name.lowercased()
-            guard name.hasPrefix("x-amz-"), !PresignedQuery.isAuthentication(name) else { return nil }
+            guard name.hasPrefix("x-amz-"), !PresignedQuery.isAuthentication(name), !Self.isChecksum(name) else {
+                return nil
+            }
             return QueryParameters.Parameter(name: name, value: parameter.value, hasValue: parameter.hasValue)
         }
+    }
+
+    /// Checksums in a query count for nothing, as with AWS: some SDKs put the digest of no bytes into presigned URLs.
+    private static func isChecksum(_ name: String) -> Bool {
+        name.hasPrefix("x-amz-checksum-") && name != "x-amz-checksum-mode" || name == "x-amz-sdk-checksum-algorithm"
     }
 
     /// The value of a header by lower-case name; several are joined with commas; nil when there is none.

@@ -15,6 +15,7 @@ package enum Tagging {
             guard let key = PercentCoding.decodeText(part[..<(equals ?? part.endIndex)], plusIsSpace: true),
                 let value = PercentCoding.decodeText(rawValue, plusIsSpace: true)
             else { throw malformedHeader(text) }
+            guard !key.isEmpty else { throw malformedHeader(text) }
             guard !tags.contains(where: { $0.key.utf8.elementsEqual(key.utf8) }) else { throw malformedHeader(text) }
             tags.append(ObjectTag(key: key, value: value))
         }

@@ -107,11 +107,25 @@ package enum ObjectParameters {
     /// The text of `versionId`; nil when there is none.
     package static func versionID(_ query: QueryParameters) throws(S3Error) -> String? {
         guard !query.isEmpty, let text = query.value("versionId") else { return nil }
-        guard !text.isEmpty else {
-            throw .invalidArgument("Version id cannot be the empty string", name: "versionId", value: text)
-        }
+        try check(versionID: text, name: "versionId")
         return text
     }
+
+    /// Refuses what cannot be a version id: AWS's are `null` or 32 characters of base64's URL alphabet and `.`.
+    package static func check(versionID text: String, name: String) throws(S3Error) {
+        guard !text.isEmpty else {
+            throw .invalidArgument("Version id cannot be the empty string", name: name, value: text)
+        }
+        guard isVersionID(text) else {
+            throw .invalidArgument("Invalid version id specified", name: name, value: text)
+        }
+    }
+
+    package static func isVersionID(_ text: String) -> Bool {
+        text == "null" || text.utf8.count == versionIDLength && text.utf8.allSatisfy { PercentCoding.isUnreserved($0) }
+    }
+
+    private static let versionIDLength = 32
 
     private static func digits(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }

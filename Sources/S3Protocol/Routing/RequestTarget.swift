@@ -38,12 +38,14 @@ package struct RequestTarget: Hashable, Sendable {
     }
 
     /// The bucket that a host names; nil for path style.
-    private static func virtualBucket(host: String, domains: [String]) -> String? {
+    package static func virtualBucket(host: String, domains: [String]) -> String? {
         guard !domains.isEmpty else { return nil }
         var name = host.lowercased()
         if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")), !name.hasSuffix("]") {
             name = String(name[..<colon])
         }
+        // A domain that ends with another one is no bucket of that.
+        guard !domains.contains(name) else { return nil }
         for domain in domains where name.hasSuffix("." + domain) {
             let bucket = String(Substring(name.utf8.dropLast(domain.utf8.count + 1)))
             if !bucket.isEmpty { return bucket }

@@ -132,7 +132,14 @@ package enum S3Router {
         case .get: return .getObject
         case .head: return .headObject
         case .put:
-            try refuse(query, "partNumber", "versionId")
+            if query.contains("partNumber") {
+                throw .invalidArgument(
+                    "This operation does not accept partNumber without uploadId",
+                    name: "partNumber",
+                    value: query.value("partNumber") ?? ""
+                )
+            }
+            try refuse(query, "versionId")
             return hasCopySource ? .copyObject : .putObject
         case .delete:
             try refuse(query, "partNumber")

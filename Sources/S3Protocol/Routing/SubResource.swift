@@ -4,6 +4,8 @@ package enum SubResource: String, CaseIterable, Sendable {
     case accelerate
     case acl
     case analytics
+    case annotation
+    case annotations
     case attributes
     case cors
     case delete

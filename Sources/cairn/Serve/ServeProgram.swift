@@ -19,6 +19,7 @@ struct ServeProgram {
     let options: ServeCommand
     let scheme: Scheme
     let uploadAge: Duration
+    let scrubRate: Int
 
     func run() async throws {
         // Standard output is for the lines that scripts wait for.
@@ -81,6 +82,7 @@ struct ServeProgram {
         random: LinuxRandom,
         reserve: LogReserve
     ) async throws -> Store {
+        let executor = InlineExecutor()
         let configuration = StoreConfiguration(
             slots: try Topology(
                 sites: options.sites,
@@ -90,7 +92,8 @@ struct ServeProgram {
             ).slots(in: folder),
             scheme: scheme,
             uploadAge: uploadAge,
-            callExecutor: InlineExecutor(),
+            scrubRate: scrubRate,
+            callExecutor: executor,
             forcesJournal: options.forceJournal
         )
         return try await Store.open(
@@ -99,7 +102,11 @@ struct ServeProgram {
             random: random,
             md5: try HashThread().makeEngine()
         ) { journal throws(MetadataError) in
-            let metadata = try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            let metadata = try await JournaledMetadataStore.openSQLite(
+                path: folder.metadata,
+                journal: journal,
+                executor: executor
+            )
             await reserve.fill(folder, in: files)
             return metadata
         }

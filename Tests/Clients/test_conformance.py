@@ -1,0 +1,279 @@
+"""Details of S3 that suites and SDKs look at: each was once answered otherwise than AWS does."""
+
+import base64
+import hashlib
+import urllib.request
+import zlib
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.raw import exchange, head, request
+from support.signature import UNSIGNED, Signer, path_of
+
+DATA = b"seven pixels"
+
+
+def code(error) -> tuple[str, int]:
+    response = error.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def refusal(answer) -> tuple[str, int]:
+    return answer.code, answer.status
+
+
+def crc32(data) -> str:
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+
+
+def begun(s3, bucket, key="k", parts=(DATA,), **options):
+    """An upload whose parts are there: its id, and what it is to be completed with."""
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)["UploadId"]
+    listed = []
+    for number, data in enumerate(parts, 1):
+        extra = {"ChecksumAlgorithm": options["ChecksumAlgorithm"]} if "ChecksumAlgorithm" in options else {}
+        answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=data, **extra)
+        listed.append({"PartNumber": number, "ETag": answer["ETag"]})
+    return upload, {"Parts": listed}
+
+
+def complete(endpoint, bucket, upload, parts, headers):
+    """By a plain request: SDKs add what is to be left out."""
+    document = "<CompleteMultipartUpload>" + "".join(
+        f"<Part><PartNumber>{part['PartNumber']}</PartNumber><ETag>{part['ETag']}</ETag></Part>"
+        for part in parts["Parts"]
+    ) + "</CompleteMultipartUpload>"
+    return request(endpoint, "POST", bucket, "k", f"uploadId={upload}", document.encode(), headers)
+
+
+# Checksums: what a client states is compared or refused, never passed over
+
+@pytest.mark.parametrize("headers", [
+    {"x-amz-checksum-crc32": crc32(b"other")},
+    {"x-amz-checksum-crc32": crc32(b"other"), "x-amz-checksum-type": "FULL_OBJECT"},
+    {"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()},
+    {"x-amz-checksum-type": "COMPOSITE"},
+])
+def test_a_completion_states_no_checksum_that_is_not_compared(endpoint, s3, bucket, headers):
+    upload = request(endpoint, "POST", bucket, "k", "uploads=").body.split(b"<UploadId>")[1].split(b"<")[0].decode()
+    part = request(endpoint, "PUT", bucket, "k", f"partNumber=1&uploadId={upload}", DATA)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part.headers["etag"]}]}
+    assert refusal(complete(endpoint, bucket, upload, parts, headers)) == ("BadDigest", 400)
+    assert complete(endpoint, bucket, upload, parts, {}).status == 200
+
+
+def test_a_completion_keeps_the_kind_of_checksum(endpoint, s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    answer = complete(endpoint, bucket, upload, parts, {"x-amz-checksum-type": "COMPOSITE"})
+    assert refusal(answer) == ("BadDigest", 400)
+    answer = complete(
+        endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": crc32(DATA), "x-amz-checksum-type": "FULL_OBJECT"}
+    )
+    assert answer.status == 200
+    assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["ChecksumCRC32"] == crc32(DATA)
+
+
+def test_a_composite_checksum_counts_its_parts(endpoint, s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32")
+    whole = crc32(zlib.crc32(DATA).to_bytes(4, "big"))
+    assert refusal(complete(endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": whole + "-2"})) == \
+        ("BadDigest", 400)
+    assert complete(endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": whole + "-1"}).status == 200
+
+
+def test_a_part_has_the_checksum_of_its_upload(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
+    with pytest.raises(ClientError) as error:
+        s3.upload_part(
+            Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=DATA, ChecksumAlgorithm="CRC32"
+        )
+    assert code(error) == ("InvalidRequest", 400)
+    assert "expected checksum Type: sha256, actual checksum Type: crc32" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["sha512", "md5", "xxhash64", "xxhash3", "xxhash128", "none-such"])
+def test_a_checksum_that_is_not_known_is_refused(endpoint, bucket, name):
+    answer = request(endpoint, "PUT", bucket, "k", "", DATA, {f"x-amz-checksum-{name}": "AAAAAA=="})
+    assert refusal(answer) == ("InvalidRequest", 400)
+
+
+def test_checksums_in_a_presigned_url_count_for_nothing(endpoint, bucket):
+    """The JavaScript SDK puts the CRC of no bytes there."""
+    query = Signer(endpoint.access_key, endpoint.secret_key).presign(
+        "PUT", path_of(bucket, "k"), "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32",
+        {"host": endpoint.address},
+    )
+    url = f"http://{endpoint.address}{path_of(bucket, 'k')}?{query}"
+    with urllib.request.urlopen(urllib.request.Request(url, data=DATA, method="PUT")) as answer:
+        assert answer.status == 200
+
+
+# Protection that is not built is refused
+
+@pytest.mark.parametrize("header", [
+    "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-event-hold", "x-amz-object-lock-duration-days",
+])
+def test_every_lock_is_refused(endpoint, bucket, header):
+    answer = request(endpoint, "PUT", bucket, "k", "", DATA, {header: "ON"})
+    assert refusal(answer) == ("InvalidRequest", 400)
+
+
+# Uploads
+
+def test_an_upload_that_never_was_cannot_be_completed(s3, bucket):
+    upload, parts = begun(s3, bucket)
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    # An answer that was lost: the same again.
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    with pytest.raises(ClientError) as error:
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId="deadbeef", MultipartUpload=parts)
+    assert code(error) == ("NoSuchUpload", 404)
+
+
+def test_a_bucket_goes_with_its_open_uploads(endpoint, s3):
+    name = "test-open-uploads"
+    s3.create_bucket(Bucket=name)
+    for key in ["a", "a", "b"]:
+        begun(s3, name, key)
+    s3.delete_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=name)
+    begun(s3, name)
+    s3.put_object(Bucket=name, Key="k", Body=DATA)
+    with pytest.raises(ClientError) as error:
+        s3.delete_bucket(Bucket=name)
+    assert code(error) == ("BucketNotEmpty", 409)
+    assert len(s3.list_multipart_uploads(Bucket=name)["Uploads"]) == 1
+    s3.delete_object(Bucket=name, Key="k")
+    s3.delete_bucket(Bucket=name)
+
+
+def test_a_completion_without_a_document_is_malformed(endpoint, s3, bucket):
+    upload, _ = begun(s3, bucket)
+    answer = request(endpoint, "POST", bucket, "k", f"uploadId={upload}")
+    assert refusal(answer) == ("MalformedXML", 400)
+    answer = complete(endpoint, bucket, upload, {"Parts": [{"PartNumber": 0, "ETag": "x"}]}, {})
+    assert refusal(answer) == ("InvalidArgument", 400)
+
+
+def test_a_completion_tells_where_the_object_is(endpoint, s3, bucket):
+    upload, parts = begun(s3, bucket)
+    answer = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    assert answer["Location"] == f"http://{endpoint.address}/{bucket}/k"
+
+
+def test_a_declared_length_that_is_not_the_objects(endpoint, s3, bucket):
+    upload, parts = begun(s3, bucket)
+    answer = complete(endpoint, bucket, upload, parts, {"x-amz-mp-object-size": "7"})
+    assert refusal(answer) == ("InvalidRequest", 400)
+
+
+# Versions of buckets that have none
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_what_cannot_be_a_version_id(endpoint, s3, bucket, method):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    answer = request(endpoint, method, bucket, "k", "versionId=foo")
+    assert answer.status == 400
+    assert method == "HEAD" or answer.code == "InvalidArgument"
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
+
+
+def test_a_version_that_is_not_there(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    version = "3sL4kqtJlcpXroDTDmJ.rUgDbMvGPbRX"
+    with pytest.raises(ClientError) as error:
+        s3.get_object(Bucket=bucket, Key="k", VersionId=version)
+    assert code(error) == ("NoSuchVersion", 404)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=version)
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [
+        {"Key": "k", "VersionId": version}, {"Key": "k", "VersionId": "foo"}, {"Key": "none"},
+    ]})
+    assert [entry["Key"] for entry in answer["Deleted"]] == ["k", "none"]
+    assert [(entry["Key"], entry["Code"]) for entry in answer["Errors"]] == [("k", "NoSuchVersion")]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": "foo"}]})
+    assert [entry["Code"] for entry in answer["Errors"]] == ["NoSuchVersion"]
+
+
+# Names
+
+def test_a_plus_in_a_copy_source_is_a_space(endpoint, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a b", Body=DATA)
+    answer = request(endpoint, "PUT", bucket, "copy", headers={"x-amz-copy-source": f"{bucket}/a+b"})
+    assert answer.status == 200
+    s3.put_object(Bucket=bucket, Key="a+b", Body=b"plus")
+    answer = request(endpoint, "PUT", bucket, "copy", headers={"x-amz-copy-source": f"{bucket}/a%2Bb"})
+    assert answer.status == 200
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"plus"
+
+
+def test_keys_below_a_dash_are_keys_on_a_buckets_own_host(servers):
+    server = servers("--domain", "s3.test", "--domain", "deep.s3.test").start()
+    s3 = server.client()
+    s3.create_bucket(Bucket="dash")
+    s3.put_object(Bucket="dash", Key="-/ready", Body=DATA)
+    signer = Signer(server.access_key, server.secret_key)
+
+    def get(host, path):
+        headers = signer.sign("GET", path, "", {"host": host, "content-length": "0"}, UNSIGNED)
+        return exchange(server, head("GET", path, headers))
+
+    assert get("dash.s3.test", "/-/ready").body == DATA
+    assert get("s3.test", "/-/ready").body == b"ready\n"
+    # A domain that ends with another one is the service, not a bucket.
+    assert b"<ListAllMyBucketsResult" in get("deep.s3.test", "/").body
+
+
+# Small things
+
+@pytest.mark.parametrize("quotes", ['{}"', '"{}', "{}", '"{}"'])
+def test_a_quote_may_be_missing(endpoint, s3, bucket, quotes):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    tag = quotes.format(hashlib.md5(DATA).hexdigest())
+    assert request(endpoint, "GET", bucket, "k", headers={"if-match": tag}).status == 200
+    assert request(endpoint, "PUT", bucket, "k", "", DATA, {"if-match": tag}).status == 200
+
+
+@pytest.mark.parametrize("query, headers, expected", [
+    ("response-foo=bar", {}, ("InvalidArgument", 400)),
+    ("annotation=foo", {}, ("NotImplemented", 501)),
+    ("attributes=", {}, ("InvalidRequest", 400)),
+    ("attributes=", {"x-amz-object-attributes": "Colour"}, ("InvalidArgument", 400)),
+])
+def test_reads_that_are_refused(endpoint, s3, bucket, query, headers, expected):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    assert refusal(request(endpoint, "GET", bucket, "k", query, headers=headers)) == expected
+
+
+@pytest.mark.parametrize("headers, expected", [
+    ({"x-amz-tagging": "="}, ("InvalidArgument", 400)),
+    ({"x-amz-tagging": "=b"}, ("InvalidArgument", 400)),
+])
+def test_writes_that_are_refused(endpoint, s3, bucket, headers, expected):
+    assert refusal(request(endpoint, "PUT", bucket, "k", "", DATA, headers)) == expected
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_a_body_whose_length_is_not_told(endpoint, bucket):
+    signer = Signer(endpoint.access_key, endpoint.secret_key)
+    path = path_of(bucket, "k")
+    headers = signer.sign("PUT", path, "", {"host": endpoint.address, "transfer-encoding": "chunked"}, UNSIGNED)
+    assert refusal(exchange(endpoint, head("PUT", path, headers) + b"0\r\n\r\n")) == ("NotImplemented", 501)
+
+
+@pytest.mark.parametrize("location, expected", [
+    ("nowhere", "InvalidLocationConstraint"), ("eu-central-1", "IllegalLocationConstraintException"),
+])
+def test_places_where_no_bucket_can_be(s3, location, expected):
+    with pytest.raises(ClientError) as error:
+        s3.create_bucket(Bucket="test-elsewhere", CreateBucketConfiguration={"LocationConstraint": location})
+    assert code(error) == (expected, 400)
+
+
+def test_the_coding_of_the_transfer_is_not_the_objects(endpoint, s3, bucket):
+    for given, kept in [("aws-chunked, deflate, gzip", "deflate, gzip"), ("AWS-Chunked", None), ("gzip", "gzip")]:
+        assert request(endpoint, "PUT", bucket, "k", "", DATA, {"content-encoding": given}).status == 200
+        assert request(endpoint, "HEAD", bucket, "k").headers.get("content-encoding") == kept
