@@ -74,9 +74,7 @@ extension BlobStore {
             }
         }
         let outcomes = await fanOut.wait(needed: scheme.writeQuorum, grace: Self.stragglerGrace, alarm: alarm)
-        let receipt = try await receipt(blob, group: group, outcomes: outcomes)
-        if !isRewrite { fresh.keep(blob, stripe.slice(0..<length)) }
-        return receipt
+        return try await receipt(blob, group: group, outcomes: outcomes)
     }
 
     /// Judges a write by its outcomes: full, degraded, or failed and undone.

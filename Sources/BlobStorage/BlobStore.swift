@@ -20,7 +20,6 @@ package final class BlobStore: Sendable {
     package let view: ClusterView
     package let nodes: NodeClient
     package let pool: BufferPool
-    package let fresh: FreshBlobs
     let alarm: Alarm
     /// Where calls to nodes go on after each wait; nil is the global executor.
     package let executor: (any TaskExecutor)?
@@ -40,7 +39,6 @@ package final class BlobStore: Sendable {
         self.view = view
         nodes = NodeClient(transport: transport, view: view)
         self.pool = pool
-        fresh = FreshBlobs(time: time)
         alarm = Alarm(time: time)
         self.executor = executor
         self.time = time
@@ -50,12 +48,6 @@ package final class BlobStore: Sendable {
     /// Called with each shard that a read found lost or bad, from any task: to be handed to repair.
     package func onBadShard(_ observer: @escaping @Sendable (ShardID) -> Void) {
         badShardObserver.withLock { $0 = observer }
-    }
-
-    /// Gives back memory that has lain idle since the last call; returns how many bytes.
-    package func trimMemory() -> Int {
-        fresh.trim()
-        return pool.trim()
     }
 
     func reportBad(_ shard: ShardID) { badShardObserver.withLock { $0 }?(shard) }

@@ -109,7 +109,7 @@ private struct LogOpening {
         let path = LogFile.path(number)
         let file: any File
         do throws(FileError) {
-            file = try await files.open(path, .write)
+            file = try await files.open(path, .write.direct())
         } catch {
             throw .file(error)
         }

@@ -110,7 +110,7 @@ extension KeeperLog {
         )
         do throws(FileError) {
             let path = LogFile.sparePath(number)
-            let log = LogFile(file: try await files.open(path, .write), header: header)
+            let log = LogFile(file: try await files.open(path, .write.direct()), header: header)
             try await Self.clearOtherSlot(log)
             try await log.writeHeader()
             try await files.rename(path, to: log.path)
@@ -136,7 +136,7 @@ extension KeeperLog {
         let number = state.nextNumber
         let path = LogFile.unfinishedPath(number)
         do throws(FileError) {
-            let file = try await files.open(path, .create)
+            let file = try await files.open(path, .create.direct())
             try await file.allocate(0..<length)
             let zeros = AlignedBuffer(capacity: Self.zeroPiece)
             var offset = 0

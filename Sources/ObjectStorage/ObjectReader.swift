@@ -107,17 +107,8 @@ package final class ObjectReader: ObjectBody {
         decoder: FrameDecoder
     ) async throws(StorageError) -> [BufferSlice] {
         do {
-            let fresh = blobs.fresh.slice(step.location.blob, step.stored).map { [$0] }
-            guard let coded = step.coded else {
-                if let fresh { return fresh }
-                return try await blobs.read(step.location, range: step.stored)
-            }
-            let stored: [BufferSlice]
-            if let fresh {
-                stored = fresh
-            } else {
-                stored = try await blobs.readAcrossStripes(step.location, range: step.stored)
-            }
+            guard let coded = step.coded else { return try await blobs.read(step.location, range: step.stored) }
+            let stored = try await blobs.readAcrossStripes(step.location, range: step.stored)
             return [try decode(stored, as: coded, step: step, blobs: blobs, decoder: decoder)]
         } catch {
             throw StorageError(error)

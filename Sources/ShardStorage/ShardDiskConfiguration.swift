@@ -16,9 +16,9 @@ package struct ShardDiskConfiguration: Sendable {
     package var cachedChecksumLimit = 1 << 20
     /// Bytes one round of the group commit takes at most, so that its first writer does not wait for all others.
     package var roundLength = 8 << 20
-    /// Batches of small records from here on are written past the page cache: filling it costs more than the write,
-    /// also of one block.
-    package var directBatchLength = 0
+    /// Batches of small records from here on are written past the page cache: filling it costs more than the write.
+    /// Smaller ones go through it: what was written last is read first.
+    package var directBatchLength = 64 << 10
     /// Reads from here on go past the page cache the first time: what is read only once is not worth a place there, and
     /// filling it costs several times the read. From the second on they go through it.
     package var directReadLength = 64 << 10

@@ -107,7 +107,7 @@ package final class Store: Sendable {
 
     /// Gives back memory that has lain idle since the last call; returns how many bytes.
     package func trimMemory() -> Int {
-        hosted.reduce(blobs.trimMemory()) { $0 + $1.disk.shards.trimMemory() }
+        hosted.reduce(blobs.pool.trim()) { $0 + $1.disk.shards.trimMemory() }
     }
 
     /// Where a slot's disk is not served: slot name and reason, by name.

@@ -1,0 +1,229 @@
+"""Faults beneath the file system: six ext4 disks of their own, given with `--disk`. Noise on the device, a file
+system that gives up, a mount that goes away and comes back. Needs the right to mount; says so loudly without."""
+
+import random
+import subprocess
+import threading
+import time
+import warnings
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from support.data import KIB, MIB, noise, sha256
+from support.server import Server
+from test_flips import scrub
+
+BUCKET = "archive"
+DISK_BYTES = 512 * MIB
+SIZES = [1, 900, 20 * KIB, 100 * KIB, 300 * KIB, 700 * KIB, 2 * MIB, 6 * MIB + 11]
+
+
+class RawDisk:
+    """A disk image and its mount."""
+
+    def __init__(self, folder, number):
+        self.image, self.mount_point = folder / f"image-{number}", folder / f"disk-{number}"
+        self.folder = self.mount_point / "cairn"
+        self.mount_point.mkdir()
+
+    def make(self):
+        """A new, empty device: an old one may still be in use by what has it open."""
+        self.image = self.image.with_name(self.image.name + "-new")
+        with open(self.image, "wb") as file:
+            file.truncate(DISK_BYTES)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(self.image)], check=True)
+        self.mount()
+        self.folder.mkdir()
+
+    def mount(self):
+        made = subprocess.run(
+            ["mount", "-o", "loop", str(self.image), str(self.mount_point)], capture_output=True, text=True
+        )
+        if made.returncode != 0:
+            reason = f"NOT TESTED, faults beneath a file system need the right to mount: {made.stderr.strip()}"
+            warnings.warn(reason, stacklevel=1)
+            pytest.skip(reason)
+
+    def abort(self):
+        """As the file system does itself when it meets an error that it cannot bear (ext4(5), `abort`)."""
+        subprocess.run(["mount", "-o", "remount,abort", str(self.mount_point)], check=False, capture_output=True)
+
+    def is_attached(self):
+        found = subprocess.run(["losetup", "-j", str(self.image)], capture_output=True, text=True)
+        return "loop" in found.stdout
+
+    def unmount(self):
+        subprocess.run(["umount", "--lazy", str(self.mount_point)], check=False, capture_output=True)
+
+    def spoil(self, rng, share=0.1):
+        """Noise in blocks of the device that hold something, beyond the file system's first tables."""
+        subprocess.run(["sync", "-f", str(self.mount_point)], check=False)
+        with open(self.image, "r+b") as file:
+            for block in range(16 * MIB // 4096, DISK_BYTES // 4096):
+                file.seek(block * 4096)
+                if rng.random() < share and any(file.read(4096)):
+                    file.seek(block * 4096)
+                    file.write(rng.randbytes(4096))
+
+
+@pytest.fixture
+def disks(folder):
+    made = [RawDisk(folder, number) for number in range(6)]
+    try:
+        for disk in made:
+            disk.make()
+        yield made
+    finally:
+        for disk in made:
+            disk.unmount()
+
+
+@pytest.fixture
+def server(disks, folder):
+    options = [option for disk in disks for option in ("--disk", str(disk.folder))]
+    server = Server(folder / "data", options).start()
+    try:
+        server.client().create_bucket(Bucket=BUCKET)
+        yield server
+        server.stop()
+    finally:
+        server.kill()
+
+
+class Archive:
+    """Objects and what they must read as; a writer that goes on meanwhile."""
+
+    def __init__(self, server):
+        self.server, self.digests, self.refused = server, {}, 0
+
+    def put(self, prefix, sizes=SIZES):
+        client = self.server.client(timeout=60)
+        for number, size in enumerate(sizes):
+            key, data = f"{prefix}/{number}", noise(size, f"{prefix}{number}")
+            client.put_object(Bucket=BUCKET, Key=key, Body=data)
+            self.digests[key] = sha256(data)
+
+    def read_all(self):
+        client = self.server.client(timeout=60)
+        for key, digest in sorted(self.digests.items()):
+            assert sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == digest, key
+
+    def writing(self):
+        """While the block runs, another client writes; what was refused is counted, what was acknowledged is kept."""
+        archive = self
+
+        class Writing:
+            def __enter__(self):
+                self.is_over = threading.Event()
+                self.thread = threading.Thread(target=self.run, daemon=True)
+                self.thread.start()
+                return self
+
+            def run(self):
+                client, number = archive.server.client(timeout=60, connections=1), 0
+                while not self.is_over.is_set():
+                    key, data = f"busy/{number}", noise(50 * KIB + number, f"busy{number}")
+                    number += 1
+                    try:
+                        client.put_object(Bucket=BUCKET, Key=key, Body=data)
+                        archive.digests[key] = sha256(data)
+                    except (BotoCoreError, ClientError):
+                        archive.refused += 1
+
+            def __exit__(self, *_):
+                self.is_over.set()
+                self.thread.join(60)
+                assert not self.thread.is_alive()
+
+        return Writing()
+
+
+def state_of(server, disk):
+    return next(each["state"] for each in server.status()["disks"] if each["path"] == str(disk.folder))
+
+
+def wait_for(what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "not within its time"
+        time.sleep(0.2)
+
+
+def come_back(server, disk):
+    """The operator checks the file system and mounts it again; the store takes the disk up by itself."""
+    disk.unmount()
+    # A lazily unmounted file system ends with its last open file: the store must let go of them all.
+    wait_for(lambda: not disk.is_attached(), 30)
+    subprocess.run(["fsck.ext4", "-f", "-y", str(disk.image)], check=False, capture_output=True)
+    disk.mount()
+    wait_for(lambda: state_of(server, disk) == "healthy")
+    server.wait_until_whole(180)
+
+
+def test_noise_on_two_devices(server, disks):
+    archive, rng = Archive(server), random.Random("noise")
+    archive.put("first")
+    with archive.writing():
+        for disk in disks[1:3]:
+            disk.spoil(rng)
+        archive.read_all()
+    archive.put("second")
+    scrub(server)
+    archive.read_all()
+    # The operator makes new file systems and replaces both.
+    for disk in disks[1:3]:
+        disk.unmount()
+        disk.make()
+        wait_for(lambda: state_of(server, disk) != "healthy")
+        server.replace(disk.folder)
+    server.wait_until_whole(180)
+    archive.read_all()
+    assert server.is_alive()
+
+
+def test_noise_while_stopped(server, disks):
+    archive, rng = Archive(server), random.Random("stopped")
+    archive.put("first")
+    server.stop()
+    for disk in disks[3:5]:
+        disk.unmount()
+        disk.spoil(rng, 0.3)
+        # What a file system check leaves of it, if anything.
+        subprocess.run(["fsck.ext4", "-f", "-y", str(disk.image)], check=False, capture_output=True)
+        disk.mount()
+    server.start()
+    archive.read_all()
+    archive.put("second")
+    scrub(server)
+    archive.read_all()
+    assert server.is_alive()
+
+
+def test_a_file_system_that_gives_up(server, disks):
+    """As after an I/O error on its own tables: everything turns read-only at once."""
+    archive = Archive(server)
+    archive.put("first")
+    with archive.writing():
+        time.sleep(0.5)
+        disks[4].abort()
+        wait_for(lambda: state_of(server, disks[4]) != "healthy")
+        archive.put("second")
+        archive.read_all()
+    come_back(server, disks[4])
+    archive.read_all()
+    assert archive.refused <= 2
+
+
+def test_a_mount_that_goes_and_comes_back(server, disks):
+    archive = Archive(server)
+    archive.put("first")
+    with archive.writing():
+        time.sleep(0.5)
+        disks[0].unmount()
+        wait_for(lambda: state_of(server, disks[0]) != "healthy")
+        archive.put("second")
+        archive.read_all()
+    come_back(server, disks[0])
+    archive.read_all()
+    assert archive.refused <= 2
