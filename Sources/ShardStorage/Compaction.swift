@@ -25,6 +25,7 @@ extension ShardDisk {
             var report = CompactionReport()
             try state.withLock { state throws(ShardStorageError) in try state.checkWritable() }
             try await finishIdleSegments()
+            try await closeLargelyDead()
             try await removeSuperseded(&report)
             while let segment = nextCandidate(besides: report.compacted) {
                 do throws(ShardStorageError) {
@@ -38,6 +39,22 @@ extension ShardDisk {
             try await removeSuperseded(&report)
             try await refillReserve()
             return report
+        }
+    }
+
+    /// Where room is short, an open segment that is largely dead is closed, so that it can be compacted: it may be long
+    /// until it is full, and its dead records are room that a client has freed.
+    private func closeLargelyDead() async throws(ShardStorageError) {
+        guard try await isShortOfRoom() else { return }
+        let dead = state.withLock { state in
+            state.openSegments.values.filter { id in
+                guard let segment = state.segments[id] else { return false }
+                return segment.deadBytes >= configuration.growthLength / 4
+                    && Double(segment.deadBytes) > configuration.compactionThreshold * Double(segment.occupiedBytes)
+            }.sorted()
+        }
+        try await structure.run { () async throws(ShardStorageError) in
+            for segment in dead { try await retire(segment) }
         }
     }
 

@@ -39,7 +39,7 @@ extension ShardDisk {
     }
 
     /// Takes a segment out of use, with its footer when nobody writes to it any more.
-    private func retire(_ segment: UInt64) async throws(ShardStorageError) {
+    func retire(_ segment: UInt64) async throws(ShardStorageError) {
         state.withLock { state in
             guard let kind = state.segments[segment]?.header.kind else { return }
             state.segments[segment]?.phase = .closing

@@ -55,6 +55,38 @@ import Testing
         for number in stride(from: 0, to: shards.count, by: 10) { #expect(try await shards[number].isOn(again)) }
     }
 
+    @Test("a segment that is far from full gives back its dead records when room is short")
+    func openSegment() async throws {
+        var generator = SplitMix64(seed: 23)
+        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
+        try await fileSystem.createDirectory("lost+found")
+        let other = try await fileSystem.open("lost+found/other", .create)
+        try await TestDisk.format(fileSystem)
+        var configuration = TestDisk.configuration
+        configuration.segmentLength = 256 << 20
+        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
+        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - (12 << 20))
+        var shards: [TestShard] = []
+        while shards.count < 40_000 {
+            let shard = TestShard(sequence: UInt64(shards.count), length: 1_000, using: &generator)
+            guard await storageError({ try await shard.write(to: disk) }) == nil else { break }
+            shards.append(shard)
+        }
+        let gone = shards.enumerated().filter { $0.offset % 10 != 0 }.map { $0.element.id }
+        try await disk.erase(gone)
+        let report = try await disk.compact()
+        #expect(report.compacted.count == 1)
+        #expect(report.removed == report.compacted)
+        var written = 0
+        while written < gone.count {
+            let shard = TestShard(sequence: UInt64(100_000 + written), length: 1_000, using: &generator)
+            guard await storageError({ try await shard.write(to: disk) }) == nil else { break }
+            written += 1
+        }
+        #expect(written > gone.count * 3 / 4)
+        for number in stride(from: 0, to: shards.count, by: 10) { #expect(try await shards[number].isOn(disk)) }
+    }
+
     @Test("compaction moves what lives, keeps stamps, and drops tombstones once nothing needs them")
     func compaction() async throws {
         var generator = SplitMix64(seed: 21)
