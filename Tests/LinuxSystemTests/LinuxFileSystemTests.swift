@@ -89,10 +89,15 @@ import Testing
             let files = try LinuxFileSystem(root: path, name: "d7f3")
             try await files.make("f", [1])
             _ = try await files.status("f")
-            let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
-            let names = tasks.compactMap { try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8) }
-            #expect(names.filter { $0 == "d7f3 write\n" }.count == 1)
-            #expect(names.filter { $0 == "d7f3 read\n" }.count == 2)
+            // A thread gives itself its name once it runs.
+            let areNamed = try await eventually {
+                let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+                let names = tasks.compactMap {
+                    try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)
+                }
+                return names.count { $0 == "d7f3 write\n" } == 1 && names.count { $0 == "d7f3 read\n" } == 2
+            }
+            #expect(areNamed)
         }
     }
 
