@@ -82,18 +82,15 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
 
     /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time.
     private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) {
-        let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if let waiter = state.waiter, state.succeeded < waiter.needed {
-                state.whenEnough = {
-                    // Rings in vain when the rest settle first.
-                    _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
-                }
-                return nil
+        let isTooEarly = state.withLock { state in
+            guard let waiter = state.waiter, state.succeeded < waiter.needed else { return false }
+            state.whenEnough = {
+                // Rings in vain when the rest settle first.
+                _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
             }
-            state.isOverdue = true
-            return Self.takeWaiterIfDone(&state)
+            return true
         }
-        resumed?.resume()
+        if !isTooEarly { giveUpOnTheRest() }
     }
 
     private func giveUpOnTheRest() {

@@ -1,8 +1,10 @@
 """Restores from disks alone: `cairn salvage`, `cairn metadata rebuild`, and starts over disks that know more."""
 
 import itertools
+import json
 import pathlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -149,6 +151,29 @@ def test_without_journals_all_bytes_come_out_as_unconfirmed(filled, folder):
     }
     whole = {digest for name, digest in digests.items() if digest != sha256(b"")}
     assert whole <= unconfirmed, f"{len(whole - unconfirmed)} of {len(whole)} objects did not come out"
+
+
+def test_without_journals_the_names_in_packs_are_read(servers, folder):
+    """Objects that arrive together share a blob, whose trailers name them all in compressed form."""
+    server = servers().start()
+    server.client().create_bucket(Bucket="archive")
+    digests = {f"1.2.840.113619.2.55.3/{number:03}.dcm": noise(900, number) for number in range(200)}
+    with ThreadPoolExecutor(32) as pool:
+        client = server.client(connections=32)
+        list(pool.map(lambda item: client.put_object(Bucket="archive", Key=item[0], Body=item[1]), digests.items()))
+    server.stop()
+    lose_database(server.data)
+    disks = server.disks()[2:]
+    for disk in disks:
+        shutil.rmtree(disk / "journal", ignore_errors=True)
+    to = folder / "to"
+    salvage(server, disks, to, status=2)
+    named = {
+        json.loads(line)["key"]: json.loads(line) for line in (to / "manifest.jsonl").read_text().splitlines()
+    }
+    assert set(digests) <= set(named)
+    written = {file_sha256(path) for path in (to / "unconfirmed").rglob("*") if path.is_file()}
+    assert {sha256(data) for data in digests.values()} <= written
 
 
 def test_foreign_and_older_disks_do_no_harm(servers, folder):
