@@ -23,7 +23,7 @@ cairn   := .build/release/cairn
 # A failure is said once more at the end: hundreds of tests may pass after it.
 swift-log := .build/swift-tests.log
 
-.PHONY: help run build test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
+.PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
@@ -44,6 +44,10 @@ test: build-tests test-swift test-simulator test-clients
 
 build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
+
+# For working on it: the tests need not be built.
+simulator: $(stamps)/build-packages
+	$(SWIFT) build -c release --product simulator
 
 test-swift: build-tests
 	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel 2>&1 | tee $(swift-log) \

@@ -57,6 +57,7 @@ private struct LogOpening {
 
     mutating func run() async throws(LogFileError) -> KeeperLog.State {
         try await list()
+        try await syncNames()
         let found = try await PromiseFile.open(files)
         if found == nil && !logs.isEmpty { throw .format(.notFound, path: LogFile.folder + "/promise") }
         let promise = if let found { found } else { try await create() }
@@ -70,6 +71,17 @@ private struct LogOpening {
         // A promise was given, so there was a log: it is gone.
         if logs.isEmpty && promise.promise.incarnation > 0 { state.index.noteUnknownEnd() }
         return state
+    }
+
+    /// A killed process may have left names that only memory holds: what is appended to such a file would be
+    /// acknowledged, and gone with its name at the next loss of power.
+    private func syncNames() async throws(LogFileError) {
+        do throws(FileError) {
+            try await files.syncDirectory(RelativePath.root)
+            try await files.syncDirectory(LogFile.folder)
+        } catch {
+            throw .file(error)
+        }
     }
 
     private mutating func list() async throws(LogFileError) {
@@ -110,6 +122,8 @@ private struct LogOpening {
         let file: any File
         do throws(FileError) {
             file = try await files.open(path, .write.direct())
+            // A record that a killed process wrote and had not synced counts as held from here on.
+            try await file.sync()
         } catch {
             throw .file(error)
         }

@@ -15,6 +15,8 @@ struct PromiseFile: Sendable {
         do throws(FileError) {
             guard try await files.status(path) != nil else { return nil }
             file = try await files.open(path, .write)
+            // A promise that a killed process wrote and had not synced is one from here on.
+            try await file.sync()
         } catch {
             throw .file(error)
         }

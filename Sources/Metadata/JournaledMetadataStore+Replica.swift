@@ -46,14 +46,25 @@ extension JournaledMetadataStore {
 
     /// A transaction that no journal record is made of. What readers kept goes.
     func direct(_ body: @escaping MetadataBody<Void>) async throws(MetadataError) {
+        try await alone { [backend, cache] () throws(MetadataError) in
+            try await backend.begin(body)
+            cache.willCommit(.all)
+            defer { cache.didCommit() }
+            try await backend.commit()
+        }
+    }
+
+    package func flush() async throws(MetadataError) {
+        try await alone { [backend] () throws(MetadataError) in try await backend.flush() }
+    }
+
+    /// Runs `work` between transactions.
+    private func alone(_ work: @escaping @Sendable () async throws(MetadataError) -> Void) async throws(MetadataError) {
         let failure = Mutex<MetadataError?>(nil)
         do {
-            try await queue.alone { [backend, cache] in
+            try await queue.alone {
                 do throws(MetadataError) {
-                    try await backend.begin(body)
-                    cache.willCommit(.all)
-                    defer { cache.didCommit() }
-                    try await backend.commit()
+                    try await work()
                 } catch {
                     failure.withLock { $0 = error }
                 }

@@ -2,18 +2,42 @@ import Synchronization
 
 /// The rows of a memory store. Outlives the store, as a database file does, so that a test can open it again.
 package final class MemoryMetadataDatabase: Sendable {
-    private let rows: Mutex<[MetadataTable: SortedRows]>
+    private struct State {
+        var rows: [MetadataTable: SortedRows] = [:]
+        /// How often a flush has made all of it durable, with what it was then.
+        var flushes = 0
+        var flushed: [MetadataTable: SortedRows] = [:]
+    }
 
-    package init() { rows = Mutex([:]) }
+    private let state: Mutex<State>
 
-    private init(_ rows: [MetadataTable: SortedRows]) { self.rows = Mutex(rows) }
+    package init() { state = Mutex(State()) }
 
-    /// What is committed now, as a database of its own: an older copy, later on.
-    package func copy() -> MemoryMetadataDatabase { MemoryMetadataDatabase(committed) }
+    private init(_ state: State) { self.state = Mutex(state) }
+
+    /// What is committed now, as a database of its own.
+    package func copy() -> MemoryMetadataDatabase { MemoryMetadataDatabase(state.withLock { $0 }) }
+
+    /// What a loss of power leaves when it takes all that came after `older`, a copy made before: never less than the
+    /// last flush made durable.
+    package func fallingBack(to older: MemoryMetadataDatabase?) -> MemoryMetadataDatabase {
+        var left = state.withLock { $0 }
+        let older = older?.state.withLock { $0 }
+        left.rows = if let older, older.flushes == left.flushes { older.rows } else { left.flushed }
+        left.flushed = left.rows
+        return MemoryMetadataDatabase(left)
+    }
 
     var committed: [MetadataTable: SortedRows] {
-        get { rows.withLock { $0 } }
-        set { rows.withLock { $0 = newValue } }
+        get { state.withLock { $0.rows } }
+        set { state.withLock { $0.rows = newValue } }
+    }
+
+    fileprivate func flush() {
+        state.withLock { state in
+            state.flushes += 1
+            state.flushed = state.rows
+        }
     }
 }
 
@@ -51,6 +75,8 @@ final class MemoryBackend: MetadataBackend {
     }
 
     func rollback() async throws(MetadataError) { working.withLock { $0 = nil } }
+
+    func flush() async throws(MetadataError) { database.flush() }
 
     func snapshot() async throws(MetadataError) -> any BackendSnapshot { MemorySnapshot(rows: database.committed) }
 }

@@ -80,6 +80,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// The checkpoints kept, the newest first.
     func checkpoints() async throws(StorageError) -> [CheckpointRecord]
     func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError)
+    /// Makes all that was committed survive a loss of power, so that the journal need not hold it for this database.
+    func flush() async throws(MetadataError)
 
     /// Applies records that are durable on the keepers already: only before serving. Those already applied are
     /// skipped; a missing one is `.gap`, another one at the same place `.diverged`.

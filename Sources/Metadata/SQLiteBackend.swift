@@ -179,6 +179,25 @@ final class SQLiteBackend: MetadataBackend {
         }
     }
 
+    /// One commit with the log flushed puts all commits before it on the medium too, since they lie before it.
+    func flush() async throws(MetadataError) {
+        try await Self.perform(writer) { [options] database in
+            let tables = SQLiteTables(database)
+            try database.execute(sql: "PRAGMA synchronous = \(SQLiteOptions.Synchronous.full.rawValue)")
+            defer { try? database.execute(sql: "PRAGMA synchronous = \(options.synchronous.rawValue)") }
+            try tables.control(.beginWrite)
+            do {
+                // A commit that changes no page writes nothing, and flushes nothing: the state is written as it is.
+                let state = try tables.get(.meta, MetadataState.key)
+                if let state { try tables.put(.meta, MetadataState.key, state) }
+                try tables.control(.commit)
+            } catch {
+                try? tables.control(.rollback)
+                throw error
+            }
+        }
+    }
+
     func snapshot() async throws(MetadataError) -> any BackendSnapshot {
         let connection = try Self.connect(path, options, isReader: true)
         // The first read of the transaction is what fixes its moment.

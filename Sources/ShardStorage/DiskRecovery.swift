@@ -32,6 +32,11 @@ final class DiskRecovery {
     func run() async throws(FileError) -> (DiskState, RecoveryReport) {
         try await fileSystem.createDirectory(DiskFolder.segments)
         try await fileSystem.createDirectory(DiskFolder.reserve)
+        // What was there may be names that a killed process made and had not synced: records that follow in such a
+        // file would be acknowledged, and gone with its name at the next loss of power.
+        for folder in [RelativePath.root, DiskFolder.segments, DiskFolder.reserve] {
+            try await fileSystem.syncDirectory(folder)
+        }
         for name in try await fileSystem.list(DiskFolder.segments) {
             guard let id = SegmentHeader.segment(fileName: name) else { continue }
             try await recover(id, name)

@@ -47,6 +47,8 @@ package enum DeterministicExecutor {
         var ready: [UnownedJob] = []
         var thread: pthread_t?
         var hasForeign = false
+        /// From the first run on no job goes to the real pool any more.
+        var hasRun = false
     }
 
     private static let shared = Mutex(Shared())
@@ -66,7 +68,7 @@ package enum DeterministicExecutor {
         guard isInstalled else {
             return Report(end: .failed("this Swift runtime has no swift_task_enqueueGlobal_hook"), steps: 0)
         }
-        shared.withLock { $0 = Shared(thread: pthread_self()) }
+        shared.withLock { $0 = Shared(thread: pthread_self(), hasRun: true) }
         defer { shared.withLock { $0.thread = nil } }
         var generator = SplitMix64(seed: seed)
         let result = RootResult()
@@ -141,10 +143,11 @@ package enum DeterministicExecutor {
         return true
     }
 
-    /// Keeps a job for the run in progress; false when there is none.
+    /// Keeps a job for the run in progress; false before the first run. Between runs a job is one that the last left
+    /// behind, and is dropped: on the real pool it could go on into the next run.
     fileprivate static func take(_ job: UnownedJob) -> Bool {
         shared.withLock { shared in
-            guard let thread = shared.thread else { return false }
+            guard let thread = shared.thread else { return shared.hasRun }
             if pthread_equal(thread, pthread_self()) == 0 { shared.hasForeign = true }
             shared.ready.append(job)
             return true

@@ -22,7 +22,7 @@ package struct PlainFilesScenario: Scenario {
             : "the same, but the server answers before it syncs: the simulator must find that"
     }
 
-    package func run(world: World) async throws {
+    package func run(world: World, without faults: Set<Int>) async throws {
         world.network.profile = .rough
         let acknowledged = Numbers()
         var server = startServer(in: world)

@@ -40,6 +40,15 @@ struct ProcessFiles: FileSystem {
         try await life.guarding { () throws(FileError) in try await files.space() }
     }
 
+    func isAtItsPlace() async -> Bool {
+        await life.gate()
+        return await files.isAtItsPlace()
+    }
+
+    func forgetCached(_ path: String) async throws(FileError) {
+        try await life.guarding { () throws(FileError) in try await files.forgetCached(path) }
+    }
+
     func lock(_ path: String) async throws(FileError) -> Bool {
         try await life.guarding { () throws(FileError) in try await files.lock(path) }
     }

@@ -6,14 +6,26 @@ package protocol Scenario: Sendable {
     var name: String { get }
     /// One line for people.
     var summary: String { get }
-    /// Builds the system in `world`, uses it, crashes it, and throws when a promise was broken.
-    func run(world: World) async throws
+    /// Builds the system in `world`, uses it, crashes it, and throws when a promise was broken. Leaves out the faults
+    /// of these numbers, of those that the seed plans.
+    func run(world: World, without faults: Set<Int>) async throws
+    /// The faults that a seed plans, in words, by number.
+    func faults(seed: UInt64) -> [String]
+}
+
+extension Scenario {
+    package func faults(seed: UInt64) -> [String] { [] }
 }
 
 /// A promise that the system under test broke.
 package struct BrokenPromise: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
-    package init(_ description: String) { self.description = description }
+    /// What the trace names it by.
+    package var subject: String?
+    package init(_ description: String, subject: String? = nil) {
+        self.description = description
+        self.subject = subject
+    }
 }
 
 /// What the simulator can run.
@@ -32,6 +44,8 @@ package struct Outcome: Sendable {
     package var seed: UInt64
     /// Why the run failed; nil when it did not.
     package var failure: String?
+    /// What the failure is about, as the trace names it.
+    package var subject: String?
     /// The hash of everything that happened: equal for two runs of one seed by the same program.
     package var hash: UInt64
     /// `hash` as 16 hexadecimal digits.
@@ -41,6 +55,8 @@ package struct Outcome: Sendable {
     }
     /// Jobs run by the executor.
     package var steps: Int
+    /// Operations of clients.
+    package var operations: Int
     package var virtualTime: Duration
     /// The latest events, oldest first.
     package var events: [String]
@@ -50,6 +66,7 @@ extension Scenario {
     /// Runs this scenario on the calling thread; `echo` gets every event as it happens.
     package func outcome(
         seed: UInt64,
+        without faults: Set<Int> = [],
         stepLimit: Int = DeterministicExecutor.stepLimit,
         echo: (@Sendable (String) -> Void)? = nil
     ) -> Outcome {
@@ -60,14 +77,24 @@ extension Scenario {
             trace: world.trace,
             stepLimit: stepLimit,
             wind: { world.end() },
-            root: { try await run(world: world) }
+            root: {
+                do {
+                    try await run(world: world, without: faults)
+                } catch {
+                    world.note(subjectOf: error)
+                    throw error
+                }
+            }
         )
+        world.destroyDisks()
         return Outcome(
             scenario: name,
             seed: seed,
             failure: Self.failure(report, world),
+            subject: world.subject,
             hash: world.trace.hash,
             steps: report.steps,
+            operations: world.operations,
             virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0)),
             events: world.trace.latest
         )

@@ -156,7 +156,7 @@ private struct Probe: Scenario {
 
     init(_ body: @escaping @Sendable (World) async throws -> Void) { self.body = body }
 
-    func run(world: World) async throws { try await body(world) }
+    func run(world: World, without faults: Set<Int>) async throws { try await body(world) }
 }
 
 private struct Echo: TransportService {

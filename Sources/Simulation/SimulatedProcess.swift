@@ -10,7 +10,7 @@ package final class SimulatedProcess: Sendable {
     package let random: any RandomSource
 
     private let life = ProcessLife()
-    private let disks: [(name: String, disk: MemoryDisk, files: any FileSystem)]
+    private let disks: [(name: String, disk: MemoryDisk)]
     private let world: World
     private let task = Mutex<Task<Void, Never>?>(nil)
 
@@ -20,17 +20,17 @@ package final class SimulatedProcess: Sendable {
         time = ProcessTime(life: life, time: world.time)
         transport = ProcessTransport(life: life, network: world.network, name: name)
         random = SeededRandom(seed: seed)
-        self.disks = disks.map { [life] name, disk in (name, disk, ProcessFiles(life: life, files: disk.mount())) }
+        self.disks = disks.map { (name: $0.0, disk: $0.1) }
     }
 
     package var isAlive: Bool { life.isAlive }
 
-    /// The files of one of its disks.
+    /// The files of one of its disks, mounted anew.
     package func files(_ disk: String) -> any FileSystem {
         guard let found = disks.first(where: { $0.name == disk }) else {
             preconditionFailure("the process \(name) has no disk \(disk)")
         }
-        return found.files
+        return ProcessFiles(life: life, files: found.disk.mount())
     }
 
     /// Answers the calls to `node` until this process dies.
@@ -47,7 +47,7 @@ package final class SimulatedProcess: Sendable {
         world.trace.record("crash \(name)\(losingPower ? " losing power" : "")")
         life.kill()
         world.network.removeServices(of: name)
-        for (_, disk, _) in disks { world.crashDisk(disk, losingPower: losingPower) }
+        for (_, disk) in disks { world.crashDisk(disk, losingPower: losingPower) }
     }
 
     /// Returns when `main` has; never, when the process dies before.

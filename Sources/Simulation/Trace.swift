@@ -43,9 +43,17 @@ package final class Trace: Sendable {
         echo?(line)
     }
 
+    /// Notes one of the many events that are put into words only for someone who listens: `number` tells it apart.
+    package func record(_ number: Int, _ words: () -> String) {
+        mix(number)
+        guard let echo, !state.withLock({ $0.isSealed }) else { return }
+        echo("\(Self.text(time.monotonic.nanoseconds)) \(words())")
+    }
+
     /// Notes a choice of the executor, without words: there are too many.
     func mix(_ number: Int) {
         state.withLock { state in
+            guard !state.isSealed else { return }
             withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).littleEndian) { bytes in
                 for byte in bytes { Self.mix(byte, into: &state.hash) }
             }

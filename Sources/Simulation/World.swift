@@ -14,8 +14,11 @@ package final class World: Sendable {
     private struct State {
         var generator: SplitMix64
         var disks: [String: MemoryDisk] = [:]
+        var slowness: [String: Int] = [:]
+        var operations = 0
         var processes: [SimulatedProcess] = []
         var problems: [String] = []
+        var subject: String?
     }
 
     private let state: Mutex<State>
@@ -43,6 +46,27 @@ package final class World: Sendable {
         }
     }
 
+    /// From now on the disk takes so many times as long; 1 is as its profile says.
+    package func slow(_ name: String, times factor: Int) {
+        trace.record("disk \(name) takes \(factor) times as long")
+        state.withLock { $0.slowness[name] = factor }
+    }
+
+    /// Puts another image in a disk's place, for whoever mounts it next.
+    package func setImage(_ name: String, _ image: MemoryDisk) { state.withLock { $0.disks[name] = image } }
+
+    /// Counts an operation of a client and returns its number.
+    @discardableResult
+    package func countOperation() -> Int {
+        state.withLock { state in
+            state.operations += 1
+            return state.operations
+        }
+    }
+
+    /// Operations of clients so far.
+    package var operations: Int { state.withLock { $0.operations } }
+
     /// Starts a process with these disks. `main` may return: what it registered goes on serving. What it throws while
     /// it lives fails the run.
     @discardableResult
@@ -65,6 +89,20 @@ package final class World: Sendable {
         }
         return process
     }
+
+    /// Notes that a promise was broken; the run fails with it.
+    package func report(_ error: any Error) {
+        note(subjectOf: error)
+        report("\(error)")
+    }
+
+    func note(subjectOf error: any Error) {
+        guard let subject = (error as? BrokenPromise)?.subject else { return }
+        state.withLock { $0.subject = $0.subject ?? subject }
+    }
+
+    /// What the first broken promise was about, as the trace names it.
+    package var subject: String? { state.withLock { $0.subject } }
 
     /// Notes that something is wrong; the run fails with it.
     package func report(_ problem: String) {
@@ -94,11 +132,23 @@ package final class World: Sendable {
         time.end()
     }
 
+    /// Gives back the contents of the disks, whatever still refers to them.
+    func destroyDisks() {
+        let disks = state.withLock { state in
+            defer { state.disks = [:] }
+            return state.disks
+        }
+        for disk in disks.values { disk.destroy() }
+    }
+
     private func latency(of name: String, _ profile: DiskProfile, _ generator: SplitMix64) -> MemoryDisk.Latency {
         let draws = Draws(generator)
-        return { [time, trace] operation, path, bytes in
-            let microseconds = draws.draw { profile.microseconds(for: operation, bytes: bytes, using: &$0) }
-            trace.record("disk \(name) \(operation.rawValue) \(path) \(bytes) \(microseconds) us")
+        return { [time, trace, weak self] operation, path, bytes in
+            let factor = self?.state.withLock { $0.slowness[name] } ?? 1
+            let microseconds = factor * draws.draw { profile.microseconds(for: operation, bytes: bytes, using: &$0) }
+            trace.record(microseconds) {
+                "disk \(name) \(operation.rawValue) \(path) \(bytes) \(microseconds) us"
+            }
             try? await time.sleep(for: .microseconds(microseconds))
         }
     }

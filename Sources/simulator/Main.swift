@@ -15,16 +15,19 @@ struct SimulatorCommand: ParsableCommand {
     )
 
     static func main() {
-        fixHashing()
+        fixEnvironment()
         main(nil)
     }
 
     /// Starts this program anew with a fixed seed for the hashes of sets and dictionaries, whose order would otherwise
-    /// differ from process to process.
-    private static func fixHashing() {
+    /// differ from process to process; and with an allocator that keeps what it has: each seed fills its disks anew,
+    /// and memory that went back to the system in between would be cleared by it each time.
+    private static func fixEnvironment() {
         let variable = "SWIFT_DETERMINISTIC_HASHING"
         guard getenv(variable) == nil else { return }
         setenv(variable, "1", 1)
+        setenv("MALLOC_MMAP_THRESHOLD_", "1073741824", 1)
+        setenv("MALLOC_TRIM_THRESHOLD_", "17179869184", 1)
         execv("/proc/self/exe", CommandLine.unsafeArgv)
         // Only reached when the new start failed: then the seeds hold within this process alone.
         note("cannot restart with \(variable)=1; set it yourself for seeds that replay")
@@ -49,23 +52,28 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var option: ScenarioOption
     @Option(help: "How many seeds.") var seeds: UInt64 = 100
     @Option(help: "The first of them.") var firstSeed: UInt64 = 1
+    @Option(help: "Processes that share the seeds; 0 is one for each core.") var jobs = 0
     @Flag(help: "Show the trace hash of every seed.") var hashes = false
 
     func run() throws {
         let scenario = try option.find()
-        var failures = 0
-        var steps = 0
-        for seed in firstSeed..<firstSeed + seeds {
-            let outcome = scenario.outcome(seed: seed)
-            steps += outcome.steps
-            if hashes { print("seed \(seed) hash \(outcome.hashText)") }
-            if outcome.failure != nil {
-                failures += 1
-                report(outcome)
+        let jobs = jobs > 0 ? jobs : sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        guard jobs > 1, seeds > 1, !hashes else {
+            var totals = Totals()
+            for seed in firstSeed..<firstSeed + seeds {
+                let outcome = scenario.outcome(seed: seed)
+                totals.add(outcome)
+                if hashes { print("seed \(seed) hash \(outcome.hashText)") }
+                if outcome.failure != nil { FailureReport(scenario: scenario, outcome: outcome).show() }
             }
+            print(totals.line)
+            if totals.failures > 0 { throw ExitCode.failure }
+            return
         }
-        print("\(scenario.name): \(seeds) seeds, \(steps) steps, \(failures) failures")
-        if failures > 0 { throw ExitCode.failure }
+        let began = Clock.seconds
+        let totals = SharedRun(scenario: scenario.name, firstSeed: firstSeed, seeds: seeds, jobs: jobs).run()
+        print("\(scenario.name): \(totals.summary(seconds: Clock.seconds - began))")
+        if totals.failures > 0 { throw ExitCode.failure }
     }
 }
 
@@ -77,13 +85,18 @@ struct ReplayCommand: ParsableCommand {
 
     @OptionGroup var option: ScenarioOption
     @Argument(help: "The seed.") var seed: UInt64
+    @Option(help: "Numbers of faults to leave out, with commas between.") var without = ""
+    @Option(help: "Show only events that hold this text.") var only: String?
     @Flag(help: "Only the result and the hash.") var quiet = false
 
     func run() throws {
         let scenario = try option.find()
-        let show: @Sendable (String) -> Void = { print($0) }
-        let outcome = scenario.outcome(seed: seed, echo: quiet ? nil : show)
-        print("\(outcome.steps) steps, virtual time \(outcome.virtualTime)")
+        let only = only
+        let show: @Sendable (String) -> Void = { if only.map($0.contains) ?? true { print($0) } }
+        let left = Set(without.split(separator: ",").compactMap { Int($0) })
+        if !quiet { for fault in scenario.faults(seed: seed) { print("fault \(fault)") } }
+        let outcome = scenario.outcome(seed: seed, without: left, echo: quiet ? nil : show)
+        print("\(outcome.steps) steps, \(outcome.operations) operations, virtual time \(outcome.virtualTime)")
         print(outcome.failure.map { "failed: \($0)" } ?? "passed")
         print("hash \(outcome.hashText)")
         if outcome.failure != nil { throw ExitCode.failure }
@@ -96,21 +109,24 @@ struct UntilFailureCommand: ParsableCommand {
         abstract: "Runs seed after seed until one fails."
     )
 
+    /// Seeds between two lines that say how far it is.
+    private static let chunk: UInt64 = 1_000
+
     @OptionGroup var option: ScenarioOption
     @Option(help: "The first seed.") var firstSeed: UInt64 = 1
     @Option(help: "Give up, with success, after so many seeds.") var limit: UInt64 = .max
+    @Option(help: "Processes that share the seeds; 0 is one for each core.") var jobs = 0
 
     func run() throws {
         let scenario = try option.find()
-        var seed = firstSeed
-        while seed - firstSeed < limit {
-            let outcome = scenario.outcome(seed: seed)
-            if outcome.failure != nil {
-                report(outcome)
-                throw ExitCode.failure
-            }
-            seed += 1
-            if (seed - firstSeed) % 1_000 == 0 { note("\(seed - firstSeed) seeds passed") }
+        let jobs = jobs > 0 ? jobs : sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        var done: UInt64 = 0
+        while done < limit {
+            let count = min(Self.chunk, limit - done)
+            let run = SharedRun(scenario: scenario.name, firstSeed: firstSeed + done, seeds: count, jobs: jobs)
+            if run.run(stopsAtFailure: true).failures > 0 { throw ExitCode.failure }
+            done += count
+            note("\(done) seeds passed")
         }
         print("\(scenario.name): \(limit) seeds passed")
     }
@@ -141,15 +157,17 @@ struct SelfTestCommand: ParsableCommand {
     }
 }
 
-/// Says why a seed failed, what happened last, and how to see it again.
-private func report(_ outcome: Outcome) {
-    for event in outcome.events { print("  \(event)") }
-    print("seed \(outcome.seed) failed: \(outcome.failure ?? "")")
-    print("again: simulator replay \(outcome.seed) --scenario \(outcome.scenario)")
-}
-
 /// A line for people, on standard error.
-private func note(_ text: String) {
+func note(_ text: String) {
     let line = "simulator: \(text)\n"
     _ = line.withCString { write(STDERR_FILENO, $0, line.utf8.count) }
+}
+
+enum Clock {
+    /// Of the real world, for rates only.
+    static var seconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
 }

@@ -1,5 +1,6 @@
 import ObjectModel
 import ShardStorage
+import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -181,6 +182,36 @@ private struct CrashModel {
 }
 
 @Suite struct CrashModelTests {
+    @Test(
+        "what a killed process left unsynced, names too, is on the medium before what builds on it is acknowledged",
+        arguments: 1...12,
+        1...8 as ClosedRange<UInt64>
+    )
+    func killedThenPowerCut(operation: Int, seed: UInt64) async throws {
+        var generator = SplitMix64(seed: seed)
+        let disk = MemoryDisk()
+        try await TestDisk.format(disk.mount())
+        let first = try await TestDisk.open(disk.mount())
+        let calls = Mutex(0)
+        disk.setLatency { _, _, _ in
+            if calls.withLock({
+                $0 += 1; return $0
+            }) == operation {
+                disk.restart()
+            }
+        }
+        let unacknowledged = TestShard(sequence: 1, length: 100, using: &generator)
+        try? await unacknowledged.write(to: first)
+        disk.setLatency(nil)
+        disk.restart()
+        let acknowledged = TestShard(sequence: 2, length: 100, using: &generator)
+        try await acknowledged.write(to: try await TestDisk.open(disk.mount()))
+        disk.crash(using: &generator)
+        let last = try await TestDisk.open(disk.mount())
+        #expect(last.contains(acknowledged.id))
+        #expect(try await acknowledged.isOn(last))
+    }
+
     @Test(
         "what was acknowledged survives every crash, and nothing erased or unsealed comes back",
         arguments: 1...12 as ClosedRange<UInt64>

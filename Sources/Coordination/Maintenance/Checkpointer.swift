@@ -59,8 +59,9 @@ package final class Checkpointer: Sendable {
         let before = try await metadata.checkpoints()
         let snapshot = try await metadata.snapshot()
         let sink = CheckpointBlobSink(objects: objects, session: session, previous: before.first)
+        let taken: TakenCheckpoint
         do {
-            let taken = try await CheckpointWriter(sink: sink).write(
+            taken = try await CheckpointWriter(sink: sink).write(
                 SnapshotSource(snapshot: snapshot),
                 previous: last.withLock { $0 }
             )
@@ -72,13 +73,16 @@ package final class Checkpointer: Sendable {
                     checkpoints: [record] + before.prefix(1)
                 )
             )
-            try journal.checkpointTaken(taken.position, checkpoint: taken.list)
-            let list = CheckpointList(position: taken.position, entries: taken.entries)
-            last.withLock { $0 = list }
         } catch {
             if (error as? StorageError)?.code != .unknownOutcome { await objects.eraseSystemBlobs(sink.written) }
             throw error
         }
+        // What the database has not on its medium would be nowhere once the journal is trimmed but in the checkpoint:
+        // after a loss of power the store would not start without a rebuild.
+        try await metadata.flush()
+        try journal.checkpointTaken(taken.position, checkpoint: taken.list)
+        let list = CheckpointList(position: taken.position, entries: taken.entries)
+        last.withLock { $0 = list }
     }
 
     /// The checkpoint as metadata names it: so its blobs live, are repaired and scrubbed like any other.

@@ -82,7 +82,8 @@ extension Store {
         blobs.view.noteUnusable(disk)
     }
 
-    private func compactDisks() async {
+    /// Has each disk win back the room of dead shards, where that pays.
+    package func compactDisks() async {
         for (_, disk) in hosted {
             let report = try? await disk.shards.compact()
             for shard in report?.bad ?? [] { repairer.suspect(shard) }

@@ -26,12 +26,12 @@ package final class Store: Sendable {
     package let objects: ObjectStore
     package let repairer: Repairer
     package let verifier: Verifier
-    let collector: GarbageCollector
+    package let collector: GarbageCollector
     package let repacker: Repacker
-    let orphans: OrphanCollector
+    package let orphans: OrphanCollector
     package let checkpointer: Checkpointer
     let nodes: [NodeName: StorageNodeService]
-    let transport: LocalTransport
+    let transport: any Transport
     let time: any TimeSource
     let random: any RandomSource
     /// Slots whose disk is not served, with why.
@@ -74,9 +74,12 @@ package final class Store: Sendable {
         )
         // An operator's word to go on without enough keepers may have lost what they alone knew.
         let isForced = parts.configuration.forcesJournal
-        orphans = OrphanCollector(metadata: metadata, blobs: blobs, time: time) { [journal = parts.journal] in
-            !isForced && journal.report.stopped == nil
-        }
+        orphans = OrphanCollector(
+            metadata: metadata,
+            blobs: blobs,
+            time: time,
+            quarantine: parts.configuration.orphanQuarantine
+        ) { [journal = parts.journal] in !isForced && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer
         blobs.onBadShard { repairer.suspect($0) }
@@ -166,7 +169,7 @@ struct StoreParts {
     var journalTask: Task<Void, Never>
     var blobs: BlobStore
     var nodes: [NodeName: StorageNodeService]
-    var transport: LocalTransport
+    var transport: any Transport
     var time: any TimeSource
     var random: any RandomSource
     var md5: MD5Engine

@@ -42,6 +42,10 @@ package struct StoreConfiguration: Sendable {
     package var scrubRate: Int
     /// How long a blob must have been mostly dead before it is repacked.
     package var repackGrace: Duration
+    /// How long garbage that was only inferred stays suspected before it is erased.
+    package var orphanQuarantine: Duration
+    /// What calls to disks and journal keepers pass on their way, a simulation's network say; nil for nothing.
+    package var link: (@Sendable (any Transport) -> any Transport)?
     /// Runs calls to disks between their waits; nil is the global executor.
     package var callExecutor: (any TaskExecutor)?
     /// The operator's word to go on with fewer than J journal keepers.
@@ -60,6 +64,8 @@ package struct StoreConfiguration: Sendable {
         uploadAge: Duration = StoreConfiguration.defaultUploadAge,
         scrubRate: Int = Verifier.defaultRate,
         repackGrace: Duration = Repacker.grace,
+        orphanQuarantine: Duration = OrphanCollector.quarantine,
+        link: (@Sendable (any Transport) -> any Transport)? = nil,
         callExecutor: (any TaskExecutor)? = nil,
         forcesJournal: Bool = false
     ) {
@@ -70,6 +76,8 @@ package struct StoreConfiguration: Sendable {
         self.uploadAge = uploadAge
         self.scrubRate = scrubRate
         self.repackGrace = repackGrace
+        self.orphanQuarantine = orphanQuarantine
+        self.link = link
         self.callExecutor = callExecutor
         self.forcesJournal = forcesJournal
     }

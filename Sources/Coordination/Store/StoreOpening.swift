@@ -18,7 +18,9 @@ struct StoreOpening {
     let random: any RandomSource
     let metadata: any ReplicatedMetadata
     let survey: DiskSurvey
-    private let transport: LocalTransport
+    private let nodesTransport: LocalTransport
+    /// The way to the nodes, with what the configuration puts into it.
+    private let transport: any Transport
     private let view = ClusterView()
     private var nodes: [NodeName: StorageNodeService] = [:]
     private var cluster = ClusterID(Identifier128(high: 0, low: 0))
@@ -39,7 +41,8 @@ struct StoreOpening {
         self.random = random
         self.metadata = metadata
         self.survey = survey
-        transport = LocalTransport(time: time, executor: configuration.callExecutor)
+        nodesTransport = LocalTransport(time: time, executor: configuration.callExecutor)
+        transport = configuration.link?(nodesTransport) ?? nodesTransport
     }
 
     // MARK: Disks
@@ -48,7 +51,7 @@ struct StoreOpening {
         for slot in configuration.slots where nodes[slot.node] == nil {
             let service = StorageNodeService()
             nodes[slot.node] = service
-            transport.register(slot.node.name, service)
+            nodesTransport.register(slot.node.name, service)
         }
         let records = try await reading { () async throws(StorageError) in try await metadata.disks() }
         do {
@@ -277,6 +280,13 @@ struct StoreOpening {
             guard !founded.isEmpty else { return }
             for record in founded { try await metadata.putDisk(record) }
             try await metadata.putGroups(groups)
+        }
+        // A database that a loss of power may still empty would be one that the disks have seen more than: the store
+        // would not start without a rebuild.
+        do {
+            try await metadata.flush()
+        } catch {
+            throw .database("\(error)")
         }
     }
 

@@ -6,7 +6,8 @@ import Synchronization
 import SystemInterface
 import TestKit
 
-/// One client of the simulated store: writes keys of its own, reads everyone's, and checks every answer.
+/// One client of the simulated store: writes keys of its own, reads everyone's, shares registers with the others, and
+/// checks every answer.
 struct StoreClient: Sendable {
     static let bucket = "archive"
     static let owner = UserID("owner")
@@ -17,15 +18,14 @@ struct StoreClient: Sendable {
     let clientCount: Int
     let server: StoreServer
     let oracle: StoreOracle
+    let registers: RegisterOracle
     let world: World
 
     /// Does operations until `limit` have been begun by all clients together.
-    func run(limit: Int, seed: UInt64, crash: @escaping @Sendable (Int) -> Void) async throws {
+    func run(limit: Int, seed: UInt64, reached: @escaping @Sendable (Int) -> Void) async throws {
         var generator = SplitMix64(seed: seed)
-        while true {
-            let operation = oracle.countOperation()
-            guard operation <= limit else { return }
-            crash(operation)
+        while world.problems.isEmpty, let operation = oracle.beginOperation(limit: limit) {
+            reached(operation)
             try await operate(operation, using: &generator)
             if generator.next() % 4 == 0 {
                 try await world.time.sleep(for: .microseconds(Int(generator.next() % 3_000)))
@@ -40,20 +40,26 @@ struct StoreClient: Sendable {
             Int(generator.next() % UInt64(Self.keyCount))
         )
         let value = WrittenValue(number: UInt64(operation), length: Self.length(using: &generator))
+        let source = Self.key(number, Int(generator.next() % UInt64(Self.keyCount)))
         switch generator.next() % 100 {
-        case 0..<42: try await put(own, value)
-        case 42..<65: try await read(any, range: nil)
-        case 65..<75: try await read(any, range: Self.range(using: &generator))
-        case 75..<85: try await delete(own)
-        case 85..<92: try await list()
-        default: try await multipart(own, value)
+        case 0..<34: try await put(own, value)
+        case 34..<52: try await read(any, range: nil)
+        case 52..<62: try await read(any, range: Self.range(using: &generator))
+        case 62..<70: try await delete(own)
+        case 70..<76: try await list()
+        case 76..<80: try await multipart(own, value)
+        case 80..<82: try await multipartOfTwo(own, value, second: 1 + Int(generator.next() % 2_000))
+        case 82..<84: try await abandonUpload(own, value, aborts: generator.next() % 2 == 0)
+        case 84..<86: try await copyPart(from: source, to: own)
+        case 86..<90: try await copy(from: source, to: own)
+        default: try await compareAndSet(Int(generator.next() % 2), operation)
         }
     }
 
     static func key(_ client: Int, _ number: Int) -> String { "client-\(client)/key-\(number)" }
 
     /// Mostly small; some of several frames; a few beyond a pack, and so of several stripes.
-    private static func length(using generator: inout SplitMix64) -> Int {
+    static func length(using generator: inout SplitMix64) -> Int {
         let draw = generator.next()
         return switch draw % 50 {
         case 0: 0
@@ -77,57 +83,30 @@ struct StoreClient: Sendable {
     // MARK: Writes
 
     private func put(_ key: String, _ value: WrittenValue) async throws {
-        try await write(key, value) { store in try await Self.put(key, value, in: store) }
+        try await write(key, value) { store in try await Self.put(key, value, .none, in: store) }
     }
 
-    private static func put(_ key: String, _ value: WrittenValue, in store: Store) async throws {
-        let result = try await store.objects.put(
+    static func put(_ key: String, _ value: WrittenValue, _ condition: WriteCondition, in store: Store) async throws {
+        _ = try await store.objects.put(
             PutRequest(
                 bucket: bucket,
                 key: key,
                 owner: owner,
                 length: value.length,
-                attributes: ObjectAttributes()
+                attributes: ObjectAttributes(),
+                condition: condition
             ),
             body: MemoryBody(value.bytes)
         )
-        _ = result
     }
 
-    private func delete(_ key: String) async throws {
+    func delete(_ key: String) async throws {
         try await write(key, nil) { store in
             _ = try await store.objects.delete(DeleteRequest(bucket: Self.bucket, key: key))
         }
     }
 
-    /// One part is enough for the path; parts of 5 MiB, which more would need, cost too much here.
-    private func multipart(_ key: String, _ value: WrittenValue) async throws {
-        try await write(key, value) { store in
-            let upload = try await store.objects.createUpload(
-                CreateUploadRequest(bucket: Self.bucket, key: key, owner: Self.owner, attributes: ObjectAttributes())
-            )
-            let part = try await store.objects.uploadPart(
-                UploadPartRequest(
-                    bucket: Self.bucket,
-                    key: key,
-                    upload: upload.id,
-                    partNumber: 1,
-                    length: value.length
-                ),
-                body: MemoryBody(value.bytes)
-            )
-            _ = try await store.objects.completeUpload(
-                CompleteUploadRequest(
-                    bucket: Self.bucket,
-                    key: key,
-                    upload: upload.id,
-                    parts: [CompleteUploadRequest.Part(number: 1, eTag: part.eTag)]
-                )
-            )
-        }
-    }
-
-    private func write(
+    func write(
         _ key: String,
         _ value: WrittenValue?,
         _ body: @escaping @Sendable (Store) async throws -> Void
@@ -139,17 +118,25 @@ struct StoreClient: Sendable {
         case nil: oracle.lose(key, place)
         case .done: oracle.acknowledge(key, place)
         case .failed(let error) where error.code == .unknownOutcome: oracle.lose(key, place)
-        case .failed(let error) where error.code == .unavailable: oracle.refuse(key, place)
-        case .failed(let error): throw BrokenPromise("writing \(key): \(error)")
+        case .failed(let error) where Self.isRefusal(error): oracle.refuse(key, place)
+        case .failed(let error): throw BrokenPromise("writing \(key): \(error)", subject: key)
         }
     }
 
-    private enum WriteOutcome: Sendable {
+    /// What a store with hurt disks may say to a write, having done nothing.
+    static func isRefusal(_ error: StorageError) -> Bool {
+        switch error.code {
+        case .unavailable, .full, .busy: true
+        default: false
+        }
+    }
+
+    enum WriteOutcome: Sendable {
         case done
         case failed(StorageError)
     }
 
-    private static func outcome(_ body: () async throws -> Void) async -> WriteOutcome {
+    static func outcome(_ body: () async throws -> Void) async -> WriteOutcome {
         do {
             try await body()
             return .done
@@ -163,8 +150,8 @@ struct StoreClient: Sendable {
     // MARK: Reads
 
     /// What a read found.
-    private enum Found: Sendable {
-        case bytes([UInt8], Range<Int>, length: Int)
+    enum Found: Sendable {
+        case bytes([UInt8], Range<Int>, length: Int, eTag: String)
         case nothing
         case unsatisfiable
         case failed(StorageError)
@@ -180,30 +167,34 @@ struct StoreClient: Sendable {
         case .nothing: try check(key, reading, found: nil)
         case .unsatisfiable:
             guard allowed.contains(where: { $0.map { range?.resolved(length: $0.length) == nil } ?? false }) else {
-                throw BrokenPromise("\(key): a range that exists was refused")
+                throw BrokenPromise("\(key): a range that exists was refused", subject: key)
             }
-        case .failed(let error): throw BrokenPromise("reading \(key): \(error)")
-        case .bytes(let bytes, let range, let length):
+        case .failed(let error): throw BrokenPromise("reading \(key): \(error)", subject: key)
+        case .bytes(let bytes, let range, let length, _):
             guard
                 let value = allowed.compactMap({ $0 }).last(where: {
                     $0.length == length && $0.bytes[range] == bytes[...]
                 })
-            else { throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there") }
+            else {
+                throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there", subject: key)
+            }
             // An empty piece tells values of one length apart no more than none at all.
             if !bytes.isEmpty || length == 0 { try check(key, reading, found: value) }
         }
     }
 
     private func check(_ key: String, _ reading: StoreOracle.Reading, found value: WrittenValue?) throws {
-        if let problem = oracle.check(key, reading, found: value) { throw BrokenPromise(problem) }
+        if let problem = oracle.check(key, reading, found: value) {
+            throw BrokenPromise(problem, subject: key)
+        }
     }
 
-    private static func read(_ key: String, range: ByteRange?, from store: Store) async -> Found {
+    static func read(_ key: String, range: ByteRange?, from store: Store) async -> Found {
         do {
             let result = try await store.objects.get(GetRequest(bucket: bucket, key: key, range: range))
             var bytes: [UInt8] = []
             while let slice = try await result.body?.next() { bytes += slice.copied() }
-            return .bytes(bytes, result.range, length: result.object.length)
+            return .bytes(bytes, result.range, length: result.object.length, eTag: result.object.eTag)
         } catch let error as StorageError {
             return switch error.code {
             case .noSuchKey: .nothing
@@ -241,13 +232,13 @@ struct StoreClient: Sendable {
             let allowed = oracle.allowed(key, reading)
             if listed.contains(key) {
                 guard allowed.contains(where: { $0 != nil }) else {
-                    throw BrokenPromise("\(key) is listed and deleted")
+                    throw BrokenPromise("\(key) is listed and deleted", subject: key)
                 }
             } else if !allowed.contains(where: { $0 == nil }) {
-                throw BrokenPromise("\(key) is there and not listed")
+                throw BrokenPromise("\(key) is there and not listed", subject: key)
             }
         }
-        guard Set(listed).isSubset(of: oracle.keys) else {
+        guard Set(listed).isSubset(of: oracle.keys + registers.keys) else {
             throw BrokenPromise("a key is listed that was never written")
         }
     }
@@ -264,7 +255,7 @@ struct StoreClient: Sendable {
 }
 
 /// A body from memory.
-private final class MemoryBody: BodyReader {
+final class MemoryBody: BodyReader {
     private let bytes: [UInt8]
     private let position = Mutex(0)
 

@@ -53,15 +53,19 @@ final class StoreOracle: Sendable {
 
     private let state = Mutex(State())
 
-    /// Operations begun.
-    var operations: Int { state.withLock { $0.operations } }
-
-    /// Counts an operation and returns its number.
-    func countOperation() -> Int {
+    /// The number of the next operation; nil when so many have been begun.
+    func beginOperation(limit: Int) -> Int? {
         state.withLock { state in
+            guard state.operations < limit else { return nil }
             state.operations += 1
             return state.operations
         }
+    }
+
+    /// What the key holds, when only one thing can be; the outer nil when it could be more than one.
+    func settledValue(_ key: String) -> WrittenValue?? {
+        let allowed = allowed(key, beginRead())
+        return allowed.count == 1 ? allowed[0] : nil
     }
 
     /// All keys ever written.

@@ -6,13 +6,14 @@ import ObjectStorage
 import SystemInterface
 import TestKit
 
-/// The whole store, as it runs in production, on six simulated disks with rs-4-2: 200 operations by a few clients, one
-/// loss of power at a random moment, at most two bad disks.
+/// The whole store, as it runs in production, on six simulated disks with rs-4-2: 500 operations by a few clients, in
+/// one or two rounds of composed faults, with crashes.
 ///
-/// In the end every key is read again; lost disks are replaced and every shard must be counted as verified; then two
-/// other disks are pulled and everything is read once more.
+/// After each round everything is mended, the store must become whole by itself, every shard counted as verified, and
+/// every key is read again. In the end two disks may be pulled and everything read once more, or everything deleted:
+/// then nothing may be left on the disks but what metadata names.
 package struct StoreScenario: Scenario {
-    static let operationCount = 200
+    static let operationCount = 500
     static let clientCount = 5
 
     package init() {}
@@ -20,46 +21,92 @@ package struct StoreScenario: Scenario {
     package var name: String { "store" }
 
     package var summary: String {
-        "\(Self.operationCount) operations by \(Self.clientCount) clients on the whole store; one power loss, at most "
-            + "two bad disks"
+        "\(Self.operationCount) operations by \(Self.clientCount) clients on the whole store, crashes, and faults of "
+            + "at most \(StorePlan.touchedLimit) disks at a time"
     }
 
-    package func run(world: World) async throws {
-        let oracle = StoreOracle()
-        let server = StoreServer(world: world)
-        defer { server.end() }
-        var generator = SplitMix64(seed: world.random.next())
-        let plan = StorePlan(using: &generator)
-        world.trace.record("plan: \(plan)")
+    package func faults(seed: UInt64) -> [String] {
+        var generator = Self.generator(World(seed: seed, echo: nil))
+        return StorePlan(using: &generator).faults.map(\.description)
+    }
+
+    private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
+
+    package func run(world: World, without left: Set<Int>) async throws {
+        var generator = Self.generator(world)
+        var plan = StorePlan(using: &generator)
+        plan.faults.removeAll { left.contains($0.number) }
+        let run = StoreRun(plan: plan, world: world)
+        defer { run.server.end() }
+        try await run.run(using: &generator)
+    }
+}
+
+/// One run of the scenario.
+struct StoreRun: Sendable {
+    let plan: StorePlan
+    let world: World
+    let server: StoreServer
+    let oracle = StoreOracle()
+    let registers = RegisterOracle()
+
+    init(plan: StorePlan, world: World) {
+        self.plan = plan
+        self.world = world
+        server = StoreServer(world: world)
+    }
+
+    func run(using generator: inout SplitMix64) async throws {
         server.start()
-        try await createBucket(server)
-        let faults = StoreFaults(plan: plan, server: server, world: world)
-        let clients = (0..<Self.clientCount).map { number in
-            let client = StoreClient(
-                number: number,
-                clientCount: Self.clientCount,
-                server: server,
-                oracle: oracle,
-                world: world
-            )
+        try await createBucket()
+        let nemesis = StoreNemesis(faults: plan.faults, server: server, world: world)
+        for end in plan.roundEnds {
+            await runClients(until: end, nemesis, using: &generator)
+            let replaced = await nemesis.mend()
+            guard world.problems.isEmpty else { return }
+            try await replace(replaced)
+            try await waitUntilWhole()
+            try await checkErased()
+            try await readAll()
+        }
+        if plan.pullsTwoAtLast {
+            for slot in plan.pulledAtLast { world.disk(server.disk(slot)).isGone = true }
+            try await readAll()
+            for slot in plan.pulledAtLast { world.disk(server.disk(slot)).isGone = false }
+        }
+        if plan.checksLeaks { try await checkLeaks() }
+    }
+
+    private func runClients(until limit: Int, _ nemesis: StoreNemesis, using generator: inout SplitMix64) async {
+        let clients = (0..<StoreScenario.clientCount).map { number in
+            let client = client(number)
             let seed = generator.next()
             return Task { [world] in
                 do {
-                    try await client.run(limit: Self.operationCount, seed: seed) { faults.reached($0) }
+                    try await client.run(limit: limit, seed: seed) {
+                        world.countOperation()
+                        nemesis.reached($0)
+                    }
                 } catch {
-                    world.report("\(error)")
+                    world.report(error)
                 }
             }
         }
         for client in clients { await client.value }
-        await faults.finish()
-        guard world.problems.isEmpty else { return }
-        let reader = StoreClient(number: 0, clientCount: Self.clientCount, server: server, oracle: oracle, world: world)
-        try await readAll(reader, oracle)
-        if plan.checksRepair { try await checkRepair(plan, server, reader, oracle, world) }
     }
 
-    private func createBucket(_ server: StoreServer) async throws {
+    func client(_ number: Int) -> StoreClient {
+        StoreClient(
+            number: number,
+            clientCount: StoreScenario.clientCount,
+            server: server,
+            oracle: oracle,
+            registers: registers,
+            world: world
+        )
+    }
+
+    private func createBucket() async throws {
         let failure = await server.call { store -> String? in
             do {
                 try await store.objects.createBucket(StoreClient.bucket, owner: StoreClient.owner, region: "us-east-1")
@@ -71,67 +118,17 @@ package struct StoreScenario: Scenario {
         if let failure = failure ?? nil { throw BrokenPromise("no bucket: \(failure)") }
     }
 
-    private func readAll(_ reader: StoreClient, _ oracle: StoreOracle) async throws {
-        for key in oracle.keys { try await reader.read(key, range: nil) }
+    private func readAll() async throws {
+        let reader = client(0)
+        for key in oracle.keys {
+            world.countOperation()
+            try await reader.read(key, range: nil)
+        }
+        for key in registers.keys {
+            world.countOperation()
+            try await reader.readRegister(key)
+        }
+        world.countOperation()
         try await reader.list()
-    }
-
-    // MARK: Repair
-
-    /// Simulated time within which everything must be whole again.
-    private static let repairTime = Duration.seconds(120)
-
-    private func checkRepair(
-        _ plan: StorePlan,
-        _ server: StoreServer,
-        _ reader: StoreClient,
-        _ oracle: StoreOracle,
-        _ world: World
-    ) async throws {
-        for slot in plan.lost.sorted() {
-            server.useSpare(slot)
-            let problem = await server.call { store -> String? in
-                do {
-                    _ = try await store.replaceDisk(inSlot: StoreServer.slotName(slot))
-                    return nil
-                } catch {
-                    return "\(error)"
-                }
-            }
-            if let problem = problem ?? nil {
-                throw BrokenPromise("\(StoreServer.slotName(slot)) not replaced: \(problem)")
-            }
-        }
-        try await waitUntilWhole(server, world)
-        for slot in plan.pulledAtLast { world.disk(server.disk(slot)).isGone = true }
-        try await readAll(reader, oracle)
-    }
-
-    private func waitUntilWhole(_ server: StoreServer, _ world: World) async throws {
-        let deadline = world.time.monotonic.advanced(by: Self.repairTime)
-        var lack = "never asked"
-        while world.time.monotonic < deadline {
-            let store = await server.store()
-            store.verifier.request()
-            try await world.time.sleep(for: .seconds(7))
-            lack = await Self.lack(of: store)
-            if lack.isEmpty { return }
-        }
-        throw BrokenPromise("not whole after \(Self.repairTime): \(lack)")
-    }
-
-    /// What the store lacks to be whole, every shard counted; empty when it is.
-    private static func lack(of store: Store) async -> String {
-        do {
-            let missing = try await store.metadata.missingShardCount()
-            return describe(store.verifier.report, missing: missing)
-        } catch {
-            return "\(error)"
-        }
-    }
-
-    private static func describe(_ report: VerificationReport, missing: Int) -> String {
-        let isWhole = missing == 0 && report.isCurrent && report.shardsVerified == report.shardsExpected
-        return isWhole ? "" : "\(missing) missing, \(report)"
     }
 }

@@ -6,11 +6,16 @@ import ObjectModel
 import ShardStorage
 import Synchronization
 import SystemInterface
+import TestKit
 
 /// The store under test, as its clients reach it: up, down, or up again.
 final class StoreServer: Sendable {
-    /// Disks of the store; slot n holds disk n until it is replaced by its spare.
+    /// Disks of the store; a slot holds its first disk until that is replaced by its next.
     static let slotCount = 6
+    /// Disks that a slot may see in a run: each fault of a plan may swap it, and each round replace it.
+    private static let generationCount = 16
+    /// How long a server is down.
+    private static let downTime = Duration.milliseconds(50)
 
     private struct State {
         var store: Store?
@@ -18,7 +23,10 @@ final class StoreServer: Sendable {
         var database = MemoryMetadataDatabase()
         /// Older copies of the database: what a loss of power may leave of it.
         var copies: [MemoryMetadataDatabase] = []
-        var disks = (0..<StoreServer.slotCount).map { StoreServer.diskName($0) }
+        /// Which of its disks stands in each slot.
+        var generations = Array(repeating: 0, count: StoreServer.slotCount)
+        /// Counts crashes: whoever wants to start the server again must be of the last one.
+        var crashes = 0
         var nextCall = 0
         var calls: [Int: @Sendable () -> Void] = [:]
         var waiters: [CheckedContinuation<Store, Never>] = []
@@ -26,23 +34,28 @@ final class StoreServer: Sendable {
 
     private let world: World
     private let state = Mutex(State())
+    let link: StoreLink
 
-    init(world: World) { self.world = world }
+    init(world: World) {
+        self.world = world
+        link = StoreLink(seed: world.random.next())
+    }
 
-    static func diskName(_ slot: Int) -> String { "disk-\(slot + 1)" }
-    static func spareName(_ slot: Int) -> String { "spare-\(slot + 1)" }
+    static func diskName(_ slot: Int, _ generation: Int) -> String { "disk-\(slot + 1).\(generation)" }
     static func slotName(_ slot: Int) -> String { "slot-\(slot + 1)" }
 
     /// The disk in a slot.
-    func disk(_ slot: Int) -> String { state.withLock { $0.disks[slot] } }
+    func disk(_ slot: Int) -> String { Self.diskName(slot, state.withLock { $0.generations[slot] }) }
 
-    /// Puts the spare into a slot.
-    func useSpare(_ slot: Int) { state.withLock { $0.disks[slot] = Self.spareName(slot) } }
+    /// Puts the next, empty disk into a slot.
+    func useSpare(_ slot: Int) { state.withLock { $0.generations[slot] += 1 } }
 
     // MARK: Up and down
 
     func start() {
-        let all = (0..<Self.slotCount).flatMap { [Self.diskName($0), Self.spareName($0)] }
+        let all = (0..<Self.slotCount).flatMap { slot in
+            (0..<Self.generationCount).map { Self.diskName(slot, $0) }
+        }
         let process = world.start("server", disks: all) { [self] process in
             let database = state.withLock { $0.database }
             let store = try await Store.open(
@@ -51,11 +64,18 @@ final class StoreServer: Sendable {
                 random: process.random,
                 md5: .inline
             ) { journal async throws(MetadataError) in JournaledMetadataStore.inMemory(database, journal: journal) }
+            await learnDisks(store)
             serve(store, from: process)
             await store.run()
             if process.isAlive { throw BrokenPromise("the store stopped by itself") }
         }
         state.withLock { $0.process = process }
+    }
+
+    /// Lets the link know which disk stands in which slot.
+    func learnDisks(_ store: Store) async {
+        guard let records = try? await store.metadata.disks() else { return }
+        link.know(Dictionary(records.map { ($0.id, $0.slot) }) { first, _ in first })
     }
 
     private func serve(_ store: Store, from process: SimulatedProcess) {
@@ -68,19 +88,25 @@ final class StoreServer: Sendable {
         for waiter in waiters { waiter.resume(returning: store) }
     }
 
-    /// Loses power and starts again, perhaps with an older database.
-    func crash(olderDatabase: Int?) async throws {
-        let (process, calls) = state.withLock { state in
-            let copy = olderDatabase.flatMap { back in state.copies.dropLast(back).last }
-            state.database = (copy ?? state.database).copy()
+    /// Ends the process, perhaps with its power, and starts it again, perhaps with an older database. `whileDown` is
+    /// done between the two.
+    func crash(losingPower: Bool, databaseBack: Int?, whileDown: () -> Void = {}) async {
+        let (process, calls, crash) = state.withLock { state in
+            state.database =
+                databaseBack.map { back in
+                    state.database.fallingBack(to: state.copies.dropLast(back).last)
+                } ?? state.database.copy()
+            state.copies = []
             state.store = nil
+            state.crashes += 1
             defer { state.calls = [:] }
-            return (state.process, state.calls.sorted { $0.key < $1.key }.map(\.value))
+            return (state.process, state.calls.sorted { $0.key < $1.key }.map(\.value), state.crashes)
         }
-        process?.crash()
+        process?.crash(losingPower: losingPower)
         for call in calls { call() }
-        try await world.time.sleep(for: .milliseconds(50))
-        start()
+        whileDown()
+        try? await world.time.sleep(for: Self.downTime)
+        if state.withLock({ $0.crashes == crash }) { start() }
     }
 
     /// Lets go of the store, whose slots refer back to this.
@@ -95,6 +121,10 @@ final class StoreServer: Sendable {
     /// Keeps what the database holds now.
     func keepCopy() { state.withLock { $0.copies.append($0.database.copy()) } }
 
+    static let segmentLength = 2 << 20
+    /// Short, so that a run meets it.
+    static let orphanQuarantine = Duration.seconds(1)
+
     private func configuration(_ process: SimulatedProcess) throws -> StoreConfiguration {
         // Small cells, segments and reserves: the same paths with less to move.
         guard let scheme = Scheme(dataCount: 4, parityCount: 2, cellSize: Leaf.size) else {
@@ -106,9 +136,13 @@ final class StoreServer: Sendable {
             }
         }
         var configuration = StoreConfiguration(slots: slots, scheme: scheme)
-        configuration.disk.segmentLength = 2 << 20
+        configuration.disk.segmentLength = Self.segmentLength
         configuration.disk.growthLength = 256 << 10
         configuration.disk.reserveLength = 64 << 10
+        configuration.disk.quarantine = .seconds(2)
+        configuration.repackGrace = .milliseconds(500)
+        configuration.orphanQuarantine = Self.orphanQuarantine
+        configuration.link = { [link] in link.wrapping($0, time: process.time) }
         return configuration
     }
 

@@ -6,6 +6,34 @@ package enum DiskOperation: String, Hashable, Sendable, CaseIterable {
     case read, write, sync, allocate, punch, truncate, length
 }
 
+/// A write to come that a disk acknowledges without doing it: the one on a path with this prefix, after `skipped`
+/// others.
+package struct WriteLie: Sendable {
+    package enum Kind: Sendable {
+        /// Nothing is written.
+        case lost
+        /// The bytes land so far behind their place.
+        case misdirected(by: Int)
+    }
+
+    package var kind: Kind
+    package var pathPrefix: String
+    package var skipped: Int
+
+    package init(_ kind: Kind, pathPrefix: String = "", after skipped: Int = 0) {
+        self.kind = kind
+        self.pathPrefix = pathPrefix
+        self.skipped = skipped
+    }
+
+    /// True when this write is the one.
+    mutating func strikes(_ path: String) -> Bool {
+        guard path.hasPrefix(pathPrefix) else { return false }
+        skipped -= 1
+        return skipped < 0
+    }
+}
+
 /// A fault to come: the operation of this kind, on a path with this prefix, after `skipped` that go well.
 ///
 /// A failed write has written its first half; a failed sync loses what was pending for ever, as Linux does.

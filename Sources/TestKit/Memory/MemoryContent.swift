@@ -62,6 +62,14 @@ struct MemoryContent: Sendable {
     /// (Rebello et al., ATC 2020).
     mutating func forgetPending() { pending = [] }
 
+    /// Shows what the medium has, but for what is still pending.
+    mutating func forgetCached() {
+        var medium = self
+        medium.pending = []
+        for change in pending { medium.apply(change, to: change.range) }
+        current = medium.durable
+    }
+
     /// What is left after a loss of power.
     mutating func crash(using generator: inout SplitMix64) {
         switch Outcome.allCases.randomElement(using: &generator) ?? .nothing {

@@ -14,6 +14,7 @@ package final class MemoryDisk: Sendable {
         var tree = MemoryTree()
         var capacity: Int
         var faults: [DiskFault] = []
+        var lies: [WriteLie] = []
         var latency: Latency?
         var isGone = false
         var answersCachedReads = true
@@ -94,7 +95,15 @@ package final class MemoryDisk: Sendable {
     /// Plans a fault; several may be planned, the first that fits strikes.
     package func inject(_ fault: DiskFault) { state.withLock { $0.faults.append(fault) } }
 
-    package func clearFaults() { state.withLock { $0.faults = [] } }
+    /// Plans a write that says it was done and was not, or not there.
+    package func inject(_ lie: WriteLie) { state.withLock { $0.lies.append(lie) } }
+
+    package func clearFaults() {
+        state.withLock { state in
+            state.faults = []
+            state.lies = []
+        }
+    }
 
     /// Flips the bits of `mask` in the byte at `offset` of a file, for every reader, until that byte is written again,
     /// flipped back or `clearFlips`. The pristine byte stays. False when there is no such file.
@@ -110,6 +119,21 @@ package final class MemoryDisk: Sendable {
     package func clearFlips() {
         state.withLock { state in
             for node in state.tree.nodes.keys { state.tree.update(node) { $0.clearFlips() } }
+        }
+    }
+
+    /// Gives up all contents and whatever the latency refers to; every view ends.
+    package func destroy() {
+        state.withLock { state in
+            state = State(capacity: state.capacity)
+            state.isGone = true
+        }
+    }
+
+    /// Bytes of a file as the process sees them; nil when there is none.
+    package func length(_ path: String) -> Int? {
+        state.withLock { state in
+            state.tree.find(path.split(separator: "/")[...]).flatMap { state.tree.node($0)?.content.current.length }
         }
     }
 

@@ -139,8 +139,22 @@ final class MemoryFile: File {
     private func write(_ bytes: [UInt8], at offset: Int, in state: inout MemoryDisk.State) throws(FileError) {
         let room = room(for: offset..<offset + bytes.count, in: state)
         let fitting = room >= bytes.count ? bytes : Array(bytes.prefix(room))
-        if !fitting.isEmpty { state.tree.update(node) { $0.write(fitting, at: offset) } }
+        if !fitting.isEmpty, let offset = place(of: offset, in: &state) {
+            state.tree.update(node) { $0.write(fitting, at: offset) }
+        }
         if fitting.count < bytes.count { throw error(.full, .write) }
+    }
+
+    /// Where a write really lands; nil when it does nowhere.
+    private func place(of offset: Int, in state: inout MemoryDisk.State) -> Int? {
+        // Every lie counts the write, and at most one is used up.
+        var struck: Int?
+        for index in state.lies.indices where state.lies[index].strikes(path) && struck == nil { struck = index }
+        guard let struck else { return offset }
+        switch state.lies.remove(at: struck).kind {
+        case .lost: return nil
+        case .misdirected(let distance): return offset + distance
+        }
     }
 
     /// Bytes from the start of `range` that the capacity still allows.

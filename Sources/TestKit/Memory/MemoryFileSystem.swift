@@ -49,6 +49,14 @@ package final class MemoryFileSystem: FileSystem {
         return MemoryFile(fileSystem: self, node: node, mount: mount, path: path, isWritable: mode.isWritable)
     }
 
+    package func forgetCached(_ path: String) async throws(FileError) {
+        let names = try RelativePath.components(path, operation: DiskOperation.open.rawValue)
+        try await disk.perform(.open, path, mount: mount) { state throws(FileError) in
+            guard let node = state.tree.find(names[...]) else { return }
+            state.tree.update(node) { $0.forgetCached() }
+        }
+    }
+
     package func createDirectory(_ path: String) async throws(FileError) {
         let names = try RelativePath.components(path, operation: DiskOperation.createDirectory.rawValue)
         try await disk.perform(.createDirectory, path, mount: mount) { state throws(FileError) in

@@ -1,0 +1,126 @@
+import Coordination
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
+import SystemInterface
+import TestKit
+
+/// Multipart uploads and copies.
+extension StoreClient {
+    /// One part.
+    func multipart(_ key: String, _ value: WrittenValue) async throws {
+        try await write(key, value) { store in
+            let upload = try await Self.createUpload(key, in: store)
+            let part = try await Self.uploadPart(1, of: upload, key, value.bytes, in: store)
+            try await Self.complete(upload, key, [part], in: store)
+        }
+    }
+
+    /// A part that is sent twice counts as it was sent last; one that is not named is dropped.
+    func multipartOfTwo(_ key: String, _ value: WrittenValue, second length: Int) async throws {
+        let isLarge = value.number % 16 == 0
+        let value = isLarge ? WrittenValue(number: value.number, length: Limits.minimumPartLength + length) : value
+        try await write(key, value) { store in
+            let upload = try await Self.createUpload(key, in: store)
+            let bytes = value.bytes
+            let split = isLarge ? Limits.minimumPartLength : bytes.count
+            _ = try await Self.uploadPart(1, of: upload, key, Array(repeating: 7, count: length), in: store)
+            let other = try await Self.uploadPart(2, of: upload, key, Array(bytes[split...]), in: store)
+            let first = try await Self.uploadPart(1, of: upload, key, Array(bytes[..<split]), in: store)
+            try await Self.complete(upload, key, isLarge ? [first, other] : [first], in: store)
+        }
+    }
+
+    /// An upload that is begun, and aborted or left alone, changes nothing.
+    func abandonUpload(_ key: String, _ value: WrittenValue, aborts: Bool) async throws {
+        let outcome = await server.call { store in
+            await Self.outcome {
+                let upload = try await Self.createUpload(key, in: store)
+                _ = try await Self.uploadPart(1, of: upload, key, value.bytes, in: store)
+                guard aborts else { return }
+                try await store.objects.abortUpload(bucket: Self.bucket, key: key, upload: upload)
+            }
+        }
+        guard case .failed(let error) = outcome, error.code != .unknownOutcome, !Self.isRefusal(error) else { return }
+        throw BrokenPromise("an upload to \(key): \(error)", subject: key)
+    }
+
+    func copy(from source: String, to key: String) async throws {
+        guard let value = try await value(toCopy: source, to: key) else { return }
+        try await write(key, value) { store in
+            _ = try await store.objects.copy(
+                CopyRequest(
+                    sourceBucket: Self.bucket,
+                    sourceKey: source,
+                    bucket: Self.bucket,
+                    key: key,
+                    owner: Self.owner
+                )
+            )
+        }
+    }
+
+    func copyPart(from source: String, to key: String) async throws {
+        guard let value = try await value(toCopy: source, to: key), value.length > 0 else { return }
+        try await write(key, value) { store in
+            let upload = try await Self.createUpload(key, in: store)
+            let part = try await store.objects.copyPart(
+                CopyPartRequest(
+                    sourceBucket: Self.bucket,
+                    sourceKey: source,
+                    bucket: Self.bucket,
+                    key: key,
+                    upload: upload,
+                    partNumber: 1
+                )
+            )
+            let named = CompleteUploadRequest.Part(number: 1, eTag: part.eTag)
+            try await Self.complete(upload, key, [named], in: store)
+        }
+    }
+
+    /// What an own key holds: only its one client, this one, could change it meanwhile. Nil when there is nothing to
+    /// copy, or when only a read can tell and the server died in it.
+    private func value(toCopy source: String, to key: String) async throws -> WrittenValue? {
+        guard source != key else { return nil }
+        try await read(source, range: nil)
+        return oracle.settledValue(source) ?? nil
+    }
+
+    // MARK: Steps
+
+    private static func createUpload(_ key: String, in store: Store) async throws -> UploadID {
+        try await store.objects.createUpload(
+            CreateUploadRequest(bucket: bucket, key: key, owner: owner, attributes: ObjectAttributes())
+        ).id
+    }
+
+    private static func uploadPart(
+        _ number: Int,
+        of upload: UploadID,
+        _ key: String,
+        _ bytes: [UInt8],
+        in store: Store
+    ) async throws -> CompleteUploadRequest.Part {
+        let request = UploadPartRequest(
+            bucket: bucket,
+            key: key,
+            upload: upload,
+            partNumber: number,
+            length: bytes.count
+        )
+        let part = try await store.objects.uploadPart(request, body: MemoryBody(bytes))
+        return CompleteUploadRequest.Part(number: number, eTag: part.eTag)
+    }
+
+    private static func complete(
+        _ upload: UploadID,
+        _ key: String,
+        _ parts: [CompleteUploadRequest.Part],
+        in store: Store
+    ) async throws {
+        _ = try await store.objects.completeUpload(
+            CompleteUploadRequest(bucket: bucket, key: key, upload: upload, parts: parts)
+        )
+    }
+}

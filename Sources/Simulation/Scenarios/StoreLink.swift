@@ -1,0 +1,131 @@
+import ClusterProtocol
+import DiskFormat
+import ObjectModel
+import Synchronization
+import SystemInterface
+import TestKit
+
+/// The way from the store to its disks: disturbs the messages to one of them, and watches what is erased.
+final class StoreLink: Sendable {
+    /// Of a disturbed disk's messages, in a hundred.
+    private static let lostPercent: UInt64 = 10
+    private static let doublePercent: UInt64 = 10
+    private static let latePercent: UInt64 = 20
+    /// Microseconds that a late message or answer takes.
+    private static let lateness: UInt64 = 300_000
+
+    /// A shard where it was erased, and the write that came after it, if any.
+    private struct Place: Hashable {
+        var shard: ShardID
+        var disk: DiskID
+    }
+
+    private struct State {
+        var disturbedSlot: String?
+        /// The disk in each slot, as metadata last said.
+        var slots: [DiskID: String] = [:]
+        var erased: Set<Place> = []
+        var generator: SplitMix64
+    }
+
+    /// What a message meets on its way.
+    fileprivate struct Fate {
+        var isLostOnTheWay = false
+        var isAnswerLost = false
+        var isDouble = false
+        var delay = 0
+    }
+
+    private let state: Mutex<State>
+
+    init(seed: UInt64) { state = Mutex(State(generator: SplitMix64(seed: seed))) }
+
+    func disturb(slot: String) { state.withLock { $0.disturbedSlot = slot } }
+    func calm() { state.withLock { $0.disturbedSlot = nil } }
+
+    /// Which disk stands in which slot.
+    func know(_ slots: [DiskID: String]) { state.withLock { $0.slots = slots } }
+
+    func wrapping(_ transport: any Transport, time: any TimeSource) -> any Transport {
+        Wrapped(link: self, transport: transport, time: time)
+    }
+
+    // MARK: Erased
+
+    fileprivate func noteErased(_ shards: [ShardID], on disk: DiskID) {
+        state.withLock { state in
+            for shard in shards { state.erased.insert(Place(shard: shard, disk: disk)) }
+        }
+    }
+
+    fileprivate func noteWritten(_ shard: ShardID, on disk: DiskID) {
+        state.withLock { _ = $0.erased.remove(Place(shard: shard, disk: disk)) }
+    }
+
+    /// Whether the shard was erased there and not written since.
+    func wasErased(_ shard: ShardID, on disk: DiskID) -> Bool {
+        state.withLock { $0.erased.contains(Place(shard: shard, disk: disk)) }
+    }
+
+    // MARK: Disturbed
+
+    fileprivate func fate(of disk: DiskID) -> Fate {
+        state.withLock { state in
+            guard let slot = state.disturbedSlot, state.slots[disk] == slot else { return Fate() }
+            let draws = (state.generator.next() % 100, state.generator.next() % 100, state.generator.next() % 100)
+            return Fate(
+                isLostOnTheWay: draws.0 < Self.lostPercent / 2,
+                isAnswerLost: draws.0 < Self.lostPercent,
+                isDouble: draws.1 < Self.doublePercent,
+                delay: draws.2 < Self.latePercent ? Int(state.generator.next() % Self.lateness) : 0
+            )
+        }
+    }
+}
+
+private struct Wrapped: Transport {
+    private static let patience = Duration.seconds(2)
+
+    let link: StoreLink
+    let transport: any Transport
+    let time: any TimeSource
+
+    func call(
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
+    ) async throws(TransportError) -> TransportMessage {
+        let (disk, canRepeat) = watch(message)
+        let fate = disk.map { link.fate(of: $0) } ?? StoreLink.Fate()
+        if fate.delay > 0 { try? await time.sleep(for: .microseconds(fate.delay)) }
+        if fate.isLostOnTheWay {
+            // The caller learns of it when its patience, or the connection's, ends.
+            try? await time.sleep(for: min(timeout, Self.patience))
+            throw .unknownOutcome(node: node)
+        }
+        if fate.isDouble && canRepeat { _ = try? await transport.call(node, message, timeout: timeout) }
+        let answer = try await transport.call(node, message, timeout: timeout)
+        if fate.isAnswerLost {
+            try? await time.sleep(for: min(timeout, Self.patience))
+            throw .unknownOutcome(node: node)
+        }
+        return answer
+    }
+
+    /// The disk that a message is for, and whether it may arrive twice: HTTP repeats nothing by itself, so a message
+    /// that hands out something or takes the next bytes of something does not.
+    private func watch(_ message: TransportMessage) -> (disk: DiskID?, canRepeat: Bool) {
+        if let call = try? KeeperCall(decoding: message.header) { return (call.keeper, true) }
+        guard let request = try? ShardRequest(encoded: message.header) else { return (nil, false) }
+        switch request {
+        case .erase(let disk, let shards): link.noteErased(shards, on: disk)
+        case .write(let disk, let header, _, _), .rewrite(let disk, let header, _, _), .begin(let disk, let header):
+            link.noteWritten(header.shard, on: disk)
+        default: break
+        }
+        switch request {
+        case .begin, .append, .seal, .abort: return (request.disk, false)
+        default: return (request.disk, true)
+        }
+    }
+}

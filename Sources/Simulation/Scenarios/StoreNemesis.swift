@@ -1,0 +1,176 @@
+import Coordination
+import Synchronization
+import SystemInterface
+import TestKit
+
+/// Carries a plan's faults out as the clients reach their operations, and mends them at the end of a round.
+final class StoreNemesis: Sendable {
+    /// How much longer a slow disk takes.
+    private static let slowness = 100
+    /// What a full disk still has room for.
+    private static let lastRoom = 32 << 10
+    /// Operations between two copies of the database and of the disks.
+    private static let copyInterval = 20
+    private static let roomOfDisk = 1 << 40
+
+    private struct State {
+        /// Faults that end at an operation.
+        var ends: [(operation: Int, end: @Sendable () -> Void)] = []
+        /// Slots whose disk must be replaced at the end of the round.
+        var replaced: Set<Int> = []
+        var images: [Int: MemoryDisk] = [:]
+        var tasks: [Task<Void, Never>] = []
+    }
+
+    private let faults: [StoreFault]
+    private let server: StoreServer
+    private let world: World
+    private let state = Mutex(State())
+
+    init(faults: [StoreFault], server: StoreServer, world: World) {
+        self.faults = faults
+        self.server = server
+        self.world = world
+    }
+
+    /// A client begins operation `number`.
+    func reached(_ number: Int) {
+        if number % Self.copyInterval == 1 { keepCopies() }
+        let ended = state.withLock { state in
+            let ended = state.ends.filter { $0.operation <= number }
+            state.ends.removeAll { $0.operation <= number }
+            return ended
+        }
+        for item in ended { item.end() }
+        for fault in faults where fault.operation == number {
+            world.trace.record("fault \(fault)")
+            strike(fault.kind, at: number)
+        }
+    }
+
+    /// Ends all faults, and returns the slots whose disks must be replaced.
+    func mend() async -> [Int] {
+        let (ended, tasks) = state.withLock { state in
+            defer { (state.ends, state.tasks) = ([], []) }
+            return (state.ends, state.tasks)
+        }
+        for item in ended { item.end() }
+        for task in tasks { await task.value }
+        for slot in 0..<StoreServer.slotCount { world.disk(server.disk(slot)).clearFaults() }
+        return state.withLock { state in
+            defer { state.replaced = [] }
+            return state.replaced.sorted()
+        }
+    }
+
+    private func keepCopies() {
+        server.keepCopy()
+        state.withLock { state in
+            for fault in faults {
+                guard case .rollBack(let slot) = fault.kind else { continue }
+                state.images[slot] = world.disk(server.disk(slot)).copy()
+            }
+        }
+    }
+
+    // MARK: Faults
+
+    private func strike(_ kind: StoreFault.Kind, at number: Int) {
+        switch kind {
+        case .crash(let delay, let losesPower, let back):
+            crash(after: delay, losingPower: losesPower, databaseBack: back)
+        case .lose(let slot):
+            world.disk(server.disk(slot)).isGone = true
+            noteReplaced(slot)
+        case .pull(let slot, let operations):
+            let disk = world.disk(server.disk(slot))
+            disk.isGone = true
+            end(at: number + operations) { disk.isGone = false }
+        case .swapEmpty(let slot):
+            server.useSpare(slot)
+            noteReplaced(slot)
+            crash(after: .zero, losingPower: false, databaseBack: nil)
+        case .rollBack(let slot): rollBack(slot)
+        case .rot(let slot, let bits): rot(world.disk(server.disk(slot)), bits: bits)
+        case .lostWrite(let slot, let count):
+            world.disk(server.disk(slot)).inject(WriteLie(.lost, pathPrefix: "segments/", after: count))
+        case .misdirectedWrite(let slot, let count, let distance):
+            world.disk(server.disk(slot))
+                .inject(WriteLie(.misdirected(by: distance), pathPrefix: "segments/", after: count))
+        case .slow(let slot, let operations):
+            let name = server.disk(slot)
+            world.slow(name, times: Self.slowness)
+            end(at: number + operations) { [world] in world.slow(name, times: 1) }
+        case .full(let slot, let operations):
+            let disk = world.disk(server.disk(slot))
+            disk.capacity = disk.used + Self.lastRoom
+            end(at: number + operations) { disk.capacity = Self.roomOfDisk }
+        case .fail(let slot, let operation, let count, let times):
+            world.disk(server.disk(slot)).inject(DiskFault(operation, after: count, times: times))
+        case .flaky(let slot, let operations):
+            server.link.disturb(slot: StoreServer.slotName(slot))
+            end(at: number + operations) { [server] in server.link.calm() }
+        case .maintain(let work): maintain(work)
+        }
+    }
+
+    private func noteReplaced(_ slot: Int) { state.withLock { _ = $0.replaced.insert(slot) } }
+
+    private func end(at operation: Int, _ end: @escaping @Sendable () -> Void) {
+        state.withLock { $0.ends.append((operation, end)) }
+    }
+
+    private func crash(after delay: Duration, losingPower: Bool, databaseBack: Int?) {
+        begin { [server, world] in
+            try? await world.time.sleep(for: delay)
+            await server.crash(losingPower: losingPower, databaseBack: databaseBack)
+        }
+    }
+
+    private func rollBack(_ slot: Int) {
+        guard let image = state.withLock({ $0.images.removeValue(forKey: slot) }) else { return }
+        begin { [server, world] in
+            await server.crash(losingPower: true, databaseBack: nil) {
+                let disk = server.disk(slot)
+                // What was pulled or lost meanwhile stays away, and what stood in the slot before is not this disk.
+                guard !world.disk(disk).isGone, disk == StoreServer.diskName(slot, 0) else { return }
+                image.isGone = false
+                image.capacity = Self.roomOfDisk
+                image.clearFaults()
+                world.setImage(disk, image)
+            }
+        }
+    }
+
+    private func rot(_ disk: MemoryDisk, bits: Int) {
+        let files = disk.files.filter { $0.hasPrefix("segments/") || $0.hasPrefix("journal/") }
+        guard !files.isEmpty else { return }
+        for _ in 0..<bits {
+            let file = files[Int(world.random.next() % UInt64(files.count))]
+            guard let length = disk.length(file), length > 0 else { continue }
+            let offset = Int(world.random.next() % UInt64(length))
+            disk.flip(file, offset: offset, mask: 1 << UInt8(world.random.next() % 8))
+        }
+    }
+
+    /// Beside everything else, in the server's process; what fails is the store's own to try again.
+    private func maintain(_ work: StoreMaintenance) {
+        begin { [server] in
+            await server.call { store in
+                switch work {
+                case .checkpoint: try? await store.checkpointer.take()
+                case .compact: await store.compactDisks()
+                case .collect: try? await store.collector.pass()
+                case .orphans: _ = try? await store.orphans.pass()
+                case .repack: try? await store.repacker.pass()
+                case .verify: store.verifier.request()
+                }
+            }
+        }
+    }
+
+    private func begin(_ body: @escaping @Sendable () async -> Void) {
+        let task = Task { await body() }
+        state.withLock { $0.tasks.append(task) }
+    }
+}

@@ -1,0 +1,71 @@
+import Glibc
+import Simulation
+import Synchronization
+
+/// Says why a seed failed, with the fewest of its faults that still fail, and how to see it again.
+struct FailureReport {
+    /// Events shown of what the failure is about, or of all.
+    private static let eventLimit = 60
+
+    let scenario: any Scenario
+    let outcome: Outcome
+
+    func show() {
+        let faults = scenario.faults(seed: outcome.seed)
+        let left = shrunk(count: faults.count)
+        let (last, events) = events(without: left)
+        for event in events { print("  \(event)") }
+        print("seed \(outcome.seed) of \(scenario.name) failed: \(outcome.failure ?? "")")
+        if !left.isEmpty { print("with the faults below alone: \(last.failure ?? "")") }
+        for (index, fault) in faults.enumerated() where !left.contains(index + 1) { print("  fault \(fault)") }
+        if let commit = Checkout.commit { print("commit \(commit)") }
+        let without = left.isEmpty ? "" : " --without \(left.sorted().map(String.init).joined(separator: ","))"
+        print("again: simulator replay \(outcome.seed) --scenario \(scenario.name)\(without)")
+        fflush(nil)
+    }
+
+    /// The faults that are not needed for a failure, tried one by one.
+    private func shrunk(count: Int) -> Set<Int> {
+        var left: Set<Int> = []
+        guard count > 0 else { return left }
+        for number in 1...count where scenario.outcome(seed: outcome.seed, without: left.union([number])).failure != nil
+        {
+            left.insert(number)
+        }
+        return left
+    }
+
+    /// The run again, with its latest events about the object concerned.
+    private func events(without left: Set<Int>) -> (Outcome, [String]) {
+        let subject = scenario.outcome(seed: outcome.seed, without: left).subject
+        let kept = Mutex<[String]>([])
+        let last = scenario.outcome(seed: outcome.seed, without: left) { event in
+            let isOfInterest = subject.map(event.contains) ?? true
+            guard isOfInterest || event.contains(" fault ") || event.contains(" crash ") else { return }
+            kept.withLock { kept in
+                kept.append(event)
+                if kept.count > 2 * Self.eventLimit { kept.removeFirst(Self.eventLimit) }
+            }
+        }
+        return (last, kept.withLock { $0.suffix(Self.eventLimit) })
+    }
+}
+
+/// The version of the sources that a run belongs to.
+enum Checkout {
+    /// The commit that is checked out where the program runs; nil outside of a checkout.
+    static var commit: String? {
+        guard let head = text(".git/HEAD") else { return nil }
+        guard head.hasPrefix("ref: ") else { return head }
+        return text(".git/" + head.dropFirst("ref: ".count))
+    }
+
+    private static func text(_ path: String) -> String? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = fread(&buffer, 1, buffer.count, file)
+        let line = buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }
+        return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+    }
+}
