@@ -67,6 +67,9 @@ package protocol MetadataSnapshot: Sendable {
 
 /// What a coordinator needs of its metadata beside the operations: start, catch-up, checkpoints (DESIGN §7).
 package protocol ReplicatedMetadata: MetadataStore {
+    /// Why nothing is answered any more, if so: the journal or the commit behind it failed. Whoever serves the store
+    /// must end; opening it again replays what the keepers have.
+    var stopped: StorageError? { get }
     /// The last journal record applied; stored in the same transaction as its effects.
     func position() async throws(MetadataError) -> JournalPosition
     func incarnation() async throws(StorageError) -> UInt32
