@@ -1,0 +1,324 @@
+"""Kills the server, or fails it, at every file call of an operation, one after the other (Tests/Faults).
+
+`CAIRN_TEST_POINTS_STRIDE` chooses every so many-th call; 1 is all of them, as `make test-long` does."""
+
+import os
+import shutil
+import time
+import zlib
+
+import pytest
+
+from support.data import KIB, MIB
+from support.points import REPORT, Operation, Store, Sweep, load_until_checkpoint_is_due
+from support.server import Server, destroy, lacks
+
+STRIDE = int(os.environ.get("CAIRN_TEST_POINTS_STRIDE", "25"))
+WORKERS = 2
+
+
+class PutSmall(Operation):
+    """The first after a start: new segments on all disks."""
+
+    name, floor, points_per_folder = "put small", 250, 1
+
+    def act(self, store):
+        store.put("small", store.fresh(20 * KIB))
+
+
+class PutSmallAgain(Operation):
+    """Into segments that are open."""
+
+    name, floor = "put small again", 150
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put("before", store.fresh(KIB))
+
+    def act(self, store):
+        store.put("small", store.fresh(20 * KIB))
+
+
+class PutLarge(Operation):
+    name, floor = "put large", 300
+
+    def act(self, store):
+        store.put("large", store.fresh(10 * MIB))
+
+
+class Overwrite(Operation):
+    """With what was named before becoming garbage."""
+
+    name, floor = "overwrite", 300
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put("over", store.fresh(1500 * KIB))
+
+    def act(self, store):
+        store.put("over", store.fresh(1200 * KIB))
+
+
+class Part(Operation):
+    name, floor = "multipart part", 150
+
+    def prepare(self, store):
+        super().prepare(store)
+        self.end_uploads(store)
+        store.put_part(store.begin_upload("parts"), 1, store.fresh(5 * MIB))
+
+    def end_uploads(self, store):
+        for upload in store.open_uploads():
+            store.abort(upload)
+
+    def act(self, store):
+        store.put_part(store.upload, 2, store.fresh(1300 * KIB))
+
+    def afterwards(self, store):
+        """A part that was cut off is sent again."""
+        store.put_part(store.upload, 2, store.fresh(1400 * KIB))
+        store.complete(store.upload)
+
+
+class Complete(Part):
+    name, floor = "multipart complete", 50
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put_part(store.upload, 2, store.fresh(1300 * KIB))
+
+    def act(self, store):
+        store.complete(store.upload)
+
+    def afterwards(self, store):
+        for upload in store.open_uploads():
+            store.complete(upload)
+
+
+class Abort(Complete):
+    name, floor = "multipart abort", 50
+
+    def act(self, store):
+        store.abort(store.upload)
+
+    def afterwards(self, store):
+        self.end_uploads(store)
+
+
+class Delete(Operation):
+    name, floor = "delete", 100
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put("deleted", store.fresh(1200 * KIB))
+
+    def act(self, store):
+        store.delete("deleted")
+
+
+class Copy(Operation):
+    name, floor = "copy", 50
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put("source", store.fresh(1200 * KIB))
+
+    def act(self, store):
+        (digest,) = store.states["source"]
+        source = {"Bucket": "archive", "Key": "source"}
+        store.change("copy", digest, lambda: store.client.copy_object(Bucket="archive", Key="copy", CopySource=source))
+
+
+class Start(Operation):
+    """After a kill: tails are cut and written anew, promises made, the log of the database replayed."""
+
+    name, floor = "start", 300
+
+    def prepare(self, store):
+        super().prepare(store)
+        store.put("small", store.fresh(20 * KIB))
+        store.put("large", store.fresh(1200 * KIB))
+        store.delete("small")
+        store.put("small", store.fresh(30 * KIB))
+        store.server.kill()
+
+    def act(self, store):
+        store.server.start()
+
+    def recover(self, store):
+        store.restart()
+
+
+class Rebuild(Operation):
+    """The database and its index gone: made anew from the disks, by a command that may be run again."""
+
+    name, floor, points_per_folder = "metadata rebuild", 150, 1
+
+    def prepare(self, store):
+        shutil.rmtree(store.server.data / "metadata")
+
+    def act(self, store):
+        self.rebuild(store, store.faults.environment())
+
+    def rebuild(self, store, environment=None):
+        store.server.run("metadata", "rebuild", "--data", store.server.data, environment=environment)
+
+    def recover(self, store):
+        self.rebuild(store)
+        store.restart()
+
+
+class ReplaceDisk(Operation):
+    """A disk lost, another in its place: everything it held is made anew."""
+
+    name, floor, points_per_folder = "repair of a disk", 300, 1
+    seconds = 60
+
+    def prepare(self, store):
+        super().prepare(store)
+        self.disk = store.server.disks()[1]
+        destroy(self.disk)
+
+    def act(self, store):
+        store.server.replace(self.disk)
+        self.wait(store)
+
+    def wait(self, store):
+        """Until all is whole, or the fault is met."""
+        deadline = time.monotonic() + self.seconds
+        while lacks(store.server.status()) and not store.faults.is_hit:
+            assert time.monotonic() < deadline, f"not whole: {lacks(store.server.status())}"
+            time.sleep(0.05)
+
+    def recover(self, store):
+        store.restart()
+        if any(disk["state"] != "healthy" for disk in store.server.status()["disks"]):
+            shutil.rmtree(self.disk, ignore_errors=True)
+            store.server.replace(self.disk)
+
+    def afterwards(self, store):
+        store.server.wait_until_whole(self.seconds)
+
+
+class RepairShards(ReplaceDisk):
+    """The segments of a disk lost, found by verification."""
+
+    name, floor = "repair of shards", 100
+
+    def prepare(self, store):
+        for path in (store.server.data / "sites/site-1/nodes/node-1/disks/disk-3/segments").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        store.server.start()
+
+    def act(self, store):
+        store.server.admin("scrub")
+        self.wait(store)
+
+    def recover(self, store):
+        store.restart()
+        store.server.admin("scrub")
+
+
+class Compaction(Operation):
+    """Small segments, as many restarts leave them, and half of what they hold deleted."""
+
+    name, floor, points_per_folder = "compaction", 300, 1
+    speed, quiet, patience = 20, 0.5, 5
+    # All disks are compacted one after the other, each by itself and in the same way: the calls of one count.
+    match = "/disk-2/"
+    rounds = 9
+
+    def make_template(self, store):
+        super().make_template(store)
+        for number in range(self.rounds):
+            store.put(f"small/{number}", store.fresh(9 * KIB))
+            store.put(f"large/{number}", store.fresh(1200 * KIB))
+            if number % 2:
+                store.delete(f"small/{number}")
+                store.delete(f"large/{number}")
+            store.restart()
+
+    def prepare(self, store):
+        store.server.start()
+
+    def act(self, store):
+        """It comes by itself."""
+        deadline = time.monotonic() + self.patience
+        while store.faults.counted == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+class Checkpoint(Operation):
+    """Of all metadata, after as many journal records as make one due."""
+
+    name, floor, points_per_folder = "checkpoint", 100, 1
+    quiet, patience = 0.3, 5
+
+    def make_template(self, store):
+        super().make_template(store)
+        store.server.stop()
+        # Not with faster time: it is half a minute of load.
+        loaded = Server(store.server.data)
+        loaded.start()
+        try:
+            load_until_checkpoint_is_due(loaded)
+        finally:
+            loaded.kill()
+        store.server.start()
+
+    def prepare(self, store):
+        store.server.start()
+
+    def act(self, store):
+        deadline = time.monotonic() + self.patience
+        while store.faults.counted == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+OPERATIONS = [PutSmall, PutSmallAgain, PutLarge, Overwrite, Part, Complete, Abort, Delete, Copy,
+              Start, Rebuild, ReplaceDisk, RepairShards, Compaction, Checkpoint]
+
+
+@pytest.fixture
+def stores(fast_folder):
+    """Makes stores that do not outlive the test."""
+    made = []
+
+    def make(speed):
+        made.append(Store(fast_folder / f"store-{len(made)}", speed))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.end()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name.replace(" ", "-"))
+def test_points(operation, stores):
+    operation = operation()
+    template = stores(operation.speed)
+    operation.make_template(template)
+    template.server.stop()
+    assert template.faults.loaded > 0, "the server did not take the library up"
+    workers = [stores(operation.speed) for _ in range(WORKERS)]
+    tallies = {mode.name: sweep(operation, mode, workers, template) for mode in operation.modes}
+    report(operation, tallies)
+    violations = [text for tally in tallies.values() for text in tally.violations]
+    assert not violations, "\n".join(violations)
+    assert sum(tally.points for tally in tallies.values()) >= operation.floor // STRIDE
+
+
+def sweep(operation, mode, workers, template):
+    # Where a sample begins differs from mode to mode, and is the same in every run.
+    first = 1 + zlib.crc32(f"{operation.name} {mode.name}".encode()) % STRIDE
+    return Sweep(operation, mode, workers, template, STRIDE, first).run()
+
+
+def report(operation, tallies):
+    lines = [f"{operation.name}, every {STRIDE}. call"]
+    for name, tally in tallies.items():
+        lines.append(f"  {name:32} {tally.points:5} points, {tally.refused:5} refused, {tally.ended:3} ended, "
+                     f"{len(tally.violations)} violations")
+    print("\n" + "\n".join(lines), flush=True)
+    REPORT.extend(lines)
