@@ -52,6 +52,9 @@ final class MemoryBackend: MetadataBackend {
 
     func rollback() async throws(MetadataError) { working.withLock { $0 = nil } }
 
+    /// Whoever simulates a loss of power keeps a copy of the database from before.
+    func makeDurable() async throws(MetadataError) {}
+
     func snapshot() async throws(MetadataError) -> any BackendSnapshot { MemorySnapshot(rows: database.committed) }
 }
 

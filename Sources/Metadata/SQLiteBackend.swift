@@ -179,6 +179,30 @@ final class SQLiteBackend: MetadataBackend {
         }
     }
 
+    /// One commit that flushes the log, and with it every commit before
+    /// (https://www.sqlite.org/pragma.html#pragma_synchronous). A checkpoint would not do: it passes over what readers
+    /// hold, and says so to nobody.
+    func makeDurable() async throws(MetadataError) {
+        let usual = options.synchronous
+        try await Self.perform(writer) { database in
+            let tables = SQLiteTables(database)
+            try database.execute(sql: "PRAGMA synchronous = \(SQLiteOptions.Synchronous.full.rawValue)")
+            defer { try? database.execute(sql: "PRAGMA synchronous = \(usual.rawValue)") }
+            try tables.control(.beginWrite)
+            do {
+                // Without a changed page there is nothing to commit and no flush, and a row over its equal changes none.
+                if let state = try tables.get(.meta, MetadataState.key) {
+                    try tables.remove(.meta, MetadataState.key)
+                    try tables.put(.meta, MetadataState.key, state)
+                }
+                try tables.control(.commit)
+            } catch {
+                try? tables.control(.rollback)
+                throw error
+            }
+        }
+    }
+
     func snapshot() async throws(MetadataError) -> any BackendSnapshot {
         let connection = try Self.connect(path, options, isReader: true)
         // The first read of the transaction is what fixes its moment.

@@ -35,11 +35,12 @@ def folder(tmp_path):
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-@pytest.fixture
-def fast_folder(tmp_path):
-    """A scratch folder in memory where there is one."""
+@pytest.fixture(scope="module")
+def fast_folder(tmp_path_factory):
+    """A scratch folder in memory where there is one, of a whole file of tests."""
     is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-test-", dir=MEMORY if is_there else tmp_path))
+    place = MEMORY if is_there else tmp_path_factory.mktemp("fast")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-test-", dir=place))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -65,6 +65,8 @@ package final class Checkpointer: Sendable {
                 previous: last.withLock { $0 }
             )
             let record = try record(of: taken, sink: sink)
+            // The journal is trimmed behind it: a database that a power cut throws back may not fall behind that.
+            try await metadata.makeDurable()
             try await metadata.putCheckpoints(
                 CheckpointTransaction(
                     lease: session.lease,

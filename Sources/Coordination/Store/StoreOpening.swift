@@ -278,6 +278,12 @@ struct StoreOpening {
             for record in founded { try await metadata.putDisk(record) }
             try await metadata.putGroups(groups)
         }
+        do {
+            // After a loss of power it must still be known which store this is, and how far it had come by now.
+            try await metadata.makeDurable()
+        } catch {
+            throw .database("\(error)")
+        }
     }
 
     private var groups: [GroupRecord] {
