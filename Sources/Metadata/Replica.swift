@@ -84,8 +84,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     func checkpoints() async throws(StorageError) -> [CheckpointRecord]
     func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError)
 
-    /// What was committed before stays when the power fails. Needed before the journal is trimmed behind it, and before a
-    /// new store takes its first change: a database that fell back further than the journal goes cannot be replayed.
+    /// What was committed before stays when the power fails. Needed before the journal is trimmed behind it, and before
+    /// a new store takes its first change: a database that fell back further than the journal goes cannot be replayed.
     func makeDurable() async throws(MetadataError)
 
     /// Applies records that are durable on the keepers already: only before serving. Those already applied are

@@ -190,7 +190,7 @@ final class SQLiteBackend: MetadataBackend {
             defer { try? database.execute(sql: "PRAGMA synchronous = \(usual.rawValue)") }
             try tables.control(.beginWrite)
             do {
-                // Without a changed page there is nothing to commit and no flush, and a row over its equal changes none.
+                // Without a changed page there is no flush, and a row written over its equal changes none.
                 if let state = try tables.get(.meta, MetadataState.key) {
                     try tables.remove(.meta, MetadataState.key)
                     try tables.put(.meta, MetadataState.key, state)

@@ -12,7 +12,7 @@ import traceback
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .data import KIB, noise, sha256
-from .faults import ALLOCATE, CHANGES, FAIL, KILL, NAME, READ, SHORT, SYNC, TORN, WRITE, Faults
+from .faults import ALLOCATE, CHANGES, FAIL, KILL, NAME, SHORT, SYNC, TORN, WRITE, Faults
 from .server import Server
 
 BUCKET = "archive"
@@ -81,10 +81,8 @@ INPUT_OUTPUT = Mode("EIO", FAIL, WRITE | ALLOCATE | NAME)
 SYNC_ERROR = Mode("error of a sync", FAIL, SYNC)
 NO_SPACE = Mode("ENOSPC", FAIL, WRITE | ALLOCATE | NAME, errno.ENOSPC)
 SHORT_WRITE = Mode("short write", SHORT, WRITE, errno.EIO)
-READ_ERROR = Mode("EIO of a read", FAIL, READ)
 
 MODES = [KILLED, TORN_APART, INPUT_OUTPUT, SYNC_ERROR, NO_SPACE, SHORT_WRITE]
-KILLS = [KILLED, TORN_APART]
 
 
 class Store:
