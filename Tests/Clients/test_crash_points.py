@@ -178,7 +178,7 @@ class Rebuild(Operation):
 class ReplaceDisk(Operation):
     """A disk lost, another in its place: everything it held is made anew."""
 
-    name, floor = "repair of a disk", 350
+    name, floor, may_refuse = "repair of a disk", 350, True
     seconds = 60
 
     def prepare(self, store):

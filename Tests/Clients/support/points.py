@@ -277,6 +277,8 @@ class Operation:
     speed = 5
     # The operation is over when it makes no call for `quiet` seconds, or after `patience`.
     quiet, patience = 0.06, 3
+    # A command may say no when a disk fails; a start goes on without it.
+    may_refuse = False
     # Too long for a sample.
     is_long = False
     # Counts only calls on paths that hold this.
@@ -389,9 +391,12 @@ class Sweep:
         """A process that lives says no in the words of S3, a command with its status; one that ends says nothing."""
         with self.lock:
             self.tally.refused += 1
-        if self.mode.kills or isinstance(error, RuntimeError):
+        if self.mode.kills:
             return
-        if isinstance(error, ClientError):
+        if isinstance(error, RuntimeError):
+            of_a_disk = "/disks/" in store.faults.hit
+            check(self.operation.may_refuse or not of_a_disk, f"refused for a fault of one disk: {error}")
+        elif isinstance(error, ClientError):
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             check(status in REFUSED, f"refused with {status}: {error}")
         else:
