@@ -11,19 +11,24 @@ DATA    ?= cairn-data
 LISTEN  ?= 127.0.0.1:9000
 # How many seeds the simulator's quick part tries.
 SEEDS   ?= 20
+# `make test-long` tries every so many-th crash point.
+STRIDE  ?= 1
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
            test_disks_lost.py test_disk_faults.py test_raw_disks.py test_salvage.py \
+           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts \
            test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
 cairn   := .build/release/cairn
+# Preloaded into servers by tests that kill or fail them at the n-th file call.
+faults  := .build/faults/faults.so
 # A failure is said once more at the end: hundreds of tests may pass after it.
 swift-log := .build/swift-tests.log
 
-.PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
+.PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long faults demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
@@ -53,15 +58,21 @@ test-swift: build-tests
 	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel 2>&1 | tee $(swift-log) \
 	    || { echo "Failed:"; grep -a '✘' $(swift-log); exit 1; }
 
-# Every client test, with kills, full disks, memory and salvage.
-test-long: build-tests $(stamps)/client-packages $(python)
-	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
+# Every client test, with kills, full disks, memory and salvage, and with every crash point.
+test-long: build-tests $(faults) $(stamps)/client-packages $(python)
+	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
 
-test-clients: build-tests $(stamps)/client-packages $(python)
+test-clients: build-tests $(faults) $(stamps)/client-packages $(python)
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest $(CLIENTS)
+
+faults: $(faults)
+
+$(faults): $(wildcard Tests/Faults/*) $(stamps)/build-packages
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 
 demo: build $(stamps)/client-packages $(python)
 	.venv/bin/python Scripts/demo/demo.py --binary $(cairn)

@@ -44,9 +44,20 @@ extension JournaledMetadataStore {
         }
     }
 
+    package func makeDurable() async throws(MetadataError) {
+        do throws(MetadataError) {
+            try await alone { [backend] () async throws(MetadataError) in try await backend.makeDurable() }
+        } catch {
+            // After a flush that failed the next may succeed without what this one had: only a new start helps.
+            if case .refused = error { throw error }
+            queue.stop(StorageError(.unavailable, "the metadata stopped (\(error)); restart the coordinator"))
+            throw error
+        }
+    }
+
     /// A transaction that no journal record is made of. What readers kept goes.
     func direct(_ body: @escaping MetadataBody<Void>) async throws(MetadataError) {
-        try await alone { [backend, cache] () throws(MetadataError) in
+        try await alone { [backend, cache] () async throws(MetadataError) in
             try await backend.begin(body)
             cache.willCommit(.all)
             defer { cache.didCommit() }
@@ -54,11 +65,7 @@ extension JournaledMetadataStore {
         }
     }
 
-    package func flush() async throws(MetadataError) {
-        try await alone { [backend] () throws(MetadataError) in try await backend.flush() }
-    }
-
-    /// Runs `work` between transactions.
+    /// Runs `work` between the transactions of the commit queue.
     private func alone(_ work: @escaping @Sendable () async throws(MetadataError) -> Void) async throws(MetadataError) {
         let failure = Mutex<MetadataError?>(nil)
         do {

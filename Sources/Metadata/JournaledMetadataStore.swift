@@ -20,6 +20,8 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     /// Changes that wait for the writer: a measure of load.
     package var waiting: Int { queue.waiting }
 
+    package var stopped: StorageError? { queue.stopped }
+
     /// Stops for good: what waits and what comes is answered with `error`, as after a failure of the journal. A
     /// transaction that is already with the journal still ends as it ends.
     package func stop(_ error: StorageError) { queue.stop(error) }

@@ -33,7 +33,7 @@ package final class MemoryMetadataDatabase: Sendable {
         set { state.withLock { $0.rows = newValue } }
     }
 
-    fileprivate func flush() {
+    fileprivate func makeDurable() {
         state.withLock { state in
             state.flushes += 1
             state.flushed = state.rows
@@ -76,7 +76,7 @@ final class MemoryBackend: MetadataBackend {
 
     func rollback() async throws(MetadataError) { working.withLock { $0 = nil } }
 
-    func flush() async throws(MetadataError) { database.flush() }
+    func makeDurable() async throws(MetadataError) { database.makeDurable() }
 
     func snapshot() async throws(MetadataError) -> any BackendSnapshot { MemorySnapshot(rows: database.committed) }
 }

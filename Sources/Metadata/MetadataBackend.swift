@@ -10,8 +10,8 @@ protocol MetadataBackend: Sendable {
     /// Makes the open transaction visible, all at once.
     func commit() async throws(MetadataError)
     func rollback() async throws(MetadataError)
-    /// Makes all that was committed survive a loss of power. No transaction is open.
-    func flush() async throws(MetadataError)
+    /// What was committed before is on stable storage when this returns. Not while a transaction is open.
+    func makeDurable() async throws(MetadataError)
     /// Committed rows as of now, however long it is kept.
     func snapshot() async throws(MetadataError) -> any BackendSnapshot
 }

@@ -67,6 +67,9 @@ package protocol MetadataSnapshot: Sendable {
 
 /// What a coordinator needs of its metadata beside the operations: start, catch-up, checkpoints (DESIGN §7).
 package protocol ReplicatedMetadata: MetadataStore {
+    /// Why nothing is answered any more, if so: the journal or the commit behind it failed. Whoever serves the store
+    /// must end; opening it again replays what the keepers have.
+    var stopped: StorageError? { get }
     /// The last journal record applied; stored in the same transaction as its effects.
     func position() async throws(MetadataError) -> JournalPosition
     func incarnation() async throws(StorageError) -> UInt32
@@ -80,8 +83,10 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// The checkpoints kept, the newest first.
     func checkpoints() async throws(StorageError) -> [CheckpointRecord]
     func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError)
-    /// Makes all that was committed survive a loss of power, so that the journal need not hold it for this database.
-    func flush() async throws(MetadataError)
+
+    /// What was committed before stays when the power fails. Needed before the journal is trimmed behind it, and before
+    /// a new store takes its first change: a database that fell back further than the journal goes cannot be replayed.
+    func makeDurable() async throws(MetadataError)
 
     /// Applies records that are durable on the keepers already: only before serving. Those already applied are
     /// skipped; a missing one is `.gap`, another one at the same place `.diverged`.

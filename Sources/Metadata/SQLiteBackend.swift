@@ -179,17 +179,22 @@ final class SQLiteBackend: MetadataBackend {
         }
     }
 
-    /// One commit with the log flushed puts all commits before it on the medium too, since they lie before it.
-    func flush() async throws(MetadataError) {
-        try await Self.perform(writer) { [options] database in
+    /// One commit that flushes the log, and with it every commit before
+    /// (https://www.sqlite.org/pragma.html#pragma_synchronous). A checkpoint would not do: it passes over what readers
+    /// hold, and says so to nobody.
+    func makeDurable() async throws(MetadataError) {
+        let usual = options.synchronous
+        try await Self.perform(writer) { database in
             let tables = SQLiteTables(database)
             try database.execute(sql: "PRAGMA synchronous = \(SQLiteOptions.Synchronous.full.rawValue)")
-            defer { try? database.execute(sql: "PRAGMA synchronous = \(options.synchronous.rawValue)") }
+            defer { try? database.execute(sql: "PRAGMA synchronous = \(usual.rawValue)") }
             try tables.control(.beginWrite)
             do {
-                // A commit that changes no page writes nothing, and flushes nothing: the state is written as it is.
-                let state = try tables.get(.meta, MetadataState.key)
-                if let state { try tables.put(.meta, MetadataState.key, state) }
+                // Without a changed page there is no flush, and a row written over its equal changes none.
+                if let state = try tables.get(.meta, MetadataState.key) {
+                    try tables.remove(.meta, MetadataState.key)
+                    try tables.put(.meta, MetadataState.key, state)
+                }
                 try tables.control(.commit)
             } catch {
                 try? tables.control(.rollback)

@@ -21,12 +21,13 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
     package mutating func split() -> SplitMix64 { SplitMix64(seed: next()) }
 
     package mutating func bytes(_ count: Int) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(count + 8)
-        while result.count < count {
-            withUnsafeBytes(of: next().littleEndian) { result.append(contentsOf: $0) }
+        Array(unsafeUninitializedCapacity: count + MemoryLayout<UInt64>.size) { buffer, initialized in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            for offset in stride(from: 0, to: count, by: MemoryLayout<UInt64>.size) {
+                bytes.storeBytes(of: next().littleEndian, toByteOffset: offset, as: UInt64.self)
+            }
+            initialized = count
         }
-        return Array(result.prefix(count))
     }
 }
 

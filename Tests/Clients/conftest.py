@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import urllib.parse
 import uuid
 
@@ -11,7 +12,20 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from support import points  # noqa: E402
 from support.server import ACCESS_KEY, SECRET_KEY, Endpoint, Server  # noqa: E402
+
+
+# Memory keeps what a killed process wrote just as a disk does, and is faster.
+MEMORY = pathlib.Path("/dev/shm")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was counted is part of the result, also of a test that passed."""
+    if points.REPORT:
+        terminalreporter.section("crash points and power cuts")
+        for line in points.REPORT:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture
@@ -19,6 +33,16 @@ def folder(tmp_path):
     """A scratch folder, removed when the test passes or fails."""
     yield tmp_path
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def fast_folder(tmp_path_factory):
+    """A scratch folder in memory where there is one, of a whole file of tests."""
+    is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    place = MEMORY if is_there else tmp_path_factory.mktemp("fast")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="cairn-test-", dir=place))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,18 @@ struct StoreCrashTests {
         try await store.close()
     }
 
+    @Test("one whose metadata has stopped ends, so that it is started anew", .timeLimit(.minutes(1)))
+    func stoppedMetadata() async throws {
+        let harness = try await StoreHarness.open(seed: 5)
+        let store = try harness.store
+        let metadata = try #require(store.metadata as? JournaledMetadataStore)
+        #expect(store.stopReason == nil)
+        metadata.stop(StorageError(.unavailable, "a write to the database failed"))
+        await store.run()
+        #expect(store.stopReason == "a write to the database failed")
+        try await harness.close()
+    }
+
     private static func write(_ store: StoreHarness, client: UInt64, round: UInt64, ledger: Ledger) async {
         for number in 0..<40 as Range<UInt64> {
             let key = "c\(client)-k\(number % 8)"

@@ -66,6 +66,8 @@ package final class Checkpointer: Sendable {
                 previous: last.withLock { $0 }
             )
             let record = try record(of: taken, sink: sink)
+            // The journal is trimmed behind it: a database that a power cut throws back may not fall behind that.
+            try await metadata.makeDurable()
             try await metadata.putCheckpoints(
                 CheckpointTransaction(
                     lease: session.lease,
@@ -77,9 +79,6 @@ package final class Checkpointer: Sendable {
             if (error as? StorageError)?.code != .unknownOutcome { await objects.eraseSystemBlobs(sink.written) }
             throw error
         }
-        // What the database has not on its medium would be nowhere once the journal is trimmed but in the checkpoint:
-        // after a loss of power the store would not start without a rebuild.
-        try await metadata.flush()
         try journal.checkpointTaken(taken.position, checkpoint: taken.list)
         let list = CheckpointList(position: taken.position, entries: taken.entries)
         last.withLock { $0 = list }

@@ -46,7 +46,7 @@ extension Store {
     private func reopenLog(of disk: HostedDisk, on node: NodeName) async -> Bool {
         let files = disk.shards.fileSystem
         await forgetCached(files, DiskFolder.journal)
-        guard await KeeperLog.isThere(on: files), let log = try? await KeeperLog.open(files, random: random) else {
+        guard await KeeperLog.isThere(on: files), let log = try? await openLog(files) else {
             return false
         }
         nodes[node]?.host(HostedDisk(shards: disk.shards, journal: log))
@@ -75,7 +75,7 @@ extension Store {
             guard !keepers.contains(id), disk.shards.failure == nil else { continue }
             // What an earlier time as a keeper left says nothing any more.
             guard await removeLog(disk.shards.fileSystem),
-                let log = try? await KeeperLog.open(disk.shards.fileSystem, random: random)
+                let log = try? await openLog(disk.shards.fileSystem)
             else { continue }
             nodes[node]?.host(HostedDisk(shards: disk.shards, journal: log))
             return (id, node)

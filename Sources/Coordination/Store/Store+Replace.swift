@@ -94,7 +94,7 @@ extension Store {
         let id = new.shards.identity.disk
         var hosted = new
         let keepers = journal.report.keepers
-        if keepers.contains(old.id) { hosted.journal = try await KeeperLog.open(new.shards.fileSystem, random: random) }
+        if keepers.contains(old.id) { hosted.journal = try await openLog(new.shards.fileSystem) }
         nodes[slot.node]?.host(hosted)
         try await metadata.putDisk(
             DiskRecord(

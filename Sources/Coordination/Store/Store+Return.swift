@@ -55,7 +55,7 @@ extension Store {
             let shards = try await slotDisk.open(fileSystem, id: record.id, epoch: record.epoch)
             let hasLog = try await fileSystem.status(DiskFolder.journal) != nil
             // A log that cannot be opened is one keeper less, as at a start.
-            let log = hasLog ? try? await KeeperLog.open(fileSystem, random: random) : nil
+            let log = hasLog ? try? await openLog(fileSystem) : nil
             nodes[record.node]?.host(HostedDisk(shards: shards, journal: log))
             return true
         } catch {

@@ -22,11 +22,11 @@ extension Store {
     /// Uploads aborted in one go.
     private static let uploadBatch = 100
 
-    /// Does the background work until cancelled, or until the journal has stopped: then it returns and the program
-    /// must end, because nothing can be changed any more.
+    /// Does the background work until cancelled, or until the store has stopped: then it returns and the program must
+    /// end, because nothing can be changed any more.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.journalEnd() }
+            group.addTask { await self.storeEnd() }
             let work: [@Sendable () async -> Void] = [
                 { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
@@ -38,17 +38,23 @@ extension Store {
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
             ]
             for item in work { group.addTask { await item() } }
-            // Background work ends only when it is cancelled: the first to end is the journal, or this task's own end.
+            // Background work ends only when it is cancelled: the first to end is the store, or this task's own end.
             await group.next()
             group.cancelAll()
         }
     }
 
-    /// How often it is looked whether the journal still runs.
-    private static let journalPoll = Duration.milliseconds(200)
+    /// Why nothing can be changed any more, if so: the journal has stopped, or the metadata, which then answers reads
+    /// no more either. Only a new start finds out what counts.
+    package var stopReason: String? {
+        journal.report.stopped.map { "\($0)" } ?? metadata.stopped?.message
+    }
 
-    private func journalEnd() async {
-        while !Task.isCancelled, journal.report.stopped == nil { try? await time.sleep(for: Self.journalPoll) }
+    /// How often it is looked whether the store still runs.
+    private static let stopPoll = Duration.milliseconds(200)
+
+    private func storeEnd() async {
+        while !Task.isCancelled, stopReason == nil { try? await time.sleep(for: Self.stopPoll) }
     }
 
     private func every(_ interval: Duration, _ body: () async -> Void) async {

@@ -122,6 +122,10 @@ package final class Store: Sendable {
         SlotDisk(cluster: cluster, configuration: configuration.disk, time: time, random: random)
     }
 
+    func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
+        try await KeeperLog.open(files, random: random, configuration: configuration.keeper)
+    }
+
     /// Reads the map from the metadata and lets everyone use it.
     func reloadMap() async throws(StorageError) {
         let records = try await metadata.disks()

@@ -1,3 +1,4 @@
+package import JournalStorage
 package import ObjectModel
 package import ShardStorage
 package import SystemInterface
@@ -36,6 +37,8 @@ package struct StoreConfiguration: Sendable {
     package var scheme: Scheme
     package var disk: ShardDiskConfiguration
     package var journal: JournalConfiguration
+    /// Sizes of a journal keeper's files.
+    package var keeper: KeeperLog.Configuration
     /// Uploads older than this are aborted.
     package var uploadAge: Duration
     /// Bytes a second and disk that regular verification reads at most.
@@ -61,6 +64,7 @@ package struct StoreConfiguration: Sendable {
         scheme: Scheme,
         disk: ShardDiskConfiguration = ShardDiskConfiguration(),
         journal: JournalConfiguration = JournalConfiguration(confirmation: StoreConfiguration.confirmation),
+        keeper: KeeperLog.Configuration = KeeperLog.Configuration(),
         uploadAge: Duration = StoreConfiguration.defaultUploadAge,
         scrubRate: Int = Verifier.defaultRate,
         repackGrace: Duration = Repacker.grace,
@@ -73,6 +77,7 @@ package struct StoreConfiguration: Sendable {
         self.scheme = scheme
         self.disk = disk
         self.journal = journal
+        self.keeper = keeper
         self.uploadAge = uploadAge
         self.scrubRate = scrubRate
         self.repackGrace = repackGrace

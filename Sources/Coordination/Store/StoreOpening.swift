@@ -200,7 +200,7 @@ struct StoreOpening {
         var journal: KeeperLog?
         do {
             let hasLog = try await shards.fileSystem.status(DiskFolder.journal) != nil
-            if opensJournal || hasLog { journal = try await KeeperLog.open(shards.fileSystem, random: random) }
+            if opensJournal || hasLog { journal = try await openLog(shards.fileSystem) }
         } catch let error as KeeperError {
             // A keeper that cannot be opened is one less: the journal's start decides whether the others are enough.
             if opensJournal { throw .disk(slot: slot.name, reason: error.description) }
@@ -208,6 +208,10 @@ struct StoreOpening {
             throw .disk(slot: slot.name, reason: "\(error)")
         }
         nodes[slot.node]?.host(HostedDisk(shards: shards, journal: journal))
+    }
+
+    private func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
+        try await KeeperLog.open(files, random: random, configuration: configuration.keeper)
     }
 
     private func hosted(_ id: DiskID) -> (slot: StoreSlot, disk: HostedDisk)? {
@@ -281,10 +285,9 @@ struct StoreOpening {
             for record in founded { try await metadata.putDisk(record) }
             try await metadata.putGroups(groups)
         }
-        // A database that a loss of power may still empty would be one that the disks have seen more than: the store
-        // would not start without a rebuild.
         do {
-            try await metadata.flush()
+            // After a loss of power it must still be known which store this is, and how far it had come by now.
+            try await metadata.makeDurable()
         } catch {
             throw .database("\(error)")
         }

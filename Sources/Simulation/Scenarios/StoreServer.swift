@@ -1,5 +1,6 @@
 import Checksums
 import Coordination
+import JournalStorage
 import Metadata
 import ObjectInterface
 import ObjectModel
@@ -122,6 +123,8 @@ final class StoreServer: Sendable {
     func keepCopy() { state.withLock { $0.copies.append($0.database.copy()) } }
 
     static let segmentLength = 2 << 20
+    /// Of a journal's file: a run fills several.
+    private static let logLength = 256 << 10
     /// Short, so that a run meets it.
     static let orphanQuarantine = Duration.seconds(1)
 
@@ -140,6 +143,7 @@ final class StoreServer: Sendable {
         configuration.disk.growthLength = 256 << 10
         configuration.disk.reserveLength = 64 << 10
         configuration.disk.quarantine = .seconds(2)
+        configuration.keeper = KeeperLog.Configuration(fileLength: Self.logLength)
         configuration.repackGrace = .milliseconds(500)
         configuration.orphanQuarantine = Self.orphanQuarantine
         configuration.link = { [link] in link.wrapping($0, time: process.time) }

@@ -155,7 +155,7 @@ private struct StoreService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await store.run() }
-        if let reason = store.journal.report.stopped, !Task.isCancelled, !Task.isShuttingDownGracefully {
+        if let reason = store.stopReason, !Task.isCancelled, !Task.isShuttingDownGracefully {
             throw ServeError("the store has stopped: \(reason)")
         }
     }

@@ -10,7 +10,7 @@ import S3Gateway
 enum StoreProbes {
     static func probes(_ store: Store) -> S3Probes {
         S3Probes(
-            ready: { store.journal.report.stopped.map { "the store has stopped: \($0)" } },
+            ready: { store.stopReason.map { "the store has stopped: \($0)" } },
             metrics: { await metrics(store) }
         )
     }

@@ -90,10 +90,12 @@ class Endpoint:
 class Server(Endpoint):
     """One `cairn serve` process over the folder `data`; `start` may follow `stop` or `kill` any number of times."""
 
-    def __init__(self, data, arguments=()):
+    def __init__(self, data, arguments=(), environment=None):
         super().__init__(free_port())
         self.data = pathlib.Path(data)
         self.arguments = list(arguments)
+        # What the process is given beside the keys; not the operator's commands.
+        self.environment_of_process = dict(environment or {})
         self.process = None
         self.lines = []
         self.log = self.data.parent / f"{self.data.name}.log"
@@ -105,6 +107,7 @@ class Server(Endpoint):
         self.data.mkdir(parents=True, exist_ok=True)
         command = [binary(), "serve", "--data", str(self.data), "--listen", self.address, *self.arguments]
         environment = dict(os.environ, CAIRN_ROOT_ACCESS_KEY=self.access_key, CAIRN_ROOT_SECRET_KEY=self.secret_key)
+        environment.update(self.environment_of_process)
         self.lines = []
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -188,12 +191,12 @@ class Server(Endpoint):
 
     # The operator's commands
 
-    def run(self, *arguments, check=True, timeout=300) -> subprocess.CompletedProcess:
-        """Runs `cairn ARGUMENTS…`; its output is in the result."""
+    def run(self, *arguments, check=True, timeout=300, environment=None) -> subprocess.CompletedProcess:
+        """Runs `cairn ARGUMENTS…`; its output is in the result. `environment` is added to this process's own."""
         result = subprocess.run(
             [binary(), *map(str, arguments)],
             capture_output=True, text=True, errors="replace", timeout=timeout,
-            env=dict(os.environ, CAIRN_DATA=str(self.data)),
+            env={**os.environ, "CAIRN_DATA": str(self.data), **(environment or {})},
         )
         if check and result.returncode != 0:
             raise RuntimeError(f"cairn {arguments} ended with {result.returncode}\n{result.stdout}\n{result.stderr}")
