@@ -11,6 +11,8 @@ DATA    ?= cairn-data
 LISTEN  ?= 127.0.0.1:9000
 # How many seeds the simulator's quick part tries.
 SEEDS   ?= 20
+# Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
+MUTANTS ?=
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
@@ -23,12 +25,14 @@ cairn   := .build/release/cairn
 # A failure is said once more at the end: hundreds of tests may pass after it.
 swift-log := .build/swift-tests.log
 
-.PHONY: help run build test build-tests test-swift test-simulator test-clients test-long demo bench format lint clean
+.PHONY: help run build test build-tests test-swift test-simulator test-clients test-long test-mutants \
+        demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
 	@echo "make test-long  every client test: kills, full disks, memory, thousands of flips"
+	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make format  format the Swift sources in place; make lint only looks"
@@ -52,6 +56,10 @@ test-swift: build-tests
 # Every client test, with kills, full disks, memory and salvage.
 test-long: build-tests $(stamps)/client-packages $(python)
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
+
+# A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
+test-mutants: $(stamps)/build-packages
+	$(PYTHON) Tests/Mutants/run.py $(MUTANTS)
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
