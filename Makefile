@@ -26,7 +26,7 @@ cairn   := .build/release/cairn
 swift-log := .build/swift-tests.log
 
 .PHONY: help run build test build-tests test-swift test-simulator test-clients test-long test-mutants \
-        demo bench format lint clean
+        check-mutants demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
@@ -44,7 +44,7 @@ build: $(stamps)/build-packages
 	$(SWIFT) build -c release --product cairn
 
 # One configuration only: the tests build what they test, and the programs beside it.
-test: build-tests test-swift test-simulator test-clients
+test: check-mutants build-tests test-swift test-simulator test-clients
 
 build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
@@ -60,6 +60,10 @@ test-long: build-tests $(stamps)/client-packages $(python)
 # A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
 test-mutants: $(stamps)/build-packages
 	$(PYTHON) Tests/Mutants/run.py $(MUTANTS)
+
+# A change that a patch no longer fits is to be noticed at once, and not when the mutants are built next.
+check-mutants:
+	$(PYTHON) Tests/Mutants/run.py --check
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)

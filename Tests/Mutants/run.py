@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tree", type=Path, default=copies.repository() / ".build" / "mutants" / "tree",
                         help="where the patched copy is, or is made")
     parser.add_argument("--no-build", action="store_true", help="use the copy as it was built last")
+    parser.add_argument("--check", action="store_true",
+                        help="only look whether every patch still applies and is in the page: takes a second")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="these mutants only")
     parser.add_argument("--sweep", type=int, metavar="SEEDS",
                         help="instead: try each mutant with so many seeds of the simulator, and say what it catches")
@@ -58,6 +61,8 @@ def main() -> int:
     try:
         mutants = load()
         check_documented(mutants)
+        if options.check:
+            return check_patches(mutants)
         chosen = choose(mutants, options.only)
         if not options.no_build:
             prepare(tree, mutants)
@@ -77,8 +82,20 @@ def choose(mutants: list[Mutant], names: list[str]) -> list[Mutant]:
     return [mutant for mutant in mutants if not names or mutant.name in names]
 
 
+def check_patches(mutants: list[Mutant]) -> int:
+    """Applies all patches to a copy that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        copies.update(Path(folder) / "tree", patches(mutants))
+    print(f"the patches of {len(mutants)} mutants apply")
+    return 0
+
+
+def patches(mutants: list[Mutant]) -> list[Path]:
+    return [switch()] + [mutant.patch for mutant in mutants]
+
+
 def prepare(tree: Path, mutants: list[Mutant]) -> None:
-    changed = copies.update(tree, [switch()] + [mutant.patch for mutant in mutants])
+    changed = copies.update(tree, patches(mutants))
     print(f"{changed} files changed in {tree}; building", flush=True)
     copies.build(tree)
 

@@ -44,13 +44,17 @@ def check_place(tree: Path) -> None:
 
 
 def working_files() -> list[Path]:
-    """Tracked files and new ones, as they are now; of what git ignores only the versions of packages."""
+    """Tracked files and new ones, as they are now; of what git ignores only the versions of packages. Without a
+    repository that git will read (an archive, a checkout of somebody else's) all files."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=repository(), check=True, capture_output=True, text=True,
-    ).stdout
-    paths = {Path(name) for name in listing.split("\0") if name} | {RESOLVED}
-    return sorted(path for path in paths if (repository() / path).is_file())
+        cwd=repository(), capture_output=True, text=True,
+    )
+    if listing.returncode == 0:
+        paths = {Path(name) for name in listing.stdout.split("\0") if name}
+    else:
+        paths = present(repository())
+    return sorted(path for path in paths | {RESOLVED} if (repository() / path).is_file())
 
 
 def apply(patch: Path, stage: Path) -> None:
