@@ -13,6 +13,8 @@ LISTEN  ?= 127.0.0.1:9000
 SEEDS   ?= 20
 # `make test-long` tries every so many-th crash point.
 STRIDE  ?= 1
+# Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
+MUTANTS ?=
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
@@ -28,12 +30,14 @@ faults  := .build/faults/faults.so
 # A failure is said once more at the end: hundreds of tests may pass after it.
 swift-log := .build/swift-tests.log
 
-.PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long faults demo bench format lint clean
+.PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long test-mutants \
+        check-mutants faults demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
 	@echo "make test-long  every client test: kills, full disks, memory, thousands of flips"
+	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make format  format the Swift sources in place; make lint only looks"
@@ -45,7 +49,7 @@ build: $(stamps)/build-packages
 	$(SWIFT) build -c release --product cairn
 
 # One configuration only: the tests build what they test, and the programs beside it.
-test: build-tests test-swift test-simulator test-clients
+test: check-mutants build-tests test-swift test-simulator test-clients
 
 build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
@@ -61,6 +65,14 @@ test-swift: build-tests
 # Every client test, with kills, full disks, memory and salvage, and with every crash point.
 test-long: build-tests $(faults) $(stamps)/client-packages $(python)
 	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
+
+# A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
+test-mutants: $(stamps)/build-packages
+	$(PYTHON) Tests/Mutants/run.py $(MUTANTS)
+
+# A change that a patch no longer fits is to be noticed at once, and not when the mutants are built next.
+check-mutants:
+	$(PYTHON) Tests/Mutants/run.py --check
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)

@@ -144,8 +144,8 @@ let package = Package(
         library(
             "Simulation",
             [
-                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage", "BlobStorage",
-                "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ObjectModel",
+                "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage",
+                "BlobStorage", "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ObjectModel",
                 "SystemInterface", "TestKit",
             ]
         ),

@@ -1,7 +1,9 @@
 import Checksums
 import Coordination
+import Metadata
 import ObjectInterface
 import ObjectModel
+import TestKit
 import Testing
 
 @Suite("Multipart uploads")
@@ -103,6 +105,28 @@ struct StoreMultipartTests {
         try await store.running {
             try await store.wait { try await store.store.status().disks.allSatisfy { $0.shardCount == 0 } }
         }
+        try await store.close()
+    }
+
+    @Test("parts of an open upload are put back on a replaced disk, as objects are")
+    func openUploadRepair() async throws {
+        let store = try await StoreHarness.open()
+        let contents = [Content.random(5 << 20), Content.random(1_234)]
+        let upload = try await Self.upload(store)
+        var parts: [CompleteUploadRequest.Part] = []
+        for (index, content) in contents.enumerated() {
+            parts.append(try await Self.put(store, upload, index + 1, content))
+        }
+        store.swapDisk(0)
+        _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(0))
+        #expect(try await store.store.metadata.missingShardCount() > 0)
+        try await store.store.repairer.pass()
+        #expect(try await store.store.metadata.missingShardCount() == 0)
+        // Two others go: without what was put back the parts would be lost.
+        for slot in [2, 4] { store.disk(slot).isGone = true }
+        _ = try await Self.complete(store, upload, parts)
+        #expect(try await store.holds("k", contents.flatMap { $0 }))
+        for slot in [2, 4] { store.disk(slot).isGone = false }
         try await store.close()
     }
 

@@ -91,6 +91,19 @@ extension Check {
                 if sequence % 2 == 0 { try await store.delete("k") }
             }
         },
+        Check("of two writes of a key the one committed last stays, whatever the clocks say") { store in
+            let lease = try await store.prepare()
+            for (sequence, clock) in [(1, 9_000), (2, 100), (3, 5_000)] as [(UInt64, Int64)] {
+                let blob = Sample.blob(lease, sequence)
+                var version = Sample.version("b", "k", [Sample.extent(blob)])
+                version.modified = WallTime(milliseconds: clock)
+                _ = try await store.commit(
+                    WriteTransaction(lease: lease, blobs: [blob], writes: [.version(version, .none)])
+                )
+                let stored = try await store.version(bucket: "b", key: "k")?.version
+                try expect(stored?.extents.first?.blob == blob.id, "write \(sequence), whatever the clocks say")
+            }
+        },
         Check("write conditions hold inside the commit, one by one") { store in
             let lease = try await store.prepare()
             let (one, two) = (Sample.blob(lease, 1), Sample.blob(lease, 2))

@@ -131,6 +131,35 @@ import Testing
         #expect(statistics.segmentCount <= 2)
     }
 
+    @Test("a tombstone outlives its segment as long as the record that it kills is on the disk")
+    func movedTombstone() async throws {
+        var generator = SplitMix64(seed: 24)
+        let (fileSystem, disk) = try await TestDisk.make()
+        var shards: [TestShard] = []
+        func write(until count: Int) async throws {
+            while shards.count < count {
+                shards.append(TestShard(sequence: UInt64(shards.count), length: 30_000, using: &generator))
+                try await shards[shards.count - 1].write(to: disk)
+            }
+        }
+        // The first segment is full, and keeps its dead record: hardly anything of it is dead.
+        try await write(until: 45)
+        let victim = shards[0].id
+        try await disk.erase([victim])
+        try await write(until: 85)
+        let bySegment = Dictionary(grouping: disk.inventory(after: nil, limit: 100), by: \.segment)
+        let segments = bySegment.keys.sorted()
+        try #require(segments.count == 3)
+        // The second, with the tombstone, has nothing else that counts.
+        try await disk.erase((bySegment[segments[1]] ?? []).map(\.shard))
+        let report = try await disk.compact()
+        #expect(report.removed == [segments[1]])
+        let left = disk.inventory(after: nil, limit: 100).map(\.shard)
+        let reopened = try await TestDisk.open(fileSystem.crash(using: &generator))
+        #expect(!reopened.contains(victim))
+        #expect(reopened.inventory(after: nil, limit: 100).map(\.shard) == left)
+    }
+
     @Test("restarts without number leave few segments")
     func restarts() async throws {
         var generator = SplitMix64(seed: 22)

@@ -135,6 +135,21 @@ import Testing
         guard case .diskFailed = error else { throw error ?? .closed }
     }
 
+    @Test("an erasure whose tombstone is not durable has taken nothing of its shard")
+    func failedErasure() async throws {
+        var generator = SplitMix64(seed: 12)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        let large = shards[5]
+        #expect(large.body.count > ShardDiskConfiguration.punchLength)
+        fileSystem.disk.inject(DiskFault(.sync, pathPrefix: "segments/"))
+        let error = await storageError { try await disk.erase([large.id]) }
+        guard case .diskFailed = error else { throw error ?? .closed }
+        #expect(try await large.isOn(disk))
+        let reopened = try await TestDisk.open(fileSystem.crash(using: &generator))
+        #expect(try await large.isOn(reopened))
+    }
+
     @Test("the scrub keeps to its rate")
     func scrubRate() async throws {
         var generator = SplitMix64(seed: 12)
