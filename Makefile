@@ -15,6 +15,9 @@ SEEDS   ?= 20
 STRIDE  ?= 1
 # Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
 MUTANTS ?=
+# How long each fuzzer runs, and which of them (all when empty).
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
@@ -31,13 +34,14 @@ faults  := .build/faults/faults.so
 swift-log := .build/swift-tests.log
 
 .PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long test-mutants \
-        check-mutants faults demo bench format lint clean
+        check-mutants faults fuzz demo bench format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
 	@echo "make test-long  every client test: kills, full disks, memory, thousands of flips"
 	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
+	@echo "make fuzz    fuzz every decoder for FUZZ_SECONDS=$(FUZZ_SECONDS) each and keep what reaches more of it"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make format  format the Swift sources in place; make lint only looks"
@@ -85,6 +89,11 @@ faults: $(faults)
 $(faults): $(wildcard Tests/Faults/*) $(stamps)/build-packages
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+# Instrumented for libFuzzer and with the address sanitizer, in a build folder of its own. (gold cannot link it.)
+fuzz: $(stamps)/build-packages
+	CAIRN_FUZZERS=1 $(SWIFT) build -c release --product fuzzer --scratch-path .build/fuzz \
+	    --sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+	Scripts/fuzz/run .build/fuzz/release/fuzzer $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 demo: build $(stamps)/client-packages $(python)
 	.venv/bin/python Scripts/demo/demo.py --binary $(cairn)

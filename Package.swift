@@ -157,7 +157,18 @@ let package = Package(
         // What tests share: temporary folders, seeded generators, in-memory files.
         library("TestKit", ["SystemInterface", "LinuxSystem", "ObjectModel"]),
 
+        // What the decoders promise for any bytes: the bodies of the fuzzers, and of a test over the inputs they kept.
+        library(
+            "FuzzTargets",
+            [
+                "Recovery", "Metadata", "JournalStorage", "ObjectInterface", "S3Protocol", "ClusterProtocol",
+                "DiskFormat", "FrameCoding", "Checksums", "ObjectModel", "SystemInterface", "TestKit", httpTypes,
+                crypto,
+            ]
+        ),
+
         // MARK: Tests
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("ObjectModelTests", ["ObjectModel", "TestKit"]),
         tests("ChecksumsTests", ["Checksums", "ObjectModel", "TestKit"]),
         tests("ErasureCodingTests", ["ErasureCoding", "ObjectModel", "TestKit"]),
@@ -220,3 +231,15 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzers are built by `make fuzz` only, which has every target instrumented (Docs/Testing.md).
+if Context.environment["CAIRN_FUZZERS"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer"),
+        .executableTarget(
+            name: "fuzzer",
+            dependencies: ["FuzzTargets", "LinuxSystem", "CFuzzer"],
+            swiftSettings: settings
+        ),
+    ]
+}

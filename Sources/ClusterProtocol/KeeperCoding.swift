@@ -22,11 +22,13 @@ enum KeeperCoding {
     }
 
     static func position(_ decoder: inout MessageDecoder) throws(MessageError) -> JournalPosition {
-        JournalPosition(
+        let position = JournalPosition(
             incarnation: try decoder.integer(),
             stream: try decoder.integer(),
             sequence: try decoder.integer()
         )
+        guard position.isPossible else { throw .invalid(field: "position") }
+        return position
     }
 
     static func encode(_ out: inout MessageEncoder, _ record: JournalRecord) {

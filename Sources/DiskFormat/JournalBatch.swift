@@ -81,8 +81,8 @@ package struct JournalBatchHeader: Hashable, Sendable {
         guard length >= JournalFormat.batchHeaderLength,
             length <= JournalFormat.batchHeaderLength + JournalFormat.batchLimit,
             recordCount <= (length - JournalFormat.batchHeaderLength) / JournalFormat.recordHeaderLength,
-            previous.sequence.addingReportingOverflow(UInt64(recordCount)).overflow == false
-        else { throw .invalid("length") }
+            previous.isPossible
+        else { throw .invalid("length or sequence") }
     }
 }
 

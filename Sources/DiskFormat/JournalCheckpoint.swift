@@ -89,6 +89,7 @@ package struct CheckpointList: Hashable, Sendable {
             level: level,
             entries: []
         )
+        guard list.position.isPossible else { throw .invalid("sequence") }
         var offset = 32
         for _ in 0..<count { list.entries.append(try entry(body, at: &offset)) }
         guard offset == body.count else { throw .invalid("length") }

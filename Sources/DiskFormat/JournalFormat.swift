@@ -187,6 +187,7 @@ package struct JournalLogHeader: Hashable, Sendable {
             chain: bytes.field(96)
         )
         startsAnew = bytes.field(120, as: UInt8.self) != 0
+        guard base.isPossible, start.last.isPossible else { throw .invalid("sequence") }
         guard count <= JournalFormat.referenceLimit else { throw .invalid("reference length") }
         guard bytes.count >= JournalFormat.headerLength + count else { throw .truncated }
         let part = UnsafeRawBufferPointer(

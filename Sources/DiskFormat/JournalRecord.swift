@@ -15,6 +15,12 @@ package struct JournalPosition: Hashable, Comparable, Sendable, CustomStringConv
     package static func < (left: Self, right: Self) -> Bool { left.sequence < right.sequence }
     package var description: String { "\(incarnation):\(stream):\(sequence)" }
 
+    /// Sequences are below this: no store writes so many records, and next to it sums cannot overflow.
+    package static let sequenceLimit: UInt64 = 1 << 62
+
+    /// False for what no journal reaches, and so did not write.
+    package var isPossible: Bool { sequence < Self.sequenceLimit }
+
     /// Before the first record.
     package static let origin = JournalPosition(incarnation: 0, sequence: 0)
 }

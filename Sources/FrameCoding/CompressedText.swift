@@ -7,6 +7,8 @@ package enum CompressedText {
     package static let minimumLength = 512
     /// Texts beyond this length are not believed in: a length is read before anything proves it.
     package static let limit = 16 << 20
+    /// Bytes of text that a byte of an LZ4 block can stand for at most (a match's length grows by 255 a byte).
+    private static let greatestRatio = 255
 
     /// The text compressed; nil when that does not save a quarter.
     package static func encode(_ text: [UInt8]) -> [UInt8]? {
@@ -34,7 +36,10 @@ package enum CompressedText {
     package static func decode(_ block: [UInt8]) throws(FrameCodingError) -> [UInt8] {
         guard block.count > 4 else { throw .corrupt }
         let length = (0..<4).reduce(0) { $0 | Int(block[$1]) << (8 * $1) }
-        guard (1...limit).contains(length) else { throw .impossibleLength(length) }
+        // Nor beyond what so many bytes can hold: a few of them must not make this reserve the limit.
+        guard (1...min(limit, (block.count - 4) * greatestRatio)).contains(length) else {
+            throw .impossibleLength(length)
+        }
         var decoded: Int32 = 0
         let text = [UInt8](unsafeUninitializedCapacity: length) { output, count in
             decoded = block.withUnsafeBytes { bytes in

@@ -238,7 +238,7 @@ struct KeeperIndex: Sendable {
         guard incarnation(at: sequence) != previous.incarnation else { return }
         // No record of the other incarnation is common to both logs only before that incarnation's first.
         let run = runs.last { $0.first <= sequence }?.first ?? base.sequence + 1
-        throw .mismatch(sequence: max(base.sequence, min(run, sequence) - 1))
+        throw .mismatch(sequence: max(base.sequence + 1, min(run, sequence)) - 1)
     }
 
     private func isHeld(_ position: JournalPosition) -> Bool {

@@ -88,6 +88,13 @@ struct KeeperMessageTests {
         }
     }
 
+    @Test("A place that no journal reaches is refused: what follows it could not be counted")
+    func impossiblePlaces() {
+        let place = JournalPosition(incarnation: 3, sequence: JournalPosition.sequenceLimit)
+        let call = KeeperCall(keeper: Self.disk, request: .trim(incarnation: 7, base: place, reference: []))
+        #expect(throws: MessageError.invalid(field: "position")) { _ = try KeeperCall(decoding: call.encoded) }
+    }
+
     @Test("Another version or kind is refused by name")
     func heads() {
         var bytes = KeeperCall(keeper: Self.disk, request: .state).encoded

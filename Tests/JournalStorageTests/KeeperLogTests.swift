@@ -46,6 +46,11 @@ struct KeeperLogTests {
                 == .superseded(promised: 5)
         )
         #expect(await keeperError { _ = try await log.confirm(incarnation: 4) } == .superseded(promised: 5))
+        // Another beginning than this log's: before it there is nothing to go back to.
+        #expect(
+            await keeperError { try await log.append(incarnation: 5, after: position(4, 0), records(5, 1...1)) }
+                == .mismatch(sequence: 0)
+        )
         try await log.append(incarnation: 5, after: .origin, records(5, 1...3))
         #expect(
             await keeperError { try await log.append(incarnation: 5, after: position(5, 5), records(5, 6...6)) }

@@ -5,7 +5,7 @@ import Testing
 struct ImportDirectionTests {
     /// From the bottom to the top. A target may import targets of its own row and of rows above it in this list.
     static let rows: [(name: String, targets: Set<String>)] = [
-        ("C", ["CISAL", "CLZ4", "COpenSSL", "CXXHash", "CPostgres", "CDigests", "CLinux"]),
+        ("C", ["CISAL", "CLZ4", "COpenSSL", "CXXHash", "CPostgres", "CDigests", "CLinux", "CFuzzer"]),
         (
             "values and codecs",
             [
@@ -22,7 +22,7 @@ struct ImportDirectionTests {
             ]
         ),
         ("outside", ["ClusterTransport", "S3Gateway", "Console", "AdminGateway", "LoadGenerator"]),
-        ("programs", ["cairn", "Simulation", "simulator", "TestKit"]),
+        ("programs", ["cairn", "Simulation", "simulator", "TestKit", "FuzzTargets", "fuzzer"]),
     ]
 
     static let outsideRow = 4
@@ -30,6 +30,7 @@ struct ImportDirectionTests {
     static let wrappers = [
         "CISAL": ["Checksums", "ErasureCoding"], "CLZ4": ["FrameCoding"], "COpenSSL": ["Checksums", "FrameCoding"],
         "CXXHash": ["Checksums"], "CDigests": ["Checksums"], "CLinux": ["LinuxSystem", "cairn"],
+        "CFuzzer": ["fuzzer"],
     ]
     /// Modules of other packages that the lower rows may import, and which of their targets may.
     static let allowedBelowOutside: [String: Set<String>] = [

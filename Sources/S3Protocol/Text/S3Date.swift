@@ -7,9 +7,18 @@ package enum S3Date {
 
     // MARK: Writing
 
+    /// The years that four digits can write: 0000 … 9999.
+    private static let writableTimes: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// A time outside of what the formats can write, which only damaged metadata holds, becomes the nearest that they
+    /// can: a date is never a reason to fail an answer.
+    private static func writable(_ milliseconds: Int64) -> CivilDate {
+        CivilDate(milliseconds: min(max(milliseconds, writableTimes.lowerBound), writableTimes.upperBound))
+    }
+
     /// `Wed, 12 Oct 2009 17:50:00 GMT` (IMF-fixdate, RFC 9110 §5.6.7).
     package static func http(_ milliseconds: Int64) -> String {
-        let date = CivilDate(milliseconds: milliseconds)
+        let date = writable(milliseconds)
         var text: [UInt8] = []
         text.reserveCapacity(29)
         text.append(contentsOf: weekdays[date.weekday].utf8)
@@ -33,7 +42,7 @@ package enum S3Date {
     }
 
     package static func appendISO8601(_ milliseconds: Int64, to text: inout [UInt8]) {
-        let date = CivilDate(milliseconds: milliseconds)
+        let date = writable(milliseconds)
         append(date.year, width: 4, to: &text)
         text.append(UInt8(ascii: "-"))
         append(date.month, width: 2, to: &text)
@@ -48,7 +57,7 @@ package enum S3Date {
 
     /// `20130524T000000Z`, the time stamp of SigV4.
     package static func basic(_ milliseconds: Int64) -> String {
-        let date = CivilDate(milliseconds: milliseconds)
+        let date = writable(milliseconds)
         var text: [UInt8] = []
         append(date.year, width: 4, to: &text)
         append(date.month, width: 2, to: &text)

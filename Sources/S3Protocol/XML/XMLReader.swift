@@ -114,8 +114,12 @@ package struct XMLReader {
     private mutating func name() throws(XMLError) -> ArraySlice<UInt8> {
         let start = position
         while position < input.count, Self.isNameByte(input[position]) { position += 1 }
-        guard position > start, !Self.isDigitOrPunctuation(input[start]) else { throw .notWellFormed }
-        return input[start..<position]
+        let name = input[start..<position]
+        // Both parts of a name with a prefix begin as names do.
+        let local = name.lastIndex(of: UInt8(ascii: ":")).map { $0 + 1 } ?? start
+        guard local < position, !Self.isDigitOrPunctuation(input[start]), !Self.isDigitOrPunctuation(input[local])
+        else { throw .notWellFormed }
+        return name
     }
 
     // MARK: Text
@@ -136,7 +140,7 @@ package struct XMLReader {
             } else if byte == UInt8(ascii: "&") {
                 try appendReference(to: &text)
             } else {
-                guard byte >= 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D else { throw .notWellFormed }
+                guard Self.isCharacter(byte) else { throw .notWellFormed }
                 text.append(byte)
                 position += 1
             }
@@ -155,6 +159,7 @@ package struct XMLReader {
                 position += 3
                 return
             }
+            guard Self.isCharacter(input[position]) else { throw .notWellFormed }
             text.append(input[position])
             position += 1
         }
@@ -237,6 +242,9 @@ package struct XMLReader {
         guard let colon = name.lastIndex(of: UInt8(ascii: ":")) else { return String(decoding: name, as: UTF8.self) }
         return String(decoding: name[(colon + 1)...], as: UTF8.self)
     }
+
+    /// XML has no control characters but white space, not even in sections.
+    private static func isCharacter(_ byte: UInt8) -> Bool { byte >= 0x20 || isSpace(byte) }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
