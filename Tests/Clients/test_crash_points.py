@@ -235,7 +235,7 @@ class Compaction(Operation):
     """Small segments, as many restarts leave them, and half of what they hold deleted."""
 
     name, floor, points_per_folder = "compaction", 40, 1
-    speed, quiet, patience = 20, 0.5, 5
+    speed, quiet, patience = 10, 0.5, 8
     # All disks are compacted one after the other, each by itself and in the same way: the calls of one count.
     match = "/disk-2/"
     rounds = 9

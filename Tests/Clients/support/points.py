@@ -358,6 +358,8 @@ class Sweep:
         except Exception as error:  # Whatever it is, it is reported with the point it happened at.
             where = "" if isinstance(error, Violation) else traceback.format_exc(limit=-3)
             text = f"{self.operation.name}, {self.mode.name}, call {number} ({store.faults.hit}): {error}\n{where}"
+            if not store.server.is_alive():
+                text += f"The server has ended:\n{store.server.tail()}\n"
             with self.lock:
                 self.tally.points += 1
                 self.tally.violations.append(text)
