@@ -9,8 +9,9 @@ PYTHON  ?= python3
 # Where `make run` keeps its data, and the address it serves.
 DATA    ?= cairn-data
 LISTEN  ?= 127.0.0.1:9000
-# How many seeds the simulator's quick part tries.
-SEEDS   ?= 20
+# How many seeds the simulator tries; `make test-long` tries LONG_SEEDS more.
+SEEDS   ?= 2000
+LONG_SEEDS ?= 100000
 # `make test-long` tries every so many-th crash point.
 STRIDE  ?= 1
 # Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
@@ -66,9 +67,10 @@ test-swift: build-tests
 	$(SWIFT) test -c release --skip-build --disable-xctest --no-parallel 2>&1 | tee $(swift-log) \
 	    || { echo "Failed:"; grep -a '✘' $(swift-log); exit 1; }
 
-# Every client test, with kills, full disks, memory and salvage, and with every crash point.
+# Every client test, with kills, full disks, memory and salvage, and with every crash point; and many more seeds.
 test-long: build-tests $(faults) $(stamps)/client-packages $(python)
 	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
+	.build/release/simulator run --first-seed $$(( $(SEEDS) + 1 )) --seeds $(LONG_SEEDS)
 
 # A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
 test-mutants: $(stamps)/build-packages

@@ -145,7 +145,8 @@ let package = Package(
             "Simulation",
             [
                 "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage",
-                "BlobStorage", "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums", "ObjectModel",
+                "BlobStorage", "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums",
+                "ObjectModel",
                 "SystemInterface", "TestKit",
             ]
         ),
@@ -168,7 +169,7 @@ let package = Package(
         ),
 
         // MARK: Tests
-        tests("FuzzTests", ["FuzzTargets"]),
+        tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         tests("ObjectModelTests", ["ObjectModel", "TestKit"]),
         tests("ChecksumsTests", ["Checksums", "ObjectModel", "TestKit"]),
         tests("ErasureCodingTests", ["ErasureCoding", "ObjectModel", "TestKit"]),

@@ -99,6 +99,8 @@ struct KeeperIndex: Sendable {
         if position.sequence < last.sequence { point.cuts &+= 1 }
         if position.sequence > last.sequence { runs.append((position.sequence, position.incarnation)) }
         while let run = runs.last, run.first > position.sequence { runs.removeLast() }
+        // Behind a checkpoint that named another record here than this log held: what held it counts no more.
+        if runs.last?.incarnation != position.incarnation { runs.append((position.sequence, position.incarnation)) }
         while let batch = batches.last, batch.first > position.sequence { batches.removeLast() }
         if let index = batches.indices.last, batches[index].last > position.sequence {
             batches[index].count = Int(position.sequence - batches[index].first) + 1

@@ -172,6 +172,19 @@ struct KeeperLogTests {
         #expect(found.prefix(2) == records(1, 1...2)[...])
         #expect(found.count <= 3)
     }
+
+    @Test("What is appended behind a checkpoint that named another record than the log held is found again")
+    func divergedThenTrimmed() async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...10))
+        try await log.trim(incarnation: 2, to: position(2, 9), reference: [1])
+        try await log.append(incarnation: 2, after: position(2, 9), records(2, 10...12))
+        disk.restart()
+        log = try await openLog(disk)
+        #expect(try await log.state().last == position(2, 12))
+        #expect(try await readAll(log, from: 10) == records(2, 10...12))
+    }
 }
 
 /// Counts calls from any task.
