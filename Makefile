@@ -12,6 +12,8 @@ LISTEN  ?= 127.0.0.1:9000
 # How many seeds the simulator tries; `make test-long` tries LONG_SEEDS more.
 SEEDS   ?= 2000
 LONG_SEEDS ?= 100000
+# Each flips 5,000 bits.
+ROT_SEEDS ?= 20
 # `make test-long` tries every so many-th crash point.
 STRIDE  ?= 1
 # Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
@@ -82,6 +84,7 @@ check-mutants:
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
+	.build/release/simulator run --scenario rot --seeds $(ROT_SEEDS)
 
 test-clients: build-tests $(faults) $(stamps)/client-packages $(python)
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest $(CLIENTS)

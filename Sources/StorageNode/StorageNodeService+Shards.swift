@@ -24,8 +24,8 @@ extension StorageNodeService {
                     isRewrite: true
                 )
                 return (.done, [])
-            case .begin(let id, let header):
-                return (.handle(try await begin(header, on: disk, id: id)), [])
+            case .begin(_, let header):
+                return (.handle(try await begin(header, on: disk)), [])
             case .append(let id, let handle, let offset):
                 try await writer(handle, on: id).append(buffers, at: offset)
                 return (.done, [])
@@ -59,13 +59,14 @@ extension StorageNodeService {
         }
     }
 
-    private func begin(_ header: ShardHeader, on disk: ShardDisk, id: DiskID) async throws -> UInt64 {
+    private func begin(_ header: ShardHeader, on disk: ShardDisk) async throws -> UInt64 {
         let writer = try await disk.begin(header)
-        guard let handle = register(writer, on: id) else {
+        do throws(ShardFailure) {
+            return try register(writer, on: disk)
+        } catch {
             await writer.abort()
-            throw ShardFailure.full
+            throw error
         }
-        return handle
     }
 
     private func read(

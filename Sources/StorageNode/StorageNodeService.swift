@@ -84,11 +84,15 @@ package final class StorageNodeService: TransportService {
 
     // MARK: Open writers
 
-    func register(_ writer: ShardWriter, on disk: DiskID) -> UInt64? {
-        state.withLock { state in
-            guard state.writers.count < Self.writerLimit else { return nil }
+    /// Keeps a writer of the disk, if that is still the one served under its id: a disk that was let go while the
+    /// writer was made would otherwise be held, with its lock, until the process ends.
+    func register(_ writer: ShardWriter, on disk: ShardDisk) throws(ShardFailure) -> UInt64 {
+        let id = disk.identity.disk
+        return try state.withLock { state throws(ShardFailure) in
+            guard state.disks[id]?.shards === disk else { throw .noSuchDisk }
+            guard state.writers.count < Self.writerLimit else { throw .full }
             defer { state.nextHandle += 1 }
-            state.writers[state.nextHandle] = (disk, writer)
+            state.writers[state.nextHandle] = (id, writer)
             return state.nextHandle
         }
     }

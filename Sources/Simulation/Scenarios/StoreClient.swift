@@ -82,7 +82,7 @@ struct StoreClient: Sendable {
 
     // MARK: Writes
 
-    private func put(_ key: String, _ value: WrittenValue) async throws {
+    func put(_ key: String, _ value: WrittenValue) async throws {
         try await write(key, value) { store in try await Self.put(key, value, .none, in: store) }
     }
 
@@ -169,7 +169,9 @@ struct StoreClient: Sendable {
             guard allowed.contains(where: { $0.map { range?.resolved(length: $0.length) == nil } ?? false }) else {
                 throw BrokenPromise("\(key): a range that exists was refused", subject: key)
             }
-        case .failed(let error): throw BrokenPromise("reading \(key): \(error)", subject: key)
+        case .failed(let error):
+            let shards = await server.describeShards(of: key)
+            throw BrokenPromise("reading \(key): \(error) \(shards)", subject: key)
         case .bytes(let bytes, let range, let length, _):
             guard
                 let value = allowed.compactMap({ $0 }).last(where: {

@@ -85,7 +85,10 @@ final class StoreNemesis: Sendable {
         case .pull(let slot, let operations):
             let disk = world.disk(server.disk(slot))
             disk.isGone = true
-            end(at: number + operations) { disk.isGone = false }
+            end(at: number + operations) { [self] in
+                // What was lost for good meanwhile, or before, does not come back.
+                if !state.withLock({ $0.replaced.contains(slot) }) { disk.isGone = false }
+            }
         case .swapEmpty(let slot):
             server.useSpare(slot)
             noteReplaced(slot)

@@ -58,6 +58,16 @@ struct StorePlan: Sendable {
     static let touchedLimit = 2
     private static let faultLimit = 6
 
+    /// No faults.
+    static var quiet: StorePlan { StorePlan() }
+
+    private init() {
+        roundEnds = []
+        pullsTwoAtLast = false
+        checksLeaks = false
+        pulledAtLast = []
+    }
+
     init(using generator: inout SplitMix64) {
         let rounds = 1 + Int(generator.next() % 2)
         roundEnds = (1...rounds).map { StoreScenario.operationCount * $0 / rounds }

@@ -52,7 +52,7 @@ extension StoreRun {
                 isAsked = true
             }
             try await world.time.sleep(for: Self.repairPoll)
-            lack = away.isEmpty ? await Self.lack(of: store) : "away: \(away)"
+            lack = await Self.lack(of: store)
             if lack.isEmpty { return }
             if !store.verifier.report.isRunning { isAsked = false }
         }
@@ -61,6 +61,10 @@ extension StoreRun {
 
     /// What the store lacks to be whole, every shard counted; empty when it is.
     private static func lack(of store: Store) async -> String {
+        let away = store.absentSlots
+        if !away.isEmpty { return "away: \(away)" }
+        // Still read from, and let go a moment later.
+        if store.hosted.contains(where: { $0.disk.shards.failure != nil }) { return "a disk has failed" }
         do {
             let missing = try await store.metadata.missingShardCount()
             let report = store.verifier.report

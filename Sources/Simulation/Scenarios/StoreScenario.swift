@@ -106,7 +106,7 @@ struct StoreRun: Sendable {
         )
     }
 
-    private func createBucket() async throws {
+    func createBucket() async throws {
         let failure = await server.call { store -> String? in
             do {
                 try await store.objects.createBucket(StoreClient.bucket, owner: StoreClient.owner, region: "us-east-1")
@@ -118,7 +118,7 @@ struct StoreRun: Sendable {
         if let failure = failure ?? nil { throw BrokenPromise("no bucket: \(failure)") }
     }
 
-    private func readAll() async throws {
+    func readAll() async throws {
         let reader = client(0)
         for key in oracle.keys {
             world.countOperation()

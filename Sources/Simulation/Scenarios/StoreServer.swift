@@ -1,10 +1,14 @@
+import BlobStorage
 import Checksums
 import Coordination
+import DiskFormat
 import JournalStorage
 import Metadata
 import ObjectInterface
 import ObjectModel
+import Placement
 import ShardStorage
+import StorageNode
 import Synchronization
 import SystemInterface
 import TestKit
@@ -148,6 +152,27 @@ final class StoreServer: Sendable {
         configuration.orphanQuarantine = Self.orphanQuarantine
         configuration.link = { [link] in link.wrapping($0, time: process.time) }
         return configuration
+    }
+
+    /// What each shard of an object's blobs is like, for the report of a failure.
+    func describeShards(of key: String) async -> [String] {
+        let store = await store()
+        var found = store.absentSlots.map { "\($0.slot): \($0.reason)" }
+        for blob in (try? await store.metadata.blobs(after: nil, limit: 4_096)) ?? [] {
+            let owners = (try? await store.metadata.owners(of: blob.id)) ?? []
+            guard owners.contains(where: { $0.key == key }), let group = store.blobs.view.group(blob.group) else {
+                continue
+            }
+            found.append("\(blob.id) missing \(blob.missing)")
+            for (index, disk) in group.members.enumerated() {
+                let shard = ShardID(blob: blob.id, index: UInt8(index))
+                let shards = store.hosted.first { $0.disk.shards.identity.disk == disk }?.disk.shards
+                let verdict = try? await shards?.verify(shard)
+                let isUsable = store.blobs.view.isUsable(disk)
+                found.append("\(index): \(verdict.map { "\($0)" } ?? "none")\(isUsable ? "" : " unusable")")
+            }
+        }
+        return found
     }
 
     // MARK: Calls

@@ -1,0 +1,157 @@
+import Coordination
+import DiskFormat
+import Metadata
+import ObjectInterface
+import ObjectModel
+import ShardStorage
+import StorageNode
+import SystemInterface
+import TestKit
+
+/// Bits flip in live records, again and again, in at most m shards of each blob: no wrong byte is served, one
+/// verification finds every record that was hit, and all are written anew. Then one shard more: refused, and listed.
+package struct RotScenario: Scenario {
+    private static let objectCount = 40
+    private static let roundCount = 10
+    private static let flipsPerRound = 500
+    private static let largestObject: UInt64 = 60_000
+    /// m of the scheme.
+    private static let parityCount = 2
+
+    package init() {}
+
+    package var name: String { "rot" }
+
+    package var summary: String {
+        "\(Self.roundCount * Self.flipsPerRound) flipped bits in live records of at most \(Self.parityCount) shards of "
+            + "each blob"
+    }
+
+    package func run(world: World, without faults: Set<Int>) async throws {
+        let run = StoreRun(plan: .quiet, world: world)
+        defer { run.server.end() }
+        run.server.start()
+        try await run.createBucket()
+        var generator = SplitMix64(seed: world.random.next())
+        for number in 1...UInt64(Self.objectCount) {
+            let value = WrittenValue(number: number, length: 1 + Int(generator.next() % Self.largestObject))
+            try await run.client(0).put("object-\(number)", value)
+        }
+        for round in 0..<Self.roundCount {
+            let hit = try await flip(in: run, shardsPerBlob: Self.parityCount, using: &generator)
+            // Reads repair what they meet: every other time the verification comes first, and must find all by itself.
+            if round % 2 == 0 { try await run.readAll() }
+            try await run.waitUntilWhole()
+            try await check(hit, in: run)
+            try await run.readAll()
+        }
+        try await checkBeyondParity(run, using: &generator)
+    }
+
+    // MARK: Flipping
+
+    /// Records that were hit, by the disk that holds them.
+    private typealias Hit = [Record]
+
+    private struct Record: Hashable {
+        var slot: Int
+        var entry: IndexEntry
+    }
+
+    private func flip(
+        in run: StoreRun,
+        shardsPerBlob: Int,
+        of blob: BlobID? = nil,
+        using generator: inout SplitMix64
+    ) async throws -> Hit {
+        var targets = try await records(of: run).filter { blob == nil || $0.key == blob }.values.flatMap { records in
+            records.sorted { $0.entry.shard < $1.entry.shard }.shuffled(using: &generator).prefix(shardsPerBlob)
+        }
+        targets.sort { ($0.entry.shard, $0.slot) < ($1.entry.shard, $1.slot) }
+        guard !targets.isEmpty else { throw BrokenPromise("there is nothing to flip bits in") }
+        var hit: Set<Record> = []
+        var flipped: Set<[Int]> = []
+        // With one blob meant, each of its shards must be hit.
+        let count = blob == nil ? Self.flipsPerRound : targets.count
+        for number in 0..<count {
+            let target = blob == nil ? targets[Int(generator.next() % UInt64(targets.count))] : targets[number]
+            let offset = target.entry.offset + Int(generator.next() % UInt64(Self.length(of: target.entry)))
+            let bit = Int(generator.next() % 8)
+            // The same bit twice would be whole again.
+            guard flipped.insert([target.slot, Int(target.entry.segment), offset, bit]).inserted else { continue }
+            let path = "\(DiskFolder.segments)/\(SegmentHeader.fileName(target.entry.segment))"
+            run.world.disk(run.server.disk(target.slot)).flip(path, offset: offset, mask: 1 << UInt8(bit))
+            run.world.countOperation()
+            hit.insert(target)
+        }
+        return Array(hit)
+    }
+
+    /// Bytes of a packed record, from the first of its header to the last of its trailer.
+    private static func length(of entry: IndexEntry) -> Int {
+        RecordLayout(
+            kind: .packed,
+            headerLength: entry.headerLength,
+            bodyCapacity: entry.bodyCapacity,
+            trailerCapacity: entry.trailerCapacity
+        ).trailerOffset + entry.trailerCapacity
+    }
+
+    /// The packed records of every blob.
+    private func records(of run: StoreRun) async throws -> [BlobID: [Record]] {
+        let store = await run.server.store()
+        let slots = Dictionary(
+            try await store.metadata.disks().map { ($0.id, $0.slot) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        var found: [BlobID: [Record]] = [:]
+        for (_, disk) in store.hosted {
+            let name = slots[disk.shards.identity.disk]
+            guard let slot = (0..<StoreServer.slotCount).first(where: { StoreServer.slotName($0) == name }) else {
+                continue
+            }
+            // More than one cell is a shard that was written piece by piece, in a segment of the other kind.
+            for entry in disk.shards.inventory(after: nil, limit: .max) where entry.bodyCapacity <= Leaf.size {
+                found[entry.shard.blob, default: []].append(Record(slot: slot, entry: entry))
+            }
+        }
+        return found
+    }
+
+    // MARK: Checking
+
+    /// Every record that was hit has been written anew.
+    private func check(_ hit: Hit, in run: StoreRun) async throws {
+        let now = Set(try await records(of: run).values.joined())
+        guard let left = hit.first(where: now.contains) else { return }
+        throw BrokenPromise("\(left.entry.shard) in \(left.slot) has flipped bits and was not found")
+    }
+
+    /// With m + 1 shards hit the object is refused and named, and the others are served.
+    private func checkBeyondParity(_ run: StoreRun, using generator: inout SplitMix64) async throws {
+        let store = await run.server.store()
+        let key = "object-1"
+        guard let blob = try await blob(of: key, in: store) else { throw BrokenPromise("\(key) has no blob") }
+        _ = try await flip(in: run, shardsPerBlob: Self.parityCount + 1, of: blob, using: &generator)
+        // A flip where no read looks may be met by none: verification sees it.
+        store.verifier.request()
+        for _ in 0..<30 where !store.verifier.report.isCurrent { try await run.world.time.sleep(for: .seconds(1)) }
+        let listed = try await store.status().unreadable
+        guard listed.contains(where: { $0.key == key }) else {
+            throw BrokenPromise("\(key) has \(Self.parityCount + 1) bad shards and is not listed: \(listed)")
+        }
+        switch await StoreClient.read(key, range: nil, from: store) {
+        case .failed(let error) where error.code == .unreadable: break
+        case .bytes(let bytes, _, _, _) where bytes == WrittenValue(number: 1, length: bytes.count).bytes: break
+        case let other: throw BrokenPromise("\(key) beyond m: \(other)")
+        }
+    }
+
+    private func blob(of key: String, in store: Store) async throws -> BlobID? {
+        for blobs in try await store.metadata.blobs(after: nil, limit: 256).map(\.id) {
+            let owners = try await store.metadata.owners(of: blobs)
+            if owners.contains(where: { $0.key == key }) { return blobs }
+        }
+        return nil
+    }
+}
