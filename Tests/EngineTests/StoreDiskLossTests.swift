@@ -80,6 +80,41 @@ struct StoreDiskLossTests {
         try await store.close()
     }
 
+    /// Found by killing the server at each file call of a replacement: two disks stayed in use in one slot, and the
+    /// store never became whole again.
+    @Test(
+        "a replacement that was cut off is ended by the next start, or by the next replacement",
+        arguments: [false, true]
+    )
+    func replacementCutOff(isNewDiskGone: Bool) async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        let name = StoreHarness.name(2)
+        try await store.running {
+            let metadata = try store.store.metadata
+            let old = try #require(try await metadata.disks().first { $0.slot == name })
+            store.swapDisk(2)
+            let new = try await store.store.replaceDisk(inSlot: name).new
+            // As it is when only the new disk's record has been put.
+            try await metadata.replaceMember(new, with: old.id)
+            var revived = old
+            revived.epoch += 2
+            try await metadata.putDisk(revived)
+        }
+        if isNewDiskGone { store.swapDisk(2) }
+        try await store.close()
+        try await store.start()
+        try await store.running {
+            if isNewDiskGone { _ = try await store.store.replaceDisk(inSlot: name) }
+            try store.store.verifier.request()
+            try await store.wait { try await Self.isWhole(store) }
+            let active = try await store.store.metadata.disks().filter { $0.state == .active }
+            #expect(active.count == 6)
+        }
+        try await Self.check(store, "after the replacement")
+        try await store.close()
+    }
+
     @Test("a disk that comes back while the store serves is taken up again and gets what it missed")
     func returned() async throws {
         let store = try await StoreHarness.open()

@@ -47,6 +47,7 @@ extension Store {
             try await opening.settle(journal)
             let store = Store(opening.parts(journal: journal, running: running, md5: md5))
             try await store.reloadMap()
+            try await store.finishReplacements()
             return store
         } catch let error as StoreStartError {
             running.cancel()

@@ -45,15 +45,17 @@ extension Store {
         // A disk pulled a moment ago is noticed now, not a second later.
         await watchDisks()
         guard let slot = configuration.slots.first(where: { $0.name == name }) else { throw .noSuchDisk(name) }
-        let old = try await record(inSlot: name)
-        if let hosted = nodes[old.node]?.disk(old.id) {
+        let (old, others) = try await records(inSlot: name)
+        for record in [old] + others {
+            guard let hosted = nodes[record.node]?.disk(record.id) else { continue }
             guard hosted.shards.failure != nil else { throw .isHealthy(name) }
-            nodes[old.node]?.release(old.id)
+            nodes[record.node]?.release(record.id)
             try? await hosted.shards.close()
         }
         let new = try await format(slot)
         do {
             try await admit(new, slot: slot, for: old)
+            for other in others { try await retire(other, for: new.shards.identity.disk) }
         } catch {
             throw .failed("\(error)")
         }
@@ -62,15 +64,39 @@ extension Store {
         return (old.id, new.shards.identity.disk)
     }
 
-    private func record(inSlot name: String) async throws(DiskReplacementError) -> DiskRecord {
+    /// The disk in use in a slot; more than one where a replacement was cut off, and its new disk is gone as well.
+    private func records(
+        inSlot name: String
+    ) async throws(DiskReplacementError) -> (first: DiskRecord, others: [DiskRecord]) {
         do {
-            if let record = try await metadata.disks().first(where: { $0.slot == name && $0.state == .active }) {
-                return record
-            }
+            let records = try await metadata.disks().filter { $0.slot == name && $0.state == .active }
+            if let first = records.first { return (first, Array(records.dropFirst())) }
         } catch {
             throw .failed(error.description)
         }
         throw .noSuchDisk(name)
+    }
+
+    /// Ends replacements that a crash cut off between their steps: of two disks in use in one slot the one that is
+    /// there takes the other's place.
+    func finishReplacements() async throws(StorageError) {
+        let active = try await metadata.disks().filter { $0.state == .active }
+        for (_, records) in Dictionary(grouping: active, by: \.slot).sorted(by: { $0.key < $1.key }) {
+            let isThere = { (record: DiskRecord) in self.nodes[record.node]?.disk(record.id) != nil }
+            guard records.count > 1, let new = records.first(where: isThere) else { continue }
+            for old in records where !isThere(old) { try await retire(old, for: new.id) }
+            verifier.request()
+        }
+    }
+
+    /// Puts a disk into another's place in every group; the other is in use no more.
+    private func retire(_ old: DiskRecord, for new: DiskID) async throws(StorageError) {
+        try await metadata.replaceMember(old.id, with: new)
+        var retired = old
+        retired.state = .retired
+        retired.epoch += 1
+        try await metadata.putDisk(retired)
+        try await reloadMap()
     }
 
     private func format(_ slot: StoreSlot) async throws(DiskReplacementError) -> HostedDisk {
@@ -106,12 +132,7 @@ extension Store {
                 epoch: 1
             )
         )
-        try await metadata.replaceMember(old.id, with: id)
-        var retired = old
-        retired.state = .retired
-        retired.epoch += 1
-        try await metadata.putDisk(retired)
-        try await reloadMap()
+        try await retire(old, for: id)
         guard hosted.journal != nil else { return }
         try await changeKeepers(removing: old.id, adding: (id, slot.node))
     }
