@@ -30,10 +30,15 @@ extension Store {
     }
 
     /// One step towards a whole set of keepers, if there is one to take. Disks that are away are left to their return
-    /// or replacement.
+    /// or replacement; one that was replaced, by a replacement that was cut off before its last step, leaves.
     package func mendKeepers() async {
         await alone {
             let keepers = journal.report.keepers
+            guard let records = try? await metadata.disks() else { return }
+            let inUse = Set(records.filter { $0.state == .active }.map(\.id))
+            if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
+                return await dismiss(replaced, from: keepers)
+            }
             for (node, disk) in hosted where keepers.contains(disk.shards.identity.disk) && !disk.hasWorkingLog {
                 if await reopenLog(of: disk, on: node) { continue }
                 return await dismiss(disk.shards.identity.disk, from: keepers)

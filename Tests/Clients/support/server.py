@@ -221,7 +221,7 @@ class Server(Endpoint):
             if not lacking:
                 return
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {seconds} s still {lacking}\n{self.tail()}")
+                raise AssertionError(f"after {seconds} s still {lacking}: {self.status()}\n{self.tail()}")
             time.sleep(0.5)
 
 
