@@ -42,7 +42,7 @@ swift-log := .build/swift-tests.log
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
-	@echo "make test-long  every client test: kills, full disks, memory, thousands of flips"
+	@echo "make test-long  every client test and crash point: kills, full disks, memory; and 100,000 seeds"
 	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
 	@echo "make fuzz    fuzz every decoder for FUZZ_SECONDS=$(FUZZ_SECONDS) each and keep what reaches more of it"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
@@ -94,6 +94,7 @@ faults: $(faults)
 $(faults): $(wildcard Tests/Faults/*) $(stamps)/build-packages
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+
 # Instrumented for libFuzzer and with the address sanitizer, in a build folder of its own. (gold cannot link it.)
 fuzz: $(stamps)/build-packages
 	CAIRN_FUZZERS=1 $(SWIFT) build -c release --product fuzzer --scratch-path .build/fuzz \

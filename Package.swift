@@ -146,8 +146,7 @@ let package = Package(
             [
                 "ObjectStorage", "Coordination", "Recovery", "StorageNode", "ShardStorage", "JournalStorage",
                 "BlobStorage", "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums",
-                "ObjectModel",
-                "SystemInterface", "TestKit",
+                "ObjectModel", "SystemInterface", "TestKit",
             ]
         ),
         .executableTarget(

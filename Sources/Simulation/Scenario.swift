@@ -59,8 +59,6 @@ package struct Outcome: Sendable {
     /// Operations of clients.
     package var operations: Int
     package var virtualTime: Duration
-    /// The latest events, oldest first.
-    package var events: [String]
 }
 
 extension Scenario {
@@ -96,8 +94,7 @@ extension Scenario {
             hash: world.trace.hash,
             steps: report.steps,
             operations: world.operations,
-            virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0)),
-            events: world.trace.latest
+            virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0))
         )
     }
 

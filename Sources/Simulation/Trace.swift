@@ -1,18 +1,12 @@
 import Synchronization
 import SystemInterface
 
-/// Everything that happened in a run, as one running hash, with the latest events in words.
+/// Everything that happened in a run, as one running hash; in words for whoever listens.
 ///
 /// FNV-1a, 64 bits (draft-eastlake-fnv): the hash tells two runs apart, it defends against nobody.
 package final class Trace: Sendable {
-    /// Events kept in words for the report of a failure.
-    private static let keptCount = 200
-
     private struct State {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        var count = 0
-        var latest: [String] = []
-        var start = 0
         var isSealed = false
     }
 
@@ -32,13 +26,6 @@ package final class Trace: Sendable {
         let line = "\(Self.text(time.monotonic.nanoseconds)) \(event)"
         state.withLock { state in
             for byte in line.utf8 { Self.mix(byte, into: &state.hash) }
-            state.count += 1
-            if state.latest.count < Self.keptCount {
-                state.latest.append(line)
-            } else {
-                state.latest[state.start] = line
-                state.start = (state.start + 1) % Self.keptCount
-            }
         }
         echo?(line)
     }
@@ -65,12 +52,6 @@ package final class Trace: Sendable {
 
     /// The hash of all so far.
     package var hash: UInt64 { state.withLock { $0.hash } }
-
-    /// Events so far.
-    package var count: Int { state.withLock { $0.count } }
-
-    /// The latest events, oldest first.
-    package var latest: [String] { state.withLock { Array($0.latest[$0.start...] + $0.latest[..<$0.start]) } }
 
     private static func mix(_ byte: UInt8, into hash: inout UInt64) {
         hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3

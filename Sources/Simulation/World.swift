@@ -55,14 +55,8 @@ package final class World: Sendable {
     /// Puts another image in a disk's place, for whoever mounts it next.
     package func setImage(_ name: String, _ image: MemoryDisk) { state.withLock { $0.disks[name] = image } }
 
-    /// Counts an operation of a client and returns its number.
-    @discardableResult
-    package func countOperation() -> Int {
-        state.withLock { state in
-            state.operations += 1
-            return state.operations
-        }
-    }
+    /// Counts an operation of a client.
+    package func countOperation() { state.withLock { $0.operations += 1 } }
 
     /// Operations of clients so far.
     package var operations: Int { state.withLock { $0.operations } }

@@ -11,16 +11,15 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 import warnings
 
 import pytest
 
 from support.points import REPORT, load_until_checkpoint_is_due
+from support.raw_disks import RawDisk
 from support.server import Server
-from test_kill import BUCKET, Writer
-from test_raw_disks import RawDisk
+from support.writers import BUCKET, Writer, verify_all, writing
 
 CUTS = int(os.environ.get("CAIRN_TEST_POWER_CUTS", "20"))
 FEW = 3
@@ -106,34 +105,23 @@ def run_cuts(server, volumes, count):
             assert volume.is_cut(), "the file system lives on"
             volume.power_on()
         server.start()
-        for writer in writers:
-            writer.verify(server.client())
+        verify_all(server.client(), writers)
     acknowledged = sum(writer.acknowledged for writer in writers)
     REPORT.append(f"power cuts: {count}, {acknowledged} changes acknowledged, 0 lost")
     assert acknowledged > count * WRITERS, "hardly anything was written"
-    listed = [item["Key"] for page in server.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-              for item in page.get("Contents", [])]
-    assert listed == sorted(key for writer in writers for key, states in writer.states.items() if states != {"absent"})
     server.wait_until_whole(120)
     server.stop()
 
 
 def write_until_cut(server, volumes, writers, chance):
-    is_over = threading.Event()
-    threads = [threading.Thread(target=writer.run, args=(server, is_over), daemon=True) for writer in writers]
-    for thread in threads:
-        thread.start()
-    time.sleep(chance.uniform(0.2, 1.2))
-    # One after the other, in any order: what is acknowledged meanwhile has been synced before each went.
-    for volume in chance.sample(volumes, len(volumes)):
-        volume.cut()
-    # Some time without power: a store that acknowledges now has not looked at what its syncs said.
-    time.sleep(chance.uniform(0, 0.3))
-    server.kill()
-    is_over.set()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive(), "a client hangs after its server was killed"
+    with writing(server, writers):
+        time.sleep(chance.uniform(0.2, 1.2))
+        # One after the other, in any order: what is acknowledged meanwhile has been synced before each went.
+        for volume in chance.sample(volumes, len(volumes)):
+            volume.cut()
+        # Some time without power: a store that acknowledges now has not looked at what its syncs said.
+        time.sleep(chance.uniform(0, 0.3))
+        server.kill()
 
 
 def wait_until_trimmed(server, disk):

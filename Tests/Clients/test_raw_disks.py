@@ -5,66 +5,17 @@ import random
 import subprocess
 import threading
 import time
-import warnings
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support.data import KIB, MIB, noise, sha256
+from support.raw_disks import RawDisk
 from support.server import Server
 from test_flips import scrub
 
 BUCKET = "archive"
-DISK_BYTES = 512 * MIB
 SIZES = [1, 900, 20 * KIB, 100 * KIB, 300 * KIB, 700 * KIB, 2 * MIB, 6 * MIB + 11]
-
-
-class RawDisk:
-    """A disk image and its mount."""
-
-    def __init__(self, folder, number):
-        self.image, self.mount_point = folder / f"image-{number}", folder / f"disk-{number}"
-        self.folder = self.mount_point / "cairn"
-        self.mount_point.mkdir()
-
-    def make(self):
-        """A new, empty device: an old one may still be in use by what has it open."""
-        self.image = self.image.with_name(self.image.name + "-new")
-        with open(self.image, "wb") as file:
-            file.truncate(DISK_BYTES)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(self.image)], check=True)
-        self.mount()
-        self.folder.mkdir()
-
-    def mount(self):
-        made = subprocess.run(
-            ["mount", "-o", "loop", str(self.image), str(self.mount_point)], capture_output=True, text=True
-        )
-        if made.returncode != 0:
-            reason = f"NOT TESTED, faults beneath a file system need the right to mount: {made.stderr.strip()}"
-            warnings.warn(reason, stacklevel=1)
-            pytest.skip(reason)
-
-    def abort(self):
-        """As the file system does itself when it meets an error that it cannot bear (ext4(5), `abort`)."""
-        subprocess.run(["mount", "-o", "remount,abort", str(self.mount_point)], check=False, capture_output=True)
-
-    def is_attached(self):
-        found = subprocess.run(["losetup", "-j", str(self.image)], capture_output=True, text=True)
-        return "loop" in found.stdout
-
-    def unmount(self):
-        subprocess.run(["umount", "--lazy", str(self.mount_point)], check=False, capture_output=True)
-
-    def spoil(self, rng, share=0.1):
-        """Noise in blocks of the device that hold something, beyond the file system's first tables."""
-        subprocess.run(["sync", "-f", str(self.mount_point)], check=False)
-        with open(self.image, "r+b") as file:
-            for block in range(16 * MIB // 4096, DISK_BYTES // 4096):
-                file.seek(block * 4096)
-                if rng.random() < share and any(file.read(4096)):
-                    file.seek(block * 4096)
-                    file.write(rng.randbytes(4096))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import Coordination
 import DiskFormat
+import JournalStorage
 import Metadata
 import ObjectInterface
 import ObjectModel
@@ -56,6 +57,23 @@ struct StoreDiskLossTests {
         try await Self.check(store)
         try await store.delete("random-700")
         #expect(await code(of: { _ = try await store.get("random-700") }) == .noSuchKey)
+        try await store.close()
+    }
+
+    /// Found by the simulator: PUT said that the disks were full.
+    @Test("a disk whose journal log failed while its reserve was in use takes shards: a PUT goes on with one more gone")
+    func failedLog() async throws {
+        let store = try await StoreHarness.open { $0.keeper = KeeperLog.Configuration(fileLength: 64 << 10) }
+        store.disk(0).inject(DiskFault(.allocate, pathPrefix: "journal/new", times: .max))
+        for number in 0..<40 { try await store.put("filler-\(number)", Content.random(100)) }
+        try await store.store.watchDisks()
+        let first = try await store.store.metadata.disks().first { $0.slot == StoreHarness.name(0) }
+        let hosted = try store.store.hosted.first { $0.disk.shards.identity.disk == first?.id }
+        let log = try #require(hosted?.disk.journal)
+        #expect(log.failure != nil && !log.isReserveWhole)
+        store.disk(5).isGone = true
+        try await store.store.watchDisks()
+        try await store.put("object", Content.random(1_000))
         try await store.close()
     }
 

@@ -125,17 +125,27 @@ struct JournalTests {
         }
     }
 
+    /// Appends records that every keeper gets, and then some that reach only the first and are never acknowledged;
+    /// returns the acknowledged ones.
+    private func appendToAllThenToOne(
+        _ fixture: JournalFixture,
+        _ count: Int,
+        _ more: Int
+    ) async throws -> [JournalRecord] {
+        var acknowledged: [JournalRecord] = []
+        try await fixture.withJournal { journal async throws in
+            acknowledged += try await journal.appendNext(count)
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
+            for keeper in fixture.keepers[1...] { keeper.isDown = true }
+            await #expect(throws: JournalError.self) { try await journal.appendNext(more) }
+        }
+        return acknowledged
+    }
+
     @Test("A longer log of an older incarnation does not win over what was acknowledged later")
     func longerButOlder() async throws {
         let fixture = try await JournalFixture(3)
-        var expected: [JournalRecord] = []
-        try await fixture.withJournal { journal async throws in
-            expected += try await journal.appendNext(5)
-            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
-            for keeper in fixture.keepers[1...] { keeper.isDown = true }
-            // Ten records reach one keeper and are never acknowledged.
-            await #expect(throws: JournalError.self) { try await journal.appendNext(10) }
-        }
+        var expected = try await appendToAllThenToOne(fixture, 5, 10)
         for keeper in fixture.keepers { keeper.isDown = keeper === fixture.keepers[0] }
         try await fixture.withJournal { expected += try await $0.appendNext(2) }
         fixture.keepers[0].isDown = false
@@ -151,14 +161,7 @@ struct JournalTests {
     @Test("What a start replays is on J keepers, marked, when the start returns: it may be the tail of only one")
     func tailOfOne() async throws {
         let fixture = try await JournalFixture(3)
-        var expected: [JournalRecord] = []
-        try await fixture.withJournal { journal async throws in
-            expected += try await journal.appendNext(5)
-            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
-            for keeper in fixture.keepers[1...] { keeper.isDown = true }
-            expected.append(record(1, 6))
-            await #expect(throws: JournalError.self) { try await journal.appendNext() }
-        }
+        let expected = try await appendToAllThenToOne(fixture, 5, 1) + [record(1, 6)]
         for keeper in fixture.keepers { keeper.isDown = false }
         let replayed = Replayed()
         // Nothing feeds the keepers once it has started: what they hold now is what the start saw to.

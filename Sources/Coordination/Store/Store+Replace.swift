@@ -84,8 +84,10 @@ extension Store {
         for (_, records) in Dictionary(grouping: active, by: \.slot).sorted(by: { $0.key < $1.key }) {
             let isThere = { (record: DiskRecord) in self.nodes[record.node]?.disk(record.id) != nil }
             guard records.count > 1, let new = records.first(where: isThere) else { continue }
-            for old in records where !isThere(old) { try await retire(old, for: new.id) }
-            verifier.request()
+            for old in records where !isThere(old) {
+                try await retire(old, for: new.id)
+                verifier.request()
+            }
         }
     }
 

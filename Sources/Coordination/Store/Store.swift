@@ -160,7 +160,8 @@ package final class Store: Sendable {
         guard let journal = nodes.values.lazy.compactMap({ $0.disk(disk) }).first?.journal, !journal.isReserveWhole
         else { return true }
         _ = try? await journal.refillReserve()
-        return journal.isReserveWhole
+        // A log that has failed does not want for room: it is opened again or replaced, and shards may come meanwhile.
+        return journal.isReserveWhole || journal.failure != nil
     }
 }
 

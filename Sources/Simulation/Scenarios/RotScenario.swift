@@ -39,10 +39,15 @@ package struct RotScenario: Scenario {
         }
         for round in 0..<Self.roundCount {
             let hit = try await flip(in: run, shardsPerBlob: Self.parityCount, using: &generator)
-            // Reads repair what they meet: every other time the verification comes first, and must find all by itself.
-            if round % 2 == 0 { try await run.readAll() }
+            if round % 2 == 0 {
+                // Reads find, and have repaired, what they meet.
+                try await run.readAll()
+            } else {
+                try await run.verifyOnce()
+                try await checkFound(hit, in: run)
+            }
             try await run.waitUntilWhole()
-            try await check(hit, in: run)
+            try await checkWrittenAnew(hit, in: run)
             try await run.readAll()
         }
         try await checkBeyondParity(run, using: &generator)
@@ -64,10 +69,12 @@ package struct RotScenario: Scenario {
         of blob: BlobID? = nil,
         using generator: inout SplitMix64
     ) async throws -> Hit {
-        var targets = try await records(of: run).filter { blob == nil || $0.key == blob }.values.flatMap { records in
-            records.sorted { $0.entry.shard < $1.entry.shard }.shuffled(using: &generator).prefix(shardsPerBlob)
+        var targets: [Record] = []
+        for (id, records) in try await records(of: run).sorted(by: { $0.key < $1.key }) where blob == nil || id == blob
+        {
+            let sorted = records.sorted { $0.entry.shard < $1.entry.shard }
+            targets += sorted.shuffled(using: &generator).prefix(shardsPerBlob)
         }
-        targets.sort { ($0.entry.shard, $0.slot) < ($1.entry.shard, $1.slot) }
         guard !targets.isEmpty else { throw BrokenPromise("there is nothing to flip bits in") }
         var hit: Set<Record> = []
         var flipped: Set<[Int]> = []
@@ -120,11 +127,22 @@ package struct RotScenario: Scenario {
 
     // MARK: Checking
 
-    /// Every record that was hit has been written anew.
-    private func check(_ hit: Hit, in run: StoreRun) async throws {
+    /// Every record that was hit is known to be missing, or has been written anew already.
+    private func checkFound(_ hit: Hit, in run: StoreRun) async throws {
+        let store = await run.server.store()
+        let now = Set(try await records(of: run).values.joined())
+        for record in hit where now.contains(record) {
+            let shard = record.entry.shard
+            guard try await store.metadata.blob(shard.blob)?.missing.contains(shard.index) == true else {
+                throw BrokenPromise("\(shard) in \(record.slot) has flipped bits, and a verification did not find it")
+            }
+        }
+    }
+
+    private func checkWrittenAnew(_ hit: Hit, in run: StoreRun) async throws {
         let now = Set(try await records(of: run).values.joined())
         guard let left = hit.first(where: now.contains) else { return }
-        throw BrokenPromise("\(left.entry.shard) in \(left.slot) has flipped bits and was not found")
+        throw BrokenPromise("\(left.entry.shard) in \(left.slot) has flipped bits and was not written anew")
     }
 
     /// With m + 1 shards hit the object is refused and named, and the others are served.
@@ -134,8 +152,7 @@ package struct RotScenario: Scenario {
         guard let blob = try await blob(of: key, in: store) else { throw BrokenPromise("\(key) has no blob") }
         _ = try await flip(in: run, shardsPerBlob: Self.parityCount + 1, of: blob, using: &generator)
         // A flip where no read looks may be met by none: verification sees it.
-        store.verifier.request()
-        for _ in 0..<30 where !store.verifier.report.isCurrent { try await run.world.time.sleep(for: .seconds(1)) }
+        try await run.verifyOnce()
         let listed = try await store.status().unreadable
         guard listed.contains(where: { $0.key == key }) else {
             throw BrokenPromise("\(key) has \(Self.parityCount + 1) bad shards and is not listed: \(listed)")
@@ -148,9 +165,8 @@ package struct RotScenario: Scenario {
     }
 
     private func blob(of key: String, in store: Store) async throws -> BlobID? {
-        for blobs in try await store.metadata.blobs(after: nil, limit: 256).map(\.id) {
-            let owners = try await store.metadata.owners(of: blobs)
-            if owners.contains(where: { $0.key == key }) { return blobs }
+        for id in try await store.metadata.blobs(after: nil, limit: 256).map(\.id) {
+            if try await store.metadata.owners(of: id).contains(where: { $0.key == key }) { return id }
         }
         return nil
     }

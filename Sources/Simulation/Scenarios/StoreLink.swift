@@ -14,7 +14,7 @@ final class StoreLink: Sendable {
     /// Microseconds that a late message or answer takes.
     private static let lateness: UInt64 = 300_000
 
-    /// A shard where it was erased, and the write that came after it, if any.
+    /// A shard on one disk.
     private struct Place: Hashable {
         var shard: ShardID
         var disk: DiskID
@@ -24,6 +24,7 @@ final class StoreLink: Sendable {
         var disturbedSlot: String?
         /// The disk in each slot, as metadata last said.
         var slots: [DiskID: String] = [:]
+        /// What was erased and not written again.
         var erased: Set<Place> = []
         var generator: SplitMix64
     }

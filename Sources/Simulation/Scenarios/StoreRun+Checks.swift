@@ -18,6 +18,7 @@ extension StoreRun {
     private static let repairTime = Duration.seconds(1_300)
     /// How often it is looked.
     private static let repairPoll = Duration.seconds(2)
+    private static let verificationPoll = Duration.milliseconds(50)
 
     /// Puts new disks into these slots, as an operator would.
     func replace(_ slots: [Int]) async throws {
@@ -57,6 +58,13 @@ extension StoreRun {
             if !store.verifier.report.isRunning { isAsked = false }
         }
         throw BrokenPromise("not whole after \(Self.repairTime): \(lack)")
+    }
+
+    /// One verification of everything, to its end. What it finds is repaired beside it.
+    func verifyOnce() async throws {
+        let store = await server.store()
+        store.verifier.request()
+        while store.verifier.report.isRunning { try await world.time.sleep(for: Self.verificationPoll) }
     }
 
     /// What the store lacks to be whole, every shard counted; empty when it is.
