@@ -90,7 +90,10 @@ let package = Package(
         ),
         library(
             "Metadata",
-            ["ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums", grdb, sqlite]
+            [
+                "ObjectModel", "ObjectInterface", "DiskFormat", "Placement", "SystemInterface", "Checksums",
+                "ClusterProtocol", grdb, sqlite,
+            ]
         ),
         library(
             "ObjectStorage",
@@ -204,7 +207,7 @@ let package = Package(
             "MetadataTests",
             [
                 "Metadata", "ObjectInterface", "ObjectModel", "DiskFormat", "Placement", "SystemInterface", "Checksums",
-                "TestKit",
+                "ClusterProtocol", "TestKit",
             ]
         ),
         tests(

@@ -3,7 +3,7 @@ import Synchronization
 /// Lets one call at a time through, in the order of arrival: appends, trims and reads of one log never overlap.
 ///
 /// A waiting call is not cancelled: what is queued on a disk ends by itself, and a keeper's calls are all short.
-final class CallGate: Sendable {
+package final class CallGate: Sendable {
     private struct State {
         var isBusy = false
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -13,10 +13,10 @@ final class CallGate: Sendable {
     private let limit: Int
 
     /// At most `limit` calls wait.
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
     /// Waits for its turn; false when too many wait already. Every `true` needs one `leave`.
-    func enter() async -> Bool {
+    package func enter() async -> Bool {
         enum Entry { case now, full, wait }
         var entry = Entry.wait
         await withCheckedContinuation { continuation in
@@ -34,7 +34,7 @@ final class CallGate: Sendable {
         return entry != .full
     }
 
-    func leave() {
+    package func leave() {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard !state.waiting.isEmpty else {
                 state.isBusy = false

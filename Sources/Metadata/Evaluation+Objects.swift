@@ -50,7 +50,7 @@ extension MetadataTransaction {
     func requireActive(_ lease: WriteLease?) throws(MetadataError) {
         guard let lease else { return }
         guard try tables.get(.leases, .lease(lease)) != nil else {
-            throw .refused(.unavailable, "Write lease \(lease) has ended: write the object again.")
+            throw .refused(.leaseEnded, "Write lease \(lease) has ended: write the object again.")
         }
     }
 

@@ -118,18 +118,18 @@ extension MetadataEffect {
         switch self {
         case .shardsMissing(let shards):
             writer.put(shards.count)
-            for shard in shards { Self.put(shard, &writer) }
-        case .shardPresent(let shard): Self.put(shard, &writer)
+            for shard in shards { writer.put(shard) }
+        case .shardPresent(let shard): writer.put(shard)
         case .blobsForgotten(let ids):
             writer.put(ids.count)
             for id in ids { writer.put(id) }
         case .extentsMoved(let owner, let extents):
-            Self.put(owner, &writer)
+            writer.put(owner)
             writer.put(extents)
         case .leaseGranted(let lease, let holder):
-            Self.put(lease, &writer)
+            writer.put(lease)
             writer.put(holder.name)
-        case .leaseEnded(let lease): Self.put(lease, &writer)
+        case .leaseEnded(let lease): writer.put(lease)
         case .diskPut(let disk): disk.encode(into: &writer)
         case .groupPut(let group): group.encode(into: &writer)
         case .memberReplaced(let old, let new):
@@ -176,16 +176,16 @@ extension MetadataEffect {
         switch tag {
         case 12:
             var shards: [ShardID] = []
-            for _ in 0..<(try reader.getCount(size: 4)) { shards.append(try getShard(&reader)) }
+            for _ in 0..<(try reader.getCount(size: 4)) { shards.append(try reader.getShard()) }
             return .shardsMissing(shards)
-        case 13: return .shardPresent(try getShard(&reader))
+        case 13: return .shardPresent(try reader.getShard())
         case 14:
             var ids: [BlobID] = []
             for _ in 0..<(try reader.getCount(size: 3)) { ids.append(try reader.getBlob()) }
             return .blobsForgotten(ids)
-        case 15: return .extentsMoved(try getOwner(&reader), try reader.getExtents())
-        case 16: return .leaseGranted(try getLease(&reader), holder: NodeName(try reader.getText()))
-        case 17: return .leaseEnded(try getLease(&reader))
+        case 15: return .extentsMoved(try reader.getOwner(), try reader.getExtents())
+        case 16: return .leaseGranted(try reader.getLease(), holder: NodeName(try reader.getText()))
+        case 17: return .leaseEnded(try reader.getLease())
         case 18: return .diskPut(try DiskRecord(from: &reader))
         case 19: return .groupPut(try GroupRecord(from: &reader))
         case 20:
@@ -197,24 +197,6 @@ extension MetadataEffect {
     }
 
     // MARK: Values that occur in effects only
-
-    private static func put(_ shard: ShardID, _ writer: inout ByteWriter) {
-        writer.put(shard.blob)
-        writer.put(byte: shard.index)
-    }
-
-    private static func getShard(_ reader: inout ByteReader) throws(MetadataError) -> ShardID {
-        ShardID(blob: try reader.getBlob(), index: try reader.getByte())
-    }
-
-    private static func put(_ lease: WriteLease, _ writer: inout ByteWriter) {
-        writer.put(lease.incarnation)
-        writer.put(lease.number)
-    }
-
-    private static func getLease(_ reader: inout ByteReader) throws(MetadataError) -> WriteLease {
-        WriteLease(incarnation: try reader.getUInt32(), number: try reader.getUInt32())
-    }
 
     private static func getBlob(_ reader: inout ByteReader) throws(MetadataError) -> BlobRecord {
         let id = try reader.getBlob()
@@ -229,32 +211,5 @@ extension MetadataEffect {
             dataKeys: content.dataKeys,
             missing: BlobRow.indices(missing)
         )
-    }
-
-    private static func put(_ owner: MoveTransaction.Move.Owner, _ writer: inout ByteWriter) {
-        switch owner {
-        case .version(let bucket, let key, let number):
-            writer.put(byte: 1)
-            writer.put(bucket)
-            writer.put(key)
-            writer.put(number)
-        case .part(let upload, let number):
-            writer.put(byte: 2)
-            writer.put(upload.text)
-            writer.put(number)
-        }
-    }
-
-    private static func getOwner(_ reader: inout ByteReader) throws(MetadataError) -> MoveTransaction.Move.Owner {
-        switch try reader.getByte() {
-        case 1:
-            return .version(
-                bucket: try reader.getText(),
-                key: try reader.getText(),
-                number: try reader.getInteger()
-            )
-        case 2: return .part(UploadID(try reader.getText()), number: try reader.getInt())
-        default: throw .unsupported("owner of extents")
-        }
     }
 }

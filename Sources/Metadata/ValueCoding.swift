@@ -14,6 +14,16 @@ extension ByteWriter {
         put(blob.sequence)
     }
 
+    mutating func put(_ shard: ShardID) {
+        put(shard.blob)
+        put(byte: shard.index)
+    }
+
+    mutating func put(_ lease: WriteLease) {
+        put(lease.incarnation)
+        put(lease.number)
+    }
+
     mutating func put(_ value: Identifier128) {
         put(fixed: value.high)
         put(fixed: value.low)
@@ -31,6 +41,20 @@ extension ByteWriter {
             put(extent.firstFrame)
             put(extent.offset)
             put(extent.length)
+        }
+    }
+
+    mutating func put(_ owner: MoveTransaction.Move.Owner) {
+        switch owner {
+        case .version(let bucket, let key, let number):
+            put(byte: 1)
+            put(bucket)
+            put(key)
+            put(number)
+        case .part(let upload, let number):
+            put(byte: 2)
+            put(upload.text)
+            put(number)
         }
     }
 
@@ -85,6 +109,14 @@ extension ByteReader {
         BlobID(incarnation: try getUInt32(), lease: try getUInt32(), sequence: try getInteger())
     }
 
+    mutating func getShard() throws(MetadataError) -> ShardID {
+        ShardID(blob: try getBlob(), index: try getByte())
+    }
+
+    mutating func getLease() throws(MetadataError) -> WriteLease {
+        WriteLease(incarnation: try getUInt32(), number: try getUInt32())
+    }
+
     mutating func getIdentifier() throws(MetadataError) -> Identifier128 {
         Identifier128(high: try getFixed(), low: try getFixed())
     }
@@ -104,6 +136,14 @@ extension ByteReader {
             )
         }
         return extents
+    }
+
+    mutating func getOwner() throws(MetadataError) -> MoveTransaction.Move.Owner {
+        switch try getByte() {
+        case 1: .version(bucket: try getText(), key: try getText(), number: try getInteger())
+        case 2: .part(UploadID(try getText()), number: try getInt())
+        default: throw .unsupported("owner of extents")
+        }
     }
 
     mutating func getHeaders() throws(MetadataError) -> [ObjectAttributes.Header] {

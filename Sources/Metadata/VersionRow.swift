@@ -27,6 +27,12 @@ enum VersionRow {
 
     /// `usualOwner` is left out and must be given again to `decode`.
     static func encode(_ version: VersionRecord, usualOwner: UserID?) -> [UInt8] {
+        var writer = ByteWriter()
+        encode(version, usualOwner: usualOwner, into: &writer)
+        return writer.bytes
+    }
+
+    static func encode(_ version: VersionRecord, usualOwner: UserID?, into writer: inout ByteWriter) {
         let attributes = version.attributes
         let tag = ETagForm(version.eTag)
         var flags: Flags = []
@@ -41,7 +47,6 @@ enum VersionRow {
         if tag.kind == ETagForm.multipartKind { flags.insert(.multipartTag) }
         if tag.kind == ETagForm.otherKind { flags.insert(.otherTag) }
 
-        var writer = ByteWriter()
         writer.put(flags.rawValue)
         writer.put(version.number)
         writer.put(version.modified)
@@ -59,7 +64,6 @@ enum VersionRow {
             writer.put(version.parts.count)
             for part in version.parts { writer.put(part) }
         }
-        return writer.bytes
     }
 
     /// Without extents and parts when only a listing needs it.
@@ -71,6 +75,25 @@ enum VersionRow {
         isSummary: Bool = false
     ) throws(MetadataError) -> VersionRecord {
         var reader = ByteReader(bytes)
+        let version = try decode(
+            from: &reader,
+            bucket: bucket,
+            key: key,
+            usualOwner: usualOwner,
+            isSummary: isSummary
+        )
+        if !isSummary { try reader.expectEnd(of: "a version") }
+        return version
+    }
+
+    /// A version with more behind it; as a summary, what follows is the rest of it.
+    static func decode(
+        from reader: inout ByteReader,
+        bucket: String,
+        key: String,
+        usualOwner: UserID?,
+        isSummary: Bool = false
+    ) throws(MetadataError) -> VersionRecord {
         let flags = Flags(rawValue: try reader.getInteger())
         guard flags.rawValue <= Flags.known else { throw .unsupported("flags of a version") }
         let number = try reader.getInteger()
@@ -103,7 +126,6 @@ enum VersionRow {
             version.parts.reserveCapacity(count)
             for _ in 0..<count { version.parts.append(try reader.getPart()) }
         }
-        try reader.expectEnd(of: "a version")
         return version
     }
 

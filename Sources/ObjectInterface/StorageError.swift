@@ -36,6 +36,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         // State of the store
         /// Too few disks, keepers or shards right now; the same request may succeed later.
         case unavailable
+        /// The write lease has ended: nothing was committed, and a write under a new lease may succeed.
+        case leaseEnded
         /// No room for new data; reads and deletes go on.
         case full
         /// Fewer than k good shards: the bytes cannot be given now, and wrong ones never are.

@@ -106,6 +106,7 @@ extension ObjectStore {
                 WriteTransaction(lease: session.lease, blobs: content.blobs.map(\.record), writes: [write])
             )
         } catch {
+            if error.code == .leaseEnded { leases.noteEnded(session.lease) }
             // An unknown outcome may have been committed: then the blobs are live and stay.
             if error.code != .unknownOutcome { await eraseUncommitted(content.blobs) }
             throw error

@@ -142,15 +142,36 @@ final class Packer: Sendable {
                 session = try await leases.begin()
                 written = try await store(pack.map(\.item), session: session)
             }
-            defer { session.end() }
-            await commit(written, of: pack, session)
+            let rest = await commit(written, of: pack, session)
+            session.end()
+            if !rest.isEmpty { await writeAgain(rest) }
         } catch {
             for waiting in pack { waiting.continuation.resume(returning: .failure(error)) }
         }
     }
 
-    /// Commits those whose bytes are what was promised, together; answers everyone.
-    private func commit(_ written: StoredPack, of pack: [Waiting], _ session: WriteSession) async {
+    /// Once more, under a new lease: the pack's bytes are still here.
+    private func writeAgain(_ pack: [Waiting]) async {
+        do throws(StorageError) {
+            let session = try await leases.begin()
+            defer { session.end() }
+            let written = try await store(pack.map(\.item), session: session)
+            for waiting in await commit(written, of: pack, session) {
+                waiting.continuation.resume(returning: .failure(Self.leaseEndedTwice))
+            }
+        } catch {
+            for waiting in pack { waiting.continuation.resume(returning: .failure(error)) }
+        }
+    }
+
+    private static let leaseEndedTwice = StorageError(
+        .leaseEnded,
+        "The store's coordinator changed twice during the write: write the object again."
+    )
+
+    /// Commits those whose bytes are what was promised, together, and answers them; gives those back that the end of
+    /// the lease refused.
+    private func commit(_ written: StoredPack, of pack: [Waiting], _ session: WriteSession) async -> [Waiting] {
         var accepted: [(waiting: Waiting, write: WriteTransaction.Write)] = []
         for (waiting, extent) in zip(pack, written.extents) {
             do throws(StorageError) {
@@ -174,8 +195,14 @@ final class Packer: Sendable {
                 )
             }
         } catch {
+            if error.code == .leaseEnded {
+                leases.noteEnded(session.lease)
+                await eraseUncommitted(written.record)
+                return accepted.map(\.waiting)
+            }
             for (waiting, _) in accepted { waiting.continuation.resume(returning: .failure(error)) }
         }
+        return []
     }
 
     private func eraseUncommitted(_ blob: BlobRecord) async {

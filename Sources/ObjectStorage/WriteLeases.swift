@@ -51,6 +51,15 @@ package final class WriteLeases: Sendable {
         }
     }
 
+    /// A commit under the lease was refused because it has ended, by a new coordinator say: the next session gets a
+    /// new one.
+    func noteEnded(_ lease: WriteLease) {
+        state.withLock { state in
+            if state.current == lease { state.current = nil }
+            state.draining.remove(lease)
+        }
+    }
+
     /// Ends the leases that are no longer current and have no session left.
     package func endDrained() async throws(StorageError) {
         let drained = state.withLock { state in

@@ -10,10 +10,13 @@ package import SystemInterface
 package struct HostedDisk: Sendable {
     package var shards: ShardDisk
     package var journal: KeeperLog?
+    /// Where it stands; empty where that does not matter.
+    package var slot: String
 
-    package init(shards: ShardDisk, journal: KeeperLog?) {
+    package init(shards: ShardDisk, journal: KeeperLog?, slot: String = "") {
         self.shards = shards
         self.journal = journal
+        self.slot = slot
     }
 }
 

@@ -9,6 +9,7 @@ import ObjectModel
 import ObjectStorage
 import ShardStorage
 import Synchronization
+import StorageNode
 import SystemInterface
 import TestKit
 

@@ -155,7 +155,7 @@ extension Check {
                 try expect(await code { _ = try outcomes[0].get() } == expected, "extent")
             }
             try await store.endLease(lease)
-            try expect(await code { try await store.put(lease, 3, "k3") } == .unavailable, "ended lease")
+            try expect(await code { try await store.put(lease, 3, "k3") } == .leaseEnded, "ended lease")
             try expect(try await store.statistics() == before, "something changed")
         },
         Check("deletes answer one by one and free what nothing names") { store in

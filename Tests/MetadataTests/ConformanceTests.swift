@@ -9,6 +9,11 @@ struct ConformanceTests {
         try await check.run(JournaledMetadataStore.inMemory(journal: FakeJournal()))
     }
 
+    @Test("from a gateway, over messages", arguments: Check.all)
+    func remote(check: Check) async throws {
+        try await check.run(RemoteTestStore(JournaledMetadataStore.inMemory(journal: FakeJournal())))
+    }
+
     @Test("on SQLite", arguments: Check.all)
     func sqlite(check: Check) async throws {
         try await withTemporaryDirectory { directory in

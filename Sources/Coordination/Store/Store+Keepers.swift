@@ -1,11 +1,10 @@
 internal import BlobStorage
+internal import ClusterProtocol
 internal import DiskFormat
-internal import JournalStorage
 internal import Metadata
 internal import ObjectModel
 internal import Placement
-internal import ShardStorage
-internal import StorageNode
+import Synchronization
 internal import SystemInterface
 
 // The journal's keepers as disks lose their logs: a log that can be opened again catches up by itself; one that is gone
@@ -39,23 +38,29 @@ extension Store {
             if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
                 return await dismiss(replaced, from: keepers)
             }
-            for (node, disk) in hosted where keepers.contains(disk.shards.identity.disk) && !disk.hasWorkingLog {
-                if await reopenLog(of: disk, on: node) { continue }
-                return await dismiss(disk.shards.identity.disk, from: keepers)
+            let broken = served.withLock { served in
+                served.filter { keepers.contains($0.key) && !$0.value.hasWorkingLog && !$0.value.isAway }
             }
-            if keepers.keepers.count < wantedKeepers(of: keepers) { await recruit(besides: keepers) }
+            for (disk, at) in broken.sorted(by: { $0.key < $1.key }) {
+                // A failed log is opened again where its files still are; the journal feeds it what it missed.
+                do throws(NodeCallError) {
+                    try await calls.reopenLog(of: disk, on: at.place.node)
+                    noteLog(of: disk)
+                } catch {
+                    // One that cannot be reached right now is not lost.
+                    guard case .refused(.failed(_)) = error else { continue }
+                    return await dismiss(disk, from: keepers)
+                }
+            }
+            if keepers.keepers.count < keeperPlan?.count ?? 0 { await recruit(besides: keepers) }
         }
     }
 
-    /// A failed log is opened again where its files still are; the journal feeds it what it missed.
-    private func reopenLog(of disk: HostedDisk, on node: NodeName) async -> Bool {
-        let files = disk.shards.fileSystem
-        await forgetCached(files, DiskFolder.journal)
-        guard await KeeperLog.isThere(on: files), let log = try? await openLog(files) else {
-            return false
+    private func noteLog(of disk: DiskID) {
+        served.withLock { served in
+            served[disk]?.hasLog = true
+            served[disk]?.hasWorkingLog = true
         }
-        nodes[node]?.host(HostedDisk(shards: disk.shards, journal: log))
-        return true
     }
 
     /// Takes a keeper whose log is lost out of the set, a disk that keeps no log yet into it where there is one.
@@ -75,42 +80,25 @@ extension Store {
 
     /// A disk that is no keeper, with an empty log opened on it.
     private func newKeeper(besides keepers: KeeperSet) async -> (DiskID, NodeName)? {
-        for (node, disk) in hosted {
-            let id = disk.shards.identity.disk
-            guard !keepers.contains(id), disk.shards.failure == nil else { continue }
+        var refused: Set<DiskID> = []
+        let candidates = served.withLock { $0.filter { !$0.value.isAway } }
+        guard let plan = keeperPlan else { return nil }
+        while let disk = plan.next(besides: keepers.keepers, among: { candidates[$0] != nil && !refused.contains($0) }),
+            let node = candidates[disk]?.place.node
+        {
             // What an earlier time as a keeper left says nothing any more.
-            guard await removeLog(disk.shards.fileSystem),
-                let log = try? await openLog(disk.shards.fileSystem)
-            else { continue }
-            nodes[node]?.host(HostedDisk(shards: disk.shards, journal: log))
-            return (id, node)
+            if (try? await calls.renewLog(of: disk, on: node)) != nil {
+                noteLog(of: disk)
+                return (disk, node)
+            }
+            refused.insert(disk)
         }
         return nil
     }
 
-    private func removeLog(_ files: any FileSystem) async -> Bool {
-        do throws(FileError) {
-            guard try await files.status(DiskFolder.journal) != nil else { return true }
-            for name in try await files.list(DiskFolder.journal) {
-                let path = DiskFolder.journal + "/" + name
-                if try await files.status(path)?.isDirectory == false { try await files.remove(path) }
-            }
-            try await files.syncDirectory(DiskFolder.journal)
-            return true
-        } catch {
-            return false
-        }
+    /// As at the founding, for the disks in use now; nil before there are groups.
+    private var keeperPlan: KeeperPlan? {
+        let disks = blobs.view.map.disks.sorted { $0.key < $1.key }.map(\.value)
+        return blobs.currentScheme.map { KeeperPlan(scheme: $0, disks: disks) }
     }
-
-    /// As many as at the founding: 2f + 1, or what the disks allow.
-    private func wantedKeepers(of keepers: KeeperSet) -> Int {
-        let tolerated = blobs.currentScheme?.parityCount ?? keepers.tolerance
-        let possible = min(2 * tolerated + 1, blobs.view.map.disks.count)
-        return possible % 2 == 0 ? possible - 1 : possible
-    }
-}
-
-extension HostedDisk {
-    /// Whether its log takes records.
-    fileprivate var hasWorkingLog: Bool { journal.map { $0.failure == nil } ?? false }
 }

@@ -38,8 +38,7 @@ extension Store {
             configuration: configuration,
             time: time,
             random: random,
-            metadata: metadata,
-            survey: await DiskSurvey.take(configuration.slots)
+            metadata: metadata
         )
         try await opening.takeDisks()
         let (journal, running) = try await opening.startJournal(late)
@@ -48,6 +47,7 @@ extension Store {
             let store = Store(opening.parts(journal: journal, running: running, md5: md5))
             try await store.reloadMap()
             try await store.finishReplacements()
+            await store.watchDisks()
             return store
         } catch let error as StoreStartError {
             running.cancel()

@@ -1,11 +1,9 @@
 internal import BlobStorage
+internal import ClusterProtocol
 internal import DiskFormat
-internal import JournalStorage
 internal import Metadata
 internal import ObjectInterface
 package import ObjectModel
-internal import ShardStorage
-internal import StorageNode
 import Synchronization
 internal import SystemInterface
 
@@ -34,8 +32,12 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
 extension Store {
     /// Formats the empty folder or disk in a slot and puts it in the place of the disk that was there.
     ///
-    /// Durable on return; the rebuild begins at once, and a full verification is asked for after it.
-    package func replaceDisk(inSlot name: String) async throws(DiskReplacementError) -> (old: DiskID, new: DiskID) {
+    /// Durable on return; the rebuild begins at once, and a full verification is asked for after it. A slot's name
+    /// without a node must be unique in the store.
+    package func replaceDisk(
+        inSlot name: String,
+        of node: NodeName? = nil
+    ) async throws(DiskReplacementError) -> (old: DiskID, new: DiskID) {
         let isMine = isReplacing.withLock { isReplacing in
             defer { isReplacing = true }
             return !isReplacing
@@ -44,52 +46,66 @@ extension Store {
         defer { isReplacing.withLock { $0 = false } }
         // A disk pulled a moment ago is noticed now, not a second later.
         await watchDisks()
-        guard let slot = configuration.slots.first(where: { $0.name == name }) else { throw .noSuchDisk(name) }
-        let (old, others) = try await records(inSlot: name)
-        for record in [old] + others {
-            guard let hosted = nodes[record.node]?.disk(record.id) else { continue }
-            guard hosted.shards.failure != nil else { throw .isHealthy(name) }
-            nodes[record.node]?.release(record.id)
-            try? await hosted.shards.close()
-        }
-        let new = try await format(slot)
+        let (old, others) = try await records(inSlot: name, of: node)
+        for record in [old] + others { try await letGo(record, slot: name) }
+        let new = try await format(old.place)
         do {
-            try await admit(new, slot: slot, for: old)
-            for other in others { try await retire(other, for: new.shards.identity.disk) }
+            try await admit(new, for: old)
+            for other in others { try await retire(other, for: new) }
         } catch {
             throw .failed("\(error)")
         }
-        absent.withLock { $0[name] = nil }
+        absent.withLock { $0[old.place] = nil }
         verifier.request()
-        return (old.id, new.shards.identity.disk)
+        return (old.id, new)
     }
 
     /// The disk in use in a slot; more than one where a replacement was cut off, and its new disk is gone as well.
     private func records(
-        inSlot name: String
+        inSlot name: String,
+        of node: NodeName?
     ) async throws(DiskReplacementError) -> (first: DiskRecord, others: [DiskRecord]) {
         do {
-            let records = try await metadata.disks().filter { $0.slot == name && $0.state == .active }
-            if let first = records.first { return (first, Array(records.dropFirst())) }
+            let records = try await metadata.disks().filter {
+                $0.slot == name && $0.state == .active && (node == nil || $0.node == node)
+            }
+            if let first = records.first, records.allSatisfy({ $0.node == first.node }) {
+                return (first, Array(records.dropFirst()))
+            }
         } catch {
             throw .failed(error.description)
         }
         throw .noSuchDisk(name)
     }
 
+    private func letGo(_ record: DiskRecord, slot: String) async throws(DiskReplacementError) {
+        guard let served = served.withLock({ $0[record.id] }) else { return }
+        do {
+            let report = try await calls.watch(served.place.node).first { $0.disk == record.id }
+            if let report, report.failure.isEmpty, report.isInPlace { throw NodeRefusal.busy }
+            self.served.withLock { $0[record.id] = nil }
+            try await calls.release(record.id, on: served.place.node)
+        } catch is NodeRefusal {
+            throw .isHealthy(slot)
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
     /// Ends replacements that a crash cut off between their steps: of two disks in use in one slot the one that is
     /// there takes the other's place.
     func finishReplacements() async throws(StorageError) {
         let active = try await metadata.disks().filter { $0.state == .active }
-        for (_, records) in Dictionary(grouping: active, by: \.slot).sorted(by: { $0.key < $1.key }) {
-            let isThere = { (record: DiskRecord) in self.nodes[record.node]?.disk(record.id) != nil }
-            guard records.count > 1, let new = records.first(where: isThere) else { continue }
-            for old in records where !isThere(old) {
+        for (_, records) in Dictionary(grouping: active, by: \.place).sorted(by: { $0.key < $1.key }) {
+            guard records.count > 1, let new = records.first(where: { isServed($0.id) }) else { continue }
+            for old in records where !isServed(old.id) {
                 try await retire(old, for: new.id)
                 verifier.request()
             }
         }
     }
+
+    func isServed(_ disk: DiskID) -> Bool { served.withLock { $0[disk] != nil } }
 
     /// Puts a disk into another's place in every group; the other is in use no more.
     private func retire(_ old: DiskRecord, for new: DiskID) async throws(StorageError) {
@@ -101,41 +117,32 @@ extension Store {
         try await reloadMap()
     }
 
-    private func format(_ slot: StoreSlot) async throws(DiskReplacementError) -> HostedDisk {
-        do {
-            let fileSystem = try slot.open()
-            var generator = random.generator
-            let id = DiskID(.random(using: &generator))
-            try await slotDisk.format(fileSystem, slot: slot, id: id)
-            let shards = try await slotDisk.open(fileSystem, id: id)
-            return HostedDisk(shards: shards, journal: nil)
-        } catch ShardStorageError.notEmpty(let what) {
-            throw .notEmpty(what)
+    private func format(_ place: SlotPlace) async throws(DiskReplacementError) -> DiskID {
+        var generator = random.generator
+        let id = DiskID(.random(using: &generator))
+        do throws(NodeCallError) {
+            try await calls.format(place, NewDisk(cluster: cluster, disk: id))
+            return id
         } catch {
-            throw .failed("\(error)")
+            if case .refused(.notEmpty(let what)) = error { throw .notEmpty(what) }
+            throw .failed(error.description)
         }
     }
 
-    /// The metadata's side: the new disk is known, stands in the old one's place in every group, and keeps the journal
-    /// when the old one did.
-    private func admit(_ new: HostedDisk, slot: StoreSlot, for old: DiskRecord) async throws {
-        let id = new.shards.identity.disk
-        var hosted = new
-        let keepers = journal.report.keepers
-        if keepers.contains(old.id) { hosted.journal = try await openLog(new.shards.fileSystem) }
-        nodes[slot.node]?.host(hosted)
-        try await metadata.putDisk(
-            DiskRecord(
-                id: id,
-                site: slot.site,
-                node: slot.node,
-                slot: slot.name,
-                state: .active,
-                epoch: 1
-            )
+    /// The new disk is served and known, stands in the old one's place in every group, and keeps the journal when the
+    /// old one did.
+    private func admit(_ id: DiskID, for old: DiskRecord) async throws {
+        let isKeeper = journal.report.keepers.contains(old.id)
+        let opened = try await calls.open(
+            old.place,
+            ExpectedDisk(cluster: cluster, disk: id, wantsLog: isKeeper)
         )
+        served.withLock { $0[id] = ServedDisk(place: old.place, hasLog: opened.hasLog) }
+        var record = old
+        (record.id, record.epoch) = (id, 1)
+        try await metadata.putDisk(record)
         try await retire(old, for: id)
-        guard hosted.journal != nil else { return }
-        try await changeKeepers(removing: old.id, adding: (id, slot.node))
+        guard isKeeper else { return }
+        try await changeKeepers(removing: old.id, adding: (id, old.node))
     }
 }

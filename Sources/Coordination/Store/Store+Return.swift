@@ -1,10 +1,7 @@
 internal import BlobStorage
-internal import DiskFormat
-internal import JournalStorage
+internal import ClusterProtocol
 internal import Metadata
 internal import ObjectModel
-internal import ShardStorage
-internal import StorageNode
 import Synchronization
 internal import SystemInterface
 
@@ -16,16 +13,21 @@ extension Store {
     /// start: recovered from what lies on them, never formatted. What they missed is found by a full verification and
     /// repaired.
     package func takeUpReturned() async {
-        let away = absentSlots.map(\.slot)
+        let away = Set(absent.withLock { Array($0.keys) })
         guard !away.isEmpty, let records = try? await metadata.disks() else { return }
+        let waiting = records.filter { record in
+            record.state == .active && away.contains(record.place) && !isServed(record.id) && isDue(record.id)
+        }
+        guard !waiting.isEmpty else { return }
         await alone {
             var hasReturned = false
-            for slot in configuration.slots where away.contains(slot.name) {
-                guard let record = records.first(where: { $0.slot == slot.name && $0.state == .active }),
-                    nodes[record.node]?.disk(record.id) == nil, isDue(record.id), await takeUp(record, in: slot)
-                else { continue }
-                absent.withLock { $0[slot.name] = nil }
-                hasReturned = true
+            for (node, records) in Dictionary(grouping: waiting, by: \.node).sorted(by: { $0.key < $1.key }) {
+                // One look at a node for all its disks.
+                guard let slots = try? await calls.survey(node) else { continue }
+                for record in records where await takeUp(record, slots) {
+                    absent.withLock { $0[record.place] = nil }
+                    hasReturned = true
+                }
             }
             guard hasReturned else { return }
             await refreshConditions()
@@ -44,32 +46,18 @@ extension Store {
         await body()
     }
 
-    /// Hosts the disk of that record if it is the one in the slot. An old instance that still ends its last calls holds
-    /// the disk's lock: then the next round tries again.
-    private func takeUp(_ record: DiskRecord, in slot: StoreSlot) async -> Bool {
-        do {
-            let fileSystem = try slot.open()
-            guard try await ShardDisk.readIdentity(fileSystem).disk == record.id else { return false }
-            try await ShardDisk.probe(fileSystem)
-            for folder in [DiskFolder.segments, DiskFolder.journal] { await forgetCached(fileSystem, folder) }
-            let shards = try await slotDisk.open(fileSystem, id: record.id, epoch: record.epoch)
-            let hasLog = try await fileSystem.status(DiskFolder.journal) != nil
-            // A log that cannot be opened is one keeper less, as at a start.
-            let log = hasLog ? try? await openLog(fileSystem) : nil
-            nodes[record.node]?.host(HostedDisk(shards: shards, journal: log))
-            return true
-        } catch {
+    /// Has the disk of that record served if it is the one in the slot. An old instance that still ends its last calls
+    /// holds the disk's lock: then the next round tries again.
+    private func takeUp(_ record: DiskRecord, _ slots: [SlotReport]) async -> Bool {
+        guard !isServed(record.id) else { return false }
+        let isThere = slots.contains { $0.slot == record.slot && $0.finding == .disk(cluster, record.id) }
+        let expected = ExpectedDisk(cluster: cluster, disk: record.id, epoch: record.epoch, isReturning: true)
+        guard isThere, let opened = try? await calls.open(record.place, expected) else {
             noteFailedReturn(of: record.id)
             return false
         }
-    }
-
-    /// What a write failed to bring to the medium may stand in memory all the same: it is not what will be there after
-    /// the next power cut.
-    func forgetCached(_ fileSystem: any FileSystem, _ folder: String) async {
-        for name in (try? await fileSystem.list(folder)) ?? [] {
-            try? await fileSystem.forgetCached(folder + "/" + name)
-        }
+        served.withLock { $0[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
+        return true
     }
 
     // MARK: Patience

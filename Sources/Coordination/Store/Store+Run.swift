@@ -1,12 +1,11 @@
 internal import BlobStorage
+internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
 internal import Metadata
 package import ObjectInterface
 internal import ObjectModel
 internal import ObjectStorage
-internal import ShardStorage
-internal import StorageNode
 import Synchronization
 internal import SystemInterface
 
@@ -65,37 +64,106 @@ extension Store {
     }
 
     /// A disk whose folder was emptied, unmounted or replaced beneath its open files is no disk any more, whatever
-    /// writes to those files answer. One of which a write failed is let go too, to be opened anew from its medium.
+    /// writes to those files answer. One of which a write failed is let go too, to be opened anew from its medium. What
+    /// a node began anew no longer serves is away until it is opened there again.
     package func watchDisks() async {
-        for (node, disk) in hosted {
-            let id = disk.shards.identity.disk
-            if let failure = disk.shards.failure {
-                noteWriteFailure(of: id)
-                await lose(id, node: node, reason: "a write to it failed (\(failure))")
-            } else if await !disk.shards.isInPlace() {
-                await lose(id, node: node, reason: "its folder was emptied, unmounted or changed")
+        let before = served.withLock { $0 }
+        let nodes = members.withLock { $0.keys.sorted() }
+        for (node, answer) in await ask(nodes, { [calls] node in await Self.watch(node, calls) }) {
+            let known = before.filter { $0.value.place.node == node }
+            switch answer {
+            case .success(let reports): await note(reports, of: known, on: node)
+            case .failure(let error): noteSilence(of: known, error)
             }
         }
         await refreshConditions()
     }
 
+    private static func watch(_ node: NodeName, _ calls: NodeCalls) async -> Result<[HostedDiskReport], NodeCallError> {
+        do throws(NodeCallError) {
+            let reports = try await calls.watch(node)
+            return .success(reports)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The answers of all nodes, asked at the same time, by node.
+    private func ask<Answer: Sendable>(
+        _ nodes: [NodeName],
+        _ question: @escaping @Sendable (NodeName) async -> Answer
+    ) async -> [(NodeName, Answer)] {
+        await withTaskGroup(of: (NodeName, Answer).self) { group in
+            for node in nodes { group.addTask { (node, await question(node)) } }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }
+        }
+    }
+
+    /// `known`: the disks that were served there before the node was asked.
+    private func note(_ reports: [HostedDiskReport], of known: [DiskID: ServedDisk], on node: NodeName) async {
+        for report in reports.sorted(by: { $0.disk < $1.disk }) where known[report.disk] != nil {
+            if !report.failure.isEmpty {
+                noteWriteFailure(of: report.disk)
+                await lose(report.disk, node: node, reason: "a write to it failed (\(report.failure))")
+            } else if !report.isInPlace {
+                await lose(report.disk, node: node, reason: "its folder was emptied, unmounted or changed")
+            } else {
+                noteServed(report)
+            }
+        }
+        let gone = Set(known.keys).subtracting(reports.map(\.disk))
+        for disk in gone.sorted() { await lose(disk, node: node, reason: "its node began anew") }
+    }
+
+    private func noteServed(_ report: HostedDiskReport) {
+        let place = served.withLock { served -> SlotPlace? in
+            served[report.disk]?.hasLog = report.log != .none
+            served[report.disk]?.hasWorkingLog = report.log == .working
+            served[report.disk]?.hasJournalRoom = report.hasJournalRoom
+            let wasAway = served[report.disk]?.isAway ?? false
+            served[report.disk]?.isAway = false
+            return wasAway ? served[report.disk]?.place : nil
+        }
+        // Its node answers again and has served it all the time: what it missed is noted as missing.
+        if let place { absent.withLock { $0[place] = nil } }
+    }
+
+    private func noteSilence(of known: [DiskID: ServedDisk], _ error: NodeCallError) {
+        for (disk, served) in known {
+            let isServed = self.served.withLock { all in
+                all[disk]?.isAway = true
+                return all[disk] != nil
+            }
+            guard isServed else { continue }
+            absent.withLock { $0[served.place] = error.description }
+            blobs.view.noteUnusable(disk)
+        }
+    }
+
     func lose(_ disk: DiskID, node: NodeName, reason: String) async {
-        nodes[node]?.release(disk)
-        let slot = try? await metadata.disks().first { $0.id == disk }?.slot
+        let place = served.withLock { $0.removeValue(forKey: disk)?.place }
+        try? await calls.release(disk, on: node)
+        let slot = (try? await metadata.disks().first { $0.id == disk }?.place) ?? place
         if let slot {
-            absent.withLock { $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot)`" }
+            absent.withLock {
+                $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot.slot)`"
+            }
         }
         blobs.view.noteUnusable(disk)
     }
 
     /// Has each disk win back the room of dead shards, where that pays.
     package func compactDisks() async {
-        for (_, disk) in hosted {
-            let report = try? await disk.shards.compact()
-            for shard in report?.bad ?? [] { repairer.suspect(shard) }
-            try? await disk.shards.refillReserve()
-            _ = try? await disk.journal?.refillReserve()
+        let nodes = members.withLock { $0.keys.sorted() }
+        for (_, bad) in await ask(nodes, { [calls] node in (try? await calls.compact(node)) ?? [] }) {
+            for shard in bad { repairer.suspect(shard) }
         }
+    }
+
+    /// How many segments' own structure was written again.
+    func mendSegments() async -> Int {
+        let nodes = members.withLock { $0.keys.sorted() }
+        return await ask(nodes) { [calls] node in (try? await calls.mend(node)) ?? 0 }.reduce(0) { $0 + $1.1 }
     }
 
     private func rotateLease() async {

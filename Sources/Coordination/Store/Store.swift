@@ -30,12 +30,19 @@ package final class Store: Sendable {
     package let repacker: Repacker
     package let orphans: OrphanCollector
     package let checkpointer: Checkpointer
-    let nodes: [NodeName: StorageNodeService]
+    /// The nodes of this process.
+    let agents: [NodeName: NodeAgent]
+    let members: Mutex<[NodeName: NodeMember]>
+    let calls: NodeCalls
+    /// The disks that nodes serve, as they last said.
+    let served: Mutex<[DiskID: ServedDisk]>
     let transport: any Transport
     let time: any TimeSource
     let random: any RandomSource
     /// Slots whose disk is not served, with why.
-    let absent: Mutex<[String: String]>
+    let absent: Mutex<[SlotPlace: String]>
+    /// Where slots lie on their nodes, for people.
+    let paths: Mutex<[SlotPlace: String]>
     /// One replacement at a time.
     let isReplacing = Mutex(false)
     /// Disks of which writes failed, and when they are tried again.
@@ -49,12 +56,16 @@ package final class Store: Sendable {
         journal = parts.journal
         journalTask = parts.journalTask
         blobs = parts.blobs
-        nodes = parts.nodes
+        agents = parts.agents
+        members = Mutex(Dictionary(parts.nodes.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }))
+        calls = NodeCalls(transport: parts.transport, incarnation: parts.journal.incarnation)
+        served = Mutex(parts.served)
         transport = parts.transport
         time = parts.time
         random = parts.random
         absent = Mutex(parts.absent)
-        let node = parts.configuration.slots.first?.node ?? NodeName("node-1")
+        paths = Mutex(parts.paths)
+        let node = parts.configuration.holder ?? parts.configuration.slots.first?.node ?? NodeName("coordinator")
         objects = ObjectStore(
             metadata: metadata,
             blobs: blobs,
@@ -86,26 +97,19 @@ package final class Store: Sendable {
         let verifier = verifier
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
-        let nodes = parts.nodes
-        verifier.onPass {
-            var mended = 0
-            for disk in nodes.sorted(by: { $0.key < $1.key }).flatMap(\.value.disks) where !Task.isCancelled {
-                mended += (try? await disk.shards.mendSegments().count) ?? 0
-            }
-            return mended
-        }
+        verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.
     package func close() async {
         journalTask.cancel()
         await journalTask.value
-        for (_, disk) in hosted { try? await disk.shards.close() }
+        for (_, agent) in agents.sorted(by: { $0.key < $1.key }) { await agent.close() }
     }
 
-    /// All hosted disks with the node that hosts them.
+    /// The disks of the nodes in this process, with their node.
     package var hosted: [(node: NodeName, disk: HostedDisk)] {
-        nodes.sorted { $0.key < $1.key }.flatMap { node, service in service.disks.map { (node, $0) } }
+        agents.sorted { $0.key < $1.key }.flatMap { node, agent in agent.service.disks.map { (node, $0) } }
     }
 
     /// Gives back memory that has lain idle since the last call; returns how many bytes.
@@ -113,17 +117,9 @@ package final class Store: Sendable {
         hosted.reduce(blobs.pool.trim()) { $0 + $1.disk.shards.trimMemory() }
     }
 
-    /// Where a slot's disk is not served: slot name and reason, by name.
+    /// Where a slot's disk is not served: slot name and reason, by node and slot.
     package var absentSlots: [(slot: String, reason: String)] {
-        absent.withLock { $0.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
-    }
-
-    var slotDisk: SlotDisk {
-        SlotDisk(cluster: cluster, configuration: configuration.disk, time: time, random: random)
-    }
-
-    func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
-        try await KeeperLog.open(files, random: random, configuration: configuration.keeper)
+        absent.withLock { $0.sorted { $0.key < $1.key }.map { ($0.key.slot, $0.value) } }
     }
 
     /// Reads the map from the metadata and lets everyone use it.
@@ -148,20 +144,47 @@ package final class Store: Sendable {
 
     /// Asks every disk how it does.
     func refreshConditions() async {
-        for disk in blobs.view.map.disks.keys.sorted() {
-            let status = try? await blobs.nodes.status(disk)
-            // The journal's last room is for deletes: with it in use nothing new comes to the disk.
-            let room = await hasJournalRoom(disk) ? status?.room ?? 0 : 0
-            blobs.view.update(disk, condition: DiskCondition(isUsable: status?.isUsable ?? false, room: room))
+        let disks = blobs.view.map.disks.keys.sorted()
+        let conditions = await withTaskGroup(of: (DiskID, DiskCondition).self) { group in
+            for disk in disks { group.addTask { (disk, await self.condition(of: disk)) } }
+            return await group.reduce(into: [DiskID: DiskCondition]()) { $0[$1.0] = $1.1 }
         }
+        for disk in disks { if let condition = conditions[disk] { blobs.view.update(disk, condition: condition) } }
     }
 
-    private func hasJournalRoom(_ disk: DiskID) async -> Bool {
-        guard let journal = nodes.values.lazy.compactMap({ $0.disk(disk) }).first?.journal, !journal.isReserveWhole
-        else { return true }
-        _ = try? await journal.refillReserve()
-        // A log that has failed does not want for room: it is opened again or replaced, and shards may come meanwhile.
-        return journal.isReserveWhole || journal.failure != nil
+    private func condition(of disk: DiskID) async -> DiskCondition {
+        guard let served = served.withLock({ $0[disk] }) else { return DiskCondition(isUsable: false, room: 0) }
+        let status = try? await blobs.nodes.status(disk)
+        let room = served.hasJournalRoom ? status?.room ?? 0 : 0
+        return DiskCondition(isUsable: status?.isUsable ?? false, room: room)
+    }
+}
+
+/// A disk that its node serves.
+struct ServedDisk: Sendable {
+    var place: SlotPlace
+    var hasLog: Bool
+    var hasWorkingLog: Bool
+    /// With the journal's last room in use nothing new comes to the disk: that is for deletes.
+    var hasJournalRoom = true
+    /// Its node does not answer.
+    var isAway = false
+
+    init(place: SlotPlace, hasLog: Bool) {
+        self.place = place
+        self.hasLog = hasLog
+        hasWorkingLog = hasLog
+    }
+}
+
+extension DiskRecord {
+    var place: SlotPlace { SlotPlace(node: node, slot: slot) }
+}
+
+extension [DiskRecord] {
+    /// Puts a record in the place of the one of the same disk.
+    mutating func replace(_ record: DiskRecord) {
+        for index in indices where self[index].id == record.id { self[index] = record }
     }
 }
 
@@ -173,10 +196,13 @@ struct StoreParts {
     var journal: Journal
     var journalTask: Task<Void, Never>
     var blobs: BlobStore
-    var nodes: [NodeName: StorageNodeService]
+    var agents: [NodeName: NodeAgent]
+    var nodes: [NodeMember]
+    var served: [DiskID: ServedDisk]
     var transport: any Transport
     var time: any TimeSource
     var random: any RandomSource
     var md5: MD5Engine
-    var absent: [String: String]
+    var absent: [SlotPlace: String]
+    var paths: [SlotPlace: String]
 }

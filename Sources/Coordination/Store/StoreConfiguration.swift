@@ -1,38 +1,34 @@
 package import JournalStorage
 package import ObjectModel
 package import ShardStorage
+package import StorageNode
 package import SystemInterface
 
-/// A place for a disk: where it stands in the topology and how its files are reached.
-package struct StoreSlot: Sendable {
+/// A storage node and where it stands.
+package struct NodeMember: Hashable, Sendable {
+    package var name: NodeName
     package var site: SiteName
-    package var node: NodeName
-    /// The operator's name of the disk, unique in the store.
-    package var name: String
-    /// Where it lies, for people and their tools; empty in a simulation.
-    package var path: String
-    /// Opens the disk's files anew; throws when its folder or mount is not there. Called at start and after a
-    /// replacement.
-    package var open: @Sendable () throws(FileError) -> any FileSystem
 
-    package init(
-        site: SiteName,
-        node: NodeName,
-        name: String,
-        path: String = "",
-        open: @escaping @Sendable () throws(FileError) -> any FileSystem
-    ) {
-        self.site = site
-        self.node = node
+    package init(name: NodeName, site: SiteName) {
         self.name = name
-        self.path = path
-        self.open = open
+        self.site = site
     }
 }
 
-/// How a store in one process is made up.
+/// How a store is made up.
 package struct StoreConfiguration: Sendable {
+    /// Slots of nodes in this process.
     package var slots: [StoreSlot]
+    /// Nodes in other processes, reached by `transport`.
+    package var nodes: [NodeMember] = []
+    /// The way to the nodes; nil when all are in this process.
+    package var transport: (any Transport)?
+    /// The cluster whose disks these are; nil lets the disks say, or draws one for a new store.
+    package var cluster: ClusterID?
+    /// Whether a store may be made of empty disks.
+    package var mayFound = true
+    /// The name under which this process holds write leases; nil for that of the first slot's node.
+    package var holder: NodeName?
     /// The scheme of a store that is made now; one that exists keeps its own.
     package var scheme: Scheme
     package var disk: ShardDiskConfiguration
@@ -91,6 +87,8 @@ package struct StoreConfiguration: Sendable {
 /// Why a store does not start. Every message says what to do.
 package enum StoreStartError: Error, Sendable, CustomStringConvertible {
     case tooFewDisks(found: Int, needed: Int, scheme: String)
+    /// There is no store yet, and none may be made.
+    case notFounded
     /// The disks have seen a store and the database has not: it was lost, or is another's.
     case databaseLost
     /// Disks of more than one store are given.
@@ -103,6 +101,7 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .tooFewDisks(let found, let needed, let scheme):
             "\(found) disks can be used and \(scheme) needs \(needed): give more disks, or a smaller --scheme"
+        case .notFounded: "the cluster is not formed yet: run `cairn admin cluster form` when all its nodes have joined"
         case .databaseLost:
             "the disks hold a store, but the metadata database is missing or empty: nothing was changed. Run "
                 + "`cairn metadata rebuild` with the same --data and --disk options, then start again"

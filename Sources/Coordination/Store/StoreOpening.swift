@@ -17,52 +17,69 @@ struct StoreOpening {
     let time: any TimeSource
     let random: any RandomSource
     let metadata: any ReplicatedMetadata
-    let survey: DiskSurvey
-    private let nodesTransport: LocalTransport
+    private let agents: [NodeName: NodeAgent]
+    private let nodes: [NodeMember]
     /// The way to the nodes, with what the configuration puts into it.
     private let transport: any Transport
+    private let calls: NodeCalls
     private let view = ClusterView()
-    private var nodes: [NodeName: StorageNodeService] = [:]
+    private var survey = DiskSurvey()
+    private var served: [DiskID: ServedDisk] = [:]
     private var cluster = ClusterID(Identifier128(high: 0, low: 0))
-    private var absent: [String: String] = [:]
+    private var absent: [SlotPlace: String] = [:]
     private var position = JournalPosition.origin
     /// Of a store that is made now: its disks, in the order of their slots.
     private var founded: [DiskRecord] = []
+    /// Disks that stand in other slots than metadata knew.
+    private var moved: [DiskRecord] = []
 
     init(
         configuration: StoreConfiguration,
         time: any TimeSource,
         random: any RandomSource,
-        metadata: any ReplicatedMetadata,
-        survey: DiskSurvey
+        metadata: any ReplicatedMetadata
     ) {
         self.configuration = configuration
         self.time = time
         self.random = random
         self.metadata = metadata
-        self.survey = survey
-        nodesTransport = LocalTransport(time: time, executor: configuration.callExecutor)
-        transport = configuration.link?(nodesTransport) ?? nodesTransport
+        let local = LocalTransport(time: time, executor: configuration.callExecutor)
+        var agents: [NodeName: NodeAgent] = [:]
+        var nodes = configuration.nodes
+        for (name, slots) in Dictionary(grouping: configuration.slots, by: \.node).sorted(by: { $0.key < $1.key }) {
+            let agent = NodeAgent(
+                slots: slots,
+                configuration: configuration.disk,
+                keeper: configuration.keeper,
+                time: time,
+                random: random
+            )
+            agents[name] = agent
+            nodes.append(NodeMember(name: name, site: slots[0].site))
+            local.register(name.name, agent)
+        }
+        self.agents = agents
+        self.nodes = nodes
+        let base: any Transport = configuration.transport ?? local
+        transport = configuration.link?(base) ?? base
+        calls = NodeCalls(transport: transport, incarnation: 0)
     }
 
     // MARK: Disks
 
     mutating func takeDisks() async throws(StoreStartError) {
-        for slot in configuration.slots where nodes[slot.node] == nil {
-            let service = StorageNodeService()
-            nodes[slot.node] = service
-            nodesTransport.register(slot.node.name, service)
-        }
-        let records = try await reading { () async throws(StorageError) in try await metadata.disks() }
+        survey = await DiskSurvey.take(nodes, calls)
+        var records = try await reading { () async throws(StorageError) in try await metadata.disks() }
         do {
             position = try await metadata.position()
         } catch {
             throw .database("\(error)")
         }
         if records.isEmpty {
+            guard configuration.mayFound else { throw .notFounded }
             try await found()
         } else {
-            try await takeUp(records)
+            try await takeUp(&records)
         }
         var map = ClusterMap()
         for record in records + founded where record.state == .active {
@@ -74,9 +91,9 @@ struct StoreOpening {
     /// A new store: formats the empty disks. Disks that an interrupted founding left are taken up again.
     private mutating func found() async throws(StoreStartError) {
         let identities = survey.identities
-        let clusters = Set(identities.map(\.identity.cluster))
-        guard clusters.count <= 1 else { throw .mixedClusters(identities.map(\.slot.name)) }
-        let usable = survey.findings.count { if case .unusable = $0.finding { false } else { true } }
+        let clusters = Set(identities.map(\.cluster)).union(configuration.cluster.map { [$0] } ?? [])
+        guard clusters.count <= 1 else { throw .mixedClusters(identities.map(\.entry.place.slot)) }
+        let usable = survey.entries.count { if case .unusable = $0.finding { false } else { true } }
         guard usable >= configuration.scheme.shardCount else {
             throw .tooFewDisks(
                 found: usable,
@@ -86,70 +103,58 @@ struct StoreOpening {
         }
         var generator = random.generator
         cluster = clusters.first ?? ClusterID(.random(using: &generator))
-        for (slot, identity, fileSystem) in identities {
-            try await take(slot, id: identity.disk, fileSystem: fileSystem)
-        }
-        if position == .origin, try await haveSeenMore() { throw .databaseLost }
-        for (slot, finding) in survey.findings {
-            switch finding {
-            case .identity: break
-            case .unusable(let reason): absent[slot.name] = reason
-            case .empty(let fileSystem):
+        var isUnused = true
+        for (entry, _, disk) in identities where !(try await take(entry, id: disk).isUnused) { isUnused = false }
+        if position == .origin, !isUnused { throw .databaseLost }
+        for entry in survey.entries {
+            switch entry.finding {
+            case .disk: break
+            case .unusable(let reason): absent[entry.place] = reason
+            case .empty:
                 let id = DiskID(.random(using: &generator))
                 do {
-                    try await slotDisk.format(fileSystem, slot: slot, id: id)
+                    try await calls.format(entry.place, NewDisk(cluster: cluster, disk: id))
                 } catch {
-                    throw .disk(slot: slot.name, reason: error.description)
+                    throw .disk(slot: entry.place.slot, reason: error.description)
                 }
-                try await take(slot, id: id, fileSystem: fileSystem)
+                _ = try await take(entry, id: id)
             }
         }
-        for keeper in foundingKeepers {
-            guard let (slot, disk) = hosted(keeper), disk.journal == nil else { continue }
-            try await host(slot, shards: disk.shards, opensJournal: true)
+        for keeper in keeperPlan.members {
+            guard let record = founded.first(where: { $0.id == keeper }), served[keeper]?.hasLog == false else { continue }
+            try await serve(record, expecting: ExpectedDisk(cluster: cluster, disk: keeper, wantsLog: true))
         }
     }
 
-    private mutating func take(
-        _ slot: StoreSlot,
-        id: DiskID,
-        fileSystem: any FileSystem
-    ) async throws(StoreStartError) {
-        founded.append(
-            DiskRecord(id: id, site: slot.site, node: slot.node, slot: slot.name, state: .active, epoch: 1)
+    private mutating func take(_ entry: DiskSurvey.Entry, id: DiskID) async throws(StoreStartError) -> OpenedDisk {
+        let record = DiskRecord(
+            id: id,
+            site: entry.site,
+            node: entry.place.node,
+            slot: entry.place.slot,
+            state: .active,
+            epoch: 1
         )
+        founded.append(record)
+        return try await serve(record, expecting: ExpectedDisk(cluster: cluster, disk: id))
+    }
+
+    @discardableResult
+    private mutating func serve(
+        _ record: DiskRecord,
+        expecting expected: ExpectedDisk
+    ) async throws(StoreStartError) -> OpenedDisk {
         do {
-            let shards = try await slotDisk.open(fileSystem, id: id)
-            try await host(slot, shards: shards, opensJournal: false)
-        } catch let error as ShardStorageError {
-            throw .disk(slot: slot.name, reason: error.description)
+            let opened = try await calls.open(record.place, expected)
+            served[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog)
+            return opened
         } catch {
-            throw .disk(slot: slot.name, reason: "\(error)")
+            throw .disk(slot: record.slot, reason: error.description)
         }
-    }
-
-    private var slotDisk: SlotDisk {
-        SlotDisk(cluster: cluster, configuration: configuration.disk, time: time, random: random)
-    }
-
-    /// Whether a shard or a journal record is on the disks: then this store is not new.
-    private func haveSeenMore() async throws(StoreStartError) -> Bool {
-        for service in nodes.values {
-            for disk in service.disks {
-                if !disk.shards.inventory(after: nil, limit: 1).isEmpty { return true }
-                guard let journal = disk.journal else { continue }
-                do {
-                    if try await !journal.state().isFresh { return true }
-                } catch {
-                    throw .journal(error.description)
-                }
-            }
-        }
-        return false
     }
 
     /// The store that the database knows: every disk is matched by its identity, whatever slot it stands in.
-    private mutating func takeUp(_ records: [DiskRecord]) async throws(StoreStartError) {
+    private mutating func takeUp(_ records: inout [DiskRecord]) async throws(StoreStartError) {
         guard let cluster = survey.cluster(records) else {
             throw .tooFewDisks(
                 found: 0,
@@ -159,79 +164,83 @@ struct StoreOpening {
         }
         self.cluster = cluster
         let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        for (slot, finding) in survey.findings {
-            switch finding {
-            case .unusable(let reason): absent[slot.name] = reason
-            case .empty:
-                absent[slot.name] = "its folder is empty: run `cairn admin disk replace \(slot.name)`"
-            case .identity(let identity, let fileSystem):
-                if let reason = await takeUp(slot, identity, fileSystem, record: byID[identity.disk]) {
-                    absent[slot.name] = reason
-                }
+        for record in records where record.state == .active {
+            if let silence = survey.silent[record.node] { absent[record.place] = silence }
+        }
+        for (entry, outcome) in await openAll(byID) {
+            switch outcome {
+            case .absent(let reason): absent[entry.place] = reason
+            case .served(var record, let opened):
+                served[record.id] = ServedDisk(place: entry.place, hasLog: opened.hasLog)
+                guard record.place != entry.place else { continue }
+                (record.site, record.node, record.slot) = (entry.site, entry.place.node, entry.place.slot)
+                moved.append(record)
             }
         }
+        for record in moved { records.replace(record) }
     }
 
-    /// Hosts a disk of the store; otherwise says why not.
-    private mutating func takeUp(
-        _ slot: StoreSlot,
-        _ identity: DiskIdentity,
-        _ fileSystem: any FileSystem,
-        record: DiskRecord?
-    ) async -> String? {
-        guard identity.cluster == cluster else { return "it belongs to another store and is not touched" }
-        guard let record else { return "it belongs to this store but is not in use; it is not touched" }
-        guard record.state == .active else { return "it was replaced earlier and is out of date; it is not touched" }
+    private enum Outcome: Sendable {
+        case absent(String)
+        case served(DiskRecord, OpenedDisk)
+    }
+
+    /// Has every disk of the store served, wherever it stands; nodes side by side.
+    private func openAll(_ records: [DiskID: DiskRecord]) async -> [(DiskSurvey.Entry, Outcome)] {
+        let byNode = Dictionary(grouping: survey.entries, by: \.place.node).sorted { $0.key < $1.key }
+        let (calls, cluster) = (calls, cluster)
+        let outcomes = await withTaskGroup(of: (NodeName, [(DiskSurvey.Entry, Outcome)]).self) { group in
+            for (node, entries) in byNode {
+                group.addTask {
+                    var outcomes: [(DiskSurvey.Entry, Outcome)] = []
+                    for entry in entries {
+                        outcomes.append((entry, await Self.open(entry, records, cluster, calls)))
+                    }
+                    return (node, outcomes)
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        return outcomes.sorted { $0.0 < $1.0 }.flatMap(\.1)
+    }
+
+    private static func open(
+        _ entry: DiskSurvey.Entry,
+        _ records: [DiskID: DiskRecord],
+        _ cluster: ClusterID,
+        _ calls: NodeCalls
+    ) async -> Outcome {
+        let id: DiskID
+        switch entry.finding {
+        case .unusable(let reason): return .absent(reason)
+        case .empty:
+            return .absent("its folder is empty: run `cairn admin disk replace \(entry.place.slot)`")
+        case .disk(let found, let disk):
+            guard found == cluster else { return .absent("it belongs to another store and is not touched") }
+            id = disk
+        }
+        guard let record = records[id] else {
+            return .absent("it belongs to this store but is not in use; it is not touched")
+        }
+        guard record.state == .active else {
+            return .absent("it was replaced earlier and is out of date; it is not touched")
+        }
         do {
-            let shards = try await slotDisk.open(fileSystem, id: record.id, epoch: record.epoch)
-            try await host(slot, shards: shards, opensJournal: false)
-            return nil
+            let expected = ExpectedDisk(cluster: cluster, disk: id, epoch: record.epoch)
+            return .served(record, try await calls.open(entry.place, expected))
         } catch {
-            return "\(error)"
+            return .absent(error.description)
         }
-    }
-
-    /// Serves a disk, with its journal log when it has one or shall have one.
-    private func host(
-        _ slot: StoreSlot,
-        shards: ShardDisk,
-        opensJournal: Bool
-    ) async throws(StoreStartError) {
-        var journal: KeeperLog?
-        do {
-            let hasLog = try await shards.fileSystem.status(DiskFolder.journal) != nil
-            if opensJournal || hasLog { journal = try await openLog(shards.fileSystem) }
-        } catch let error as KeeperError {
-            // A keeper that cannot be opened is one less: the journal's start decides whether the others are enough.
-            if opensJournal { throw .disk(slot: slot.name, reason: error.description) }
-        } catch {
-            throw .disk(slot: slot.name, reason: "\(error)")
-        }
-        nodes[slot.node]?.host(HostedDisk(shards: shards, journal: journal))
-    }
-
-    private func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
-        try await KeeperLog.open(files, random: random, configuration: configuration.keeper)
-    }
-
-    private func hosted(_ id: DiskID) -> (slot: StoreSlot, disk: HostedDisk)? {
-        for slot in configuration.slots {
-            guard let record = founded.first(where: { $0.slot == slot.name && $0.id == id }),
-                let disk = nodes[record.node]?.disk(id)
-            else { continue }
-            return (slot, disk)
-        }
-        return nil
     }
 
     // MARK: Journal
 
-    /// N = 2f + 1 keepers, f being the disks that the scheme survives losing at once; fewer where disks are few.
-    private var foundingKeepers: [DiskID] {
-        let wanted = 2 * configuration.scheme.parityCount + 1
-        let hosted = founded.filter { nodes[$0.node]?.disk($0.id) != nil }.map(\.id)
-        let count = min(wanted, hosted.count)
-        return Array(hosted.prefix(count % 2 == 0 ? count - 1 : count))
+    private var keeperPlan: KeeperPlan {
+        let disks = founded.filter { served[$0.id] != nil }
+        return KeeperPlan(
+            scheme: configuration.scheme,
+            disks: disks.map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
+        )
     }
 
     /// How long one call to a keeper may take.
@@ -241,21 +250,19 @@ struct StoreOpening {
     func startJournal(_ late: LateJournal) async throws(StoreStartError) -> (Journal, Task<Void, Never>) {
         let incarnation = try await reading { () async throws(StorageError) in try await metadata.incarnation() }
         var clients: [any KeeperClient] = []
-        for (node, service) in nodes.sorted(by: { $0.key < $1.key }) {
-            for disk in service.disks where disk.journal != nil {
-                clients.append(
-                    TransportKeeperClient(
-                        keeper: disk.shards.identity.disk,
-                        node: node.name,
-                        transport: transport,
-                        timeout: Self.keeperTimeout
-                    )
+        for (disk, place) in served.filter(\.value.hasLog).mapValues(\.place).sorted(by: { $0.key < $1.key }) {
+            clients.append(
+                TransportKeeperClient(
+                    keeper: disk,
+                    node: place.node.name,
+                    transport: transport,
+                    timeout: Self.keeperTimeout
                 )
-            }
+            )
         }
         let opening = JournalOpening(
             clients: clients,
-            founding: position == .origin && !founded.isEmpty ? foundingKeepers : nil,
+            founding: position == .origin && !founded.isEmpty ? keeperPlan.members : nil,
             database: position,
             databaseIncarnation: incarnation,
             isForced: configuration.forcesJournal
@@ -281,6 +288,7 @@ struct StoreOpening {
             try await metadata.beginIncarnation(journal.incarnation)
             // Their holders ended with the process before this one: what they had not committed can no longer be.
             for (lease, _) in try await metadata.activeLeases() { try await metadata.endLease(lease) }
+            for record in moved { try await metadata.putDisk(record) }
             guard !founded.isEmpty else { return }
             for record in founded { try await metadata.putDisk(record) }
             try await metadata.putGroups(groups)
@@ -326,12 +334,18 @@ struct StoreOpening {
                 random: random,
                 executor: configuration.callExecutor
             ),
+            agents: agents,
             nodes: nodes,
+            served: served,
             transport: transport,
             time: time,
             random: random,
             md5: md5,
-            absent: absent
+            absent: absent,
+            paths: Dictionary(
+                survey.entries.map { ($0.place, $0.path) },
+                uniquingKeysWith: { first, _ in first }
+            )
         )
     }
 }

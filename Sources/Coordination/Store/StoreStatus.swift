@@ -12,6 +12,8 @@ import Synchronization
 /// One disk, as the store's own monitor sees it.
 package struct StoreDiskStatus: Sendable {
     package var record: DiskRecord
+    /// Where it lies on its node; empty while that is not known.
+    package var path: String
     package var isServed: Bool
     /// Why it is not served, or what is wrong with it; empty when nothing is.
     package var reason: String
@@ -48,14 +50,16 @@ extension Store {
         await watchDisks()
         let records = try await metadata.disks().filter { $0.state == .active }
         let reasons = absent.withLock { $0 }
+        let paths = paths.withLock { $0 }
         var disks: [StoreDiskStatus] = []
         for record in records {
             let status = try? await blobs.nodes.status(record.id)
             disks.append(
                 StoreDiskStatus(
                     record: record,
+                    path: paths[record.place] ?? "",
                     isServed: status?.isUsable ?? false,
-                    reason: status.map(\.reason) ?? reasons[record.slot] ?? "it is not served",
+                    reason: status.map(\.reason) ?? reasons[record.place] ?? "it is not served",
                     capacity: status?.capacity ?? 0,
                     room: status?.room ?? 0,
                     liveBytes: status?.liveBytes ?? 0,

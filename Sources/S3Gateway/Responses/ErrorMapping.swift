@@ -31,7 +31,7 @@ extension S3Error {
         case .invalidRange: self.init(call.query.contains("partNumber") ? .invalidPartNumber : .invalidRange)
         case .invalidArgument: self.init(.invalidArgument, error.message)
         case .invalidRequest: self.init(.invalidRequest, error.message)
-        case .unavailable, .unreadable, .unknownOutcome: self.init(.serviceUnavailable, error.message)
+        case .unavailable, .leaseEnded, .unreadable, .unknownOutcome: self.init(.serviceUnavailable, error.message)
         case .full: self.init(.insufficientStorage, error.message)
         case .busy: self.init(.slowDown, error.message)
         case .noSuchUser, .userExists, .internalFailure: self.init(.internalError)

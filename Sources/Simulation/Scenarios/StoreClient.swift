@@ -126,7 +126,7 @@ struct StoreClient: Sendable {
     /// What a store with hurt disks may say to a write, having done nothing.
     static func isRefusal(_ error: StorageError) -> Bool {
         switch error.code {
-        case .unavailable, .full, .busy: true
+        case .unavailable, .leaseEnded, .full, .busy: true
         default: false
         }
     }

@@ -43,14 +43,13 @@ struct StatusAssembly {
     }
 
     private func disk(_ disk: StoreDiskStatus) -> DiskReport {
-        let slot = store.configuration.slots.first { $0.name == disk.record.slot }
-        return DiskReport(
+        DiskReport(
             id: disk.record.id.description,
             site: disk.record.site.name,
             node: disk.record.node.name,
             slot: disk.record.slot,
             state: state(disk),
-            path: slot?.path ?? "",
+            path: disk.path,
             capacity: disk.capacity,
             used: max(0, disk.capacity - disk.room),
             liveBytes: disk.liveBytes,

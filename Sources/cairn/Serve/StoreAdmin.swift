@@ -17,14 +17,14 @@ struct StoreAdmin: AdminService {
     let random: LinuxRandom
 
     func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
-        let slot = try await slot(named: name)
+        let disk = try await disk(named: name)
         do {
-            let (old, new) = try await store.replaceDisk(inSlot: slot.name)
+            let (old, new) = try await store.replaceDisk(inSlot: disk.record.slot, of: disk.record.node)
             let missing = (try? await store.metadata.missingShardCount()) ?? 0
             return DiskReplacement(
                 oldDisk: old.description,
                 newDisk: new.description,
-                path: slot.path,
+                path: disk.path,
                 shardsToRebuild: missing,
                 bytesToRebuild: 0
             )
@@ -38,18 +38,21 @@ struct StoreAdmin: AdminService {
     }
 
     /// By slot name, path, `SITE/NODE/SLOT`, or the beginning of the id of the disk in it.
-    private func slot(named name: String) async throws(AdminError) -> StoreSlot {
-        let slots = store.configuration.slots
+    private func disk(named name: String) async throws(AdminError) -> StoreDiskStatus {
+        let disks: [StoreDiskStatus]
+        do { disks = try await store.status().disks } catch { throw adminError(error) }
         let trimmed = name.count > 1 && name.hasSuffix("/") ? String(name.dropLast()) : name
-        let named = slots.filter {
-            $0.name == trimmed || $0.path == trimmed || "\($0.site)/\($0.node)/\($0.name)" == trimmed
+        let named = disks.filter {
+            $0.record.slot == trimmed || $0.path == trimmed
+                || "\($0.record.site)/\($0.record.node)/\($0.record.slot)" == trimmed
                 || (trimmed.contains("/") && $0.path.hasSuffix("/" + trimmed))
         }
-        if named.count == 1 { return named[0] }
-        if let disks = try? await store.metadata.disks() {
-            let matching = disks.filter { $0.state == .active && $0.id.description.hasPrefix(trimmed.lowercased()) }
-            if matching.count == 1, let slot = slots.first(where: { $0.name == matching[0].slot }) { return slot }
+        // Of one slot there are two for a moment after a replacement that was cut off.
+        if let first = named.first, named.allSatisfy({ $0.path == first.path && $0.record.node == first.record.node }) {
+            return first
         }
+        let matching = disks.filter { $0.record.id.description.hasPrefix(trimmed.lowercased()) }
+        if named.isEmpty, matching.count == 1 { return matching[0] }
         throw AdminError(
             .notFound,
             "no disk, or more than one, is called \(name)",

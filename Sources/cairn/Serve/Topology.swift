@@ -2,6 +2,7 @@ import ArgumentParser
 import Coordination
 import LinuxSystem
 import ObjectModel
+import StorageNode
 import SystemInterface
 
 /// A disk given by `--disk`: `PATH[,site=NAME][,node=NAME]`.

@@ -1,0 +1,55 @@
+package import ObjectModel
+
+/// Which disks keep the journal (DESIGN §7): N = 2f + 1 of them, f being the keepers that the scheme promises to survive
+/// losing at once, spread like its shards.
+package struct KeeperPlan: Sendable {
+    private let disks: [PlacementDisk]
+    /// N; odd, or 0 when there are no disks.
+    package let count: Int
+
+    /// Among equally good disks those that come first in `disks` are taken.
+    package init(scheme: Scheme, disks: [PlacementDisk]) {
+        self.disks = disks
+        let wanted = Self.wanted(scheme: scheme, disks: disks)
+        let possible = min(wanted, disks.count)
+        count = possible % 2 == 0 ? max(possible - 1, 0) : possible
+    }
+
+    /// With one site, f is the number of disks that may be lost: m. With three and more, of which one may be lost
+    /// together with e further disks, it is the keepers of a site and e: p keepers in each of s sites are enough when
+    /// p · s ≥ 2 · (p + e) + 1. Two sites hold no majority without one of them.
+    private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> Int {
+        let bySite = Dictionary(grouping: disks, by: \.site).mapValues(\.count)
+        let sites = bySite.count
+        guard sites >= 3, let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks),
+            rule.perSite <= scheme.parityCount
+        else { return 2 * scheme.parityCount + 1 }
+        let further = scheme.parityCount - rule.perSite
+        let perSite = (2 * further + 1 + sites - 3) / (sites - 2)
+        // No site may hold more than its share, or losing it would lose more than p.
+        return sites * min(perSite, bySite.values.min() ?? 0)
+    }
+
+    /// The keepers of a store that begins.
+    package var members: [DiskID] {
+        var chosen: [DiskID] = []
+        while chosen.count < count, let next = next(besides: chosen, among: { _ in true }) { chosen.append(next) }
+        return chosen
+    }
+
+    /// The disk that a keeper set gains most from: of the site, and there of the node, that has the fewest keepers.
+    package func next(besides keepers: [DiskID], among isCandidate: (DiskID) -> Bool) -> DiskID? {
+        var sites: [SiteName: Int] = [:]
+        var nodes: [NodeName: Int] = [:]
+        for disk in disks where keepers.contains(disk.id) {
+            sites[disk.site, default: 0] += 1
+            nodes[disk.node, default: 0] += 1
+        }
+        let candidates = disks.filter { !keepers.contains($0.id) && isCandidate($0.id) }
+        return candidates.min { left, right in
+            let site = (sites[left.site, default: 0], sites[right.site, default: 0])
+            if site.0 != site.1 { return site.0 < site.1 }
+            return nodes[left.node, default: 0] < nodes[right.node, default: 0]
+        }?.id
+    }
+}

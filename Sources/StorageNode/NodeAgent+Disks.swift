@@ -1,0 +1,228 @@
+internal import ClusterProtocol
+internal import DiskFormat
+internal import JournalStorage
+internal import ObjectModel
+internal import ShardStorage
+internal import SystemInterface
+
+extension NodeAgent {
+    // MARK: Looking
+
+    func survey() async -> [SlotReport] {
+        var reports: [SlotReport] = []
+        for slot in slots {
+            reports.append(SlotReport(slot: slot.name, path: slot.path, finding: await look(slot)))
+        }
+        return reports
+    }
+
+    private func look(_ slot: StoreSlot) async -> SlotReport.Finding {
+        do {
+            let identity = try await ShardDisk.readIdentity(try slot.open())
+            return .disk(identity.cluster, identity.disk)
+        } catch ShardStorageError.notFormatted {
+            return .empty
+        } catch let error as ShardStorageError {
+            return .unusable(error.description)
+        } catch {
+            return .unusable("\(error)")
+        }
+    }
+
+    func watch() async -> [HostedDiskReport] {
+        var reports: [HostedDiskReport] = []
+        for disk in service.disks {
+            let failure = disk.shards.failure
+            let isInPlace = failure == nil ? await disk.shards.isInPlace() : true
+            reports.append(
+                HostedDiskReport(
+                    disk: disk.shards.identity.disk,
+                    slot: disk.slot,
+                    failure: failure ?? "",
+                    isInPlace: isInPlace,
+                    log: disk.journal.map { $0.failure == nil ? .working : .failed } ?? .none,
+                    hasJournalRoom: await hasJournalRoom(disk)
+                )
+            )
+        }
+        return reports
+    }
+
+    /// The journal's last room is for deletes: with it in use nothing new comes to the disk.
+    private func hasJournalRoom(_ disk: HostedDisk) async -> Bool {
+        guard let journal = disk.journal, !journal.isReserveWhole else { return true }
+        _ = try? await journal.refillReserve()
+        // A log that has failed does not want for room: it is opened again or replaced, and shards may come meanwhile.
+        return journal.isReserveWhole || journal.failure != nil
+    }
+
+    // MARK: Upkeep
+
+    /// Has each disk win back the room of dead shards, where that pays; gives the shards found bad.
+    func compact() async -> [ShardID] {
+        var bad: [ShardID] = []
+        for disk in service.disks where !Task.isCancelled {
+            bad += (try? await disk.shards.compact())?.bad ?? []
+            try? await disk.shards.refillReserve()
+            _ = try? await disk.journal?.refillReserve()
+        }
+        return bad
+    }
+
+    func mend() async -> Int {
+        var mended = 0
+        for disk in service.disks where !Task.isCancelled {
+            mended += (try? await disk.shards.mendSegments().count) ?? 0
+        }
+        return mended
+    }
+
+    // MARK: Disks
+
+    func format(_ name: String, _ disk: NewDisk) async throws(NodeRefusal) {
+        let slot = try slot(name)
+        do {
+            let files = try slot.open()
+            if let there = try? await ShardDisk.readIdentity(files), there.disk == disk.disk,
+                there.cluster == disk.cluster
+            {
+                return
+            }
+            let identity = DiskIdentity(
+                cluster: disk.cluster,
+                disk: disk.disk,
+                site: slot.site,
+                node: slot.node,
+                epoch: 1,
+                created: time.wall.milliseconds
+            )
+            try await ShardDisk.format(fileSystem: files, identity: identity)
+        } catch ShardStorageError.notEmpty(let what) {
+            throw .notEmpty(what)
+        } catch let error as ShardStorageError {
+            throw .failed(error.description)
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    /// Serves the expected disk; one that is served already and works goes on as it is.
+    func open(_ name: String, _ expected: ExpectedDisk) async throws(NodeRefusal) -> OpenedDisk {
+        let slot = try slot(name)
+        if let served = service.disk(expected.disk), served.shards.failure == nil, !expected.isReturning {
+            return try await openedAlready(served, expected)
+        }
+        do {
+            let files = try slot.open()
+            guard try await ShardDisk.readIdentity(files).disk == expected.disk else {
+                throw NodeRefusal.failed("another disk is in slot \(name)")
+            }
+            if expected.isReturning { try await distrustCache(of: files) }
+            let shards = try await ShardDisk.open(
+                fileSystem: files,
+                expecting: DiskExpectation(cluster: expected.cluster, disk: expected.disk, epoch: expected.epoch),
+                time: time,
+                random: random,
+                configuration: configuration
+            )
+            let journal = try await log(on: files, expected)
+            service.host(HostedDisk(shards: shards, journal: journal, slot: name))
+            return await opened(shards, journal)
+        } catch let error as NodeRefusal {
+            throw error
+        } catch let error as ShardStorageError {
+            throw .failed(error.description)
+        } catch let error as KeeperError {
+            throw .failed(error.description)
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    private func openedAlready(
+        _ served: HostedDisk,
+        _ expected: ExpectedDisk
+    ) async throws(NodeRefusal) -> OpenedDisk {
+        var served = served
+        if expected.wantsLog, served.journal == nil {
+            do {
+                served.journal = try await openLog(served.shards.fileSystem)
+            } catch {
+                throw .failed(error.description)
+            }
+            service.host(served)
+        }
+        return await opened(served.shards, served.journal)
+    }
+
+    /// A disk that comes back must take a write; what a write failed to bring to the medium may stand in memory all the
+    /// same, and is not what will be there after the next power cut.
+    private func distrustCache(of files: any FileSystem) async throws(FileError) {
+        try await ShardDisk.probe(files)
+        for folder in [DiskFolder.segments, DiskFolder.journal] { await forgetCached(files, folder) }
+    }
+
+    private func forgetCached(_ files: any FileSystem, _ folder: String) async {
+        for name in (try? await files.list(folder)) ?? [] { try? await files.forgetCached(folder + "/" + name) }
+    }
+
+    /// The disk's journal log when it has one or shall have one. A log that is not asked for and cannot be opened is one
+    /// keeper less: the journal's start decides whether the others are enough.
+    private func log(on files: any FileSystem, _ expected: ExpectedDisk) async throws -> KeeperLog? {
+        if expected.wantsLog { return try await openLog(files) }
+        guard try await files.status(DiskFolder.journal) != nil else { return nil }
+        return try? await openLog(files)
+    }
+
+    private func opened(_ shards: ShardDisk, _ journal: KeeperLog?) async -> OpenedDisk {
+        let hasShards = !shards.inventory(after: nil, limit: 1).isEmpty
+        let isFresh = if let journal { (try? await journal.state().isFresh) ?? false } else { true }
+        return OpenedDisk(hasLog: journal != nil, isUnused: !hasShards && isFresh)
+    }
+
+    // MARK: Journal logs
+
+    private func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
+        try await KeeperLog.open(files, random: random, configuration: keeper)
+    }
+
+    private func served(_ disk: DiskID) throws(NodeRefusal) -> HostedDisk {
+        guard let disk = service.disk(disk) else { throw .failed("the disk is not served here") }
+        return disk
+    }
+
+    func reopenLog(of id: DiskID) async throws(NodeRefusal) {
+        var disk = try served(id)
+        if let log = disk.journal, log.failure == nil { return }
+        let files = disk.shards.fileSystem
+        await forgetCached(files, DiskFolder.journal)
+        guard await KeeperLog.isThere(on: files) else { throw .failed("the log's files are gone") }
+        do {
+            disk.journal = try await openLog(files)
+        } catch {
+            throw .failed(error.description)
+        }
+        service.host(disk)
+    }
+
+    func renewLog(of id: DiskID) async throws(NodeRefusal) {
+        var disk = try served(id)
+        let files = disk.shards.fileSystem
+        do {
+            try await removeLog(files)
+            disk.journal = try await openLog(files)
+        } catch {
+            throw .failed("\(error)")
+        }
+        service.host(disk)
+    }
+
+    private func removeLog(_ files: any FileSystem) async throws(FileError) {
+        guard try await files.status(DiskFolder.journal) != nil else { return }
+        for name in try await files.list(DiskFolder.journal) {
+            let path = DiskFolder.journal + "/" + name
+            if try await files.status(path)?.isDirectory == false { try await files.remove(path) }
+        }
+        try await files.syncDirectory(DiskFolder.journal)
+    }
+}

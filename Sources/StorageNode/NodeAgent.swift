@@ -1,0 +1,126 @@
+package import ClusterProtocol
+internal import DiskFormat
+package import JournalStorage
+package import ObjectModel
+package import ShardStorage
+internal import Synchronization
+package import SystemInterface
+
+/// What one storage node does with its slots when a coordinator asks: looks, formats, serves, lets go (DESIGN §3, §6).
+///
+/// Decides nothing by itself: which disks are in use is metadata. Never formats a folder that holds anything, never
+/// serves a disk of another cluster, never follows a coordinator older than one it has heard of. Answers every message;
+/// shard and keeper calls go to its `service`.
+package final class NodeAgent: TransportService {
+    /// Changes of slots that may wait at once; one is made at a time.
+    private static let waitingChanges = 64
+
+    package let service = StorageNodeService()
+    package let slots: [StoreSlot]
+    let configuration: ShardDiskConfiguration
+    let keeper: KeeperLog.Configuration
+    let time: any TimeSource
+    let random: any RandomSource
+    private let gate = CallGate(limit: NodeAgent.waitingChanges)
+    private let highest = Mutex<UInt32>(0)
+
+    package init(
+        slots: [StoreSlot],
+        configuration: ShardDiskConfiguration,
+        keeper: KeeperLog.Configuration,
+        time: any TimeSource,
+        random: any RandomSource
+    ) {
+        self.slots = slots
+        self.configuration = configuration
+        self.keeper = keeper
+        self.time = time
+        self.random = random
+    }
+
+    package func answer(_ message: TransportMessage) async -> TransportMessage {
+        guard NodeCall.isOne(message.header) else { return await service.answer(message) }
+        do throws(MessageError) {
+            let response = await answer(try NodeCall(decoding: message.header))
+            return TransportMessage(header: response.encoded)
+        } catch {
+            return TransportMessage(header: NodeResponse.refused(.failed(error.description)).encoded)
+        }
+    }
+
+    /// Closes all disks; their footers are written.
+    package func close() async {
+        for disk in service.disks { try? await disk.shards.close() }
+    }
+
+    // MARK: Calls
+
+    private func answer(_ call: NodeCall) async -> NodeResponse {
+        do throws(NodeRefusal) {
+            try check(call)
+            switch call.request {
+            case .survey: return .slots(await survey())
+            case .watch: return .disks(await watch())
+            case .compact: return .bad(await compact())
+            case .mend: return .count(await mend())
+            default: return try await alone { () async throws(NodeRefusal) in try await change(call.request) }
+            }
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    /// A coordinator that starts has no incarnation yet, and may only look and have disks served.
+    private func check(_ call: NodeCall) throws(NodeRefusal) {
+        let known = highest.withLock { highest in
+            highest = max(highest, call.incarnation)
+            return highest
+        }
+        if call.incarnation == known { return }
+        switch call.request {
+        case .survey, .open, .watch: if call.incarnation == 0 { return }
+        default: break
+        }
+        throw .superseded(known)
+    }
+
+    private func change(_ request: NodeRequest) async throws(NodeRefusal) -> NodeResponse {
+        switch request {
+        case .format(let slot, let disk):
+            try await format(slot, disk)
+            return .done
+        case .open(let slot, let disk): return .opened(try await open(slot, disk))
+        case .release(let disk):
+            try? await service.release(disk)?.shards.close()
+            return .done
+        case .reopenLog(let disk):
+            try await reopenLog(of: disk)
+            return .done
+        case .renewLog(let disk):
+            try await renewLog(of: disk)
+            return .done
+        case .survey, .watch, .compact, .mend: return .refused(.failed("no change of a slot"))
+        }
+    }
+
+    private func alone<Value>(
+        _ body: () async throws(NodeRefusal) -> Value
+    ) async throws(NodeRefusal) -> Value {
+        guard await gate.enter() else { throw .busy }
+        defer { gate.leave() }
+        return try await body()
+    }
+
+    func slot(_ name: String) throws(NodeRefusal) -> StoreSlot {
+        guard let slot = slots.first(where: { $0.name == name }) else { throw .noSuchSlot(name) }
+        return slot
+    }
+}
+
+extension NodeCall {
+    /// Whether a message is a call about a node's slots, of whatever version.
+    package static func isOne(_ header: [UInt8]) -> Bool {
+        var decoder = MessageDecoder(header)
+        return (try? decoder.head())?.kind == NodeMessageKind.call
+    }
+}

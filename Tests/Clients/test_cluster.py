@@ -1,0 +1,292 @@
+"""Nine nodes in three sites and a coordinator, each a process of its own in a network of its own (see `Cluster/lab`):
+killed, cut off, destroyed and put back while clients go on.
+
+All tests share one cluster and all that was ever acknowledged on it; each can be run alone (`-k replaced`,
+`-k strangers`, `-k partition`, `-k take_over`), leaves the cluster whole, and first mends what a failed one broke.
+"""
+
+import concurrent.futures
+import os
+import subprocess
+import time
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from support.cluster import (
+    ERRORS,
+    STUDIES,
+    WRITE_SECONDS,
+    Cluster,
+    Lab,
+    answers,
+    keys_of,
+    listening,
+    needs_network,
+    report,
+    stranger_certificate,
+)
+from support.data import KIB, MIB, noise, sha256
+from support.server import ACCESS_KEY, SECRET_KEY, binary, destroy
+
+SCHEME = "rs-6-6"
+
+
+@pytest.fixture(scope="module")
+def shared(fast_folder):
+    """The cluster of all tests here, started once; every process must end well on SIGTERM."""
+    said = []
+    is_networked = False if os.environ.get("CAIRN_TEST_LOOPBACK") else None
+    lab = Lab(fast_folder / "lab", sites=3, nodes=3, disks=2, scheme=SCHEME, binary=binary(),
+              keys=(ACCESS_KEY, SECRET_KEY), say=said.append, is_networked=is_networked)
+    cluster = Cluster(lab)
+    try:
+        began = time.monotonic()
+        lab.up()
+        report(f"up in {time.monotonic() - began:.1f} s, {len(said)} lines said")
+        for sentence in lab.cannot:
+            report(f"this machine cannot test {sentence}")
+        if lab.cannot:
+            report(f"things that this machine cannot test: {len(lab.cannot)}")
+        cluster.fill()
+        yield cluster
+        lab.stop_all()
+    finally:
+        lab.down()
+
+
+@pytest.fixture
+def cluster(shared):
+    """The shared cluster, whole. A process that ends unasked fails the test, whatever clients saw."""
+    shared.restore()
+    yield shared
+    died = shared.lab.died_unasked()
+    assert not died, shared.tails(*died)
+
+
+def test_serves_on_every_node(cluster, folder):
+    names = cluster.names()
+    clients = {name: cluster.client(name, retries=1) for name in names}
+    data = noise(3 * MIB + 7, "everywhere")
+    first = clients[names[0]]
+    first.create_bucket(Bucket="everywhere")
+    first.put_object(Bucket="everywhere", Key="whole", Body=data)
+    (folder / "large").write_bytes(noise(20 * MIB, "large"))
+    parts = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, max_concurrency=2)
+    clients[names[4]].upload_file(str(folder / "large"), "everywhere", "large", Config=parts)
+    for name, client in clients.items():
+        assert client.get_object(Bucket="everywhere", Key="whole")["Body"].read() == data, name
+        for low, high in ((0, 0), (MIB - 1, MIB), (2 * MIB, len(data) - 1)):
+            answer = client.get_object(Bucket="everywhere", Key="whole", Range=f"bytes={low}-{high}")
+            assert answer["Body"].read() == data[low:high + 1], (name, low, high)
+        assert client.head_object(Bucket="everywhere", Key="large")["ContentLength"] == 20 * MIB, name
+        assert keys_of(client, "everywhere") == ["large", "whole"], name
+    large = clients[names[-1]].get_object(Bucket="everywhere", Key="large")["Body"].read()
+    assert sha256(large) == sha256(noise(20 * MIB, "large"))
+
+    # What one node acknowledged every other knows at once.
+    for number, name in enumerate(names):
+        after = clients[names[(number + 1) % len(names)]]
+        clients[name].put_object(Bucket="everywhere", Key="passed on", Body=name.encode())
+        assert after.get_object(Bucket="everywhere", Key="passed on")["Body"].read() == name.encode()
+    for key in ("whole", "large", "passed on"):
+        clients[names[7]].delete_object(Bucket="everywhere", Key=key)
+    for client in clients.values():
+        assert keys_of(client, "everywhere") == []
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            client.get_object(Bucket="everywhere", Key="whole")
+    first.delete_bucket(Bucket="everywhere")
+
+
+def test_a_node_killed_and_back(cluster):
+    lost = "node-5"
+    others = [name for name in cluster.names() if name != lost]
+    with cluster.writing(others) as load:
+        load.wait_for(10)
+        cluster.lab.kill(lost)
+        killed = time.monotonic()
+        elapsed = load.wait_for_all_since(killed, WRITE_SECONDS)
+        report(f"a node killed: every writer went on within {elapsed:.1f} s")
+        cluster.writes_go_on(others)
+        cluster.read_all(others)
+        cluster.lacks_something()
+        cluster.lab.start(lost)
+        cluster.writes_go_on([lost])
+    report(f"a node back: whole after {cluster.wait_until_whole():.1f} s")
+    cluster.verify([lost, *others])
+
+
+def test_a_site_lost_and_two_disks_elsewhere(cluster):
+    lost, disks = "site-3", [("node-1", 1), ("node-5", 2)]
+    others = cluster.names("site-1", "site-2")
+    with cluster.writing(others) as load:
+        load.wait_for(10)
+        cluster.lab.lose_site(lost)
+        began = time.monotonic()
+        elapsed = load.wait_for_all_since(began, WRITE_SECONDS)
+        report(f"a site lost: every writer went on within {elapsed:.1f} s")
+    for name, number in disks:
+        destroy(cluster.lab.disk(name, number))
+    # Four shards of each blob went with the site, up to two with the disks: just k are left.
+    cluster.verify(others)
+    elapsed = cluster.writes_go_on(others)
+    report(f"a site and two disks lost: all nodes left wrote within {elapsed:.1f} s")
+    cluster.lacks_something()
+    cluster.read_all(others)
+
+    cluster.lab.return_site(lost)
+    for name, number in disks:
+        cluster.replace(name, number)
+    report(f"a site back and two disks replaced: whole after {cluster.wait_until_whole():.1f} s")
+    cluster.verify()
+    cluster.writes_go_on(cluster.names(lost))
+
+
+def test_the_coordinator_killed_under_load(cluster):
+    with cluster.writing(cluster.names(), retries=10) as load:
+        # Back at once, and back after clients noticed.
+        for pause in (0, 3):
+            load.wait_for(load.count + 20)
+            cluster.lab.kill("coordinator")
+            killed = time.monotonic()
+            time.sleep(pause)
+            cluster.lab.start("coordinator")
+            elapsed = load.wait_for_all_since(killed, WRITE_SECONDS + pause)
+            report(f"the coordinator killed, started {pause} s later: every writer went on within {elapsed:.1f} s")
+        cluster.writes_go_on(cluster.names())
+    assert not load.errors, load.errors
+    cluster.verify()
+    cluster.wait_until_whole()
+
+
+def test_a_disk_replaced_by_an_empty_one(cluster):
+    name, number = "node-1", 2
+    before = cluster.report_of(name, number)
+    assert before["liveBytes"] > 0, "nothing lies on the disk: losing it proves nothing"
+    destroy(cluster.lab.disk(name, number))
+    cluster.lacks_something()
+    cluster.writes_go_on(cluster.names())
+    said = cluster.replace(name, number)
+    assert "To rebuild" in said, said
+    report(f"a disk replaced: whole after {cluster.wait_until_whole():.1f} s")
+
+    after = cluster.report_of(name, number)
+    assert after["id"] != before["id"]
+    verification = cluster.status()["verification"]
+    counted = [verification[f"shards{count}"] for count in ("Expected", "Present", "Verified")]
+    assert counted[0] > 0 and len(set(counted)) == 1, verification
+    # Counted from outside, too: the bytes are there.
+    stored = sum(path.stat().st_blocks * 512 for path in cluster.lab.disk(name, number).rglob("*") if path.is_file())
+    assert stored >= after["liveBytes"] > 0, (stored, after)
+
+    # With a site and a node of another gone, blobs that used both disks of that node need the new disk.
+    cluster.lab.lose_site("site-3")
+    cluster.lab.kill("node-4")
+    cluster.verify()
+    cluster.lab.start("node-4")
+    cluster.lab.return_site("site-3")
+    cluster.wait_until_whole()
+
+
+def test_strangers_get_nothing(cluster, folder, fast_folder):
+    lab = cluster.lab
+    certificate = stranger_certificate(folder)
+    hosts = [lab.coordinator, *lab.nodes()]
+    doors = []
+    for host in hosts:
+        ports = {port for _, port in listening(lab.process(host.name).pid)}
+        assert host.port in ports, f"{host.name} listens on {ports}, not on {host.listen}"
+        # The S3 port speaks to everyone, and asks for signatures.
+        doors += [(host.address, port) for port in ports - ({host.s3_port} if host.role == "node" else set())]
+    with concurrent.futures.ThreadPoolExecutor(len(doors)) as pool:
+        told = [line for lines in pool.map(lambda door: answers(*door, certificate), doors) for line in lines]
+    assert not told, told
+    report(f"{len(doors)} ports of {len(hosts)} processes told a stranger nothing")
+
+    short_lived = lab.token("--valid", "1s")
+    fresh = lab.token()
+    middle = len(fresh) // 2
+    forged = fresh[:middle] + ("A" if fresh[middle] != "A" else "B") + fresh[middle + 1:]
+    time.sleep(2)
+    client = lab.host("client")
+    for number, (kind, token) in enumerate(
+        [("used", lab.tokens[0]), ("forged", forged), ("expired", short_lived), ("nonsense", "token")]
+    ):
+        try:
+            result = lab.run(
+                "node", "--data", fast_folder / f"stranger-{number}", "--join", lab.coordinator.listen,
+                "--token", token, "--name", "stranger", "--site", "site-1", "--listen", client.listen,
+                "--s3", client.s3, "--disks", "1", host="client", check=False, timeout=30)
+        except subprocess.TimeoutExpired as error:
+            pytest.fail(f"a node with a token that is {kind} was let in, or waits for ever: {error.stdout}")
+        assert result.returncode != 0, f"{kind}: {result.stdout}"
+        assert "joined" not in result.stdout and "ready" not in result.stdout, f"{kind}: {result.stdout}"
+        assert "token" in (result.stdout + result.stderr).lower(), f"{kind}: {result.stderr}"
+    assert all(disk["node"] != "stranger" for disk in cluster.status()["disks"])
+    cluster.writes_go_on(cluster.names())
+
+
+@pytest.mark.parametrize("one_way", [False, True], ids=["both-ways", "one-way"])
+def test_a_partition_of_one_site(cluster, one_way):
+    needs_network(cluster)
+    majority, minority = cluster.names("site-1", "site-2"), cluster.names("site-3")
+    old, new = b"before the cut", b"after the cut" * 1000
+    cluster.client(minority[0]).put_object(Bucket=STUDIES, Key="changing", Body=old)
+    cluster.lab.partition("site-3", "rest", one_way)
+    elapsed = cluster.writes_go_on(majority)
+    report(f"a site cut off {'one way' if one_way else 'both ways'}: all others wrote within {elapsed:.1f} s")
+    cluster.client(majority[0]).put_object(Bucket=STUDIES, Key="changing", Body=new)
+    cluster.digests["changing"] = sha256(new)
+    cluster.verify(majority)
+
+    # Beyond the cut a client is refused or served rightly; never with what was true once.
+    kept = {}
+
+    def ask(name):
+        client = cluster.client(name, retries=1, timeout=8)
+        try:
+            assert client.get_object(Bucket=STUDIES, Key="changing")["Body"].read() == new, f"{name} serves the past"
+        except ERRORS:
+            pass
+        data = noise(100 * KIB, name)
+        try:
+            client.put_object(Bucket=STUDIES, Key=f"beyond/{name}", Body=data)
+            kept[f"beyond/{name}"] = sha256(data)
+        except ERRORS:
+            pass
+
+    with concurrent.futures.ThreadPoolExecutor(len(minority)) as pool:
+        list(pool.map(ask, minority))
+    cluster.digests.update(kept)
+    cluster.lab.heal()
+    report(f"the cut healed: whole after {cluster.wait_until_whole():.1f} s; {len(kept)} writes beyond it were kept")
+    cluster.writes_go_on(minority)
+    cluster.verify(minority)
+
+
+def test_take_over_from_the_kit(cluster):
+    lab = cluster.lab
+    kit = lab.folder / "kit"
+    kit.touch(0o600)
+    kit.write_text(lab.admin("recovery-kit").stdout)
+    with cluster.writing(cluster.names()) as load:
+        load.wait_for(20)
+        lab.kill("coordinator")
+    destroy(lab.data("coordinator"))
+    began = time.monotonic()
+    lab.take_over(kit)
+    ready = time.monotonic() - began
+    cluster.writes_go_on(cluster.names(), WRITE_SECONDS - ready)
+    report(f"a take-over: ready after {ready:.1f} s, all nodes wrote after {time.monotonic() - began:.1f} s")
+    cluster.verify()
+    cluster.wait_until_whole()
+
+    # Nodes and the new coordinator remember each other.
+    lab.kill("node-8")
+    lab.kill("coordinator")
+    lab.start("coordinator")
+    lab.start("node-8")
+    cluster.writes_go_on(["node-8"])
+    cluster.wait_until_whole()
+    cluster.verify()
