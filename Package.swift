@@ -26,6 +26,9 @@ let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -40,6 +43,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -127,6 +132,11 @@ let package = Package(
                 hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto,
             ]
         ),
+        // Calls between the processes of a cluster, over TLS that both ends prove themselves on.
+        library(
+            "ClusterTransport",
+            ["SystemInterface", nioCore, nioPosix, nioSSL, nioTLS, logging, crypto, x509, asn1]
+        ),
         library("AdminGateway", [nioCore, nioPosix, nioHTTP1, logging, lifecycle, arguments]),
         library("LoadGenerator", ["Checksums", crypto, arguments]),
 
@@ -134,7 +144,7 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "S3Gateway", "AdminGateway", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage",
+                "S3Gateway", "AdminGateway", "ClusterTransport", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage",
                 "BlobStorage",
                 "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
                 "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface",
@@ -225,6 +235,13 @@ let package = Package(
             [
                 "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
                 "Checksums", "TestKit", logging,
+            ]
+        ),
+        tests(
+            "ClusterTransportTests",
+            [
+                "ClusterTransport", "SystemInterface", "LinuxSystem", "TestKit", nioCore, nioPosix, nioSSL, logging,
+                crypto, x509, asn1,
             ]
         ),
         tests("AdminGatewayTests", ["AdminGateway", arguments, logging]),

@@ -50,7 +50,7 @@ extension BlobStore {
                 }
             }
         }
-        let outcomes = await fanOut.wait(needed: 0, grace: hedge, alarm: alarm)
+        let outcomes = await fanOut.wait(needed: Quorum(count: 0), grace: hedge, alarm: alarm)
         return outcomes.map { try? $0?.get() }
     }
 

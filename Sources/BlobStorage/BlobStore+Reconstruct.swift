@@ -56,7 +56,7 @@ extension BlobStore {
                 }
             }
         }
-        let outcomes = await fanOut.wait(needed: shards.count, grace: NodeClient.timeout, alarm: alarm)
+        let outcomes = await fanOut.wait(needed: Quorum(count: shards.count), grace: NodeClient.timeout, alarm: alarm)
         return outcomes.compactMap { try? $0?.get() }
     }
 

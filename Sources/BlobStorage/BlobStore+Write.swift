@@ -73,7 +73,7 @@ extension BlobStore {
                 }
             }
         }
-        let outcomes = await fanOut.wait(needed: scheme.writeQuorum, grace: Self.stragglerGrace, alarm: alarm)
+        let outcomes = await fanOut.wait(needed: view.quorum(of: group), grace: Self.stragglerGrace, alarm: alarm)
         return try await receipt(blob, group: group, outcomes: outcomes)
     }
 
@@ -97,7 +97,7 @@ extension BlobStore {
             group: group.id,
             groupEpoch: group.epoch,
             missing: missing.map { UInt8($0) },
-            isDegraded: durable < group.scheme.writeQuorum
+            isDegraded: !view.quorum(of: group).isMet({ outcomes[$0]?.isSuccess ?? false }, of: outcomes.count)
         )
     }
 
@@ -112,7 +112,7 @@ extension BlobStore {
                 await ShardFailure.result { () async throws(ShardFailure) in try await nodes.erase(disk, [shard]) }
             }
         }
-        let outcomes = await fanOut.wait(needed: 0, grace: NodeClient.timeout, alarm: alarm)
+        let outcomes = await fanOut.wait(needed: Quorum(count: 0), grace: NodeClient.timeout, alarm: alarm)
         return outcomes.allSatisfy { $0?.isSuccess ?? false }
     }
 

@@ -92,7 +92,7 @@ package final class BlobWriter {
             }
         }
         return await fanOut.wait(
-            needed: group.scheme.writeQuorum,
+            needed: store.view.quorum(of: group),
             grace: BlobStore.stragglerGrace,
             alarm: store.alarm
         )
@@ -140,7 +140,7 @@ package final class BlobWriter {
             }
         }
         let outcomes = await fanOut.wait(
-            needed: group.scheme.writeQuorum,
+            needed: store.view.quorum(of: group),
             grace: BlobStore.stragglerGrace,
             alarm: store.alarm
         )
@@ -208,7 +208,7 @@ package final class BlobWriter {
         // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on. None
         // is left behind that the write quorum needs.
         let outcomes = await fanOut.wait(
-            needed: group.scheme.writeQuorum,
+            needed: store.view.quorum(of: group),
             grace: BlobStore.stragglerGrace,
             alarm: store.alarm
         )

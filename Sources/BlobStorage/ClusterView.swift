@@ -12,6 +12,8 @@ package final class ClusterView: Sendable {
         var conditions: [DiskID: DiskCondition] = [:]
         var latency: [DiskID: LatencyEstimate] = [:]
         var turn = 0
+        var version: UInt64 = 0
+        var quorums: [GroupID: Quorum] = [:]
     }
 
     private let state = Mutex(State())
@@ -23,9 +25,22 @@ package final class ClusterView: Sendable {
     package func update(map: ClusterMap) {
         state.withLock { state in
             state.map = map
+            state.version += 1
+            state.quorums = map.groups.mapValues { Quorum($0, disks: map.disks) }
             state.chooser = GroupChooser(map: map)
         }
     }
+
+    /// Rises with each new map.
+    package var version: UInt64 { state.withLock { $0.version } }
+
+    /// When a write to the group may be acknowledged in full.
+    func quorum(of group: ClusterMap.Group) -> Quorum {
+        state.withLock { $0.quorums[group.id] } ?? Quorum(count: group.scheme.writeQuorum)
+    }
+
+    /// How the disks of the map do.
+    package var conditions: [DiskID: DiskCondition] { state.withLock { $0.conditions } }
 
     package func update(_ disk: DiskID, condition: DiskCondition) {
         state.withLock { $0.conditions[disk] = condition }

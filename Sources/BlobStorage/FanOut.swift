@@ -16,7 +16,7 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         var isOverdue = false
         /// Set when the grace ended before enough had succeeded: to be called once they have.
         var whenEnough: (@Sendable () -> Void)?
-        var waiter: (needed: Int, continuation: CheckedContinuation<Void, Never>)?
+        var waiter: (needed: Quorum, continuation: CheckedContinuation<Void, Never>)?
     }
 
     private let state: Mutex<State>
@@ -45,7 +45,7 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
             state.outcomes[index] = outcome
             state.settled += 1
             if case .success = outcome { state.succeeded += 1 }
-            if let waiter = state.waiter, state.succeeded >= waiter.needed {
+            if state.whenEnough != nil, let waiter = state.waiter, Self.hasEnough(state, waiter.needed) {
                 (whenEnough, state.whenEnough) = (state.whenEnough, nil)
             }
             return (Self.takeWaiterIfDone(&state), false)
@@ -59,7 +59,7 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
     /// left behind, and disks that are all slow wait for one another.
     /// Returns what has settled; nil is a call still under way. To be called once.
-    func wait(needed: Int, grace: Duration, alarm: Alarm) async -> [Outcome?] {
+    func wait(needed: Quorum, grace: Duration, alarm: Alarm) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
             let start = alarm.now
@@ -83,7 +83,7 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time.
     private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) {
         let isTooEarly = state.withLock { state in
-            guard let waiter = state.waiter, state.succeeded < waiter.needed else { return false }
+            guard let waiter = state.waiter, !Self.hasEnough(state, waiter.needed) else { return false }
             state.whenEnough = {
                 // Rings in vain when the rest settle first.
                 _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
@@ -101,9 +101,18 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         resumed?.resume()
     }
 
+    private static func hasEnough(_ state: State, _ needed: Quorum) -> Bool {
+        guard state.succeeded >= needed.count else { return false }
+        return needed.isMet(
+            { if case .success? = state.outcomes[$0] { true } else { false } },
+            of: state.outcomes.count
+        )
+    }
+
     private static func takeWaiterIfDone(_ state: inout State) -> CheckedContinuation<Void, Never>? {
         guard let waiter = state.waiter else { return nil }
-        let isDone = state.settled == state.outcomes.count || (state.isOverdue && state.succeeded >= waiter.needed)
+        let isDone =
+            state.settled == state.outcomes.count || (state.isOverdue && hasEnough(state, waiter.needed))
         guard isDone else { return nil }
         state.waiter = nil
         return waiter.continuation

@@ -1,5 +1,6 @@
 package import ObjectModel
 internal import Synchronization
+package import SystemInterface
 
 /// Who reads what: a dead blob's shards are erased only when no reader can still want them (DESIGN §4, §8).
 ///
@@ -55,6 +56,19 @@ package final class BlobReaders: Sendable {
     /// Whether no read that entered before the mark is still looking up.
     package func haveAllEntered(since mark: UInt64) -> Bool {
         state.withLock { state in state.lookingUp.keys.allSatisfy { $0 >= mark } }
+    }
+
+    /// How often a reader's look-up is waited for.
+    private static let poll = Duration.milliseconds(5)
+
+    /// The blobs among these dead ones that a reader may still want. Whoever looks up from here on cannot find them any
+    /// more; those before are waited for.
+    package func held(among dead: [BlobID], time: any TimeSource) async -> Set<BlobID> {
+        let mark = mark()
+        while !haveAllEntered(since: mark) {
+            guard (try? await time.sleep(for: Self.poll)) != nil else { return Set(dead) }
+        }
+        return Set(dead.filter { isHeld($0) })
     }
 
     /// Whether some reader holds the blob.

@@ -150,7 +150,7 @@ package struct Inspection: Sendable {
         let contents = BlobContents(store: cluster.blobs)
         do {
             let metadata = try await open(ReadOnlyJournal())
-            let replay = try await MetadataReplay(cluster: cluster, contents: contents, isForced: true)
+            let replay = try await MetadataReplay(cluster, contents, isForced: true)
                 .run(into: metadata)
             guard try await metadata.bucket(bucket) != nil,
                 let detail = try await metadata.version(bucket: bucket, key: key)

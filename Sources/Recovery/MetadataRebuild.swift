@@ -41,11 +41,7 @@ package struct MetadataRebuild: Sendable {
         let pool = BufferPool(limit: Self.poolLimit)
         let opened = try await RecoveryDisks.open(disks, cluster: cluster, time: time, random: random, pool: pool)
         let recovery = RecoveryCluster(opened, time: time, random: random, pool: pool)
-        let replay = MetadataReplay(
-            cluster: recovery,
-            contents: BlobContents(store: recovery.blobs),
-            isForced: isForced
-        )
+        let replay = MetadataReplay(recovery, BlobContents(store: recovery.blobs), isForced: isForced)
         guard !recovery.keepers.isEmpty else { throw .noJournal }
         do {
             let store = try await open(ReadOnlyJournal())

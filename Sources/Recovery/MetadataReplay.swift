@@ -33,14 +33,29 @@ package struct ReplayReport: Sendable {
 
 /// Brings metadata to where the disks' journal ends, from the disks alone: the checkpoint, then the tail (DESIGN §7).
 struct MetadataReplay {
-    let cluster: RecoveryCluster
-    let contents: BlobContents
+    let keepers: [any KeeperClient]
+    let checkpoints: any CheckpointStore
     /// Go on with fewer than J keepers.
     let isForced: Bool
 
+    init(keepers: [any KeeperClient], checkpoints: any CheckpointStore, isForced: Bool) {
+        self.keepers = keepers
+        self.checkpoints = checkpoints
+        self.isForced = isForced
+    }
+
+    /// Of the disks of this machine.
+    init(_ cluster: RecoveryCluster, _ contents: BlobContents, isForced: Bool) {
+        self.init(
+            keepers: cluster.keepers,
+            checkpoints: CheckpointBlobs(cluster: cluster, contents: contents),
+            isForced: isForced
+        )
+    }
+
     /// Changes nothing on any disk. May be repeated after whatever interruption.
     func run(into store: any ReplicatedMetadata) async throws(RecoveryError) -> ReplayReport {
-        let clients = cluster.keepers
+        let clients = keepers
         let survey = await JournalSurvey.take(clients)
         guard let last = survey.last, let (base, reference) = try newest(survey) else { throw .noJournal }
         var report = ReplayReport(position: last, keepers: reference.keepers.keepers, needed: 0, found: [])
@@ -118,7 +133,7 @@ struct MetadataReplay {
             return .origin
         }
         do {
-            let reader = CheckpointReader(store: CheckpointBlobs(cluster: cluster, contents: contents))
+            let reader = CheckpointReader(store: checkpoints)
             let checkpoint = try await reader.list(list)
             try await store.beginImport()
             try await reader.read(checkpoint) { _, bytes in try await store.importRows(bytes) }

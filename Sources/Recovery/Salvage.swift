@@ -70,7 +70,7 @@ package struct Salvage: Sendable {
             var metadata: (any ReplicatedMetadata)? = try await open(ReadOnlyJournal())
             do throws(RecoveryError) {
                 guard let store = metadata else { throw .noJournal }
-                let replay = MetadataReplay(cluster: cluster, contents: contents, isForced: true)
+                let replay = MetadataReplay(cluster, contents, isForced: true)
                 report.replay = try await replay.run(into: store)
             } catch {
                 // The report says why; what the shards know comes out all the same.

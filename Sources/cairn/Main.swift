@@ -10,7 +10,7 @@ struct Cairn: AsyncParsableCommand {
         abstract: "An erasure-coded, S3-compatible object store for medical-imaging archives.",
         subcommands: [
             ServeCommand.self, AdminCommand.self, BenchCommand.self, InspectCommand.self, SalvageCommand.self,
-            MetadataCommand.self,
+            MetadataCommand.self, ClusterCommand.self, CoordinatorCommand.self, NodeCommand.self,
         ]
     )
 }

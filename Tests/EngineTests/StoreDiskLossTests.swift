@@ -6,6 +6,7 @@ import ObjectInterface
 import ObjectModel
 import ShardStorage
 import StorageNode
+import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -129,6 +130,80 @@ struct StoreDiskLossTests {
             let active = try await store.store.metadata.disks().filter { $0.state == .active }
             #expect(active.count == 6)
         }
+        try await Self.check(store, "after the replacement")
+        try await store.close()
+    }
+
+    /// A store with three keepers, of which one may be lost, and the slots of the keepers.
+    private static func openWithThreeKeepers() async throws -> (StoreHarness, slots: [Int]) {
+        let store = try await StoreHarness.open(scheme: "rs-2-2", disks: 4)
+        try await fill(store)
+        let keepers = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks().filter { keepers.contains($0.id) }
+        let slots = (0..<4).filter { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
+        try #require(slots.count == 3)
+        return (store, slots)
+    }
+
+    /// Found by failing every write and sync of a replacement: it waited for the journal, the journal waited for a log
+    /// that nobody opened again while a replacement went on, and after 30 s the store stopped.
+    @Test(
+        "a keeper's log that fails while another keeper's disk is replaced is opened again, and the replacement goes on",
+        arguments: [DiskOperation.write, .sync]
+    )
+    func logFailsDuringReplacement(operation: DiskOperation) async throws {
+        let (store, slots) = try await Self.openWithThreeKeepers()
+        try await store.running {
+            store.disk(slots[1]).inject(DiskFault(operation, pathPrefix: "journal/log"))
+            store.swapDisk(slots[0])
+            _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slots[0]))
+            try await store.wait { try await Self.isWhole(store) }
+        }
+        try await Self.check(store, "after the replacement")
+        try await store.close()
+    }
+
+    @Test("a keeper's disk that goes and comes back while another keeper's disk is replaced is taken up again")
+    func returnedDuringReplacement() async throws {
+        let (store, slots) = try await Self.openWithThreeKeepers()
+        try await store.running {
+            store.disk(slots[1]).isGone = true
+            store.swapDisk(slots[0])
+            let replacement = Task { try await store.store.replaceDisk(inSlot: StoreHarness.name(slots[0])) }
+            try await store.wait { try store.store.absentSlots.contains { $0.slot == StoreHarness.name(slots[1]) } }
+            store.disk(slots[1]).isGone = false
+            _ = try await replacement.value
+            try await store.wait { try await Self.isWhole(store) }
+        }
+        try await Self.check(store, "after the replacement")
+        try await store.close()
+    }
+
+    /// Found by killing the server at each file call of a replacement: now and then the next one was told that another
+    /// disk was being replaced, when the store itself had looked at its keepers at that moment.
+    @Test("a replacement waits for a step of the background instead of being refused")
+    func replacementWaits() async throws {
+        let (store, slots) = try await Self.openWithThreeKeepers()
+        let slow = store.disk(slots[1])
+        slow.inject(DiskFault(.write, pathPrefix: "journal/log"))
+        try await store.put("object", Content.random(1_000))
+        try await store.wait { try store.store.hosted.contains { $0.disk.journal?.failure != nil } }
+        try await store.store.watchDisks()
+        let isHeld = Atomic(true)
+        let isReached = Atomic(false)
+        slow.setLatency { operation, path, _ in
+            guard operation == .status, path == "journal/promise" else { return }
+            isReached.store(true, ordering: .relaxed)
+            while isHeld.load(ordering: .relaxed) { try? await Task.sleep(for: .milliseconds(2)) }
+        }
+        let step = Task { try await store.store.mendKeepers() }
+        try await store.wait { isReached.load(ordering: .relaxed) }
+        store.swapDisk(slots[0])
+        let replacement = Task { try await store.store.replaceDisk(inSlot: StoreHarness.name(slots[0])) }
+        try await Task.sleep(for: .milliseconds(100))
+        isHeld.store(false, ordering: .relaxed)
+        try await step.value
+        _ = try await replacement.value
         try await Self.check(store, "after the replacement")
         try await store.close()
     }

@@ -177,6 +177,23 @@ struct JournalTests {
         #expect(holding >= 2)
     }
 
+    /// Found by failing every sync of a replacement: a log that was opened again had all records already, was asked what
+    /// it has, and nobody was told that they were durable.
+    @Test("An answer of a keeper that is needed gets lost: what it has taken counts all the same")
+    func lostAnswer() async throws {
+        let fixture = try await JournalFixture(3)
+        let lossy = LossyKeeper(fixture.keepers[1])
+        try await fixture.withJournal([fixture.keepers[0], lossy, fixture.keepers[2]]) { journal in
+            try await journal.appendNext()
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.isWhole && $0.lag == 0 } })
+            fixture.keepers[0].isDown = true
+            for _ in 0..<3 {
+                lossy.loseNextAppend()
+                try await journal.appendNext()
+            }
+        }
+    }
+
     @Test("A slow keeper holds nobody up, and gets everything in the end, in order")
     func slowKeeper() async throws {
         let fixture = try await JournalFixture(3)
@@ -273,5 +290,28 @@ extension TestKeeper {
     func records() async throws -> [JournalRecord] {
         guard case .records(let records) = try await call(.read(sequence: 1, limit: 1 << 20)) else { return [] }
         return records
+    }
+}
+
+/// A keeper whose answer to an append gets lost, after it has done what it was asked.
+private final class LossyKeeper: KeeperClient {
+    private let inner: TestKeeper
+    private let isLossy = Mutex(false)
+
+    init(_ inner: TestKeeper) { self.inner = inner }
+
+    var keeper: DiskID { inner.keeper }
+
+    func loseNextAppend() { isLossy.withLock { $0 = true } }
+
+    func call(_ request: KeeperRequest) async throws(KeeperCallError) -> KeeperResponse {
+        let response = try await inner.call(request)
+        guard case .append = request else { return response }
+        let isLost = isLossy.withLock { isLossy in
+            defer { isLossy = false }
+            return isLossy
+        }
+        if isLost { throw .unreachable("the answer got lost") }
+        return response
     }
 }

@@ -9,6 +9,7 @@ package struct AdminCommand: AsyncParsableCommand {
         discussion: "Every command speaks to the store that runs on the data folder, through the socket in it.",
         subcommands: [
             StatusCommand.self, DiskCommand.self, UserCommand.self, RecoveryKitCommand.self, ScrubCommand.self,
+            NodeCommand.self, ClusterCommand.self,
         ]
     )
 

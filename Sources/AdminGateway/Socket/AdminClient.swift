@@ -31,6 +31,12 @@ package struct AdminClient: Sendable {
 
     package func startScrub() throws(AdminError) -> ScrubStart { try call(.scrub) }
 
+    package func makeNodeToken(validFor seconds: Int) throws(AdminError) -> NodeToken {
+        try call(.nodeToken, TokenRequest(seconds: seconds))
+    }
+
+    package func formCluster() throws(AdminError) -> ClusterFormation { try call(.formCluster) }
+
     // MARK: HTTP
 
     private struct Nothing: Encodable {}

@@ -10,12 +10,14 @@ enum AdminRoute: String, CaseIterable {
     case removeUser = "/v1/users/remove"
     case recoveryKit = "/v1/recovery-kit"
     case scrub = "/v1/scrub"
+    case nodeToken = "/v1/nodes/token"
+    case formCluster = "/v1/cluster/form"
 
     /// GET reads; POST changes something.
     var method: HTTPMethod {
         switch self {
         case .status, .listUsers: .GET
-        case .replaceDisk, .addUser, .removeUser, .recoveryKit, .scrub: .POST
+        case .replaceDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
         }
     }
 
@@ -29,6 +31,11 @@ enum AdminRoute: String, CaseIterable {
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))
         case .recoveryKit: try Self.encode(await service.recoveryKit())
         case .scrub: try Self.encode(await service.startScrub())
+        case .nodeToken:
+            try Self.encode(
+                await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)
+            )
+        case .formCluster: try Self.encode(await service.formCluster())
         }
     }
 

@@ -25,4 +25,25 @@ package protocol AdminService: Sendable {
 
     /// Begins a verification of every shard now; one that runs already goes on.
     func startScrub() async throws(AdminError) -> ScrubStart
+
+    /// A one-use token with which a node joins the cluster within so many seconds; kept durably before it is given out.
+    func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken
+
+    /// Founds the store on the empty disks of the nodes that have joined. Durable when it returns.
+    func formCluster() async throws(AdminError) -> ClusterFormation
+}
+
+extension AdminService {
+    /// A store in one process is no cluster.
+    package func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken { throw Self.isNoCluster }
+
+    package func formCluster() async throws(AdminError) -> ClusterFormation { throw Self.isNoCluster }
+
+    private static var isNoCluster: AdminError {
+        AdminError(
+            .badRequest,
+            "this store runs in one process: it has no nodes of their own",
+            advice: "`cairn cluster init` makes a cluster."
+        )
+    }
 }

@@ -107,3 +107,21 @@ package struct ScrubStart: Codable, Hashable, Sendable {
         self.bytesToVerify = bytesToVerify
     }
 }
+
+/// A token with which one node joins.
+package struct NodeToken: Codable, Hashable, Sendable {
+    package var text: String
+    package init(text: String) { self.text = text }
+}
+
+/// A cluster that was founded.
+package struct ClusterFormation: Codable, Hashable, Sendable {
+    /// Of what it is made, in words.
+    package var text: String
+    package init(text: String) { self.text = text }
+}
+
+/// How long a token shall be valid.
+struct TokenRequest: Codable {
+    var seconds: Int
+}

@@ -168,7 +168,8 @@ package final class Journal: JournalWriter, Sendable {
         do {
             try await submit(change.payload)
         } catch {
-            core.withLock { $0.cancelChange() }
+            let done = core.withLock { $0.cancelChange() }
+            for waiter in done { waiter.continuation.resume() }
             signalAll()
             throw error
         }

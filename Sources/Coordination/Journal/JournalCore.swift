@@ -134,8 +134,13 @@ struct JournalCore: Sendable {
         return .append(previous: previous, records: ring.records(after: sequence, limit: limits.batchBytes))
     }
 
-    mutating func inspected(_ keeper: DiskID, _ state: KeeperState) {
-        if state.promised > incarnation { return supersede(state.promised) }
+    /// What the keeper says it has counts as if it had just been acknowledged: that answer may have got lost, or its log
+    /// failed behind the write, and with nothing left to send it no other answer would come.
+    mutating func inspected(_ keeper: DiskID, _ state: KeeperState) -> [Waiter] {
+        if state.promised > incarnation {
+            supersede(state.promised)
+            return []
+        }
         let hasReference = state.base == base && state.reference == reference
         let end = last.sequence
         let (own, number) = (incarnation, referenceNumber)
@@ -149,6 +154,7 @@ struct JournalCore: Sendable {
             progress.sequence = min(intact, end)
             progress.reference = hasReference ? number : 0
         }
+        return advance()
     }
 
     mutating func trimmed(_ keeper: DiskID, number: Int) {
@@ -281,10 +287,11 @@ struct JournalCore: Sendable {
         change = (after, nil)
     }
 
-    /// Takes back a change whose record was never appended.
-    mutating func cancelChange() {
-        guard let change, change.sequence == nil else { return }
+    /// Takes back a change whose record was never appended. What was appended meanwhile needs J of one set only now.
+    mutating func cancelChange() -> [Waiter] {
+        guard let change, change.sequence == nil else { return [] }
         adopt(keepers)
+        return advance()
     }
 
     /// At start the last change of the log has been written again to J of both sets.

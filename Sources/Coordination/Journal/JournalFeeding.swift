@@ -38,7 +38,8 @@ extension Journal {
             case .idle: return .nothingToDo
             case .inspect:
                 let state = try await client.state()
-                core.withLock { $0.inspected(keeper, state) }
+                let done = core.withLock { $0.inspected(keeper, state) }
+                for waiter in done { waiter.continuation.resume() }
                 settle()
             case .trim(let base, let reference, let number):
                 try await client.trim(incarnation: incarnation, base: base, reference: reference)

@@ -1,7 +1,7 @@
 package import BlobStorage
 package import Metadata
 package import ObjectInterface
-internal import ObjectModel
+package import ObjectModel
 package import ObjectStorage
 internal import Placement
 package import SystemInterface
@@ -12,18 +12,22 @@ package final class GarbageCollector: Sendable {
     package static let batch = 256
     /// How often dead blobs are looked for: what a client freed is reusable within about this time.
     package static let interval = Duration.milliseconds(500)
-    /// How often a reader's look-up is waited for.
-    private static let poll = Duration.milliseconds(5)
-
     private let metadata: any MetadataStore
     private let blobs: BlobStore
-    private let readers: BlobReaders
+    private let held: @Sendable ([BlobID]) async -> Set<BlobID>
     private let time: any TimeSource
 
-    package init(metadata: any MetadataStore, blobs: BlobStore, readers: BlobReaders, time: any TimeSource) {
+    /// `held` gives the blobs among dead ones that some reader, of whatever gateway, may still want; it returns once all
+    /// look-ups that began before have ended.
+    package init(
+        metadata: any MetadataStore,
+        blobs: BlobStore,
+        time: any TimeSource,
+        held: @escaping @Sendable ([BlobID]) async -> Set<BlobID>
+    ) {
         self.metadata = metadata
         self.blobs = blobs
-        self.readers = readers
+        self.held = held
         self.time = time
     }
 
@@ -41,10 +45,8 @@ package final class GarbageCollector: Sendable {
             let dead = try await metadata.deadBlobs(after: last, limit: Self.batch)
             guard let end = dead.last else { return }
             last = end.id
-            // Whoever looks up from here on cannot find these blobs any more; those before are waited for.
-            let mark = readers.mark()
-            while !readers.haveAllEntered(since: mark), !Task.isCancelled { try? await time.sleep(for: Self.poll) }
-            let free = dead.filter { !readers.isHeld($0.id) }
+            let held = await held(dead.map(\.id))
+            let free = dead.filter { !held.contains($0.id) }
             guard !free.isEmpty else { continue }
             await erase(free)
             try await metadata.forgetBlobs(free.map(\.id))

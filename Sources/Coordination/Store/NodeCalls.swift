@@ -34,7 +34,7 @@ struct NodeCalls: Sendable {
     /// How long looking at slots and opening a disk may take: a disk is recovered from its segments then.
     private static let timeout = Duration.seconds(120)
     /// How long a watch may take: a node that is slower is taken for one that does not answer.
-    private static let watchTimeout = Duration.seconds(10)
+    private static let watchTimeout = Duration.seconds(5)
     /// How long compaction and mending may take.
     private static let upkeepTimeout = Duration.seconds(3_600)
 

@@ -31,29 +31,40 @@ extension Store {
     /// One step towards a whole set of keepers, if there is one to take. Disks that are away are left to their return
     /// or replacement; one that was replaced, by a replacement that was cut off before its last step, leaves.
     package func mendKeepers() async {
-        await alone {
+        await alone(.keepers) {
             let keepers = journal.report.keepers
             guard let records = try? await metadata.disks() else { return }
             let inUse = Set(records.filter { $0.state == .active }.map(\.id))
             if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
                 return await dismiss(replaced, from: keepers)
             }
-            let broken = served.withLock { served in
-                served.filter { keepers.contains($0.key) && !$0.value.hasWorkingLog && !$0.value.isAway }
-            }
-            for (disk, at) in broken.sorted(by: { $0.key < $1.key }) {
-                // A failed log is opened again where its files still are; the journal feeds it what it missed.
-                do throws(NodeCallError) {
-                    try await calls.reopenLog(of: disk, on: at.place.node)
-                    noteLog(of: disk)
-                } catch {
-                    // One that cannot be reached right now is not lost.
-                    guard case .refused(.failed(_)) = error else { continue }
-                    return await dismiss(disk, from: keepers)
-                }
-            }
+            if let lost = await reopenLogs().first { return await dismiss(lost, from: keepers) }
             if keepers.keepers.count < keeperPlan?.count ?? 0 { await recruit(besides: keepers) }
         }
+    }
+
+    /// Opens failed logs again where their files still are; the journal feeds them what they missed. Gives the keepers
+    /// whose logs are lost.
+    ///
+    /// Beside a replacement or a change of the keepers, never behind one: that waits for the journal, and the journal
+    /// may wait for just these logs.
+    @discardableResult
+    func reopenLogs() async -> [DiskID] {
+        let keepers = journal.report.keepers
+        let broken = served.withLock { served in
+            served.filter { keepers.contains($0.key) && !$0.value.hasWorkingLog && !$0.value.isAway }
+        }
+        var lost: [DiskID] = []
+        for (disk, at) in broken.sorted(by: { $0.key < $1.key }) {
+            do throws(NodeCallError) {
+                try await calls.reopenLog(of: disk, on: at.place.node)
+                noteLog(of: disk)
+            } catch {
+                // One that cannot be reached right now is not lost.
+                if case .refused(.failed(_)) = error { lost.append(disk) }
+            }
+        }
+        return lost
     }
 
     private func noteLog(of disk: DiskID) {

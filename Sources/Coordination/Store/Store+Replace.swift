@@ -38,15 +38,16 @@ extension Store {
         inSlot name: String,
         of node: NodeName? = nil
     ) async throws(DiskReplacementError) -> (old: DiskID, new: DiskID) {
-        let isMine = isReplacing.withLock { isReplacing in
-            defer { isReplacing = true }
-            return !isReplacing
-        }
-        guard isMine else { throw .busy }
-        defer { isReplacing.withLock { $0 = false } }
+        guard begin(.replacement) else { throw .busy }
+        defer { end(.replacement) }
+        // A step of the background is waited for: it is no reason to send an operator away.
+        try await wait(toBegin: .keepers)
+        defer { end(.keepers) }
         // A disk pulled a moment ago is noticed now, not a second later.
         await watchDisks()
         let (old, others) = try await records(inSlot: name, of: node)
+        try await wait(toBegin: .slot(old.place))
+        defer { end(.slot(old.place)) }
         for record in [old] + others { try await letGo(record, slot: name) }
         let new = try await format(old.place)
         do {
@@ -58,6 +59,19 @@ extension Store {
         absent.withLock { $0[old.place] = nil }
         verifier.request()
         return (old.id, new)
+    }
+
+    /// How often it is looked whether a step of the background has ended.
+    private static let decisionPoll = Duration.milliseconds(20)
+
+    private func wait(toBegin decision: StoreDecision) async throws(DiskReplacementError) {
+        while !begin(decision) {
+            do {
+                try await time.sleep(for: Self.decisionPoll)
+            } catch {
+                throw .failed("\(error)")
+            }
+        }
     }
 
     /// The disk in use in a slot; more than one where a replacement was cut off, and its new disk is gone as well.

@@ -19,32 +19,35 @@ extension Store {
             record.state == .active && away.contains(record.place) && !isServed(record.id) && isDue(record.id)
         }
         guard !waiting.isEmpty else { return }
-        await alone {
-            var hasReturned = false
-            for (node, records) in Dictionary(grouping: waiting, by: \.node).sorted(by: { $0.key < $1.key }) {
-                // One look at a node for all its disks.
-                guard let slots = try? await calls.survey(node) else { continue }
-                for record in records where await takeUp(record, slots) {
+        var hasReturned = false
+        for (node, records) in Dictionary(grouping: waiting, by: \.node).sorted(by: { $0.key < $1.key }) {
+            // One look at a node for all its disks.
+            guard let slots = try? await calls.survey(node) else { continue }
+            for record in records {
+                // A disk of another slot may be in replacement, which waits for the journal, and the journal for this.
+                await alone(.slot(record.place)) {
+                    guard await takeUp(record, slots) else { return }
                     absent.withLock { $0[record.place] = nil }
                     hasReturned = true
                 }
             }
-            guard hasReturned else { return }
-            await refreshConditions()
-            verifier.request()
         }
+        guard hasReturned else { return }
+        await refreshConditions()
+        verifier.request()
     }
 
-    /// Runs `body` unless a disk is being replaced or taken up: one decides at a time what stands in a slot.
-    func alone(_ body: () async -> Void) async {
-        let isMine = isReplacing.withLock { isReplacing in
-            defer { isReplacing = true }
-            return !isReplacing
-        }
-        guard isMine else { return }
-        defer { isReplacing.withLock { $0 = false } }
+    /// Runs `body` unless somebody else decides the same right now.
+    func alone(_ decision: StoreDecision, _ body: () async -> Void) async {
+        guard begin(decision) else { return }
+        defer { end(decision) }
         await body()
     }
+
+    /// False while somebody else decides it; after true, `end` must follow.
+    func begin(_ decision: StoreDecision) -> Bool { decisions.withLock { $0.insert(decision).inserted } }
+
+    func end(_ decision: StoreDecision) { decisions.withLock { _ = $0.remove(decision) } }
 
     /// Has the disk of that record served if it is the one in the slot. An old instance that still ends its last calls
     /// holds the disk's lock: then the next round tries again.
@@ -76,6 +79,16 @@ extension Store {
     private func isDue(_ disk: DiskID) -> Bool {
         returns.withLock { returns in returns[disk].map { $0.isDue(now: time.monotonic) } ?? true }
     }
+}
+
+/// What only one may decide at a time.
+enum StoreDecision: Hashable, Sendable {
+    /// An operator's command.
+    case replacement
+    /// Which disks keep the journal.
+    case keepers
+    /// Which disk stands in a slot.
+    case slot(SlotPlace)
 }
 
 /// How long a disk that failed is left alone.

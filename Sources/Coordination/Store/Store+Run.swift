@@ -31,6 +31,7 @@ extension Store {
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
+                { await self.every(Self.returnInterval) { await self.reopenLogs() } },
                 { await self.every(Self.returnInterval) { await self.mendKeepers() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },

@@ -32,6 +32,8 @@ package final class Store: Sendable {
     package let checkpointer: Checkpointer
     /// The nodes of this process.
     let agents: [NodeName: NodeAgent]
+    /// Readers of gateways in other processes.
+    package let remoteReaders: RemoteReaders
     let members: Mutex<[NodeName: NodeMember]>
     let calls: NodeCalls
     /// The disks that nodes serve, as they last said.
@@ -43,8 +45,8 @@ package final class Store: Sendable {
     let absent: Mutex<[SlotPlace: String]>
     /// Where slots lie on their nodes, for people.
     let paths: Mutex<[SlotPlace: String]>
-    /// One replacement at a time.
-    let isReplacing = Mutex(false)
+    /// What is being decided right now.
+    let decisions = Mutex<Set<StoreDecision>>([])
     /// Disks of which writes failed, and when they are tried again.
     let returns = Mutex<[DiskID: ReturnPatience]>([:])
     private let journalTask: Task<Void, Never>
@@ -76,7 +78,12 @@ package final class Store: Sendable {
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time, rate: parts.configuration.scrubRate)
-        collector = GarbageCollector(metadata: metadata, blobs: blobs, readers: objects.readers, time: time)
+        let (readers, remote) = (objects.readers, RemoteReaders())
+        remoteReaders = remote
+        collector = GarbageCollector(metadata: metadata, blobs: blobs, time: time) { [time] dead in
+            let here = await readers.held(among: dead, time: time)
+            return here.union(await remote.held(among: dead))
+        }
         repacker = Repacker(
             metadata: metadata,
             objects: objects,
@@ -153,11 +160,16 @@ package final class Store: Sendable {
     }
 
     private func condition(of disk: DiskID) async -> DiskCondition {
-        guard let served = served.withLock({ $0[disk] }) else { return DiskCondition(isUsable: false, room: 0) }
+        guard let served = served.withLock({ $0[disk] }), !served.isAway else { return DiskCondition(isUsable: false, room: 0) }
         let status = try? await blobs.nodes.status(disk)
         let room = served.hasJournalRoom ? status?.room ?? 0 : 0
         return DiskCondition(isUsable: status?.isUsable ?? false, room: room)
     }
+}
+
+extension Store {
+    /// A node that was not known, or not reached, at the start: its disks are taken up like disks that come back.
+    package func admit(_ node: NodeMember) { members.withLock { $0[node.name] = node } }
 }
 
 /// A disk that its node serves.

@@ -166,6 +166,9 @@ struct StoreOpening {
         let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for record in records where record.state == .active {
             if let silence = survey.silent[record.node] { absent[record.place] = silence }
+            if !nodes.contains(where: { $0.name == record.node }) {
+                absent[record.place] = "its node \(record.node) has not been heard of"
+            }
         }
         for (entry, outcome) in await openAll(byID) {
             switch outcome {

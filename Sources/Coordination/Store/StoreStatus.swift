@@ -52,8 +52,9 @@ extension Store {
         let reasons = absent.withLock { $0 }
         let paths = paths.withLock { $0 }
         var disks: [StoreDiskStatus] = []
+        let answers = await statuses(of: records.map(\.id))
         for record in records {
-            let status = try? await blobs.nodes.status(record.id)
+            let status = answers[record.id]
             disks.append(
                 StoreDiskStatus(
                     record: record,
@@ -88,6 +89,17 @@ extension Store {
             incarnation: journal.incarnation,
             scheme: blobs.currentScheme
         )
+    }
+
+    /// Of the disks whose nodes answer.
+    private func statuses(of disks: [DiskID]) async -> [DiskID: DiskStatus] {
+        let away = served.withLock { served in Set(disks.filter { served[$0]?.isAway ?? true }) }
+        return await withTaskGroup(of: (DiskID, DiskStatus?).self) { group in
+            for disk in disks where !away.contains(disk) {
+                group.addTask { (disk, try? await self.blobs.nodes.status(disk)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
     }
 
     /// Objects listed as unreadable at most; the number of their blobs says whether there are more.

@@ -38,6 +38,11 @@ package struct MetadataService: Sendable {
         return MetadataResponse.failed(StorageError(.internalFailure, reason)).encoded
     }
 
+    /// The encoded answer of a coordinator that cannot answer yet.
+    package static func unavailable(_ reason: String) -> [UInt8] {
+        MetadataResponse.failed(StorageError(.unavailable, reason)).encoded
+    }
+
     private func respond(_ request: MetadataRequest, from holder: NodeName) async -> MetadataResponse {
         do throws(StorageError) {
             let response = try await evaluate(request, from: holder)

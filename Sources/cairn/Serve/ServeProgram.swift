@@ -113,17 +113,14 @@ struct ServeProgram {
     }
 
     private func serverConfiguration() throws -> S3ServerConfiguration {
-        guard let colon = options.listen.lastIndex(of: ":"),
-            let port = Int(options.listen[options.listen.index(after: colon)...]), (0...65_535).contains(port)
-        else { throw ServeError("--listen \(options.listen): give ADDRESS:PORT") }
-        let host = options.listen[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        let address = try ListenAddress(options.listen, option: "--listen")
         let tls: S3ServerConfiguration.TLSFiles? =
             if let certificate = options.tlsCertificate, let key = options.tlsKey {
                 S3ServerConfiguration.TLSFiles(certificate: certificate, key: key)
             } else { nil }
         return S3ServerConfiguration(
-            host: host,
-            port: port,
+            host: address.host,
+            port: address.port,
             region: options.region,
             domains: options.domain,
             tls: tls,

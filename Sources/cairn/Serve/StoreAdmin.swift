@@ -15,6 +15,8 @@ struct StoreAdmin: AdminService {
     let folder: DataFolder
     let files: LinuxFileSystem
     let random: LinuxRandom
+    /// Further lines of the recovery kit.
+    var kitExtra: [String] = []
 
     func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
         let disk = try await disk(named: name)
@@ -139,7 +141,7 @@ struct StoreAdmin: AdminService {
             cluster-id: \(store.cluster)
             master-key: \(masterKey.text)
 
-            """
+            """ + kitExtra.map { $0 + "\n" }.joined()
         do {
             try await DataFolder.writeSecret("taken\n", name: "recovery-kit-taken", in: files)
         } catch {

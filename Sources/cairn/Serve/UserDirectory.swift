@@ -18,8 +18,16 @@ final class UserDirectory: CredentialDirectory {
     private let root: Credential
     private let masterKey: MasterKey
     private let metadata: any MetadataStore
+    private let onChange: @Sendable ([Credential]) -> Void
 
-    init(root: RootCredentials, masterKey: MasterKey, metadata: any MetadataStore) {
+    /// `onChange` is told all credentials whenever they have been read anew.
+    init(
+        root: RootCredentials,
+        masterKey: MasterKey,
+        metadata: any MetadataStore,
+        onChange: @escaping @Sendable ([Credential]) -> Void = { _ in }
+    ) {
+        self.onChange = onChange
         self.root = Credential(
             user: Self.rootID,
             displayName: "root",
@@ -47,6 +55,7 @@ final class UserDirectory: CredentialDirectory {
         }
         let loaded = fresh
         state.withLock { $0 = loaded }
+        onChange(loaded.byAccessKey.values.sorted { $0.accessKey < $1.accessKey })
     }
 
     private func open(_ user: UserRecord) throws -> String {

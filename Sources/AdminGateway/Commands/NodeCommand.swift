@@ -1,0 +1,63 @@
+import ArgumentParser
+
+/// `cairn admin node …`.
+struct NodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Let nodes join the cluster.",
+        subcommands: [Token.self]
+    )
+
+    /// `cairn admin node token`.
+    struct Token: AdminSubcommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print a token with which one node may join, once."
+        )
+
+        private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        /// A token that lies about for longer is more likely stolen than used.
+        private static let longest = 7 * 86_400
+
+        @Option(help: "How long it may be used: a number with s, m, h or d.")
+        var valid = "1h"
+        @OptionGroup var target: AdminTarget
+
+        func validate() throws {
+            guard seconds != nil else { throw ValidationError("--valid \(valid): give from 1s to 7d") }
+        }
+
+        private var seconds: Int? {
+            guard let unit = valid.last.flatMap({ Self.units[$0] }), let number = Int(valid.dropLast()), number > 0,
+                number <= Self.longest / unit
+            else { return nil }
+            return number * unit
+        }
+
+        func perform(_ client: AdminClient) throws -> String {
+            try client.makeNodeToken(validFor: seconds ?? 0).text
+        }
+    }
+}
+
+/// `cairn admin cluster …`.
+struct ClusterCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster",
+        abstract: "Found the store once its nodes have joined.",
+        subcommands: [Form.self]
+    )
+
+    /// `cairn admin cluster form`.
+    struct Form: AdminSubcommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make one store of the empty disks of all nodes that have joined.",
+            discussion: "Nothing is formatted that holds anything."
+        )
+
+        @OptionGroup var target: AdminTarget
+
+        func perform(_ client: AdminClient) throws -> String {
+            "The cluster is formed: \(try client.formCluster().text)."
+        }
+    }
+}

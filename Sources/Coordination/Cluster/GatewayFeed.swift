@@ -1,0 +1,169 @@
+package import BlobStorage
+package import ClusterProtocol
+package import ObjectModel
+package import ObjectStorage
+internal import Placement
+import Synchronization
+package import SystemInterface
+
+/// A node's link to its coordinator: beats, and keeps what the node's gateway must know up to date.
+///
+/// Follows the coordinator of the highest incarnation it has heard of, and no older one.
+package final class GatewayFeed: Sendable {
+    /// How long one beat may take.
+    private static let timeout = Duration.seconds(5)
+
+    /// What the outside of a node does with what the feed learns. Called from the feed's task, one at a time.
+    package struct Handlers: Sendable {
+        package var credentials: @Sendable ([CredentialsUpdate.Entry]) -> Void
+        /// The coordinator takes calls there from here on: to be remembered.
+        package var follow: @Sendable (_ host: String, _ port: Int) -> Void
+
+        package init(
+            credentials: @escaping @Sendable ([CredentialsUpdate.Entry]) -> Void,
+            follow: @escaping @Sendable (_ host: String, _ port: Int) -> Void
+        ) {
+            self.credentials = credentials
+            self.follow = follow
+        }
+    }
+
+    private struct State {
+        var incarnation: UInt32 = 0
+        var mapVersion: UInt64 = 0
+        var credentialsVersion: UInt64 = 0
+        var nodes: [NodeAddress] = []
+        var suspects: Set<ShardID> = []
+        var region: String?
+        var isServing = false
+    }
+
+    private let state = Mutex(State())
+    private let address: NodeAddress
+    private let transport: any Transport
+    private let addresses: any AddressBook
+    private let view: ClusterView
+    private let readers: BlobReaders
+    private let time: any TimeSource
+    private let handlers: Handlers
+
+    package init(
+        address: NodeAddress,
+        transport: any Transport,
+        addresses: any AddressBook,
+        view: ClusterView,
+        readers: BlobReaders,
+        time: any TimeSource,
+        handlers: Handlers
+    ) {
+        self.address = address
+        self.transport = transport
+        self.addresses = addresses
+        self.view = view
+        self.readers = readers
+        self.time = time
+        self.handlers = handlers
+    }
+
+    /// Whether the map and the credentials are here, so that clients can be served; with the cluster's region.
+    package var region: String? { state.withLock { $0.isServing ? $0.region : nil } }
+
+    /// A shard that a read found lost or bad: told to the coordinator with the next beat, dropped beyond a limit.
+    package func suspect(_ shard: ShardID) {
+        state.withLock { if $0.suspects.count < NodeBeat.suspectLimit { $0.suspects.insert(shard) } }
+    }
+
+    /// Beats until cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            await beat()
+            try? await time.sleep(for: Membership.interval)
+        }
+    }
+
+    package func beat() async {
+        let beat = state.withLock { state in
+            defer { state.suspects = [] }
+            return NodeBeat(
+                address: address,
+                incarnation: state.incarnation,
+                mapVersion: state.mapVersion,
+                credentialsVersion: state.credentialsVersion,
+                suspects: state.suspects.sorted()
+            )
+        }
+        let message = TransportMessage(header: CoordinatorCall.beat(beat).encoded)
+        guard let answer = try? await transport.call(CoordinatorName.name, message, timeout: Self.timeout),
+            case .state(let update)? = try? CoordinatorResponse(decoding: answer.header)
+        else { return }
+        apply(update)
+    }
+
+    private func apply(_ update: ClusterState) {
+        guard update.incarnation > 0 else { return }
+        let isNewer = state.withLock { state in
+            guard update.incarnation >= state.incarnation else { return false }
+            state.incarnation = update.incarnation
+            state.region = update.region
+            return true
+        }
+        guard isNewer else { return }
+        if let map = update.map { apply(map) }
+        for condition in update.conditions {
+            view.update(
+                condition.disk,
+                condition: DiskCondition(isUsable: condition.isUsable, room: condition.room)
+            )
+        }
+        if let credentials = update.credentials {
+            handlers.credentials(credentials.entries)
+            state.withLock { $0.credentialsVersion = credentials.version }
+        }
+        state.withLock { $0.isServing = $0.mapVersion > 0 && $0.credentialsVersion > 0 }
+    }
+
+    private func apply(_ update: MapUpdate) {
+        for node in update.nodes where node.name != address.name {
+            addresses.setAddress(node.name.name, host: node.host, port: node.port)
+        }
+        var map = ClusterMap()
+        for disk in update.disks { map.disks[disk.id] = PlacementDisk(id: disk.id, site: disk.site, node: disk.node) }
+        for group in update.groups {
+            map.groups[group.id] = ClusterMap.Group(
+                id: group.id,
+                epoch: group.epoch,
+                scheme: group.scheme,
+                members: group.members
+            )
+        }
+        view.update(map: map)
+        state.withLock { state in
+            state.nodes = update.nodes
+            state.mapVersion = update.version
+        }
+    }
+
+    // MARK: Calls of the coordinator
+
+    package func answer(_ header: [UInt8]) async -> GatewayResponse {
+        let call: GatewayCall
+        do {
+            call = try GatewayCall(decoding: header)
+        } catch {
+            return .refused(error.description)
+        }
+        switch call {
+        case .held(let dead): return .held(await readers.held(among: dead, time: time).sorted())
+        case .nodes: return .nodes(state.withLock { $0.nodes })
+        case .follow(let incarnation, let host, let port):
+            let known = state.withLock { state in
+                guard incarnation >= state.incarnation else { return nil as [NodeAddress]? }
+                return state.nodes
+            }
+            guard let known else { return .refused("a coordinator of a higher incarnation is known here") }
+            addresses.setAddress(CoordinatorName.name, host: host, port: port)
+            handlers.follow(host, port)
+            return .nodes(known)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+internal import BlobStorage
+package import ClusterProtocol
+package import ObjectModel
+internal import Placement
+import Synchronization
+package import SystemInterface
+
+/// The nodes of a cluster as their beats tell, and what each must know in turn (DESIGN §8, membership).
+///
+/// A beat comes over a connection that proved the node's name. Nothing here decides where shards lie: a silent node's
+/// disks are left out by the store's own watch.
+package final class Membership: Sendable {
+    /// How often a node beats.
+    package static let interval = Duration.milliseconds(500)
+    /// A node that was silent for so long is asked nothing any more; reads in progress there end with errors if the
+    /// blobs they hold are erased, never with wrong bytes.
+    static let forgotten = Duration.seconds(60)
+    /// How long a gateway may take to say which blobs it reads.
+    private static let readersTimeout = Duration.seconds(30)
+
+    private struct Entry {
+        var address: NodeAddress
+        var lastBeat: MonotonicTime
+    }
+
+    private struct State {
+        var nodes: [NodeName: Entry] = [:]
+        /// Rises with each change of the nodes.
+        var version: UInt64
+        var store: Store?
+        var credentials: CredentialsUpdate?
+        /// The map as last built, and the store's and the nodes' versions it was built of.
+        var map: (update: MapUpdate, of: (UInt64, UInt64))?
+    }
+
+    private let state: Mutex<State>
+    private let region: String
+    private let addresses: any AddressBook
+    private let transport: any Transport
+    private let time: any TimeSource
+    private let onChange: @Sendable ([NodeAddress]) -> Void
+
+    /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet. `onChange` is told all
+    /// nodes whenever one is new or has moved.
+    package init(
+        known: [NodeAddress],
+        region: String,
+        addresses: any AddressBook,
+        transport: any Transport,
+        time: any TimeSource,
+        onChange: @escaping @Sendable ([NodeAddress]) -> Void
+    ) {
+        self.region = region
+        self.addresses = addresses
+        self.transport = transport
+        self.time = time
+        self.onChange = onChange
+        // Above that of every earlier run, so that no node takes an old map for this one's.
+        var first = State(version: UInt64(max(0, time.wall.milliseconds)) << 16)
+        let long = MonotonicTime(nanoseconds: 0)
+        for node in known { first.nodes[node.name] = Entry(address: node, lastBeat: long) }
+        state = Mutex(first)
+        for node in known { addresses.setAddress(node.name.name, host: node.host, port: node.port) }
+    }
+
+    /// The store that runs from here on.
+    package func attach(_ store: Store) {
+        state.withLock { $0.store = store }
+        store.remoteReaders.set { [weak self] dead in await self?.held(among: dead) ?? Set(dead) }
+    }
+
+    func detach() { state.withLock { $0.store = nil } }
+
+    package func setCredentials(_ entries: [CredentialsUpdate.Entry]) {
+        state.withLock { state in
+            let version = (state.credentials?.version ?? state.version) + 1
+            state.credentials = CredentialsUpdate(version: version, entries: entries)
+        }
+    }
+
+    /// All nodes that were ever heard of in this run or the one before, by name.
+    package var nodes: [NodeAddress] {
+        state.withLock { $0.nodes.values.map(\.address).sorted { $0.name < $1.name } }
+    }
+
+    /// Those that have beaten within `duration`.
+    package func present(within duration: Duration) -> [NodeAddress] {
+        let now = time.monotonic
+        return state.withLock { state in
+            state.nodes.values.filter { $0.lastBeat.nanoseconds > 0 && now.duration(since: $0.lastBeat) <= duration }
+                .map(\.address).sorted { $0.name < $1.name }
+        }
+    }
+
+    // MARK: Beats
+
+    /// What the node lacks. `name` is what its certificate says.
+    package func answer(_ beat: NodeBeat, from name: NodeName) -> ClusterState {
+        var address = beat.address
+        address.name = name
+        let (isNew, all, store) = state.withLock { state in
+            let isNew = state.nodes[name]?.address != address
+            state.nodes[name] = Entry(address: address, lastBeat: time.monotonic)
+            if isNew { state.version += 1 }
+            return (isNew, state.nodes.values.map(\.address), state.store)
+        }
+        if isNew {
+            addresses.setAddress(name.name, host: address.host, port: address.port)
+            onChange(all.sorted { $0.name < $1.name })
+        }
+        store?.admit(NodeMember(name: name, site: address.site))
+        for shard in beat.suspects { store?.repairer.suspect(shard) }
+        return clusterState(for: beat)
+    }
+
+    private func clusterState(for beat: NodeBeat) -> ClusterState {
+        let (store, credentials) = state.withLock { ($0.store, $0.credentials) }
+        guard let store, store.stopReason == nil else {
+            return ClusterState(incarnation: 0, region: region, map: nil, credentials: nil, conditions: [])
+        }
+        let map = map(of: store)
+        let isCurrent = beat.incarnation == store.journal.incarnation
+        return ClusterState(
+            incarnation: store.journal.incarnation,
+            region: region,
+            map: isCurrent && map.version == beat.mapVersion ? nil : map,
+            credentials: isCurrent && credentials?.version == beat.credentialsVersion ? nil : credentials,
+            conditions: store.blobs.view.conditions.sorted { $0.key < $1.key }.map {
+                DiskFitness(disk: $0.key, isUsable: $0.value.isUsable, room: $0.value.room)
+            }
+        )
+    }
+
+    private func map(of store: Store) -> MapUpdate {
+        let storeVersion = store.blobs.view.version
+        return state.withLock { state in
+            if let map = state.map, map.of == (storeVersion, state.version) { return map.update }
+            let known = store.blobs.view.map
+            let update = MapUpdate(
+                version: max(state.version, state.map?.update.version ?? 0) + 1,
+                nodes: state.nodes.values.map(\.address).sorted { $0.name < $1.name },
+                disks: known.disks.values.sorted { $0.id < $1.id }.map {
+                    MapUpdate.Disk(id: $0.id, site: $0.site, node: $0.node)
+                },
+                groups: known.groups.values.sorted { $0.id < $1.id }.map {
+                    MapUpdate.Group(id: $0.id, epoch: $0.epoch, scheme: $0.scheme, members: $0.members)
+                }
+            )
+            state.map = (update, (storeVersion, state.version))
+            return update
+        }
+    }
+
+    // MARK: Readers
+
+    /// The blobs that some gateway may still read: all of them while one does not say.
+    private func held(among dead: [BlobID]) async -> Set<BlobID> {
+        let gateways = present(within: Self.forgotten)
+        return await withTaskGroup(of: Set<BlobID>.self) { group in
+            for gateway in gateways { group.addTask { await self.held(among: dead, at: gateway.name) } }
+            return await group.reduce(into: []) { $0.formUnion($1) }
+        }
+    }
+
+    private func held(among dead: [BlobID], at gateway: NodeName) async -> Set<BlobID> {
+        let message = TransportMessage(header: GatewayCall.held(dead).encoded)
+        guard let answer = try? await transport.call(gateway.name, message, timeout: Self.readersTimeout),
+            case .held(let blobs)? = try? GatewayResponse(decoding: answer.header)
+        else { return Set(dead) }
+        return Set(blobs)
+    }
+}

@@ -1,0 +1,81 @@
+import AdminGateway
+import ClusterTransport
+import Coordination
+import LinuxSystem
+
+/// The operator's commands on a coordinator: those of a store once it runs, and what comes before.
+struct CoordinatorAdmin: AdminService {
+    let control: CoordinatorControl
+    let tokens: JoinTokens
+    let authority: ClusterAuthority
+
+    /// The commands on the store that runs now.
+    private func store() async throws(AdminError) -> StoreAdmin {
+        if let running = await control.running {
+            return StoreAdmin(
+                store: running.store,
+                users: running.users,
+                masterKey: control.masterKey,
+                folder: control.folder,
+                files: control.store.files,
+                random: LinuxRandom(),
+                kitExtra: kitLines
+            )
+        }
+        guard control.store.has(.formed) else {
+            let nodes = control.membership.present(within: .seconds(10)).map(\.name.name)
+            let joined = nodes.isEmpty ? "no node has joined yet" : "joined: " + nodes.joined(separator: ", ")
+            throw AdminError(
+                .unavailable,
+                "the cluster is not formed yet; \(joined)",
+                advice: "Run `cairn admin cluster form` when all nodes have joined."
+            )
+        }
+        let problem = await control.problem
+        throw AdminError(
+            .unavailable,
+            "the store does not run" + (problem.isEmpty ? " yet: it is being started" : ": \(problem)"),
+            advice: "It starts by itself once enough nodes answer."
+        )
+    }
+
+    func status() async throws(AdminError) -> StatusReport { try await store().status() }
+
+    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
+        try await store().replaceDisk(named: name)
+    }
+
+    func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys { try await store().addUser(user) }
+    func users() async throws(AdminError) -> [UserReport] { try await store().users() }
+    func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }
+    func recoveryKit() async throws(AdminError) -> RecoveryKit { try await store().recoveryKit() }
+    func startScrub() async throws(AdminError) -> ScrubStart { try await store().startScrub() }
+
+    func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken {
+        do {
+            return NodeToken(
+                text: try await tokens.make(fingerprint: authority.fingerprint, validFor: seconds).text
+            )
+        } catch {
+            throw AdminError(.failed, "\(error)")
+        }
+    }
+
+    func formCluster() async throws(AdminError) -> ClusterFormation {
+        do {
+            return ClusterFormation(text: try await control.form())
+        } catch {
+            throw AdminError(.conflict, "\(error)", advice: "Nothing that held data was touched.")
+        }
+    }
+
+    /// What a take-over needs beside a restore's lines.
+    private var kitLines: [String] {
+        RecoveryKitText.lines(
+            authority: authority,
+            scheme: control.settings.scheme,
+            region: control.settings.region,
+            root: control.root
+        )
+    }
+}

@@ -1,0 +1,190 @@
+import BlobStorage
+import Checksums
+import ClusterProtocol
+import ClusterTransport
+import Coordination
+import Foundation
+import LinuxSystem
+import Logging
+import Metadata
+import ObjectInterface
+import ObjectModel
+import Placement
+import SystemInterface
+
+/// The life of a coordinator's store: not founded yet, starting, running, starting again.
+actor CoordinatorControl {
+    /// Until which nodes of the last run are waited for at a start.
+    private static let patience = Duration.seconds(5)
+    private static let poll = Duration.milliseconds(100)
+    /// Between two tries to start.
+    private static let retry = Duration.seconds(1)
+
+    /// A store that runs, with what belongs to it.
+    struct Running: Sendable {
+        var store: Store
+        var users: UserDirectory
+        /// Holds the database's reserve.
+        var reserve: LogReserve
+    }
+
+    let folder: DataFolder
+    let store: ClusterFiles
+    let settings: ClusterFiles.Settings
+    let masterKey: MasterKey
+    let root: RootCredentials
+    let membership: Membership
+    let service: CoordinatorService
+    let client: ClusterClient
+    private let advertised: ListenAddress
+    private let options: CoordinatorCommand
+    private let uploadAge: Duration
+    private let scrubRate: Int
+    private let logger: Logger
+    private let time = LinuxTime()
+    private let random = LinuxRandom()
+    private let md5: MD5Engine
+    private(set) var running: Running?
+    /// Why the last try to start failed; empty when none has.
+    private(set) var problem = ""
+    private var isOpening = false
+
+    init(_ parts: CoordinatorProgram.Parts, options: CoordinatorCommand, uploadAge: Duration, scrubRate: Int) throws {
+        folder = parts.folder
+        store = parts.store
+        settings = parts.settings
+        masterKey = parts.masterKey
+        root = parts.root
+        membership = parts.membership
+        service = parts.service
+        client = parts.client
+        advertised = parts.advertised
+        logger = parts.logger
+        self.options = options
+        self.uploadAge = uploadAge
+        self.scrubRate = scrubRate
+        md5 = try HashThread().makeEngine()
+    }
+
+    /// Runs the store until cancelled, and starts it again when it stops: a journal that lost its quorum finds it again
+    /// once enough keepers answer. Throws when another coordinator has taken over.
+    func run() async throws {
+        while !Task.isCancelled {
+            guard store.has(.formed) else {
+                try await time.sleep(for: Self.poll)
+                continue
+            }
+            do {
+                if running == nil { try await open(mayFound: false) }
+                problem = ""
+            } catch {
+                if problem != "\(error)" { logger.warning("the store does not start", metadata: ["reason": "\(error)"]) }
+                problem = "\(error)"
+                try await time.sleep(for: Self.retry)
+                continue
+            }
+            guard let running else { continue }
+            await running.store.run()
+            try await end(running)
+        }
+        if let running { try await end(running) }
+    }
+
+    private func end(_ running: Running) async throws {
+        let stopped = running.store.journal.report.stopped
+        service.detach()
+        await running.store.close()
+        self.running = nil
+        if case .superseded? = stopped {
+            try await store.set(.superseded, "another coordinator has taken over this cluster")
+            throw ServeError(
+                "another coordinator has taken over: this one stops for good. To make it the coordinator again, run it "
+                    + "with --take-over and the recovery kit on an empty --data folder"
+            )
+        }
+        if let stopped { logger.error("the store has stopped and starts again", metadata: ["reason": "\(stopped)"]) }
+    }
+
+    /// Founds the store on the empty disks of all nodes that are here.
+    func form() async throws -> String {
+        guard !store.has(.formed) else { throw ServeError("the cluster is formed already") }
+        let nodes = membership.present(within: Self.patience)
+        try await open(mayFound: true)
+        try await store.set(.formed)
+        let disks = running?.store.blobs.view.map.disks.count ?? 0
+        let sites = Set(nodes.map(\.site)).count
+        return "\(settings.scheme) on \(disks) disks of \(nodes.count) nodes in \(sites) sites"
+    }
+
+    private func open(mayFound: Bool) async throws {
+        guard !isOpening, running == nil else { throw ServeError("the store is being started: try again") }
+        isOpening = true
+        defer { isOpening = false }
+        await awaitNodes()
+        guard let scheme = Scheme(name: settings.scheme), let cluster = Identifier128(text: settings.cluster) else {
+            throw ServeError("\(store.root)/cluster.json names no scheme or cluster: restore it")
+        }
+        var configuration = StoreConfiguration(
+            slots: [],
+            scheme: scheme,
+            journal: JournalConfiguration(),
+            uploadAge: uploadAge,
+            scrubRate: scrubRate,
+            forcesJournal: options.forceJournal
+        )
+        configuration.nodes = membership.nodes.map { NodeMember(name: $0.name, site: $0.site) }
+        configuration.transport = client
+        configuration.cluster = ClusterID(cluster)
+        configuration.mayFound = mayFound
+        configuration.holder = NodeName(CoordinatorName.name)
+        let reserve = LogReserve()
+        let (folder, files) = (folder, store.files)
+        let opened = try await Store.open(configuration, time: time, random: random, md5: md5) {
+            journal throws(MetadataError) in
+            let metadata = try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            await reserve.fill(folder, in: files)
+            return metadata
+        }
+        let membership = membership
+        let users = UserDirectory(root: root, masterKey: masterKey, metadata: opened.metadata) { credentials in
+            membership.setCredentials(
+                credentials.map {
+                    CredentialsUpdate.Entry(
+                        user: $0.user.text,
+                        displayName: $0.displayName,
+                        accessKey: $0.accessKey,
+                        secretKey: $0.secretKey
+                    )
+                }
+            )
+        }
+        try await users.reload()
+        service.attach(opened)
+        running = Running(store: opened, users: users, reserve: reserve)
+        await announce(incarnation: opened.journal.incarnation)
+    }
+
+    /// Nodes that were there in the last run get a moment to beat.
+    private func awaitNodes() async {
+        let start = time.monotonic
+        let known = Set(membership.nodes.map(\.name))
+        while time.monotonic.duration(since: start) < Self.patience {
+            let present = Set(membership.present(within: Self.patience).map(\.name))
+            if !known.isEmpty, known.isSubset(of: present) { return }
+            guard (try? await time.sleep(for: Self.poll)) != nil else { return }
+        }
+    }
+
+    /// Tells all nodes where the coordinator is: those of one that was elsewhere follow at once.
+    private func announce(incarnation: UInt32) async {
+        let call = GatewayCall.follow(incarnation: incarnation, host: advertised.host, port: advertised.port)
+        let message = TransportMessage(header: call.encoded)
+        await withTaskGroup(of: Void.self) { group in
+            for node in membership.nodes {
+                group.addTask { [client] in
+                    _ = try? await client.call(node.name.name, message, timeout: Self.patience)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import AdminGateway
+import Checksums
+import ClusterProtocol
+import ClusterTransport
+import Coordination
+import ErasureCoding
+import Foundation
+import LinuxSystem
+import Logging
+import ObjectModel
+import ServiceLifecycle
+import SystemInterface
+import UnixSignals
+
+extension ClusterClient: AddressBook {}
+
+/// The composition root of `cairn coordinator`.
+struct CoordinatorProgram {
+    let options: CoordinatorCommand
+    let uploadAge: Duration
+    let scrubRate: Int
+
+    /// What the folder and the options give.
+    struct Parts: Sendable {
+        var folder: DataFolder
+        var store: ClusterFiles
+        var settings: ClusterFiles.Settings
+        var masterKey: MasterKey
+        var root: RootCredentials
+        var membership: Membership
+        var service: CoordinatorService
+        var client: ClusterClient
+        var advertised: ListenAddress
+        var logger: Logger
+    }
+
+    func run() async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        try ErasureCoder.selfTest()
+        try ChecksumSelfTest.run()
+        let logger = Logger(label: "cairn")
+        let folder = DataFolder(path: options.data)
+        let store = ClusterFiles(files: try await folder.open())
+        if options.takeOver { try await TakeOver(options: options, folder: folder, store: store, logger: logger).run() }
+        guard !store.has(.superseded) else {
+            throw ServeError("another coordinator has taken over from this folder: it may not run again")
+        }
+        let settings = try store.settings()
+        let authority = try store.authority()
+        let tokens = try JoinTokens(store)
+        let identity = try Self.identity(authority)
+        let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
+        let listen = try ListenAddress(options.listen ?? settings.listen, option: "--listen")
+        let parts = try await parts(folder, store, settings, authority, tokens, client, listen, logger)
+        let control = try CoordinatorControl(parts, options: options, uploadAge: uploadAge, scrubRate: scrubRate)
+        let server = try ClusterServer(
+            identity: identity,
+            host: listen.host,
+            port: listen.port,
+            acceptsStrangers: true,
+            time: LinuxTime(),
+            logger: logger,
+            service: CoordinatorPort(service: parts.service)
+        )
+        let services: [any Service] = [
+            CoordinatorLife(control: control),
+            AdminServer(
+                directory: folder.path,
+                service: CoordinatorAdmin(control: control, tokens: tokens, authority: authority),
+                logger: logger
+            ),
+            ClusterPortService(server: server) { port in
+                Announcement.say("ready: coordinator on \(listen.host):\(port)")
+            },
+            Renewal {
+                let fresh = try Self.identity(authority)
+                try client.replaceIdentity(fresh)
+                try server.replaceIdentity(fresh)
+            },
+        ]
+        try await ServiceRun.run(services, logger: logger)
+        client.close()
+        withExtendedLifetime(store) {}
+    }
+
+    private func parts(
+        _ folder: DataFolder,
+        _ store: ClusterFiles,
+        _ settings: ClusterFiles.Settings,
+        _ authority: ClusterAuthority,
+        _ tokens: JoinTokens,
+        _ client: ClusterClient,
+        _ listen: ListenAddress,
+        _ logger: Logger
+    ) async throws -> Parts {
+        let masterKey = try await MasterKey.load(given: nil, folder: folder, files: store.files)
+        let root = try await RootCredentials.load(folder: folder, files: store.files, random: LinuxRandom())
+        guard let id = Identifier128(text: settings.cluster) else {
+            throw ServeError("\(store.root)/cluster.json names no cluster: restore it")
+        }
+        let saver = NodeListSaver(store: store, logger: logger)
+        let membership = Membership(
+            known: store.nodes(),
+            region: settings.region,
+            addresses: client,
+            transport: client,
+            time: LinuxTime()
+        ) { nodes in Task { await saver.save(nodes) } }
+        let service = CoordinatorService(membership: membership) { name, key, secret in
+            if let secret {
+                if membership.present(within: .seconds(60)).contains(where: { $0.name == name }) {
+                    throw ServeError("a node \(name) is a member and runs: give another --name")
+                }
+                guard try await tokens.use(secret) else {
+                    logger.warning("a join was refused: wrong, used or expired token", metadata: ["node": "\(name)"])
+                    throw ServeError("the token is wrong, used or expired: `cairn admin node token` makes another")
+                }
+                logger.info("a node has joined", metadata: ["node": "\(name)"])
+            }
+            return NodeCertificate(
+                cluster: ClusterID(id),
+                certificate: try authority.issue(
+                    name: name.name,
+                    role: .node,
+                    publicKeyPEM: key,
+                    now: LinuxTime().wall
+                ),
+                authority: authority.certificatePEM
+            )
+        }
+        return Parts(
+            folder: folder,
+            store: store,
+            settings: settings,
+            masterKey: masterKey,
+            root: root,
+            membership: membership,
+            service: service,
+            client: client,
+            advertised: try options.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen,
+            logger: logger
+        )
+    }
+
+    /// A certificate and key of this run's own.
+    static func identity(_ authority: ClusterAuthority) throws -> ClusterIdentity {
+        let key = ClusterAuthority.makeKey()
+        let certificate = try authority.issue(
+            name: CoordinatorName.name,
+            role: .coordinator,
+            publicKeyPEM: key.publicPEM,
+            now: LinuxTime().wall
+        )
+        return try ClusterIdentity(
+            certificatePEM: certificate,
+            keyPEM: key.privatePEM,
+            authorityPEM: authority.certificatePEM
+        )
+    }
+}
+
+/// The port of the coordinator.
+private struct CoordinatorPort: ClusterService {
+    let service: CoordinatorService
+
+    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
+        let caller: ClusterCaller =
+            switch peer?.role {
+            case .node: .node(NodeName(peer?.name ?? ""))
+            case .coordinator: .coordinator
+            case nil: .stranger
+            }
+        return await service.answer(message, from: caller)
+    }
+}
+
+/// The coordinator's store as a service: its end is the program's.
+private struct CoordinatorLife: Service {
+    let control: CoordinatorControl
+
+    func run() async throws {
+        do {
+            try await cancelWhenGracefulShutdown { try await control.run() }
+        } catch is CancellationError {}
+    }
+}
+
+/// Writes the list of nodes, one write at a time, the newest list last.
+private actor NodeListSaver {
+    private let store: ClusterFiles
+    private let logger: Logger
+
+    init(store: ClusterFiles, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    private var newest: [NodeAddress]?
+    private var isSaving = false
+
+    func save(_ nodes: [NodeAddress]) async {
+        newest = nodes
+        guard !isSaving else { return }
+        isSaving = true
+        defer { isSaving = false }
+        while let nodes = newest {
+            newest = nil
+            do {
+                try await store.write(nodes)
+            } catch {
+                logger.error("the list of nodes cannot be written", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Run a storage node: its disks, and an S3 endpoint.",
+        discussion: """
+            The first start needs --join and --token, which `cairn admin node token` prints; what is given then is kept in \
+            DIR/node.json, and later starts need only --data. One line `joined: …` is printed when the node is a member, \
+            one line `ready: …` when requests of clients are taken.
+            """
+    )
+
+    @Option(help: "The node's data folder: its certificate, and its disks unless --disk is given.")
+    var data: String
+    @Option(help: "The coordinator's ADDRESS:PORT, for the first start.")
+    var join: String?
+    @Option(help: "The join token, for the first start.")
+    var token: String?
+    @Option(help: "The node's name, unique in the cluster.")
+    var name: String?
+    @Option(help: "The site it stands in.")
+    var site: String?
+    @Option(help: "Address and port for the calls of the other nodes.")
+    var listen: String?
+    @Option(help: "Address under which the others reach this node, where that is not the one it listens on.")
+    var advertise: String?
+    @Option(help: "Address and port of the S3 endpoint.")
+    var s3: String?
+    @Option(help: "Disks in --data, as folders.")
+    var disks: Int?
+    @Option(help: "A real disk's mounted folder. Repeatable.")
+    var disk: [String] = []
+    @Option(help: "A name under which BUCKET.NAME is a bucket. Repeatable.")
+    var domain: [String] = []
+    @Option(help: "PEM file of the S3 endpoint's certificate chain: serves HTTPS.")
+    var tlsCertificate: String?
+    @Option(help: "PEM file of the certificate's key.")
+    var tlsKey: String?
+
+    func run() async throws {
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("give both --tls-certificate and --tls-key, or neither")
+        }
+        try await NodeProgram(options: self).run()
+    }
+}
+
+/// What a node remembers: `DIR/node.json`.
+struct NodeSettings: Codable, Sendable {
+    var name: String
+    var site: String
+    var listen: String
+    var advertise: String?
+    var s3: String
+    /// Folders of disks in the data folder; 0 when `paths` says where they are.
+    var disks: Int
+    var paths: [String]
+    var domains: [String]
+    var tlsCertificate: String?
+    var tlsKey: String?
+    /// Where the coordinator was last, ADDRESS:PORT.
+    var coordinator: String
+
+    /// What the options say, over what was remembered.
+    init(_ options: NodeCommand, remembered: NodeSettings?) throws {
+        func given(_ option: String?, _ old: String?, _ name: String) throws -> String {
+            guard let value = option ?? old, !value.isEmpty else { throw ServeError("the first start needs --\(name)") }
+            return value
+        }
+        name = try given(options.name, remembered?.name, "name")
+        site = try given(options.site, remembered?.site, "site")
+        listen = try given(options.listen, remembered?.listen, "listen")
+        advertise = options.advertise ?? remembered?.advertise
+        s3 = try given(options.s3, remembered?.s3, "s3")
+        coordinator = try given(options.join, remembered?.coordinator, "join")
+        let isNewList = options.disks != nil || !options.disk.isEmpty
+        disks = isNewList ? options.disks ?? 0 : remembered?.disks ?? 0
+        paths = isNewList ? options.disk : remembered?.paths ?? []
+        domains = options.domain.isEmpty ? remembered?.domains ?? [] : options.domain
+        tlsCertificate = options.tlsCertificate ?? remembered?.tlsCertificate
+        tlsKey = options.tlsKey ?? remembered?.tlsKey
+        for (text, option) in [(listen, "--listen"), (s3, "--s3"), (coordinator, "--join")] {
+            _ = try ListenAddress(text, option: option)
+        }
+        guard Self.isName(name), Self.isName(site) else {
+            throw ServeError("--name and --site take one to 32 of a-z, 0-9 and -")
+        }
+        guard (disks > 0) != !paths.isEmpty, disks <= Topology.limit, paths.count <= Topology.limit else {
+            throw ServeError("give either --disks N or --disk PATH, at most \(Topology.limit)")
+        }
+        if let remembered, remembered.name != name {
+            throw ServeError("this folder is node \(remembered.name)'s: give another --data for \(name)")
+        }
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D }
+    }
+
+    static func read(_ folder: String) throws -> NodeSettings? {
+        guard let text = try DataFolder.read(folder + "/node.json") else { return nil }
+        do {
+            return try JSONDecoder().decode(NodeSettings.self, from: Data(text.utf8))
+        } catch {
+            throw ServeError("\(folder)/node.json cannot be read: remove it and give all options again")
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import BlobStorage
+import Checksums
+import ClusterProtocol
+import ClusterTransport
+import Coordination
+import ErasureCoding
+import Foundation
+import JournalStorage
+import LinuxSystem
+import Logging
+import Metadata
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
+import S3Gateway
+import ServiceLifecycle
+import ShardStorage
+import StorageNode
+import SystemInterface
+
+/// The composition root of `cairn node`.
+struct NodeProgram {
+    let options: NodeCommand
+
+    func run() async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        try ErasureCoder.selfTest()
+        try ChecksumSelfTest.run()
+        let logger = Logger(label: "cairn")
+        let folder = DataFolder(path: options.data)
+        let files = try await folder.open()
+        let settings = try NodeSettings(options, remembered: try NodeSettings.read(folder.path))
+        let membership = NodeMembership(files: files)
+        let identity = try await identity(membership, settings)
+        try await Self.write(settings, in: files)
+        let node = try RunningNode(settings: settings, identity: identity, folder: folder, files: files, logger: logger)
+        Announcement.say("joined: node \(settings.name) of site \(settings.site), cluster \(identity.cluster)")
+        let server = node.server
+        let client = node.client
+        let services: [any Service] = [
+            ClusterPortService(server: server) { _ in },
+            BackgroundWork { await node.feed.run() },
+            BackgroundWork { try await node.keepLeases() },
+            BackgroundWork { try await node.trimMemory() },
+            S3EndpointService(node: node, settings: settings, logger: logger),
+            Renewal {
+                guard let own = try membership.identity(), own.needsRenewal(now: LinuxTime().wall) else { return }
+                let fresh = try await membership.renew(client)
+                try client.replaceIdentity(fresh)
+                try server.replaceIdentity(fresh)
+            },
+        ]
+        try await ServiceRun.run(services, logger: logger)
+        await node.agent.close()
+        client.close()
+        withExtendedLifetime(files) {}
+    }
+
+    private func identity(_ membership: NodeMembership, _ settings: NodeSettings) async throws -> ClusterIdentity {
+        if let identity = try membership.identity() { return identity }
+        guard let token = options.token else {
+            throw ServeError("this node has not joined yet: give --token, which `cairn admin node token` prints")
+        }
+        return try await membership.join(settings, token: token)
+    }
+
+    static func write(_ settings: NodeSettings, in files: LinuxFileSystem) async throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let text = String(decoding: try encoder.encode(settings), as: UTF8.self)
+        try await DataFolder.writeSecret(text, name: "node.json", in: files)
+    }
+}
+
+/// The parts of a node that runs.
+struct RunningNode: Sendable {
+    /// How long a write lease is current.
+    private static let leaseInterval = Duration.seconds(300)
+    private static let trimInterval = Duration.seconds(3)
+    /// Bytes of buffers from which it is worth to trim the whole heap.
+    private static let heapThreshold = 16 << 20
+
+    let agent: NodeAgent
+    let client: ClusterClient
+    let server: ClusterServer
+    let feed: GatewayFeed
+    let objects: ObjectStore
+    let credentials: PushedCredentials
+    private let blobs: BlobStore
+    private let time = LinuxTime()
+
+    init(
+        settings: NodeSettings,
+        identity: ClusterIdentity,
+        folder: DataFolder,
+        files: LinuxFileSystem,
+        logger: Logger
+    ) throws {
+        let random = LinuxRandom()
+        let executor = InlineExecutor()
+        let name = NodeName(settings.name)
+        let agent = NodeAgent(
+            slots: try Self.slots(settings, in: folder),
+            configuration: ShardDiskConfiguration(),
+            keeper: KeeperLog.Configuration(),
+            time: time,
+            random: random
+        )
+        let local = LocalTransport(time: time, executor: executor)
+        local.register(name.name, agent)
+        let client = try ClusterClient(identity: identity, time: time, logger: logger)
+        let coordinator = try ListenAddress(settings.coordinator, option: "--join")
+        client.setAddress(CoordinatorName.name, host: coordinator.host, port: coordinator.port)
+        let view = ClusterView()
+        let blobs = BlobStore(
+            transport: NearestTransport(own: name.name, local: local, remote: client),
+            view: view,
+            time: time,
+            random: random,
+            executor: executor
+        )
+        let objects = ObjectStore(
+            metadata: RemoteMetadataStore(transport: client, coordinator: CoordinatorName.name, time: time),
+            blobs: blobs,
+            node: name,
+            time: time,
+            random: random,
+            md5: try HashThread().makeEngine()
+        )
+        let credentials = PushedCredentials()
+        let listen = try ListenAddress(settings.listen, option: "--listen")
+        let reached = try settings.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen
+        let feed = GatewayFeed(
+            address: NodeAddress(
+                name: name,
+                site: SiteName(settings.site),
+                host: reached.host,
+                port: reached.port
+            ),
+            transport: client,
+            addresses: client,
+            view: view,
+            readers: objects.readers,
+            time: time,
+            handlers: GatewayFeed.Handlers(
+                credentials: { credentials.replace($0) },
+                follow: { host, port in Self.remember(coordinator: host, port, in: files, logger) }
+            )
+        )
+        blobs.onBadShard { feed.suspect($0) }
+        server = try ClusterServer(
+            identity: identity,
+            host: listen.host,
+            port: listen.port,
+            acceptsStrangers: false,
+            time: time,
+            logger: logger,
+            service: NodePort(agent: agent, feed: feed)
+        )
+        self.agent = agent
+        self.client = client
+        self.feed = feed
+        self.objects = objects
+        self.credentials = credentials
+        self.blobs = blobs
+    }
+
+    private static func slots(_ settings: NodeSettings, in folder: DataFolder) throws -> [StoreSlot] {
+        let paths =
+            settings.paths.isEmpty
+            ? (1...max(1, settings.disks)).map { "\(folder.path)/disks/disk-\($0)" } : settings.paths
+        guard Set(paths).count == paths.count else { throw ServeError("a --disk is given twice") }
+        return paths.enumerated().map { index, path in
+            let slotName = "disk-\(index + 1)"
+            let createsRoot = settings.paths.isEmpty
+            return StoreSlot(
+                site: SiteName(settings.site),
+                node: NodeName(settings.name),
+                name: slotName,
+                path: path
+            ) { () throws(FileError) in
+                try LinuxFileSystem(root: path, name: slotName, createsRoot: createsRoot)
+            }
+        }
+    }
+
+    /// The next start asks the coordinator where it is now.
+    private static func remember(coordinator host: String, _ port: Int, in files: LinuxFileSystem, _ logger: Logger) {
+        Task {
+            do {
+                guard var settings = try NodeSettings.read(files.root) else { return }
+                let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+                guard settings.coordinator != address else { return }
+                settings.coordinator = address
+                try await NodeProgram.write(settings, in: files)
+            } catch {
+                logger.error("node.json cannot be written", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Rotates the write lease and ends those that have drained.
+    func keepLeases() async throws {
+        while true {
+            try await time.sleep(for: Self.leaseInterval)
+            try? await objects.leases.rotate()
+            try? await objects.leases.endDrained()
+        }
+    }
+
+    func trimMemory() async throws {
+        while true {
+            try await time.sleep(for: Self.trimInterval)
+            let freed = agent.service.disks.reduce(blobs.pool.trim()) { $0 + $1.shards.trimMemory() }
+            if freed >= Self.heapThreshold { LinuxHeap.trim() }
+        }
+    }
+}
+
+/// Calls to this node's own disks stay in the process.
+private struct NearestTransport: Transport {
+    let own: String
+    let local: LocalTransport
+    let remote: ClusterClient
+
+    func call(
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
+    ) async throws(TransportError) -> TransportMessage {
+        if node == own { return try await local.call(node, message, timeout: timeout) }
+        return try await remote.call(node, message, timeout: timeout)
+    }
+}
+
+/// The port of a node: shards for every member, all else for the coordinator alone.
+private struct NodePort: ClusterService {
+    let agent: NodeAgent
+    let feed: GatewayFeed
+
+    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
+        guard let peer, let kind = CoordinatorMessageKind.kind(of: message.header) else { return Self.refusal }
+        let isCoordinator = peer.role == .coordinator
+        switch kind {
+        case CoordinatorMessageKind.gatewayCall:
+            guard isCoordinator else { return Self.refusal }
+            return TransportMessage(header: await feed.answer(message.header).encoded)
+        case NodeMessageKind.call, KeeperMessageKind.call:
+            guard isCoordinator else { return Self.refusal }
+            return await agent.answer(message)
+        default: return await agent.service.answer(message)
+        }
+    }
+
+    private static var refusal: TransportMessage {
+        TransportMessage(header: GatewayResponse.refused("this call is the coordinator's alone").encoded)
+    }
+}

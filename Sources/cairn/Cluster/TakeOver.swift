@@ -1,0 +1,99 @@
+import ClusterProtocol
+import ClusterTransport
+import Coordination
+import Foundation
+import LinuxSystem
+import Logging
+import Metadata
+import ObjectModel
+import Recovery
+import SystemInterface
+
+/// `cairn coordinator --take-over`: makes a coordinator's folder from the recovery kit and what the nodes hold
+/// (DESIGN §7, Start). The start that follows draws a higher incarnation: an old coordinator that still runs can change
+/// nothing from then on, and stops.
+struct TakeOver {
+    private static let timeout = Duration.seconds(10)
+    private static let tries = 3
+
+    let options: CoordinatorCommand
+    let folder: DataFolder
+    let store: ClusterFiles
+    let logger: Logger
+
+    func run() async throws {
+        if store.has(.formed) && !store.has(.superseded) {
+            throw ServeError("\(folder.path) is a coordinator's folder already: start it without --take-over")
+        }
+        guard !store.has(.superseded) else {
+            throw ServeError("\(folder.path) holds an old coordinator: give an empty --data folder for --take-over")
+        }
+        guard let path = options.kit, let text = try DataFolder.read(path) else {
+            throw ServeError("--take-over needs the recovery kit: --kit FILE")
+        }
+        guard !options.node.isEmpty else { throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT") }
+        let kit = try RecoveryKitText.Kit(text, file: path)
+        let authority = try await keep(kit)
+        let identity = try CoordinatorProgram.identity(authority)
+        let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
+        defer { client.close() }
+        let nodes = try await findNodes(client)
+        try await rebuild(kit, nodes, client)
+        try await store.write(nodes)
+        try await store.set(.formed)
+    }
+
+    /// Writes what the kit says, so that the folder is like the old one's.
+    private func keep(_ kit: RecoveryKitText.Kit) async throws -> ClusterAuthority {
+        let authority = try ClusterAuthority(certificatePEM: kit.authorityCertificate, keyPEM: kit.authorityKey)
+        try await store.write(authority)
+        try await DataFolder.writeSecret(kit.masterKey + "\n", name: "master.key", in: store.files)
+        let keys = "access_key=\(kit.accessKey)\nsecret_key=\(kit.secretKey)\n"
+        try await DataFolder.writeSecret(keys, name: "credentials", in: store.files)
+        try await store.write(
+            ClusterFiles.Settings(
+                cluster: kit.cluster,
+                scheme: kit.scheme,
+                region: kit.region,
+                listen: options.listen ?? "127.0.0.1:7400"
+            )
+        )
+        return authority
+    }
+
+    /// Asks the given nodes where all the others are.
+    private func findNodes(_ client: ClusterClient) async throws -> [NodeAddress] {
+        var found: [NodeName: NodeAddress] = [:]
+        for text in options.node {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw ServeError("--node \(text): give NAME=ADDRESS:PORT") }
+            let address = try ListenAddress(parts[1], option: "--node")
+            client.setAddress(parts[0], host: address.host, port: address.port)
+            let message = TransportMessage(header: GatewayCall.nodes.encoded)
+            guard let answer = try? await client.call(parts[0], message, timeout: Self.timeout),
+                case .nodes(let nodes)? = try? GatewayResponse(decoding: answer.header)
+            else {
+                logger.warning("a node does not answer", metadata: ["node": "\(text)"])
+                continue
+            }
+            for node in nodes { found[node.name] = node }
+        }
+        guard !found.isEmpty else { throw ServeError("no node that was given by --node answers: name others") }
+        for node in found.values { client.setAddress(node.name.name, host: node.host, port: node.port) }
+        return found.values.sorted { $0.name < $1.name }
+    }
+
+    private func rebuild(_ kit: RecoveryKitText.Kit, _ nodes: [NodeAddress], _ client: ClusterClient) async throws {
+        guard let cluster = Identifier128(text: kit.cluster) else { throw ServeError("the kit names no cluster") }
+        let rebuild = ClusterRebuild(
+            nodes: nodes.map { NodeMember(name: $0.name, site: $0.site) },
+            cluster: ClusterID(cluster),
+            transport: client,
+            isForced: options.forceJournal
+        )
+        let report = try await rebuild.run(time: LinuxTime(), random: LinuxRandom()) { journal in
+            try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+        }
+        logger.info("metadata read from the nodes", metadata: ["position": "\(report.position)"])
+    }
+}
