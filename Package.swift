@@ -128,14 +128,17 @@ let package = Package(
         library(
             "S3Gateway",
             [
-                "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", httpTypes, hummingbird,
+                "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", "ByteLending", httpTypes,
+                hummingbird,
                 hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto,
             ]
         ),
+        // The engine's buffers on their way to a socket, without a copy.
+        library("ByteLending", ["SystemInterface", nioCore]),
         // Calls between the processes of a cluster, over TLS that both ends prove themselves on.
         library(
             "ClusterTransport",
-            ["SystemInterface", nioCore, nioPosix, nioSSL, nioTLS, logging, crypto, x509, asn1]
+            ["SystemInterface", "ByteLending", nioCore, nioPosix, nioSSL, nioTLS, logging, crypto, x509, asn1]
         ),
         library("AdminGateway", [nioCore, nioPosix, nioHTTP1, logging, lifecycle, arguments]),
         library("LoadGenerator", ["Checksums", crypto, arguments]),
@@ -233,7 +236,7 @@ let package = Package(
         tests(
             "S3GatewayTests",
             [
-                "S3Gateway", "S3Protocol", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
+                "S3Gateway", "S3Protocol", "ByteLending", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
                 "Checksums", "TestKit", logging,
             ]
         ),

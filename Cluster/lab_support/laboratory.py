@@ -361,7 +361,7 @@ class Lab:
         spare = next(host for host in self.group("coordinator") if host.name != self.coordinator_name)
         if (self.folder / spare.name).exists():
             raise LabError(f"{self.folder / spare.name} holds an earlier coordinator: remove it first")
-        nodes = [word for node in self.nodes() for word in ("--node", node.listen)]
+        nodes = [word for node in self.nodes() for word in ("--node", f"{node.name}={node.listen}")]
         self.coordinator_name = spare.name
         self.launch("coordinator", ["--take-over", "--kit", kit, *nodes], is_shown=True)
         self.process("coordinator").wait_for(READY, READY_SECONDS)

@@ -1,5 +1,5 @@
+import ByteLending
 @_spi(CustomByteBufferAllocator) import NIOCore
-import S3Gateway
 import SystemInterface
 import Testing
 

@@ -21,7 +21,7 @@ struct ImportDirectionTests {
                 "Coordination", "StorageNode", "Recovery",
             ]
         ),
-        ("outside", ["ClusterTransport", "S3Gateway", "Console", "AdminGateway", "LoadGenerator"]),
+        ("outside", ["ByteLending", "ClusterTransport", "S3Gateway", "Console", "AdminGateway", "LoadGenerator"]),
         ("programs", ["cairn", "Simulation", "simulator", "TestKit", "FuzzTargets", "fuzzer"]),
     ]
 

@@ -11,7 +11,7 @@ final class JoinLink: ConnectionOwner {
         var early: Outcome?
         var connection: Connection?
         var objection: String?
-        var isWelcome = false
+        var isSecure = false
         var isSent = false
         var isOver = false
     }
@@ -64,15 +64,15 @@ final class JoinLink: ConnectionOwner {
     // MARK: ConnectionOwner
 
     /// The callback of the handshake has looked at the certificate.
-    func isSecure(_ connection: Connection, certificate: [UInt8]?) throws(WireError) {}
+    func isSecure(_ connection: Connection, certificate: [UInt8]?) throws(WireError) {
+        state.withLock { $0.isSecure = true }
+        connection.wake()
+    }
 
     func mayReceive(_ head: FrameHead, _ connection: Connection) -> Bool { true }
 
     func received(_ frame: Frame, _ connection: Connection) throws(WireError) {
         switch frame.kind {
-        case .welcome:
-            state.withLock { $0.isWelcome = true }
-            connection.wake()
         case .response where frame.call == Self.call:
             finish(.success(frame.message))
         case .refusal where frame.call == Self.call:
@@ -85,7 +85,7 @@ final class JoinLink: ConnectionOwner {
 
     func nextFrame(_ connection: Connection) -> Frame? {
         state.withLock { state in
-            guard state.isWelcome, let message = state.message else { return nil }
+            guard state.isSecure, let message = state.message else { return nil }
             state.message = nil
             state.isSent = true
             return Frame(kind: .request, call: Self.call, message: message)

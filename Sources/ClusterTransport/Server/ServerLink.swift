@@ -80,8 +80,9 @@ final class ServerLink: ConnectionOwner {
             connection.closeAfter(Self.strangerLife, .unwelcome("a client without a certificate that stayed"))
         } else {
             connection.stopTimer()
+            // Strangers hear nothing before they have said something that only one with a token can say.
+            connection.send(Frame(kind: .welcome, call: 0))
         }
-        connection.send(Frame(kind: .welcome, call: 0))
     }
 
     func mayReceive(_ head: FrameHead, _ connection: Connection) -> Bool {

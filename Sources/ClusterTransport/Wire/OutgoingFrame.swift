@@ -1,3 +1,4 @@
+internal import ByteLending
 internal import NIOCore
 internal import SystemInterface
 

@@ -1,3 +1,4 @@
+internal import ByteLending
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

@@ -248,7 +248,8 @@ def destroy(disk: pathlib.Path):
     for folder, _, files in os.walk(disk):
         for name in files:
             try:
-                os.truncate(os.path.join(folder, name), 0)
+                if os.path.isfile(os.path.join(folder, name)):
+                    os.truncate(os.path.join(folder, name), 0)
             except FileNotFoundError:
                 pass
     shutil.rmtree(disk, ignore_errors=True)
