@@ -128,7 +128,8 @@ let package = Package(
         library(
             "S3Gateway",
             [
-                "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", "ByteLending", httpTypes,
+                "S3Protocol", "ObjectInterface", "ObjectModel", "Checksums", "SystemInterface", "ByteLending",
+                httpTypes,
                 hummingbird,
                 hummingbirdTLS, nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto,
             ]
@@ -147,7 +148,8 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "S3Gateway", "AdminGateway", "ClusterTransport", "LoadGenerator", "Recovery", "Coordination", "ObjectStorage",
+                "S3Gateway", "AdminGateway", "ClusterTransport", "LoadGenerator", "Recovery", "Coordination",
+                "ObjectStorage",
                 "BlobStorage",
                 "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
                 "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface",
@@ -236,7 +238,8 @@ let package = Package(
         tests(
             "S3GatewayTests",
             [
-                "S3Gateway", "S3Protocol", "ByteLending", "ObjectInterface", "ObjectModel", "SystemInterface", "LinuxSystem",
+                "S3Gateway", "S3Protocol", "ByteLending", "ObjectInterface", "ObjectModel", "SystemInterface",
+                "LinuxSystem",
                 "Checksums", "TestKit", logging,
             ]
         ),

@@ -1,8 +1,9 @@
 internal import ObjectModel
 internal import Placement
 
-/// When enough calls have succeeded. For a write to be acknowledged in full (DESIGN §4): enough shards are durable and, where the group's sites allow
-/// it, k + 1 of them outside every single site, so that no loss of a site loses what was just acknowledged.
+/// When enough calls have succeeded. For a write to be acknowledged in full (DESIGN §4): enough shards are durable and,
+/// where the group's sites allow it, k + 1 of them outside every single site, so that no loss of a site loses what was
+/// just acknowledged.
 struct Quorum: Sendable {
     /// Shards that must be durable, wherever.
     let count: Int
@@ -23,13 +24,15 @@ struct Quorum: Sendable {
         var numbers: [SiteName: Int] = [:]
         let sites = group.members.map { member -> Int in
             guard let site = disks[member]?.site else { return -1 }
-            return numbers[site] ?? {
-                numbers[site] = numbers.count
-                return numbers.count - 1
-            }()
+            return numbers[site]
+                ?? {
+                    numbers[site] = numbers.count
+                    return numbers.count - 1
+                }()
         }
         let largest = Dictionary(grouping: sites, by: { $0 }).values.map(\.count).max() ?? 0
-        let isSiteSafe = !sites.contains(-1) && numbers.count > 1
+        let isSiteSafe =
+            !sites.contains(-1) && numbers.count > 1
             && group.members.count - largest >= group.scheme.degradedQuorum
         self.sites = isSiteSafe ? sites : []
         outside = isSiteSafe ? group.scheme.degradedQuorum : 0

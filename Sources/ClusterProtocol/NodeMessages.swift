@@ -13,8 +13,8 @@ package struct NodeCall: Hashable, Sendable {
     }
 }
 
-/// What a coordinator asks of a node beside shards and journal. Slots and ids only, never paths (DESIGN §10). All may be
-/// repeated: what is done already is done no second time.
+/// What a coordinator asks of a node beside shards and journal. Slots and ids only, never paths (DESIGN §10). All may
+/// be repeated: what is done already is done no second time.
 package enum NodeRequest: Hashable, Sendable {
     /// What stands in each slot, changing nothing. Answered by `.slots`.
     case survey

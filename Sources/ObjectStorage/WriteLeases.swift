@@ -42,6 +42,14 @@ package final class WriteLeases: Sendable {
         }
     }
 
+    /// Ends the leases that an earlier process of this node was granted: what it had not committed can no longer be.
+    /// Call before the first session.
+    package func endEarlier() async throws(StorageError) {
+        for (lease, holder) in try await metadata.activeLeases() where holder == node {
+            try await metadata.endLease(lease)
+        }
+    }
+
     /// Opens a new lease; the old one drains and is ended by `endDrained`.
     package func rotate() async throws(StorageError) {
         let lease = try await metadata.grantLease(holder: node)

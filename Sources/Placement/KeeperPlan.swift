@@ -1,7 +1,7 @@
 package import ObjectModel
 
-/// Which disks keep the journal (DESIGN §7): N = 2f + 1 of them, f being the keepers that the scheme promises to survive
-/// losing at once, spread like its shards.
+/// Which disks keep the journal (DESIGN §7): N = 2f + 1 of them, f being the keepers that the scheme promises to
+/// survive losing at once, spread like its shards.
 package struct KeeperPlan: Sendable {
     private let disks: [PlacementDisk]
     /// N; odd, or 0 when there are no disks.

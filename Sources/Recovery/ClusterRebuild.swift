@@ -7,7 +7,8 @@ package import ObjectModel
 internal import Placement
 package import SystemInterface
 
-/// A new metadata database from what a cluster's nodes hold: what a coordinator that takes over begins with (DESIGN §7).
+/// A new metadata database from what a cluster's nodes hold: what a coordinator that takes over begins with (DESIGN
+/// §7).
 ///
 /// Changes nothing on any disk. May be run again after whatever interruption.
 package struct ClusterRebuild: Sendable {

@@ -166,8 +166,8 @@ extension NodeAgent {
         for name in (try? await files.list(folder)) ?? [] { try? await files.forgetCached(folder + "/" + name) }
     }
 
-    /// The disk's journal log when it has one or shall have one. A log that is not asked for and cannot be opened is one
-    /// keeper less: the journal's start decides whether the others are enough.
+    /// The disk's journal log when it has one or shall have one. A log that is not asked for and cannot be opened is
+    /// one keeper less: the journal's start decides whether the others are enough.
     private func log(on files: any FileSystem, _ expected: ExpectedDisk) async throws -> KeeperLog? {
         if expected.wantsLog { return try await openLog(files) }
         guard try await files.status(DiskFolder.journal) != nil else { return nil }

@@ -105,10 +105,19 @@ import Testing
         try await fixture.withServer("coordinator", .coordinator, acceptsStrangers: true) { port, _ in
             for bytes in [Self.head(length: (64 << 10) + 1), Self.head(count: 1, lengths: [1])] {
                 let client = try RawClient(port: port, trusting: fixture.authority, as: nil)
-                #expect(try await client.isWelcome())
                 client.send(bytes)
                 #expect(try await client.isCutOff())
             }
+        }
+    }
+
+    @Test func strangersHearNothing() async throws {
+        let fixture = try Fixture()
+        try await fixture.withServer("coordinator", .coordinator, acceptsStrangers: true) { port, _ in
+            let client = try RawClient(port: port, trusting: fixture.authority, as: nil)
+            defer { client.close() }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(client.received == 0)
         }
     }
 

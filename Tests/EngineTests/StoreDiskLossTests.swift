@@ -148,13 +148,13 @@ struct StoreDiskLossTests {
     /// Found by failing every write and sync of a replacement: it waited for the journal, the journal waited for a log
     /// that nobody opened again while a replacement went on, and after 30 s the store stopped.
     @Test(
-        "a keeper's log that fails while another keeper's disk is replaced is opened again, and the replacement goes on",
+        "a keeper's log that fails while another keeper's disk is replaced is opened again; the replacement goes on",
         arguments: [DiskOperation.write, .sync]
     )
     func logFailsDuringReplacement(operation: DiskOperation) async throws {
         let (store, slots) = try await Self.openWithThreeKeepers()
         try await store.running {
-            store.disk(slots[1]).inject(DiskFault(operation, pathPrefix: "journal/log"))
+            store.disk(slots[1]).inject(DiskFault(operation, pathPrefix: "journal/"))
             store.swapDisk(slots[0])
             _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slots[0]))
             try await store.wait { try await Self.isWhole(store) }
@@ -163,18 +163,29 @@ struct StoreDiskLossTests {
         try await store.close()
     }
 
+    private static func comeBack(_ slot: Int, whileReplacing other: Int, of store: StoreHarness) async throws {
+        store.disk(slot).isGone = true
+        store.swapDisk(other)
+        async let replacement: Void = replace(other, of: store)
+        try await waitUntilAway(slot, of: store)
+        store.disk(slot).isGone = false
+        try await replacement
+        try await store.wait { try await Self.isWhole(store) }
+    }
+
+    private static func waitUntilAway(_ slot: Int, of store: StoreHarness) async throws {
+        let name = StoreHarness.name(slot)
+        try await store.wait { try store.store.absentSlots.map(\.slot).contains(name) }
+    }
+
+    private static func replace(_ slot: Int, of store: StoreHarness) async throws {
+        _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slot))
+    }
+
     @Test("a keeper's disk that goes and comes back while another keeper's disk is replaced is taken up again")
     func returnedDuringReplacement() async throws {
         let (store, slots) = try await Self.openWithThreeKeepers()
-        try await store.running {
-            store.disk(slots[1]).isGone = true
-            store.swapDisk(slots[0])
-            let replacement = Task { try await store.store.replaceDisk(inSlot: StoreHarness.name(slots[0])) }
-            try await store.wait { try store.store.absentSlots.contains { $0.slot == StoreHarness.name(slots[1]) } }
-            store.disk(slots[1]).isGone = false
-            _ = try await replacement.value
-            try await store.wait { try await Self.isWhole(store) }
-        }
+        try await store.running { try await Self.comeBack(slots[1], whileReplacing: slots[0], of: store) }
         try await Self.check(store, "after the replacement")
         try await store.close()
     }
@@ -185,9 +196,10 @@ struct StoreDiskLossTests {
     func replacementWaits() async throws {
         let (store, slots) = try await Self.openWithThreeKeepers()
         let slow = store.disk(slots[1])
-        slow.inject(DiskFault(.write, pathPrefix: "journal/log"))
+        slow.inject(DiskFault(.write, pathPrefix: "journal/", times: .max))
         try await store.put("object", Content.random(1_000))
         try await store.wait { try store.store.hosted.contains { $0.disk.journal?.failure != nil } }
+        slow.clearFaults()
         try await store.store.watchDisks()
         let isHeld = Atomic(true)
         let isReached = Atomic(false)

@@ -8,8 +8,8 @@ import ObjectInterface
 import ObjectModel
 import ObjectStorage
 import ShardStorage
-import Synchronization
 import StorageNode
+import Synchronization
 import SystemInterface
 import TestKit
 

@@ -177,8 +177,8 @@ struct JournalTests {
         #expect(holding >= 2)
     }
 
-    /// Found by failing every sync of a replacement: a log that was opened again had all records already, was asked what
-    /// it has, and nobody was told that they were durable.
+    /// Found by failing every sync of a replacement: a log that was opened again had all records already, was asked
+    /// what it has, and nobody was told that they were durable.
     @Test("An answer of a keeper that is needed gets lost: what it has taken counts all the same")
     func lostAnswer() async throws {
         let fixture = try await JournalFixture(3)

@@ -14,7 +14,8 @@ package enum ClusterCaller: Hashable, Sendable {
 
 /// Answers the calls to the coordinator: of nodes their beats and metadata operations, of strangers only a join.
 package final class CoordinatorService: Sendable {
-    /// Gives a node its certificate: after a join with a valid token (`secret`), or in place of one that runs out (nil).
+    /// Gives a node its certificate: after a join with a valid token (`secret`), or in place of one that runs out
+    /// (nil).
     package typealias Certifier =
         @Sendable (_ name: NodeName, _ publicKey: String, _ secret: [UInt8]?) async throws -> NodeCertificate
 

@@ -1,5 +1,6 @@
 internal import BlobStorage
 package import ClusterProtocol
+internal import Metadata
 package import ObjectModel
 internal import Placement
 import Synchronization
@@ -40,8 +41,8 @@ package final class Membership: Sendable {
     private let time: any TimeSource
     private let onChange: @Sendable ([NodeAddress]) -> Void
 
-    /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet. `onChange` is told all
-    /// nodes whenever one is new or has moved.
+    /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet. `onChange` is told
+    /// all nodes whenever one is new or has moved.
     package init(
         known: [NodeAddress],
         region: String,
@@ -148,6 +149,20 @@ package final class Membership: Sendable {
             )
             state.map = (update, (storeVersion, state.version))
             return update
+        }
+    }
+
+    // MARK: Leases
+
+    /// Ends the write leases of nodes that have been silent for long: what they had not committed can no longer be, and
+    /// is an orphan. A node that lives all the same is refused its next commit and gets a new lease.
+    package func endLeasesOfTheSilent() async {
+        guard let store = state.withLock({ $0.store }), let leases = try? await store.metadata.activeLeases() else {
+            return
+        }
+        let present = Set(present(within: Self.forgotten).map(\.name))
+        for (lease, holder) in leases where holder != store.configuration.holder && !present.contains(holder) {
+            try? await store.metadata.endLease(lease)
         }
     }
 

@@ -134,8 +134,8 @@ struct JournalCore: Sendable {
         return .append(previous: previous, records: ring.records(after: sequence, limit: limits.batchBytes))
     }
 
-    /// What the keeper says it has counts as if it had just been acknowledged: that answer may have got lost, or its log
-    /// failed behind the write, and with nothing left to send it no other answer would come.
+    /// What the keeper says it has counts as if it had just been acknowledged: that answer may have got lost, or its
+    /// log failed behind the write, and with nothing left to send it no other answer would come.
     mutating func inspected(_ keeper: DiskID, _ state: KeeperState) -> [Waiter] {
         if state.promised > incarnation {
             supersede(state.promised)

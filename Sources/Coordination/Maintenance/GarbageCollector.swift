@@ -17,8 +17,8 @@ package final class GarbageCollector: Sendable {
     private let held: @Sendable ([BlobID]) async -> Set<BlobID>
     private let time: any TimeSource
 
-    /// `held` gives the blobs among dead ones that some reader, of whatever gateway, may still want; it returns once all
-    /// look-ups that began before have ended.
+    /// `held` gives the blobs among dead ones that some reader, of whatever gateway, may still want; it returns once
+    /// all look-ups that began before have ended.
     package init(
         metadata: any MetadataStore,
         blobs: BlobStore,

@@ -160,7 +160,9 @@ package final class Store: Sendable {
     }
 
     private func condition(of disk: DiskID) async -> DiskCondition {
-        guard let served = served.withLock({ $0[disk] }), !served.isAway else { return DiskCondition(isUsable: false, room: 0) }
+        guard let served = served.withLock({ $0[disk] }), !served.isAway else {
+            return DiskCondition(isUsable: false, room: 0)
+        }
         let status = try? await blobs.nodes.status(disk)
         let room = served.hasJournalRoom ? status?.room ?? 0 : 0
         return DiskCondition(isUsable: status?.isUsable ?? false, room: room)

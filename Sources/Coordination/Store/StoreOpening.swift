@@ -121,7 +121,9 @@ struct StoreOpening {
             }
         }
         for keeper in keeperPlan.members {
-            guard let record = founded.first(where: { $0.id == keeper }), served[keeper]?.hasLog == false else { continue }
+            guard let record = founded.first(where: { $0.id == keeper }), served[keeper]?.hasLog == false else {
+                continue
+            }
             try await serve(record, expecting: ExpectedDisk(cluster: cluster, disk: keeper, wantsLog: true))
         }
     }

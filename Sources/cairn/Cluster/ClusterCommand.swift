@@ -30,7 +30,9 @@ struct ClusterCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard let scheme = Scheme(name: scheme) else {
-                throw ValidationError("--scheme \(self.scheme): give rs-K-M with K + M at most \(Scheme.maximumShardCount)")
+                throw ValidationError(
+                    "--scheme \(self.scheme): give rs-K-M with K + M at most \(Scheme.maximumShardCount)"
+                )
             }
             _ = try ListenAddress(listen, option: "--listen")
             let folder = DataFolder(path: data)
@@ -63,14 +65,15 @@ struct ClusterCommand: AsyncParsableCommand {
                     "(kept in \(data)/credentials and not shown again)",
                 ]
             }
-            return (lines + [
-                "Next:",
-                "  cairn coordinator --data \(data)",
-                "  cairn admin node token --data \(data)          once for each node; on the node then:",
-                "  cairn node --data DIR --join \(listen) --token TOKEN --name NAME --site SITE \\",
-                "      --listen ADDRESS:PORT --s3 ADDRESS:PORT --disk PATH …",
-                "  cairn admin cluster form --data \(data)        when all of them have joined",
-            ]).joined(separator: "\n")
+            return
+                (lines + [
+                    "Next:",
+                    "  cairn coordinator --data \(data)",
+                    "  cairn admin node token --data \(data)          once for each node; on the node then:",
+                    "  cairn node --data DIR --join \(listen) --token TOKEN --name NAME --site SITE \\",
+                    "      --listen ADDRESS:PORT --s3 ADDRESS:PORT --disk PATH …",
+                    "  cairn admin cluster form --data \(data)        when all of them have joined",
+                ]).joined(separator: "\n")
         }
     }
 }

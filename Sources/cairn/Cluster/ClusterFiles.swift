@@ -93,7 +93,11 @@ struct ClusterFiles: Sendable {
     func write(_ value: some Encodable, name: String) async throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try await DataFolder.writeSecret(String(decoding: try encoder.encode(value), as: UTF8.self), name: name, in: files)
+        try await DataFolder.writeSecret(
+            String(decoding: try encoder.encode(value), as: UTF8.self),
+            name: name,
+            in: files
+        )
     }
 }
 
@@ -126,7 +130,9 @@ actor JoinTokens {
     func make(fingerprint: [UInt8], validFor seconds: Int) async throws -> JoinToken {
         let token = JoinToken(fingerprint: fingerprint)
         tokens.removeAll { $0.expires <= now }
-        guard tokens.count < Self.limit else { throw ServeError("too many join tokens are unused: wait until some expire") }
+        guard tokens.count < Self.limit else {
+            throw ServeError("too many join tokens are unused: wait until some expire")
+        }
         tokens.append(Token(digest: Base64.encode(token.secretDigest), expires: now + seconds))
         try await save()
         return token

@@ -7,8 +7,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
         commandName: "coordinator",
         abstract: "Run a cluster's coordinator: metadata, membership, placement, repair, scrub.",
         discussion: """
-            One line `ready: …` is printed when nodes may call. With --take-over it begins anew from a recovery kit and \
-            the nodes, wherever it is started and also while the old one still runs.
+            One line `ready: …` is printed when nodes may call. With --take-over it begins anew from a recovery kit \
+            and the nodes, wherever it is started and also while the old one still runs.
             """
     )
 

@@ -19,6 +19,8 @@ actor CoordinatorControl {
     private static let poll = Duration.milliseconds(100)
     /// Between two tries to start.
     private static let retry = Duration.seconds(1)
+    /// How often the leases of silent nodes are looked for.
+    private static let leaseCheck = Duration.seconds(20)
 
     /// A store that runs, with what belongs to it.
     struct Running: Sendable {
@@ -78,16 +80,30 @@ actor CoordinatorControl {
                 if running == nil { try await open(mayFound: false) }
                 problem = ""
             } catch {
-                if problem != "\(error)" { logger.warning("the store does not start", metadata: ["reason": "\(error)"]) }
+                if problem != "\(error)" {
+                    logger.warning("the store does not start", metadata: ["reason": "\(error)"])
+                }
                 problem = "\(error)"
                 try await time.sleep(for: Self.retry)
                 continue
             }
             guard let running else { continue }
-            await running.store.run()
+            await work(running)
             try await end(running)
         }
         if let running { try await end(running) }
+    }
+
+    /// The store's own work in the background, and what the cluster adds to it.
+    private func work(_ running: Running) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await running.store.run() }
+            group.addTask { [membership, time] in
+                while (try? await time.sleep(for: Self.leaseCheck)) != nil { await membership.endLeasesOfTheSilent() }
+            }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     private func end(_ running: Running) async throws {

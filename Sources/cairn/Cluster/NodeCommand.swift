@@ -6,9 +6,9 @@ struct NodeCommand: AsyncParsableCommand {
         commandName: "node",
         abstract: "Run a storage node: its disks, and an S3 endpoint.",
         discussion: """
-            The first start needs --join and --token, which `cairn admin node token` prints; what is given then is kept in \
-            DIR/node.json, and later starts need only --data. One line `joined: …` is printed when the node is a member, \
-            one line `ready: …` when requests of clients are taken.
+            The first start needs --join and --token, which `cairn admin node token` prints; what is given then is \
+            kept in DIR/node.json, and later starts need only --data. One line `joined: …` is printed when the node \
+            is a member, one line `ready: …` when requests of clients are taken.
             """
     )
 

@@ -5,6 +5,7 @@ import LinuxSystem
 import Logging
 import ObjectInterface
 import ObjectModel
+import ObjectStorage
 import S3Gateway
 import ServiceLifecycle
 import Synchronization
@@ -51,6 +52,10 @@ struct S3EndpointService: Service {
 
     func run() async throws {
         guard let region = await region() else { return }
+        // While the coordinator does not answer, neither could a client be served.
+        while (try? await node.objects.leases.endEarlier()) == nil {
+            guard (try? await Task.sleep(for: Self.poll)) != nil else { return }
+        }
         let address = try ListenAddress(settings.s3, option: "--s3")
         let tls: S3ServerConfiguration.TLSFiles? =
             if let certificate = settings.tlsCertificate, let key = settings.tlsKey {

@@ -31,7 +31,9 @@ struct TakeOver {
         guard let path = options.kit, let text = try DataFolder.read(path) else {
             throw ServeError("--take-over needs the recovery kit: --kit FILE")
         }
-        guard !options.node.isEmpty else { throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT") }
+        guard !options.node.isEmpty else {
+            throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT")
+        }
         let kit = try RecoveryKitText.Kit(text, file: path)
         let authority = try await keep(kit)
         let identity = try CoordinatorProgram.identity(authority)
