@@ -23,7 +23,7 @@ MEMORY = pathlib.Path("/dev/shm")
 def pytest_terminal_summary(terminalreporter):
     """What was counted is part of the result, also of a test that passed."""
     if points.REPORT:
-        terminalreporter.section("crash points and power cuts")
+        terminalreporter.section("crash points, power cuts, cluster")
         for line in points.REPORT:
             terminalreporter.write_line(line)
 
