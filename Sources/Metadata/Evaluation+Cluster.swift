@@ -142,6 +142,16 @@ extension MetadataTransaction {
         try perform([.memberReplaced(old, with: new)])
     }
 
+    func spreadMember(evaluating old: DiskID, over groups: [GroupID: DiskID]) throws(MetadataError) {
+        guard !groups.isEmpty else { return }
+        for (id, new) in groups {
+            guard let group = try group(id), group.members.contains(old), !group.members.contains(new) else {
+                throw .refused(.invalidArgument, "Disk \(new) cannot take the place of disk \(old) in group \(id).")
+            }
+        }
+        try perform([.memberSpread(old, over: groups)])
+    }
+
     // MARK: Start and checkpoints
 
     func beginIncarnation(_ incarnation: UInt32) throws(MetadataError) {

@@ -80,6 +80,10 @@ extension JournaledMetadataStore {
         try await read { (view) throws(MetadataError) in try view.groups() }
     }
 
+    package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.spreadMember(evaluating: old, over: groups) }
+    }
+
     package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.replaceMember(evaluating: old, with: new) }
     }

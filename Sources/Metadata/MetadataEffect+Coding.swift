@@ -82,6 +82,7 @@ extension MetadataEffect {
         case .memberReplaced: 20
         case .incarnationBegan: 21
         case .checkpointsPut: 22
+        case .memberSpread: 23
         }
     }
 
@@ -135,6 +136,13 @@ extension MetadataEffect {
         case .memberReplaced(let old, let new):
             writer.put(old.value)
             writer.put(new.value)
+        case .memberSpread(let old, let groups):
+            writer.put(old.value)
+            writer.put(groups.count)
+            for (group, new) in groups.sorted(by: { $0.key < $1.key }) {
+                writer.put(group.number)
+                writer.put(new.value)
+            }
         case .incarnationBegan(let incarnation): writer.put(incarnation)
         case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
         default: preconditionFailure("an effect without encoding")
@@ -191,9 +199,23 @@ extension MetadataEffect {
         case 20:
             return .memberReplaced(DiskID(try reader.getIdentifier()), with: DiskID(try reader.getIdentifier()))
         case 21: return .incarnationBegan(try reader.getUInt32())
+        case 23: return try memberSpread(from: &reader)
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }
+    }
+
+    private static func memberSpread(from reader: inout ByteReader) throws(MetadataError) -> MetadataEffect {
+        let old = DiskID(try reader.getIdentifier())
+        var groups: [GroupID: DiskID] = [:]
+        var last: GroupID?
+        for _ in 0..<(try reader.getCount(size: 17)) {
+            let group = GroupID(try reader.getUInt32())
+            guard last.map({ $0 < group }) ?? true else { throw .corrupt("groups out of order") }
+            last = group
+            groups[group] = DiskID(try reader.getIdentifier())
+        }
+        return .memberSpread(old, over: groups)
     }
 
     // MARK: Values that occur in effects only

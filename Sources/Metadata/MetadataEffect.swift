@@ -28,6 +28,8 @@ package enum MetadataEffect: Sendable {
     case diskPut(DiskRecord)
     case groupPut(GroupRecord)
     case memberReplaced(DiskID, with: DiskID)
+    /// Other disks stand in a disk's place, in each of these groups its own.
+    case memberSpread(DiskID, over: [GroupID: DiskID])
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

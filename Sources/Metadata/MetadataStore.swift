@@ -83,6 +83,8 @@ package protocol MetadataStore: Sendable {
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)
+    /// The same with another disk for each of some of the groups; those not named keep `old`.
+    func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError)
     func statistics() async throws(StorageError) -> MetadataStatistics
 }
 

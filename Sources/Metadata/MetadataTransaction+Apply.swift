@@ -37,7 +37,8 @@ extension MetadataTransaction {
         case .leaseEnded(let lease): try tables.remove(.leases, .lease(lease))
         case .diskPut(let disk): try tables.put(.disks, .disk(disk.id), disk.encoded())
         case .groupPut(let group): try putGroup(group)
-        case .memberReplaced(let old, let new): try replaceMember(old, new)
+        case .memberReplaced(let old, let new): try replaceMember(old) { _ in new }
+        case .memberSpread(let old, let groups): try replaceMember(old) { groups[$0] }
         case .incarnationBegan(let incarnation):
             state.incarnation = incarnation
             state.nextLease = 1
@@ -186,11 +187,12 @@ extension MetadataTransaction {
         return checkpoints.flatMap(\.pieces).flatMap(\.extents).filter { seen.insert($0).inserted }
     }
 
-    /// Every live blob of the groups that had `old` misses the shard in its place. One pass over the blobs by id,
-    /// rows taken as they are but for their mask: about ten microseconds a blob.
-    private func replaceMember(_ old: DiskID, _ new: DiskID) throws(MetadataError) {
+    /// Every live blob of the groups in which another disk takes the place of `old` misses the shard there. One pass
+    /// over the blobs by id, rows taken as they are but for their mask: about ten microseconds a blob.
+    private func replaceMember(_ old: DiskID, by standIn: (GroupID) -> DiskID?) throws(MetadataError) {
         var masks: [GroupID: UInt32] = [:]
         for var group in try view.groups() where group.members.contains(old) {
+            guard let new = standIn(group.id) else { continue }
             for (place, member) in group.members.enumerated() where member == old {
                 masks[group.id, default: 0] |= 1 << UInt32(place)
                 group.members[place] = new

@@ -46,6 +46,7 @@ package final class WriteLeases: Sendable {
     /// Call before the first session.
     package func endEarlier() async throws(StorageError) {
         for (lease, holder) in try await metadata.activeLeases() where holder == node {
+            guard state.withLock({ $0.current != lease && !$0.draining.contains(lease) }) else { continue }
             try await metadata.endLease(lease)
         }
     }

@@ -43,6 +43,27 @@ package struct GroupPlanner: Sendable {
         return members
     }
 
+    /// The disk that takes the place of `lost` in a group: the best ranked that is not in it and with which the rule
+    /// still holds; nil when there is none. This planner's disks are those that are left.
+    package func standIn(for lost: DiskID, in group: GroupID, of members: [DiskID]) -> DiskID? {
+        var sites: [SiteName: Int] = [:]
+        var nodes: [NodeName: Int] = [:]
+        for disk in disks where disk.id != lost && members.contains(disk.id) {
+            sites[disk.site, default: 0] += 1
+            nodes[disk.node, default: 0] += 1
+        }
+        var best: (disk: DiskID, score: Double)?
+        for disk in disks where disk.id != lost && !members.contains(disk.id) {
+            guard sites[disk.site, default: 0] < rule.perSite,
+                nodes[disk.node, default: 0] < rule.perNode[disk.site, default: 1]
+            else { continue }
+            // Disks are in order: of equal ones the first stays.
+            let score = Self.score(group: group, disk: disk)
+            if best.map({ score > $0.score }) ?? true { best = (disk.id, score) }
+        }
+        return best?.disk
+    }
+
     private static func score(group: GroupID, disk: PlacementDisk) -> Double {
         let hash = mix(UInt64(group.number) &+ 0x9E37_79B9_7F4A_7C15, disk.id.value.high, disk.id.value.low)
         // A number in (0, 1): 53 random bits, never 0 or 1, so that the logarithm is finite and below zero.

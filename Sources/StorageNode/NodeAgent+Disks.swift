@@ -112,6 +112,8 @@ extension NodeAgent {
         if let served = service.disk(expected.disk), served.shards.failure == nil, !expected.isReturning {
             return try await openedAlready(served, expected)
         }
+        // The coordinator believes it away: what is served still is opened anew like a disk that comes back.
+        if let old = service.release(expected.disk) { try? await old.shards.close() }
         do {
             let files = try slot.open()
             guard try await ShardDisk.readIdentity(files).disk == expected.disk else {
@@ -205,8 +207,12 @@ extension NodeAgent {
         service.host(disk)
     }
 
-    func renewLog(of id: DiskID) async throws(NodeRefusal) {
+    /// `incarnation`: the caller's. A log that has promised to follow a higher one is not its to throw away.
+    func renewLog(of id: DiskID, by incarnation: UInt32) async throws(NodeRefusal) {
         var disk = try served(id)
+        if let state = try? await disk.journal?.state(), state.promised > incarnation {
+            throw .superseded(state.promised)
+        }
         let files = disk.shards.fileSystem
         do {
             try await removeLog(files)

@@ -63,7 +63,7 @@ package final class NodeAgent: TransportService {
             case .watch: return .disks(await watch())
             case .compact: return .bad(await compact())
             case .mend: return .count(await mend())
-            default: return try await alone { () async throws(NodeRefusal) in try await change(call.request) }
+            default: return try await alone { () async throws(NodeRefusal) in try await change(call) }
             }
         } catch {
             return .refused(error)
@@ -84,8 +84,8 @@ package final class NodeAgent: TransportService {
         throw .superseded(known)
     }
 
-    private func change(_ request: NodeRequest) async throws(NodeRefusal) -> NodeResponse {
-        switch request {
+    private func change(_ call: NodeCall) async throws(NodeRefusal) -> NodeResponse {
+        switch call.request {
         case .format(let slot, let disk):
             try await format(slot, disk)
             return .done
@@ -97,7 +97,7 @@ package final class NodeAgent: TransportService {
             try await reopenLog(of: disk)
             return .done
         case .renewLog(let disk):
-            try await renewLog(of: disk)
+            try await renewLog(of: disk, by: call.incarnation)
             return .done
         case .survey, .watch, .compact, .mend: return .refused(.failed("no change of a slot"))
         }

@@ -14,6 +14,14 @@ final class MemoryService: AdminService {
 
     func status() async throws(AdminError) -> StatusReport { state.withLock { $0.report } }
 
+    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
+        let disk = state.withLock { $0.report.disks.first { $0.place == name } }
+        guard let disk else {
+            throw AdminError(.notFound, "there is no disk \(name)", advice: "See: cairn admin disk list")
+        }
+        return DiskRetirementReport(disk: disk.id, groupsMoved: 3, groupsLeft: 0, shardsToRebuild: 12)
+    }
+
     func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
         let disk = state.withLock { $0.report.disks.first { $0.place == name } }
         guard let disk else {

@@ -236,6 +236,7 @@ def make_whole(server):
     for state in server.status()["disks"]:
         if state["state"] != "healthy":
             disk = pathlib.Path(state["path"])
+            assert disk.is_relative_to(server.data), f"the status names no path of the store: {state}"
             if disk.is_symlink() or disk.is_file():
                 disk.unlink()
             shutil.rmtree(disk, ignore_errors=True)

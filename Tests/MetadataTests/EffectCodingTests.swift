@@ -57,6 +57,7 @@ struct EffectCodingTests {
             .extentsMoved(.part(UploadID("u"), number: 2), []), .leaseGranted(lease, holder: Sample.node),
             .leaseEnded(lease), .diskPut(disk), .groupPut(group),
             .memberReplaced(Sample.disks[0], with: Sample.disks[1]), .incarnationBegan(9),
+            .memberSpread(Sample.disks[0], over: [GroupID(7): Sample.disks[2]]),
             .checkpointsPut([checkpoint]),
         ]
     }

@@ -110,7 +110,9 @@ struct RemoteMetadataTests {
     func unconfirmed() async throws {
         let lease = try await local.prepare()
         let blob = try await local.put(lease, 1, "k", missing: [2])
+        let own = try await local.grantLease(holder: NodeName("gateway"))
         let (remote, _) = connect()
+        #expect(await code { try await remote.endLease(lease) } == .invalidArgument, "another node's lease")
         confirmed.value = false
         // Reads, also of what is not there.
         #expect(await code { _ = try await remote.bucket("b") } == .unavailable)
@@ -125,7 +127,7 @@ struct RemoteMetadataTests {
         let shard = ShardID(blob: blob.id, index: 2)
         #expect(await code { _ = try await remote.registerShard(shard, groupEpoch: 9) } == .unavailable)
         #expect(await code { _ = try await remote.registerShard(shard, groupEpoch: 1) } == .unknownOutcome)
-        #expect(await code { try await remote.endLease(lease) } == .unknownOutcome)
+        #expect(await code { try await remote.endLease(own) } == .unknownOutcome)
         // What made a record is proven by it.
         let put = WriteTransaction(lease: nil, blobs: [], writes: [.version(version, .none)])
         #expect(try await remote.commit(put).count == 1)

@@ -169,6 +169,10 @@ extension RemoteTestStore {
     }
     func putDisk(_ disk: DiskRecord) async throws(StorageError) { try await local.putDisk(disk) }
     func putGroups(_ groups: [GroupRecord]) async throws(StorageError) { try await local.putGroups(groups) }
+    func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
+        try await local.spreadMember(old, over: groups)
+    }
+
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
         try await local.replaceMember(old, with: new)
     }

@@ -4,8 +4,8 @@ import ArgumentParser
 package struct DiskCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "disk",
-        abstract: "List and replace disks.",
-        subcommands: [List.self, Replace.self]
+        abstract: "List, replace and retire disks.",
+        subcommands: [List.self, Replace.self, Retire.self]
     )
 
     package init() {}
@@ -43,6 +43,40 @@ package struct DiskCommand: ParsableCommand {
             return """
                 Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
                 To rebuild: \(Words.plural(done.shardsToRebuild, "shard")), \(Words.bytes(done.bytesToRebuild)). \
+                It is done when `cairn admin status` shows no shard missing.
+                """
+        }
+    }
+
+    /// `cairn admin disk retire DISK`.
+    package struct Retire: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Give up a disk that is gone, and make what it held anew on the others.",
+            discussion: """
+                For a disk that will neither come back nor be replaced. In every group another disk takes its place, \
+                where one is left that keeps the shards spread over sites and nodes.
+                """
+        )
+
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        var disk: String
+        @OptionGroup package var target: AdminTarget
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            let done = try client.retireDisk(named: disk)
+            let moved = "Others stand in for disk \(done.disk.prefix(8)) in \(Words.plural(done.groupsMoved, "group"))."
+            guard done.groupsLeft == 0 else {
+                return """
+                    \(moved)
+                    In \(Words.plural(done.groupsLeft, "group")) no disk is left that could: it keeps its place there. \
+                    Replace it with `cairn admin disk replace`.
+                    """
+            }
+            return """
+                \(moved) It is in use no more.
+                To rebuild: \(Words.plural(done.shardsToRebuild, "shard")). \
                 It is done when `cairn admin status` shows no shard missing.
                 """
         }

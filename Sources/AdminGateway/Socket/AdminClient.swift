@@ -19,6 +19,10 @@ package struct AdminClient: Sendable {
         try call(.replaceDisk, NameRequest(name: name))
     }
 
+    package func retireDisk(named name: String) throws(AdminError) -> DiskRetirementReport {
+        try call(.retireDisk, NameRequest(name: name))
+    }
+
     package func addUser(_ user: NewUser) throws(AdminError) -> UserKeys { try call(.addUser, user) }
 
     package func users() throws(AdminError) -> [UserReport] { try call(.listUsers) }

@@ -5,6 +5,7 @@ import NIOHTTP1
 enum AdminRoute: String, CaseIterable {
     case status = "/v1/status"
     case replaceDisk = "/v1/disks/replace"
+    case retireDisk = "/v1/disks/retire"
     case addUser = "/v1/users/add"
     case listUsers = "/v1/users"
     case removeUser = "/v1/users/remove"
@@ -17,7 +18,7 @@ enum AdminRoute: String, CaseIterable {
     var method: HTTPMethod {
         switch self {
         case .status, .listUsers: .GET
-        case .replaceDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
+        case .replaceDisk, .retireDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
         }
     }
 
@@ -26,6 +27,7 @@ enum AdminRoute: String, CaseIterable {
         switch self {
         case .status: try Self.encode(await service.status())
         case .replaceDisk: try Self.encode(await service.replaceDisk(named: Self.decode(NameRequest.self, body).name))
+        case .retireDisk: try Self.encode(await service.retireDisk(named: Self.decode(NameRequest.self, body).name))
         case .addUser: try Self.encode(await service.addUser(Self.decode(NewUser.self, body)))
         case .listUsers: try Self.encode(await service.users())
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))

@@ -11,6 +11,11 @@ package protocol AdminService: Sendable {
     /// Durable when it returns. `name` is the disk's id, a unique beginning of it, its path or `SITE/NODE/SLOT`.
     func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement
 
+    /// Gives up a disk that is gone: others take its place, and what it held is made anew on them.
+    ///
+    /// Durable when it returns; the rebuild begins at once. `name` as for `replaceDisk`.
+    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport
+
     /// Adds a user; the keys are made where they are not given. Durable when it returns.
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys
 

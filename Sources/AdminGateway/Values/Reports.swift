@@ -17,6 +17,23 @@ package struct DiskReplacement: Codable, Hashable, Sendable {
     }
 }
 
+/// A disk that was given up.
+package struct DiskRetirementReport: Codable, Hashable, Sendable {
+    package var disk: String
+    /// Groups in which another disk stands in its place.
+    package var groupsMoved: Int
+    /// Groups that have no other disk for it.
+    package var groupsLeft: Int
+    package var shardsToRebuild: Int
+
+    package init(disk: String, groupsMoved: Int, groupsLeft: Int, shardsToRebuild: Int) {
+        self.disk = disk
+        self.groupsMoved = groupsMoved
+        self.groupsLeft = groupsLeft
+        self.shardsToRebuild = shardsToRebuild
+    }
+}
+
 /// A user to add; what is nil is made by the store.
 package struct NewUser: Codable, Hashable, Sendable {
     package var name: String

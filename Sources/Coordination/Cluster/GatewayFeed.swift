@@ -95,7 +95,7 @@ package final class GatewayFeed: Sendable {
         let message = TransportMessage(header: CoordinatorCall.beat(beat).encoded)
         guard let answer = try? await transport.call(CoordinatorName.name, message, timeout: Self.timeout),
             case .state(let update)? = try? CoordinatorResponse(decoding: answer.header)
-        else { return }
+        else { return beat.suspects.forEach { suspect($0) } }
         apply(update)
     }
 
@@ -158,6 +158,10 @@ package final class GatewayFeed: Sendable {
         case .follow(let incarnation, let host, let port):
             let known = state.withLock { state in
                 guard incarnation >= state.incarnation else { return nil as [NodeAddress]? }
+                if incarnation > state.incarnation {
+                    // Everything is asked for anew.
+                    (state.incarnation, state.mapVersion, state.credentialsVersion) = (incarnation, 0, 0)
+                }
                 return state.nodes
             }
             guard let known else { return .refused("a coordinator of a higher incarnation is known here") }

@@ -29,6 +29,8 @@ package final class Membership: Sendable {
         /// Rises with each change of the nodes.
         var version: UInt64
         var store: Store?
+        /// When the store began: nodes of an earlier time get a while to beat.
+        var attached = MonotonicTime(nanoseconds: 0)
         var credentials: CredentialsUpdate?
         /// The map as last built, and the store's and the nodes' versions it was built of.
         var map: (update: MapUpdate, of: (UInt64, UInt64))?
@@ -66,7 +68,10 @@ package final class Membership: Sendable {
 
     /// The store that runs from here on.
     package func attach(_ store: Store) {
-        state.withLock { $0.store = store }
+        state.withLock { state in
+            state.store = store
+            state.attached = time.monotonic
+        }
         store.remoteReaders.set { [weak self] dead in await self?.held(among: dead) ?? Set(dead) }
     }
 
@@ -152,14 +157,19 @@ package final class Membership: Sendable {
         }
     }
 
+    /// The store began less than a node's patience ago.
+    private var isNew: Bool {
+        time.monotonic.duration(since: state.withLock { $0.attached }) < Self.forgotten
+    }
+
     // MARK: Leases
 
     /// Ends the write leases of nodes that have been silent for long: what they had not committed can no longer be, and
     /// is an orphan. A node that lives all the same is refused its next commit and gets a new lease.
     package func endLeasesOfTheSilent() async {
-        guard let store = state.withLock({ $0.store }), let leases = try? await store.metadata.activeLeases() else {
-            return
-        }
+        guard !isNew, let store = state.withLock({ $0.store }),
+            let leases = try? await store.metadata.activeLeases()
+        else { return }
         let present = Set(present(within: Self.forgotten).map(\.name))
         for (lease, holder) in leases where holder != store.configuration.holder && !present.contains(holder) {
             try? await store.metadata.endLease(lease)
@@ -171,6 +181,8 @@ package final class Membership: Sendable {
     /// The blobs that some gateway may still read: all of them while one does not say.
     private func held(among dead: [BlobID]) async -> Set<BlobID> {
         let gateways = present(within: Self.forgotten)
+        // After a start, those that have not beaten yet may be reading all the same.
+        if isNew, gateways.count < nodes.count { return Set(dead) }
         return await withTaskGroup(of: Set<BlobID>.self) { group in
             for gateway in gateways { group.addTask { await self.held(among: dead, at: gateway.name) } }
             return await group.reduce(into: []) { $0.formUnion($1) }

@@ -175,6 +175,12 @@ package final class Journal: JournalWriter, Sendable {
         }
     }
 
+    /// A keeper of the set that could not be reached at the start is there: it is fed from here on.
+    package func rejoin(_ client: any KeeperClient) {
+        guard core.withLock({ $0.progress[client.keeper] != nil }), self.client(client.keeper) == nil else { return }
+        join(client)
+    }
+
     private func join(_ client: any KeeperClient) {
         clients.withLock { $0[client.keeper] = client }
         wakeups.withLock { $0[client.keeper] = Wakeup() }

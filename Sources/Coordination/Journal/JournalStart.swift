@@ -14,6 +14,11 @@ package struct JournalOpening: Sendable {
     package var database: JournalPosition
     /// The highest incarnation the database has heard of.
     package var databaseIncarnation: UInt32
+    /// The highest incarnation that this coordinator has drawn itself; a keeper that knows of a higher one has another
+    /// coordinator, and this one must not start. nil where there can be no other.
+    package var ownIncarnation: UInt32?
+    /// Makes an incarnation durable as this coordinator's own, before any keeper promises it.
+    package var recordIncarnation: (@Sendable (UInt32) async throws -> Void)?
     /// The operator's word (`--force-journal`) to go on with the keepers that are there, as the new set, although fewer
     /// than J of the old one are.
     package var isForced: Bool
@@ -136,10 +141,18 @@ private struct JournalStart {
     func promises(holder: UInt64) async throws(JournalError) -> (UInt32, JournalSurvey) {
         let first = await JournalSurvey.take(opening.clients)
         if first.isFresh && (opening.founding == nil || opening.database != .origin) { throw .noJournal }
+        if let own = opening.ownIncarnation, first.highestIncarnation > max(own, opening.databaseIncarnation) {
+            throw .superseded(incarnation: first.highestIncarnation)
+        }
         var highest = max(first.highestIncarnation, opening.databaseIncarnation)
         for _ in 0..<Self.draws {
             guard highest < .max else { throw .invalid("incarnations are used up") }
             let incarnation = highest + 1
+            do {
+                try await opening.recordIncarnation?(incarnation)
+            } catch {
+                throw .invalid("the incarnation cannot be recorded: \(error)")
+            }
             let survey = await JournalSurvey.ask(opening.clients) { client async throws(KeeperCallError) in
                 try await client.promise(incarnation: incarnation, holder: holder)
             }

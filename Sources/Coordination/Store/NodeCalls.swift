@@ -58,7 +58,8 @@ struct NodeCalls: Sendable {
     }
 
     func release(_ disk: DiskID, on node: NodeName) async throws(NodeCallError) {
-        try await act(node, .release(disk))
+        let answer = try await call(node, .release(disk), Self.watchTimeout)
+        guard case .done = answer else { throw .unreachable }
     }
 
     func reopenLog(of disk: DiskID, on node: NodeName) async throws(NodeCallError) {

@@ -13,19 +13,21 @@ internal import SystemInterface
 extension Store {
     /// Changes one keeper: durable on return.
     func changeKeepers(removing old: DiskID?, adding new: (disk: DiskID, node: NodeName)?) async throws {
-        let client = new.map { new in
-            TransportKeeperClient(
-                keeper: new.disk,
-                node: new.node.name,
-                transport: transport,
-                timeout: StoreOpening.keeperTimeout
-            )
-        }
+        let client = new.map { keeperClient($0.disk, on: $0.node) }
         let members = journal.report.keepers.keepers.filter { $0 != old } + (new.map { [$0.disk] } ?? [])
         try await journal.changeKeepers(to: members, joining: client) { [metadata] payload in
             guard let change = try KeeperSetChange.decode(payload) else { return }
             try await metadata.recordKeeperSetChange(change)
         }
+    }
+
+    func keeperClient(_ disk: DiskID, on node: NodeName) -> TransportKeeperClient {
+        TransportKeeperClient(
+            keeper: disk,
+            node: node.name,
+            transport: transport,
+            timeout: StoreOpening.keeperTimeout
+        )
     }
 
     /// One step towards a whole set of keepers, if there is one to take. Disks that are away are left to their return

@@ -64,7 +64,7 @@ extension Store {
     /// How often it is looked whether a step of the background has ended.
     private static let decisionPoll = Duration.milliseconds(20)
 
-    private func wait(toBegin decision: StoreDecision) async throws(DiskReplacementError) {
+    func wait(toBegin decision: StoreDecision) async throws(DiskReplacementError) {
         while !begin(decision) {
             do {
                 try await time.sleep(for: Self.decisionPoll)

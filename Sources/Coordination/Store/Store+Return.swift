@@ -60,6 +60,7 @@ extension Store {
             return false
         }
         served.withLock { $0[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
+        if opened.hasLog { journal.rejoin(keeperClient(record.id, on: record.node)) }
         return true
     }
 

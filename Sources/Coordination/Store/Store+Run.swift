@@ -143,14 +143,15 @@ extension Store {
 
     func lose(_ disk: DiskID, node: NodeName, reason: String) async {
         let place = served.withLock { $0.removeValue(forKey: disk)?.place }
-        try? await calls.release(disk, on: node)
+        blobs.view.noteUnusable(disk)
         let slot = (try? await metadata.disks().first { $0.id == disk }?.place) ?? place
         if let slot {
             absent.withLock {
                 $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot.slot)`"
             }
         }
-        blobs.view.noteUnusable(disk)
+        // Last: a node that is slow to let go must not keep others from hearing of it.
+        try? await calls.release(disk, on: node)
     }
 
     /// Has each disk win back the room of dead shards, where that pays.

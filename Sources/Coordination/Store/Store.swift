@@ -91,16 +91,17 @@ package final class Store: Sendable {
             grace: parts.configuration.repackGrace
         )
         // An operator's word to go on without enough keepers may have lost what they alone knew.
-        let isForced = parts.configuration.forcesJournal
+        let keepsAll = parts.configuration.forcesJournal || parts.configuration.keepsOrphans
         orphans = OrphanCollector(
             metadata: metadata,
             blobs: blobs,
             time: time,
             quarantine: parts.configuration.orphanQuarantine
-        ) { [journal = parts.journal] in !isForced && journal.report.stopped == nil }
+        ) { [journal = parts.journal] in !keepsAll && journal.isConfirmed && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer
-        blobs.onBadShard { repairer.suspect($0) }
+        // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
+        blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }
         let verifier = verifier
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }

@@ -27,6 +27,13 @@ package struct StoreConfiguration: Sendable {
     package var cluster: ClusterID?
     /// Whether a store may be made of empty disks.
     package var mayFound = true
+    /// The highest incarnation that this coordinator has drawn itself, and how the next is made durable; nil where the
+    /// locks on the disks see to it that there is no other.
+    package var ownIncarnation: UInt32?
+    package var recordIncarnation: (@Sendable (UInt32) async throws -> Void)?
+    /// Nothing that was inferred to be garbage is erased: a start was forced once, and metadata may lack what only lost
+    /// keepers knew.
+    package var keepsOrphans = false
     /// The name under which this process holds write leases; nil for that of the first slot's node.
     package var holder: NodeName?
     /// The scheme of a store that is made now; one that exists keeps its own.
@@ -89,6 +96,8 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
     case tooFewDisks(found: Int, needed: Int, scheme: String)
     /// There is no store yet, and none may be made.
     case notFounded
+    /// Another coordinator has begun since this one last ran.
+    case superseded(UInt32)
     /// The disks have seen a store and the database has not: it was lost, or is another's.
     case databaseLost
     /// Disks of more than one store are given.
@@ -101,6 +110,8 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .tooFewDisks(let found, let needed, let scheme):
             "\(found) disks can be used and \(scheme) needs \(needed): give more disks, or a smaller --scheme"
+        case .superseded(let incarnation):
+            "another coordinator has taken over (incarnation \(incarnation)): this one must not run any more"
         case .notFounded: "the cluster is not formed yet: run `cairn admin cluster form` when all its nodes have joined"
         case .databaseLost:
             "the disks hold a store, but the metadata database is missing or empty: nothing was changed. Run "

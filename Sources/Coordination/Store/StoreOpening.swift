@@ -265,13 +265,15 @@ struct StoreOpening {
                 )
             )
         }
-        let opening = JournalOpening(
+        var opening = JournalOpening(
             clients: clients,
             founding: position == .origin && !founded.isEmpty ? keeperPlan.members : nil,
             database: position,
             databaseIncarnation: incarnation,
             isForced: configuration.forcesJournal
         )
+        opening.ownIncarnation = configuration.ownIncarnation
+        opening.recordIncarnation = configuration.recordIncarnation
         do {
             let journal = try await Journal.start(
                 opening,
@@ -282,6 +284,8 @@ struct StoreOpening {
             late.set(journal)
             // Owned by the store, which cancels it when it closes.
             return (journal, Task { [executor = configuration.callExecutor] in await journal.run(executor: executor) })
+        } catch .superseded(let incarnation) {
+            throw .superseded(incarnation)
         } catch {
             throw .journal(error.description)
         }

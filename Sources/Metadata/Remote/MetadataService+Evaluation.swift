@@ -46,7 +46,13 @@ extension MetadataService {
             return .isRegistered(try await metadata.registerShard(shard, groupEpoch: epoch))
         case .owners(let blob): return .owners(try await metadata.owners(of: blob))
         case .grantLease: return .lease(try await metadata.grantLease(holder: holder))
-        case .endLease(let lease): try await metadata.endLease(lease)
+        case .endLease(let lease):
+            // A node ends its own leases, nobody else's; one that has ended already is no error.
+            let holders = try await metadata.activeLeases().filter { $0.lease == lease }.map(\.holder)
+            guard holders.allSatisfy({ $0 == holder }) else {
+                throw StorageError(.invalidArgument, "Write lease \(lease) belongs to another node.")
+            }
+            try await metadata.endLease(lease)
         case .activeLeases: return .leases(try await metadata.activeLeases())
         case .disks: return .disks(try await metadata.disks())
         case .groups: return .groups(try await metadata.groups())

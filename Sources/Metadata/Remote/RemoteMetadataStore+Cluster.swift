@@ -83,6 +83,10 @@ extension RemoteMetadataStore {
         try await ask(.groups) { if case .groups(let groups) = $0 { groups } else { nil } }
     }
 
+    package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
+        throw Self.coordinatorsOwn("spreadMember")
+    }
+
     package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
         throw Self.coordinatorsOwn("replaceMember")
     }

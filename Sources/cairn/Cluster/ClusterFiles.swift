@@ -15,6 +15,8 @@ import SystemInterface
 ///     DIR/tokens.json           digests of the join tokens that are not used yet (mode 0600)
 ///     DIR/formed                the store was founded
 ///     DIR/superseded            another coordinator has taken over
+///     DIR/incarnation           the highest incarnation that this one has drawn
+///     DIR/forced                a start was forced once: nothing inferred to be garbage is erased any more
 struct ClusterFiles: Sendable {
     struct Settings: Codable, Sendable {
         var cluster: String
@@ -82,6 +84,21 @@ struct ClusterFiles: Sendable {
     enum Mark: String {
         case formed
         case superseded
+        /// A start was forced once: metadata may lack what only lost keepers knew.
+        case forced
+    }
+
+    /// The highest incarnation that this folder's coordinator has drawn; 0 before the first.
+    func ownIncarnation() throws -> UInt32 {
+        guard let text = try DataFolder.read(root + "/incarnation") else { return 0 }
+        guard let number = UInt32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw ServeError("\(root)/incarnation is damaged: take over from the recovery kit")
+        }
+        return number
+    }
+
+    func recordIncarnation(_ incarnation: UInt32) async throws {
+        try await DataFolder.writeSecret("\(incarnation)\n", name: "incarnation", in: files)
     }
 
     func has(_ mark: Mark) -> Bool { FileManager.default.fileExists(atPath: root + "/" + mark.rawValue) }

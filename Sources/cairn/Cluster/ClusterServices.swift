@@ -37,7 +37,11 @@ struct BackgroundWork: Service {
     let work: @Sendable () async throws -> Void
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { try await work() }
+        do {
+            try await cancelWhenGracefulShutdown { try await work() }
+        } catch is CancellationError {
+            // The program is stopping.
+        }
     }
 }
 

@@ -45,6 +45,10 @@ struct CoordinatorAdmin: AdminService {
         try await store().replaceDisk(named: name)
     }
 
+    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
+        try await store().retireDisk(named: name)
+    }
+
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys { try await store().addUser(user) }
     func users() async throws(AdminError) -> [UserReport] { try await store().users() }
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }

@@ -50,6 +50,10 @@ actor CoordinatorControl {
     /// Why the last try to start failed; empty when none has.
     private(set) var problem = ""
     private var isOpening = false
+    /// The operator's word is for one start.
+    private var mayForce: Bool
+    /// The first start of a take-over, and that alone, may begin although another coordinator has.
+    private var isTakingOver: Bool
 
     init(_ parts: CoordinatorProgram.Parts, options: CoordinatorCommand, uploadAge: Duration, scrubRate: Int) throws {
         folder = parts.folder
@@ -63,6 +67,8 @@ actor CoordinatorControl {
         advertised = parts.advertised
         logger = parts.logger
         self.options = options
+        mayForce = options.forceJournal
+        isTakingOver = options.takeOver
         self.uploadAge = uploadAge
         self.scrubRate = scrubRate
         md5 = try HashThread().makeEngine()
@@ -79,6 +85,8 @@ actor CoordinatorControl {
             do {
                 if running == nil { try await open(mayFound: false) }
                 problem = ""
+            } catch StoreStartError.superseded(let incarnation) {
+                throw try await superseded(by: incarnation)
             } catch {
                 if problem != "\(error)" {
                     logger.warning("the store does not start", metadata: ["reason": "\(error)"])
@@ -101,6 +109,9 @@ actor CoordinatorControl {
             group.addTask { [membership, time] in
                 while (try? await time.sleep(for: Self.leaseCheck)) != nil { await membership.endLeasesOfTheSilent() }
             }
+            group.addTask { [time] in
+                while (try? await time.sleep(for: Self.patience)) != nil { await self.announceToTheSilent(running) }
+            }
             await group.next()
             group.cancelAll()
         }
@@ -111,14 +122,17 @@ actor CoordinatorControl {
         service.detach()
         await running.store.close()
         self.running = nil
-        if case .superseded? = stopped {
-            try await store.set(.superseded, "another coordinator has taken over this cluster")
-            throw ServeError(
-                "another coordinator has taken over: this one stops for good. To make it the coordinator again, run it "
-                    + "with --take-over and the recovery kit on an empty --data folder"
-            )
-        }
+        if case .superseded(let incarnation)? = stopped { throw try await superseded(by: incarnation) }
         if let stopped { logger.error("the store has stopped and starts again", metadata: ["reason": "\(stopped)"]) }
+    }
+
+    /// Marks this folder, so that it never starts again, and gives the error to end with.
+    private func superseded(by incarnation: UInt32) async throws -> ServeError {
+        try await store.set(.superseded, "a coordinator of incarnation \(incarnation) has taken over this cluster")
+        return ServeError(
+            "another coordinator has taken over: this one stops for good. To make it the coordinator again, run it "
+                + "with --take-over and the recovery kit on an empty --data folder"
+        )
     }
 
     /// Founds the store on the empty disks of all nodes that are here.
@@ -146,8 +160,12 @@ actor CoordinatorControl {
             journal: JournalConfiguration(),
             uploadAge: uploadAge,
             scrubRate: scrubRate,
-            forcesJournal: options.forceJournal
+            forcesJournal: mayForce
         )
+        if mayForce { try await store.set(.forced) }
+        configuration.keepsOrphans = store.has(.forced)
+        configuration.ownIncarnation = isTakingOver ? .max : try store.ownIncarnation()
+        configuration.recordIncarnation = { [store] in try await store.recordIncarnation($0) }
         configuration.nodes = membership.nodes.map { NodeMember(name: $0.name, site: $0.site) }
         configuration.transport = client
         configuration.cluster = ClusterID(cluster)
@@ -176,8 +194,10 @@ actor CoordinatorControl {
         }
         try await users.reload()
         service.attach(opened)
+        mayForce = false
+        isTakingOver = false
         running = Running(store: opened, users: users, reserve: reserve)
-        await announce(incarnation: opened.journal.incarnation)
+        await announce(incarnation: opened.journal.incarnation, to: membership.nodes)
     }
 
     /// Nodes that were there in the last run get a moment to beat.
@@ -191,12 +211,20 @@ actor CoordinatorControl {
         }
     }
 
-    /// Tells all nodes where the coordinator is: those of one that was elsewhere follow at once.
-    private func announce(incarnation: UInt32) async {
+    /// Nodes that were away when this coordinator began may still look for the one before.
+    private func announceToTheSilent(_ running: Running) async {
+        let present = Set(membership.present(within: Self.patience).map(\.name))
+        let silent = membership.nodes.filter { !present.contains($0.name) }
+        guard !silent.isEmpty else { return }
+        await announce(incarnation: running.store.journal.incarnation, to: silent)
+    }
+
+    /// Tells nodes where the coordinator is: those of one that was elsewhere follow at once.
+    private func announce(incarnation: UInt32, to nodes: [NodeAddress]) async {
         let call = GatewayCall.follow(incarnation: incarnation, host: advertised.host, port: advertised.port)
         let message = TransportMessage(header: call.encoded)
         await withTaskGroup(of: Void.self) { group in
-            for node in membership.nodes {
+            for node in nodes {
                 group.addTask { [client] in
                     _ = try? await client.call(node.name.name, message, timeout: Self.patience)
                 }

@@ -39,6 +39,25 @@ struct StoreAdmin: AdminService {
         }
     }
 
+    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
+        let disk = try await disk(named: name)
+        do {
+            let done = try await store.retireDisk(inSlot: disk.record.slot, of: disk.record.node)
+            return DiskRetirementReport(
+                disk: done.disk.description,
+                groupsMoved: done.groupsMoved,
+                groupsLeft: done.groupsLeft,
+                shardsToRebuild: (try? await store.metadata.missingShardCount()) ?? 0
+            )
+        } catch {
+            switch error {
+            case .noSuchDisk: throw AdminError(.notFound, error.description)
+            case .isHealthy, .notEmpty, .busy: throw AdminError(.conflict, error.description)
+            case .failed: throw AdminError(.failed, error.description)
+            }
+        }
+    }
+
     /// By slot name, path, `SITE/NODE/SLOT`, or the beginning of the id of the disk in it.
     private func disk(named name: String) async throws(AdminError) -> StoreDiskStatus {
         let disks: [StoreDiskStatus]

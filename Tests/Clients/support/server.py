@@ -245,6 +245,7 @@ def lacks(status: dict) -> dict[str, int]:
 def destroy(disk: pathlib.Path):
     """Takes a disk away from a running process: its files lose their bytes first, so that no open descriptor still
     reads them, then the tree goes."""
+    assert disk.is_absolute() and len(disk.parts) > 3, f"{disk} is no disk of a test: nothing is taken away"
     for folder, _, files in os.walk(disk):
         for name in files:
             try:

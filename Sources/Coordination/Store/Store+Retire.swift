@@ -1,0 +1,77 @@
+internal import BlobStorage
+internal import DiskFormat
+internal import Metadata
+internal import ObjectInterface
+package import ObjectModel
+internal import Placement
+import Synchronization
+internal import SystemInterface
+
+/// What came of giving up a disk.
+package struct DiskRetirement: Sendable {
+    package var disk: DiskID
+    /// Groups in which another disk has taken its place.
+    package var groupsMoved: Int
+    /// Groups in which none could: they keep its place, and their shards there stay missing.
+    package var groupsLeft: Int
+}
+
+extension Store {
+    /// Gives up a disk that is gone, without another one in its slot: in every group some other disk takes its place
+    /// under the spread rule, and its shards are made anew there.
+    ///
+    /// Durable on return; the rebuild begins at once, and a full verification is asked for. Where groups find no disk,
+    /// the disk stays in use for them, so that it may still come back or be replaced.
+    package func retireDisk(
+        inSlot name: String,
+        of node: NodeName
+    ) async throws(DiskReplacementError) -> DiskRetirement {
+        guard begin(.replacement) else { throw .busy }
+        defer { end(.replacement) }
+        await watchDisks()
+        do {
+            let records = try await metadata.disks().filter { $0.state == .active }
+            guard let lost = records.first(where: { $0.slot == name && $0.node == node }) else {
+                throw DiskReplacementError.noSuchDisk(name)
+            }
+            // It must not come back while its place is given away.
+            try await wait(toBegin: .slot(lost.place))
+            defer { end(.slot(lost.place)) }
+            guard served.withLock({ $0[lost.id]?.isAway ?? true }) else { throw DiskReplacementError.isHealthy(name) }
+            return try await retire(lost, of: records)
+        } catch let error as DiskReplacementError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    private func retire(_ lost: DiskRecord, of records: [DiskRecord]) async throws -> DiskRetirement {
+        let served = served.withLock { $0 }
+        let left = records.filter { $0.id != lost.id && served[$0.id].map { !$0.isAway } ?? false }
+            .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
+        let groups = try await metadata.groups().filter { $0.members.contains(lost.id) }
+        var standIns: [GroupID: DiskID] = [:]
+        for group in groups {
+            guard let planner = GroupPlanner(scheme: group.scheme, disks: left) else { continue }
+            standIns[group.id] = planner.standIn(for: lost.id, in: group.id, of: group.members)
+        }
+        try await metadata.spreadMember(lost.id, over: standIns)
+        let isOut = standIns.count == groups.count
+        if isOut {
+            var retired = lost
+            retired.state = .retired
+            retired.epoch += 1
+            try await metadata.putDisk(retired)
+            self.served.withLock { $0[lost.id] = nil }
+            absent.withLock { $0[lost.place] = nil }
+        }
+        try await reloadMap()
+        verifier.request()
+        return DiskRetirement(
+            disk: lost.id,
+            groupsMoved: standIns.count,
+            groupsLeft: groups.count - standIns.count
+        )
+    }
+}
