@@ -1,0 +1,78 @@
+import ClusterProtocol
+import JournalStorage
+import ObjectModel
+import ShardStorage
+import StorageNode
+import SystemInterface
+import TestKit
+import Testing
+
+/// A node does with its slots what a coordinator may ask for, and nothing else.
+@Suite("A node and its slots")
+struct NodeAgentTests {
+    private static let cluster = ClusterID(Identifier128(high: 1, low: 1))
+    private static let disk = DiskID(Identifier128(high: 2, low: 2))
+    private static let other = DiskID(Identifier128(high: 3, low: 3))
+
+    private static func agent(on disk: MemoryDisk) -> NodeAgent {
+        var configuration = ShardDiskConfiguration()
+        configuration.segmentLength = 8 << 20
+        configuration.growthLength = 1 << 20
+        configuration.reserveLength = 1 << 20
+        let slot = StoreSlot(site: SiteName("s"), node: NodeName("n"), name: "disk-1") { () throws(FileError) in
+            disk.mount()
+        }
+        return NodeAgent(
+            slots: [slot],
+            configuration: configuration,
+            keeper: KeeperLog.Configuration(),
+            time: ManualTime(),
+            random: SeededRandom(seed: 1)
+        )
+    }
+
+    private static func ask(
+        _ agent: NodeAgent,
+        _ request: NodeRequest,
+        incarnation: UInt32 = 1
+    ) async throws -> NodeResponse {
+        let message = TransportMessage(header: NodeCall(incarnation: incarnation, request: request).encoded)
+        return try NodeResponse(decoding: await agent.answer(message).header)
+    }
+
+    private static let format = NodeRequest.format(slot: "disk-1", NewDisk(cluster: cluster, disk: disk))
+
+    @Test("an empty slot is formatted, served, watched and let go; all of it may be repeated")
+    func life() async throws {
+        let agent = Self.agent(on: MemoryDisk())
+        guard case .slots(let empty) = try await Self.ask(agent, .survey) else { throw MessageError.invalid(field: "") }
+        #expect(empty.map(\.finding) == [.empty])
+        let expected = ExpectedDisk(cluster: Self.cluster, disk: Self.disk, wantsLog: true)
+        for _ in 0..<2 {
+            #expect(try await Self.ask(agent, Self.format) == .done)
+            let opened = try await Self.ask(agent, .open(slot: "disk-1", expected))
+            #expect(opened == .opened(OpenedDisk(hasLog: true, isUnused: true)))
+        }
+        guard case .disks(let disks) = try await Self.ask(agent, .watch) else { throw MessageError.invalid(field: "") }
+        #expect(disks.map(\.disk) == [Self.disk])
+        #expect(disks.map(\.log) == [.working])
+        for _ in 0..<2 { #expect(try await Self.ask(agent, .release(Self.disk)) == .done) }
+        #expect(try await Self.ask(agent, .watch) == .disks([]))
+        await agent.close()
+    }
+
+    @Test("a coordinator older than one that was heard of is refused, and one that starts may only look and serve")
+    func superseded() async throws {
+        let agent = Self.agent(on: MemoryDisk())
+        #expect(try await Self.ask(agent, Self.format, incarnation: 0) == .done)
+        #expect(try await Self.ask(agent, .watch, incarnation: 5) == .disks([]))
+        #expect(try await Self.ask(agent, .watch, incarnation: 4) == .refused(.superseded(5)))
+        #expect(try await Self.ask(agent, Self.format, incarnation: 0) == .refused(.superseded(5)))
+        #expect(try await Self.ask(agent, .release(Self.disk), incarnation: 0) == .refused(.superseded(5)))
+        guard case .slots = try await Self.ask(agent, .survey, incarnation: 0) else {
+            Issue.record("a coordinator that starts may look")
+            return
+        }
+        await agent.close()
+    }
+}
