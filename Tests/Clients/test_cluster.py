@@ -290,3 +290,17 @@ def test_take_over_from_the_kit(cluster):
     cluster.writes_go_on(["node-8"])
     cluster.wait_until_whole()
     cluster.verify()
+
+
+def test_a_disk_given_up(cluster):
+    """The last test: one disk less from here on."""
+    name, number = "node-5", 1
+    lost = cluster.report_of(name, number)["id"]
+    destroy(cluster.lab.disk(name, number))
+    cluster.lacks_something()
+    said = cluster.lab.admin("disk", "retire", lost[:12]).stdout
+    assert "in use no more" in said, said
+    report(f"a disk given up: whole on the others after {cluster.wait_until_whole(given_up=1):.1f} s")
+    assert lost not in [disk["id"] for disk in cluster.status()["disks"]]
+    cluster.writes_go_on(cluster.names())
+    cluster.verify()

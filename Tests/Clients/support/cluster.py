@@ -165,10 +165,10 @@ class Cluster:
         assert len(found) == 1, f"{place}: {found}"
         return found[0]
 
-    def wait_until_whole(self, seconds: float = WHOLE_SECONDS) -> float:
+    def wait_until_whole(self, seconds: float = WHOLE_SECONDS, given_up: int = 0) -> float:
         """Waits until the status counts every shard as present and verified, on every disk; gives how long it took."""
         began = time.monotonic()
-        disks = len(self.names()) * self.lab.disks
+        disks = len(self.names()) * self.lab.disks - given_up
         while True:
             status = self.status()
             lacking = lacks(status)
