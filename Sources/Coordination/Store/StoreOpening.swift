@@ -27,6 +27,7 @@ struct StoreOpening {
     private var served: [DiskID: ServedDisk] = [:]
     private var cluster = ClusterID(Identifier128(high: 0, low: 0))
     private var absent: [SlotPlace: String] = [:]
+    private var paths: [SlotPlace: String] = [:]
     private var position = JournalPosition.origin
     /// Of a store that is made now: its disks, in the order of their slots.
     private var founded: [DiskRecord] = []
@@ -69,6 +70,7 @@ struct StoreOpening {
 
     mutating func takeDisks() async throws(StoreStartError) {
         survey = await DiskSurvey.take(nodes, calls)
+        for entry in survey.entries { paths[entry.place] = entry.path }
         var records = try await reading { () async throws(StorageError) in try await metadata.disks() }
         do {
             position = try await metadata.position()
@@ -172,6 +174,7 @@ struct StoreOpening {
                 absent[record.place] = "its node \(record.node) has not been heard of"
             }
         }
+        leaveOutCopies(byID)
         for (entry, outcome) in await openAll(byID) {
             switch outcome {
             case .absent(let reason): absent[entry.place] = reason
@@ -182,7 +185,24 @@ struct StoreOpening {
                 moved.append(record)
             }
         }
+        // A place that belongs to a disk which stands nowhere else stays that disk's.
+        let movers = Set(moved.map(\.id))
+        let taken = Set(records.filter { $0.state == .active && !movers.contains($0.id) }.map(\.place))
+        moved.removeAll { taken.contains($0.place) }
         for record in moved { records.replace(record) }
+    }
+
+    /// Of a disk that stands in two places the one where it belongs is served; which of two others is the copy cannot
+    /// be told.
+    private mutating func leaveOutCopies(_ records: [DiskID: DiskRecord]) {
+        let counts = Dictionary(grouping: survey.identities, by: \.disk).mapValues(\.count)
+        survey.entries.removeAll { entry in
+            guard case .disk(_, let disk) = entry.finding, counts[disk, default: 0] > 1,
+                records[disk]?.place != entry.place
+            else { return false }
+            absent[entry.place] = "a disk that stands elsewhere as well: one of the two is a copy and is not touched"
+            return true
+        }
     }
 
     private enum Outcome: Sendable {
@@ -351,10 +371,7 @@ struct StoreOpening {
             random: random,
             md5: md5,
             absent: absent,
-            paths: Dictionary(
-                survey.entries.map { ($0.place, $0.path) },
-                uniquingKeysWith: { first, _ in first }
-            )
+            paths: paths
         )
     }
 }
