@@ -25,7 +25,8 @@ FUZZ_TARGETS ?=
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
            test_disks_lost.py test_disk_faults.py test_raw_disks.py test_salvage.py \
-           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py \
+           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_deployment.py \
+           test_package.py \
            test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
@@ -37,7 +38,7 @@ faults  := .build/faults/faults.so
 swift-log := .build/swift-tests.log
 
 .PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long test-mutants \
-        check-mutants faults fuzz demo bench format lint clean
+        check-mutants faults fuzz demo bench deb format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
@@ -47,6 +48,7 @@ help:
 	@echo "make fuzz    fuzz every decoder for FUZZ_SECONDS=$(FUZZ_SECONDS) each and keep what reaches more of it"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
+	@echo "make deb     make the Debian package in .build/deb: program, libraries, units, manual; and look at it"
 	@echo "make format  format the Swift sources in place; make lint only looks"
 
 run: build
@@ -70,7 +72,7 @@ test-swift: build-tests
 	    || { echo "Failed:"; grep -a '✘' $(swift-log); exit 1; }
 
 # Every client test, with kills, full disks, memory and salvage, and with every crash point; and many more seeds.
-test-long: build-tests $(faults) $(stamps)/client-packages $(python)
+test-long: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
 	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
 	.build/release/simulator run --first-seed $$(( $(SEEDS) + 1 )) --seeds $(LONG_SEEDS)
 
@@ -86,7 +88,7 @@ test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
 	.build/release/simulator run --scenario rot --seeds $(ROT_SEEDS)
 
-test-clients: build-tests $(faults) $(stamps)/client-packages $(python)
+test-clients: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
 	CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest $(CLIENTS)
 
 faults: $(faults)
@@ -106,6 +108,11 @@ demo: build $(stamps)/client-packages $(python)
 
 bench: build
 	Benchmarks/table --binary $(cairn)
+
+# VERSION, DEBFULLNAME and DEBEMAIL of the environment go into it.
+deb: build $(stamps)/package-packages $(python)
+	Scripts/package/deb $(cairn) .build/deb .build/checkouts
+	CAIRN_BINARY=$(cairn) CAIRN_PACKAGE=.build/deb/cairn.deb .venv/bin/python -m pytest Tests/Clients/test_package.py
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests
