@@ -1,6 +1,6 @@
-"""The files under `Cluster/` as tests see them: units, samples and the compose file, and machines that do what they say.
+"""The files under `Cluster/` as tests see them: units, samples, the compose file, and machines that do what they say.
 
-A machine is a folder and an address of the loopback: 10.A.B.C of a sample becomes 127.N.B.C, /var/lib/cairn a folder."""
+A machine is a folder and an address on the loopback: 10.0.B.C of a sample becomes 127.N.B.C."""
 
 import itertools
 import os
@@ -59,7 +59,7 @@ def check_command(words: list[str], where: str):
 
 
 def commands_of_text(path: pathlib.Path) -> list[list[str]]:
-    """Every `cairn …` of a Markdown page or a list of steps: lines that begin with it, and what stands in backquotes."""
+    """Every `cairn …` of a page or a list of steps: lines that begin with it, and what stands in backquotes."""
     text = path.read_text().replace("\\\n", " ")
     found = re.findall(r"`(?:[A-Z]+=\$\()?cairn ([^`]+)`", text)
     for line in text.splitlines():
