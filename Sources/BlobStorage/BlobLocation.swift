@@ -11,11 +11,12 @@ package struct BlobLocation: Sendable {
     /// Shards known not to be there.
     package let missing: Set<UInt8>
 
-    package init(blob: BlobID, length: Int, group: ClusterMap.Group, missing: [UInt8]) {
+    /// `moving`: shards that still lie where their place in the group was before.
+    package init(blob: BlobID, length: Int, group: ClusterMap.Group, missing: [UInt8], moving: [UInt8] = []) {
         self.blob = blob
         scheme = group.scheme
         geometry = StripeGeometry(scheme: group.scheme, blobLength: length)
-        members = group.members
+        members = group.holders(moving: moving)
         self.missing = Set(missing)
     }
 
@@ -28,9 +29,10 @@ extension BlobStore {
         _ blob: BlobID,
         length: Int,
         group: GroupID,
-        missing: [UInt8]
+        missing: [UInt8],
+        moving: [UInt8]
     ) throws(BlobError) -> BlobLocation {
         guard let group = view.group(group) else { throw .unknownGroup(group) }
-        return BlobLocation(blob: blob, length: length, group: group, missing: missing)
+        return BlobLocation(blob: blob, length: length, group: group, missing: missing, moving: moving)
     }
 }

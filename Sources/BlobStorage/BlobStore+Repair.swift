@@ -2,11 +2,14 @@ internal import Checksums
 internal import ClusterProtocol
 package import DiskFormat
 package import ObjectModel
+package import Placement
 internal import SystemInterface
 
 /// What repair must know of a blob, from the metadata that names it.
 package struct RepairRequest: Sendable {
     package var location: BlobLocation
+    /// Where shards belong, in shard order.
+    package var members: [DiskID]
     package var groupID: GroupID
     package var groupEpoch: UInt32
     package var frames: FrameIndex
@@ -16,15 +19,15 @@ package struct RepairRequest: Sendable {
 
     package init(
         location: BlobLocation,
-        groupID: GroupID,
-        groupEpoch: UInt32,
+        group: ClusterMap.Group,
         frames: FrameIndex,
         ingestDigest: ContentDigest,
         shards: [UInt8]
     ) {
         self.location = location
-        self.groupID = groupID
-        self.groupEpoch = groupEpoch
+        members = group.members
+        groupID = group.id
+        groupEpoch = group.epoch
         self.frames = frames
         self.ingestDigest = ingestDigest
         self.shards = shards
@@ -40,24 +43,65 @@ extension BlobStore {
     /// times their number.
     package func repair(_ request: RepairRequest) async throws(BlobError) -> [UInt8] {
         let location = request.location
-        let reachable = request.shards.filter { view.isUsable(location.members[Int($0)]) }
+        let reachable = request.shards.filter { view.isUsable(request.members[Int($0)]) }
         var done: [UInt8] = []
         var lost: [UInt8] = []
         for shard in reachable.sorted() {
-            if await isPresent(location, shard: shard) { done.append(shard) } else { lost.append(shard) }
+            if await isPresent(request, shard: shard) { done.append(shard) } else { lost.append(shard) }
         }
         guard !lost.isEmpty else { return done }
+        return done + (try await write(lost, request, .decoded))
+    }
+
+    /// Puts shards that still lie where their place was before where they belong. Each is read there and verified leaf by
+    /// leaf, compared with the digest that its siblings' trailers state, and read back.
+    ///
+    /// Returns the shards that are durable and proved at their new place, and those that are not good where they were:
+    /// they are to be repaired. What could not be read or written now is left out.
+    package func move(_ request: RepairRequest) async throws(BlobError) -> (moved: [UInt8], bad: [UInt8]) {
+        var moved: [UInt8] = []
+        var bad: [UInt8] = []
+        for shard in request.shards.sorted() where view.isUsable(request.members[Int(shard)]) {
+            if await isPresent(request, shard: shard) {
+                moved.append(shard)
+                continue
+            }
+            do throws(BlobError) {
+                moved += try await write([shard], request, .copied)
+            } catch {
+                if await isLost(request.location, shard: shard) { bad.append(shard) }
+            }
+        }
+        return (moved, bad)
+    }
+
+    private func write(
+        _ lost: [UInt8],
+        _ request: RepairRequest,
+        _ source: RepairWriter.Source
+    ) async throws(BlobError) -> [UInt8] {
+        let location = request.location
         let trailer = try await survivingTrailer(location)
         guard trailer.ingestDigest == request.ingestDigest,
             trailer.shardDigests.count == location.scheme.shardCount
         else { throw .digestMismatch(location.blob) }
-        var writer = RepairWriter(store: self, request: request, trailer: trailer, lost: lost.map { Int($0) })
-        return done + (try await writer.run())
+        let shards = lost.map { Int($0) }
+        var writer = RepairWriter(store: self, request: request, trailer: trailer, lost: shards, source: source)
+        return try await writer.run()
+    }
+
+    /// Whether the disk that should have the shard says that it has none, or none that is good.
+    private func isLost(_ location: BlobLocation, shard: UInt8) async -> Bool {
+        do throws(ShardFailure) {
+            return try await !nodes.verify(location.members[Int(shard)], location.shard(Int(shard)))
+        } catch {
+            return error == .notFound || error == .corrupt
+        }
     }
 
     /// A shard that arrived late, after its write was acknowledged without it, needs no repair, only proof.
-    private func isPresent(_ location: BlobLocation, shard: UInt8) async -> Bool {
-        let isGood = try? await nodes.verify(location.members[Int(shard)], location.shard(Int(shard)))
+    private func isPresent(_ request: RepairRequest, shard: UInt8) async -> Bool {
+        let isGood = try? await nodes.verify(request.members[Int(shard)], request.location.shard(Int(shard)))
         return isGood ?? false
     }
 
@@ -71,12 +115,21 @@ extension BlobStore {
     }
 }
 
-/// Rebuilds the lost shards of one blob, stripe by stripe.
+/// Writes shards of one blob to where they belong, stripe by stripe.
 private struct RepairWriter {
+    /// Where their bytes come from.
+    enum Source {
+        /// From any k others; the blob that they make is compared with its ingest digest.
+        case decoded
+        /// From where each lies now.
+        case copied
+    }
+
     let store: BlobStore
     let request: RepairRequest
     let trailer: ShardTrailer
     let lost: [Int]
+    let source: Source
     private var targets: [Target] = []
     private var verifier: IngestVerifier
 
@@ -100,7 +153,8 @@ private struct RepairWriter {
         case failed
     }
 
-    init(store: BlobStore, request: RepairRequest, trailer: ShardTrailer, lost: [Int]) {
+    init(store: BlobStore, request: RepairRequest, trailer: ShardTrailer, lost: [Int], source: Source) {
+        self.source = source
         self.store = store
         self.request = request
         self.trailer = trailer
@@ -114,7 +168,7 @@ private struct RepairWriter {
         guard targets.contains(where: { if case .failed = $0.place { false } else { true } }) else { return [] }
         do throws(BlobError) {
             for stripe in 0..<location.geometry.stripeCount { try await rebuild(stripe) }
-            guard verifier.finalize() == request.ingestDigest else { throw BlobError.digestMismatch(location.blob) }
+            guard source == .copied || verifier.finalize() == request.ingestDigest else { throw BlobError.digestMismatch(location.blob) }
         } catch {
             await abort()
             throw error
@@ -135,7 +189,7 @@ private struct RepairWriter {
             writeStamp: stamp,
             bodyCapacity: location.geometry.shardLength
         )
-        let disk = location.members[shard]
+        let disk = request.members[shard]
         var place = Place.inMemory(nil)
         if location.geometry.stripeCount > 1 {
             let handle = try? await store.nodes.begin(disk, header: header)
@@ -147,13 +201,30 @@ private struct RepairWriter {
     private mutating func rebuild(_ stripe: Int) async throws(BlobError) {
         let location = request.location
         let range = location.geometry.shardRange(ofStripe: stripe)
-        let data = Set(0..<location.scheme.dataCount)
-        let cells = try await store.reconstruct(location, stripe: stripe, range: range, wanted: data.union(lost))
-        try verify(cells, stripe: stripe)
+        let cells: [Int: BufferSlice]
+        switch source {
+        case .copied: cells = try await copies(range)
+        case .decoded:
+            let data = Set(0..<location.scheme.dataCount)
+            cells = try await store.reconstruct(location, stripe: stripe, range: range, wanted: data.union(lost))
+            try verify(cells, stripe: stripe)
+        }
         for index in targets.indices {
             guard let cell = cells[targets[index].shard] else { continue }
             await take(cell, for: index, offset: range.lowerBound)
         }
+    }
+
+    private func copies(_ range: Range<Int>) async throws(BlobError) -> [Int: BufferSlice] {
+        var cells: [Int: BufferSlice] = [:]
+        for shard in lost {
+            do throws(ShardFailure) {
+                cells[shard] = try await store.readVerified(request.location, shard: shard, range: range).bytes
+            } catch {
+                throw .unreadable(request.location.blob, good: 0, needed: 1)
+            }
+        }
+        return cells
     }
 
     private mutating func take(_ cell: BufferSlice, for index: Int, offset: Int) async {

@@ -238,6 +238,10 @@ extension MessageEncoder {
                 out.append(group.epoch)
                 out.append(group.scheme)
                 out.append(list: group.members) { $0.append($1) }
+                out.append(list: group.former.sorted { $0.key < $1.key }) { out, place in
+                    out.append(place.key)
+                    out.append(place.value)
+                }
             }
         }
         append(optional: state.credentials) { out, credentials in
@@ -297,7 +301,19 @@ extension MessageDecoder {
         let scheme = try scheme()
         let members = try list(limit: Scheme.maximumShardCount) { d throws(MessageError) in try d.diskID() }
         guard members.count == scheme.shardCount else { throw .invalid(field: "members of a group") }
-        return MapUpdate.Group(id: id, epoch: epoch, scheme: scheme, members: members)
+        let former = try list(limit: Scheme.maximumShardCount) { d throws(MessageError) in
+            (place: try d.integer(UInt8.self), disk: try d.diskID())
+        }
+        guard former.allSatisfy({ Int($0.place) < members.count }),
+            zip(former, former.dropFirst()).allSatisfy({ $0.place < $1.place })
+        else { throw .invalid(field: "moves of a group") }
+        return MapUpdate.Group(
+            id: id,
+            epoch: epoch,
+            scheme: scheme,
+            members: members,
+            former: Dictionary(uniqueKeysWithValues: former.map { ($0.place, $0.disk) })
+        )
     }
 
     private mutating func credentialsUpdate() throws(MessageError) -> CredentialsUpdate {

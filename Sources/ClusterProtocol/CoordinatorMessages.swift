@@ -131,12 +131,21 @@ package struct MapUpdate: Hashable, Sendable {
         package var epoch: UInt32
         package var scheme: Scheme
         package var members: [DiskID]
+        /// By shard, of places that are being moved: the disk that stood there before.
+        package var former: [UInt8: DiskID]
 
-        package init(id: GroupID, epoch: UInt32, scheme: Scheme, members: [DiskID]) {
+        package init(
+            id: GroupID,
+            epoch: UInt32,
+            scheme: Scheme,
+            members: [DiskID],
+            former: [UInt8: DiskID] = [:]
+        ) {
             self.id = id
             self.epoch = epoch
             self.scheme = scheme
             self.members = members
+            self.former = former
         }
     }
 

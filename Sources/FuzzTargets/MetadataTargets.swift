@@ -214,6 +214,8 @@ enum MetadataSeeds {
             [.uploadCreated(upload), .partPut(part)],
             [.shardsMissing([ShardID(blob: blob.id, index: 0)]), .shardPresent(ShardID(blob: blob.id, index: 2))],
             [.extentsMoved(.part(UploadID("up"), number: 1), [extent]), .checkpointsPut([checkpoint])],
+            [.membersMoved([GroupID(1): [0: DiskID(Identifier128(high: 7, low: 8))]])],
+            [.shardsMoving([ShardID(blob: blob.id, index: 0)]), .movesEnded([GroupID(1): [0]])],
             [.memberReplaced(disks[0], with: DiskID(Identifier128(high: 7, low: 9))), .leaseEnded(lease)],
             [.uploadEnded(UploadID("up")), .versionRemoved(bucket: "ct", key: "a/b", number: 1)],
             [.checkpointsPut([]), .blobsForgotten([blob.id]), .bucketDeleted("ct"), .userRemoved(name: "u")],

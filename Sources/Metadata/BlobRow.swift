@@ -3,8 +3,7 @@ internal import ObjectModel
 
 /// A row of the blobs table: what changes of a blob (missing shards, references, frames in use), and what never does.
 struct BlobRow {
-    /// Bit i: shard i is not on its disk.
-    var missing: UInt32
+    var marks: ShardMarks
     /// Owners (versions, parts, checkpoints) that name the blob.
     var references: Int
     /// How often each frame is named.
@@ -12,7 +11,7 @@ struct BlobRow {
     var content: BlobContent
 
     init(_ record: BlobRecord) {
-        missing = record.missing.reduce(0) { $0 | ($1 < 32 ? 1 << UInt32($1) : 0) }
+        marks = ShardMarks(record)
         references = 0
         content = BlobContent(record)
         usage = FrameUsage(frames: content.frameCount, count: 0)
@@ -26,7 +25,8 @@ struct BlobRow {
             frames: content.frames,
             ingestDigest: content.digest,
             dataKeys: content.dataKeys,
-            missing: Self.indices(missing)
+            missing: ShardMarks.indices(marks.missing),
+            moving: ShardMarks.indices(marks.moving)
         )
     }
 
@@ -36,13 +36,9 @@ struct BlobRow {
         return usage.live.reduce(0) { $0 + content.logicalLength(of: $1) }
     }
 
-    static func indices(_ mask: UInt32) -> [UInt8] {
-        mask == 0 ? [] : (UInt8(0)..<32).filter { mask & 1 << UInt32($0) != 0 }
-    }
-
     func encoded() -> [UInt8] {
         var writer = ByteWriter(capacity: 48)
-        writer.put(missing)
+        writer.put(marks.number)
         writer.put(references)
         if usage.isOnce {
             writer.put(0)
@@ -59,7 +55,7 @@ struct BlobRow {
 
     init(_ bytes: [UInt8]) throws(MetadataError) {
         var reader = ByteReader(bytes)
-        missing = try reader.getUInt32()
+        marks = try ShardMarks(number: try reader.getInteger())
         references = try reader.getInt()
         let runCount = try reader.getCount(size: 2)
         var runs: [FrameUsage.Run] = []
@@ -76,21 +72,22 @@ struct BlobRow {
         usage = runCount == 0 ? FrameUsage(frames: frameCount, count: 1) : FrameUsage(runs: runs)
     }
 
-    /// The row with other missing shards, and the group, without decoding the rest: nil when the mask is the same.
+    /// The row with other marks, and the group, without decoding the rest: nil when they stay the same.
     static func marking(
         _ bytes: [UInt8],
-        with mask: (_ group: GroupID) -> UInt32
-    ) throws(MetadataError) -> (bytes: [UInt8], before: UInt32, after: UInt32, group: GroupID)? {
+        _ change: (_ group: GroupID, _ marks: inout ShardMarks) -> Void
+    ) throws(MetadataError) -> (bytes: [UInt8], before: ShardMarks, after: ShardMarks, group: GroupID)? {
         var reader = ByteReader(bytes)
-        let before = try reader.getUInt32()
+        let before = try ShardMarks(number: try reader.getInteger())
         let behindMask = reader.position
         _ = try reader.getInt()
         for _ in 0..<(2 * (try reader.getCount(size: 2))) { _ = try reader.getInt() }
         let group = GroupID(try reader.getUInt32())
-        let after = before | mask(group)
+        var after = before
+        change(group, &after)
         guard after != before else { return nil }
         var writer = ByteWriter(capacity: bytes.count + 4)
-        writer.put(after)
+        writer.put(after.number)
         writer.put(raw: [UInt8](bytes[behindMask...]))
         return (writer.bytes, before, after, group)
     }

@@ -46,7 +46,7 @@ extension MetadataTransaction {
         var missing: [ShardID] = []
         for shard in shards {
             guard let row = try view.blob(shard.blob), let group = try group(row.content.group),
-                Int(shard.index) < group.scheme.shardCount, row.missing & 1 << UInt32(shard.index) == 0
+                Int(shard.index) < group.scheme.shardCount, row.marks.missing & ShardMarks.bit(shard.index) == 0
             else { continue }
             missing.append(shard)
         }
@@ -57,7 +57,8 @@ extension MetadataTransaction {
         guard let row = try view.blob(shard.blob), let group = try group(row.content.group),
             group.epoch == groupEpoch, Int(shard.index) < group.scheme.shardCount
         else { return false }
-        if row.missing & 1 << UInt32(shard.index) != 0 { try perform([.shardPresent(shard)]) }
+        let marked = row.marks.missing | row.marks.moving
+        if marked & ShardMarks.bit(shard.index) != 0 { try perform([.shardPresent(shard)]) }
         return true
     }
 
@@ -135,17 +136,18 @@ extension MetadataTransaction {
 
     func replaceMember(evaluating old: DiskID, with new: DiskID) throws(MetadataError) {
         let groups = try view.groups()
-        guard groups.contains(where: { $0.members.contains(old) }) else { return }
-        guard !groups.contains(where: { $0.members.contains(old) && $0.members.contains(new) }) else {
+        guard groups.contains(where: { $0.involves(old) }) else { return }
+        guard !groups.contains(where: { $0.involves(old) && $0.involves(new) }) else {
             throw .refused(.invalidArgument, "Disk \(new) is a member of a group of disk \(old) already.")
         }
         try perform([.memberReplaced(old, with: new)])
     }
 
     func spreadMember(evaluating old: DiskID, over groups: [GroupID: DiskID]) throws(MetadataError) {
-        guard !groups.isEmpty else { return }
+        let isFormer = try view.groups().contains { $0.former.values.contains(old) }
+        guard !groups.isEmpty || isFormer else { return }
         for (id, new) in groups {
-            guard let group = try group(id), group.members.contains(old), !group.members.contains(new) else {
+            guard let group = try group(id), group.members.contains(old), !group.involves(new) else {
                 throw .refused(.invalidArgument, "Disk \(new) cannot take the place of disk \(old) in group \(id).")
             }
         }

@@ -42,7 +42,7 @@ extension MetadataTransaction {
             guard blob.missing.allSatisfy({ Int($0) < group.scheme.shardCount }), blob.length >= 0,
                 blob.length <= Limits.blobLength
             else { throw .refused(.internalFailure, "Blob \(blob.id) does not fit its placement group.") }
-            pending[blob.id] = blob
+            pending[blob.id] = try placed(blob, in: group)
         }
         return pending
     }
@@ -71,7 +71,7 @@ extension MetadataTransaction {
                 throw .refused(.internalFailure, "An extent does not lie within blob \(extent.blob).")
             }
         }
-        return used.compactMap { pending.removeValue(forKey: $0).map { .blobAdded($0) } }
+        return used.compactMap { pending.removeValue(forKey: $0) }.flatMap(Self.added)
     }
 
     private func evaluate(

@@ -102,6 +102,40 @@ struct RepairRow {
     }
 }
 
+/// A blob with shards that are to be moved.
+struct MoveRow {
+    var group: GroupID
+    var blob: BlobID
+    /// Bit i: shard i still lies on the disk that stood in its place before.
+    var moving: UInt32
+
+    init(group: GroupID, blob: BlobID, moving: UInt32) {
+        self.group = group
+        self.blob = blob
+        self.moving = moving
+    }
+
+    var key: RowKey {
+        var key = RowKey.group(group)
+        key.append(blob)
+        return key
+    }
+
+    var row: [UInt8] {
+        var writer = ByteWriter(capacity: 5)
+        writer.put(moving)
+        return writer.bytes
+    }
+
+    init(key: RowKey, row: [UInt8]) throws(MetadataError) {
+        var keyReader = KeyReader(key)
+        group = GroupID(try keyReader.bigEndian())
+        blob = try keyReader.blob()
+        var reader = ByteReader(row)
+        moving = try reader.getUInt32()
+    }
+}
+
 /// A blob with frames that nothing names: the key sorts by the share that is named.
 enum SparseKey {
     /// The share 1.

@@ -30,6 +30,10 @@ extension JournaledMetadataStore {
         }
     }
 
+    package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
+        try await read { (view) throws(MetadataError) in try view.movingShards(after: last, limit: limit) }
+    }
+
     package func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         try await read { (view) throws(MetadataError) in try view.blobs(.deadBlobs, after: id, limit: limit) }
     }
@@ -86,6 +90,14 @@ extension JournaledMetadataStore {
 
     package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.replaceMember(evaluating: old, with: new) }
+    }
+
+    package func moveMembers(_ moves: MemberMoves) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.moveMembers(evaluating: moves) }
+    }
+
+    package func endMoves() async throws(StorageError) -> Int {
+        try await change { (change) throws(MetadataError) in try change.endMovesEvaluating() }
     }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {

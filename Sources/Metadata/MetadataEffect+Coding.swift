@@ -83,6 +83,9 @@ extension MetadataEffect {
         case .incarnationBegan: 21
         case .checkpointsPut: 22
         case .memberSpread: 23
+        case .membersMoved: 24
+        case .movesEnded: 25
+        case .shardsMoving: 26
         }
     }
 
@@ -94,7 +97,7 @@ extension MetadataEffect {
         case .userRemoved(let name): writer.put(name)
         case .blobAdded(let blob):
             writer.put(blob.id)
-            writer.put(BlobRow(blob).missing)
+            writer.put(BlobRow(blob).marks.missing)
             BlobContent(blob).encode(into: &writer)
         case .versionPut(let version):
             writer.put(version.bucket)
@@ -117,7 +120,7 @@ extension MetadataEffect {
 
     private func encodeClusterBody(into writer: inout ByteWriter) {
         switch self {
-        case .shardsMissing(let shards):
+        case .shardsMissing(let shards), .shardsMoving(let shards):
             writer.put(shards.count)
             for shard in shards { writer.put(shard) }
         case .shardPresent(let shard): writer.put(shard)
@@ -142,6 +145,15 @@ extension MetadataEffect {
             for (group, new) in groups.sorted(by: { $0.key < $1.key }) {
                 writer.put(group.number)
                 writer.put(new.value)
+            }
+        case .membersMoved(let moves):
+            writer.put(moves) { (writer, place, disk) in
+                writer.put(byte: place)
+                writer.put(disk.value)
+            }
+        case .movesEnded(let ends):
+            writer.put(ends.mapValues { Dictionary(uniqueKeysWithValues: $0.map { ($0, ()) }) }) { (writer, place, _) in
+                writer.put(byte: place)
             }
         case .incarnationBegan(let incarnation): writer.put(incarnation)
         case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
@@ -182,10 +194,7 @@ extension MetadataEffect {
         _ reader: inout ByteReader
     ) throws(MetadataError) -> MetadataEffect {
         switch tag {
-        case 12:
-            var shards: [ShardID] = []
-            for _ in 0..<(try reader.getCount(size: 4)) { shards.append(try reader.getShard()) }
-            return .shardsMissing(shards)
+        case 12: return .shardsMissing(try shards(from: &reader))
         case 13: return .shardPresent(try reader.getShard())
         case 14:
             var ids: [BlobID] = []
@@ -200,9 +209,23 @@ extension MetadataEffect {
             return .memberReplaced(DiskID(try reader.getIdentifier()), with: DiskID(try reader.getIdentifier()))
         case 21: return .incarnationBegan(try reader.getUInt32())
         case 23: return try memberSpread(from: &reader)
+        case 24:
+            return .membersMoved(
+                try reader.getPlaces { (reader) throws(MetadataError) in DiskID(try reader.getIdentifier()) }
+            )
+        case 25:
+            let places = try reader.getPlaces { (_) throws(MetadataError) in () }
+            return .movesEnded(places.mapValues { $0.keys.sorted() })
+        case 26: return .shardsMoving(try shards(from: &reader))
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }
+    }
+
+    private static func shards(from reader: inout ByteReader) throws(MetadataError) -> [ShardID] {
+        var shards: [ShardID] = []
+        for _ in 0..<(try reader.getCount(size: 4)) { shards.append(try reader.getShard()) }
+        return shards
     }
 
     private static func memberSpread(from reader: inout ByteReader) throws(MetadataError) -> MetadataEffect {
@@ -231,7 +254,45 @@ extension MetadataEffect {
             frames: content.frames,
             ingestDigest: content.digest,
             dataKeys: content.dataKeys,
-            missing: BlobRow.indices(missing)
+            missing: ShardMarks.indices(missing)
         )
+    }
+}
+
+// Values by group and place, both in ascending order.
+
+extension ByteWriter {
+    fileprivate mutating func put<Value>(
+        _ places: [GroupID: [UInt8: Value]],
+        _ body: (inout ByteWriter, UInt8, Value) -> Void
+    ) {
+        put(places.count)
+        for (group, places) in places.sorted(by: { $0.key < $1.key }) {
+            put(group.number)
+            put(places.count)
+            for (place, value) in places.sorted(by: { $0.key < $1.key }) { body(&self, place, value) }
+        }
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func getPlaces<Value>(
+        _ body: (inout ByteReader) throws(MetadataError) -> Value
+    ) throws(MetadataError) -> [GroupID: [UInt8: Value]] {
+        var result: [GroupID: [UInt8: Value]] = [:]
+        var last: GroupID?
+        for _ in 0..<(try getCount(size: 3)) {
+            let group = GroupID(try getUInt32())
+            guard last.map({ $0 < group }) ?? true else { throw .corrupt("groups out of order") }
+            last = group
+            var places: [UInt8: Value] = [:]
+            for _ in 0..<(try getCount(size: 1)) {
+                let place = try getByte()
+                guard places.keys.allSatisfy({ $0 < place }) else { throw .corrupt("places out of order") }
+                places[place] = try body(&self)
+            }
+            result[group] = places
+        }
+        return result
     }
 }

@@ -30,6 +30,12 @@ package enum MetadataEffect: Sendable {
     case memberReplaced(DiskID, with: DiskID)
     /// Other disks stand in a disk's place, in each of these groups its own.
     case memberSpread(DiskID, over: [GroupID: DiskID])
+    /// Other disks stand in some places; what lies on those before is moving.
+    case membersMoved(MemberMoves)
+    /// Every shard of these places is moved.
+    case movesEnded([GroupID: [UInt8]])
+    /// Shards of new blobs that were written to the disks that stood in their places before.
+    case shardsMoving([ShardID])
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

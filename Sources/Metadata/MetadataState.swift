@@ -32,6 +32,8 @@ struct MetadataState: RowCodable {
             counts.buckets, counts.versions, counts.uploads, counts.blobs, counts.deadBlobs, counts.missingShards,
             counts.blobsBelowQuorum, counts.bytes,
         ] { writer.put(count) }
+        // Not there in rows of before there were moves.
+        if counts.movingShards > 0 { writer.put(counts.movingShards) }
     }
 
     init(from reader: inout ByteReader) throws(MetadataError) {
@@ -50,5 +52,6 @@ struct MetadataState: RowCodable {
             blobsBelowQuorum: try reader.getInt(),
             bytes: try reader.getInt()
         )
+        if !reader.isAtEnd { statistics.movingShards = try reader.getInt() }
     }
 }

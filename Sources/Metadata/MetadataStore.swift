@@ -56,8 +56,10 @@ package protocol MetadataStore: Sendable {
     func missingShardCount() async throws(StorageError) -> Int
     /// Notes shards found lost or bad; those of blobs that are not live are ignored.
     func markMissing(_ shards: [ShardID]) async throws(StorageError)
-    /// A repaired shard counts from here on: requires the blob live and the group's epoch unchanged, else false.
+    /// A repaired or moved shard counts from here on: requires the blob live and the group's epoch unchanged, else false.
     func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool
+    /// In order of group and blob, those after `last`.
+    func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard]
     /// Blobs that nothing names any more, to be erased once no reader holds them.
     func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord]
     /// Their shards are erased: metadata forgets them.
@@ -85,6 +87,13 @@ package protocol MetadataStore: Sendable {
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)
     /// The same with another disk for each of some of the groups; those not named keep `old`.
     func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError)
+    /// Puts other disks in some places: they take what is new from here on, and the shards of all live blobs there are
+    /// moving until each is registered. Back to the disk that a place is being moved from undoes what was begun: what
+    /// lies there still counts, what was moved already is moving back. `.invalidArgument` when a disk is part of the
+    /// group already, or when the place is being moved elsewhere.
+    func moveMembers(_ moves: MemberMoves) async throws(StorageError)
+    /// Ends the moves of places of which every shard is moved; returns how many.
+    func endMoves() async throws(StorageError) -> Int
     func statistics() async throws(StorageError) -> MetadataStatistics
 }
 
@@ -95,6 +104,8 @@ package struct MetadataStatistics: Hashable, Sendable {
     package var blobs: Int
     package var deadBlobs: Int
     package var missingShards: Int
+    /// Shards that still lie where their place was before.
+    package var movingShards: Int
     /// Live blobs with fewer than k shards present.
     package var blobsBelowQuorum: Int
     /// Logical bytes of all current versions.
@@ -107,6 +118,7 @@ package struct MetadataStatistics: Hashable, Sendable {
         blobs: Int = 0,
         deadBlobs: Int = 0,
         missingShards: Int = 0,
+        movingShards: Int = 0,
         blobsBelowQuorum: Int = 0,
         bytes: Int = 0
     ) {
@@ -116,6 +128,7 @@ package struct MetadataStatistics: Hashable, Sendable {
         self.blobs = blobs
         self.deadBlobs = deadBlobs
         self.missingShards = missingShards
+        self.movingShards = movingShards
         self.blobsBelowQuorum = blobsBelowQuorum
         self.bytes = bytes
     }

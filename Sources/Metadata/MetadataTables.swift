@@ -32,6 +32,8 @@ enum MetadataTable: UInt8, CaseIterable, Sendable {
     case disks = 15
     /// By number.
     case groups = 16
+    /// Live blobs with shards that are to be moved, by group and id.
+    case moves = 17
 }
 
 /// The seam between what metadata means, written once, and where its rows are kept.

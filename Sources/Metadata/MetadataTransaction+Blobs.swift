@@ -7,7 +7,7 @@ extension MetadataTransaction {
         let row = BlobRow(record)
         try tables.put(.blobs, .blob(record.id), row.encoded())
         state.statistics.blobs += 1
-        try changeRepair(of: record.id, group: row.content.group, from: 0, to: row.missing)
+        try changeRepair(of: record.id, group: row.content.group, from: ShardMarks(), to: row.marks)
     }
 
     /// Replaces what an owner names. A blob that nothing names any more dies here, in the same transaction.
@@ -69,7 +69,7 @@ extension MetadataTransaction {
     }
 
     private func kill(_ id: BlobID, _ row: BlobRow) throws(MetadataError) {
-        try changeRepair(of: id, group: row.content.group, from: row.missing, to: 0)
+        try changeRepair(of: id, group: row.content.group, from: row.marks, to: ShardMarks())
         try tables.remove(.blobs, .blob(id))
         try tables.put(.deadBlobs, .blob(id), row.encoded())
         state.statistics.blobs -= 1
@@ -83,33 +83,44 @@ extension MetadataTransaction {
         }
     }
 
-    func setMissing(_ shard: ShardID, _ isMissing: Bool) throws(MetadataError) {
+    /// Changes what the row of a live blob says of one of its shards.
+    func mark(_ shard: ShardID, _ change: (inout ShardMarks, UInt32) -> Void) throws(MetadataError) {
         guard shard.index < 32, var row = try view.blob(shard.blob) else { return }
-        let before = row.missing
-        let bit: UInt32 = 1 << UInt32(shard.index)
-        row.missing = isMissing ? before | bit : before & ~bit
-        guard row.missing != before else { return }
+        let before = row.marks
+        change(&row.marks, ShardMarks.bit(shard.index))
+        guard row.marks != before else { return }
         touched.everyVersion = true
         try tables.put(.blobs, .blob(shard.blob), row.encoded())
-        try changeRepair(of: shard.blob, group: row.content.group, from: before, to: row.missing)
+        try changeRepair(of: shard.blob, group: row.content.group, from: before, to: row.marks)
     }
 
-    /// Keeps the repair queue and its counts in step with a blob's mask.
+    /// Keeps the repair queue, the list of what is to be moved and their counts in step with a blob's marks.
     func changeRepair(
         of id: BlobID,
         group number: GroupID,
-        from before: UInt32,
-        to after: UInt32
+        from before: ShardMarks,
+        to after: ShardMarks
     ) throws(MetadataError) {
         guard before != after else { return }
+        try changeMoves(of: id, group: number, from: before.moving, to: after.moving)
+        guard before.missing != after.missing else { return }
         guard let group = try group(number) else { throw .corrupt("a blob of group \(number), which is not there") }
         let parity = group.scheme.parityCount
-        let (oldSpares, newSpares) = (parity - before.nonzeroBitCount, parity - after.nonzeroBitCount)
-        let old = RepairRow(spares: oldSpares, blob: id, group: number, missing: before)
-        let new = RepairRow(spares: newSpares, blob: id, group: number, missing: after)
-        if before != 0, oldSpares != newSpares || after == 0 { try tables.remove(.repairs, old.key) }
-        if after != 0 { try tables.put(.repairs, new.key, new.row) }
-        state.statistics.missingShards += after.nonzeroBitCount - before.nonzeroBitCount
+        let (oldSpares, newSpares) = (
+            parity - before.missing.nonzeroBitCount, parity - after.missing.nonzeroBitCount
+        )
+        let old = RepairRow(spares: oldSpares, blob: id, group: number, missing: before.missing)
+        let new = RepairRow(spares: newSpares, blob: id, group: number, missing: after.missing)
+        if before.missing != 0, oldSpares != newSpares || after.missing == 0 { try tables.remove(.repairs, old.key) }
+        if after.missing != 0 { try tables.put(.repairs, new.key, new.row) }
+        state.statistics.missingShards += oldSpares - newSpares
         state.statistics.blobsBelowQuorum += (newSpares < 0 ? 1 : 0) - (oldSpares < 0 ? 1 : 0)
+    }
+
+    private func changeMoves(of id: BlobID, group: GroupID, from before: UInt32, to after: UInt32) throws(MetadataError) {
+        guard before != after else { return }
+        let row = MoveRow(group: group, blob: id, moving: after)
+        if after == 0 { try tables.remove(.moves, row.key) } else { try tables.put(.moves, row.key, row.row) }
+        state.statistics.movingShards += after.nonzeroBitCount - before.nonzeroBitCount
     }
 }

@@ -92,13 +92,40 @@ struct MetadataView {
         guard limit > 0 else { return shards }
         try tables.scan(.repairs, from: [], below: nil) { (key, row) throws(MetadataError) in
             let entry = try RepairRow(key: key, row: row)
-            for index in BlobRow.indices(entry.missing) where shards.count < limit {
+            for index in ShardMarks.indices(entry.missing) where shards.count < limit {
                 let shard = ShardID(blob: entry.blob, index: index)
                 shards.append(MissingShard(shard: shard, group: entry.group, spares: entry.spares))
             }
             return shards.count < limit
         }
         return shards
+    }
+
+    /// In order of group and blob, those after `last`.
+    func movingShards(after last: MovingShard?, limit: Int) throws(MetadataError) -> [MovingShard] {
+        var shards: [MovingShard] = []
+        guard limit > 0 else { return shards }
+        let start = last.map { MoveRow(group: $0.group, blob: $0.shard.blob, moving: 0).key } ?? []
+        try tables.scan(.moves, from: start, below: nil) { (key, row) throws(MetadataError) in
+            let entry = try MoveRow(key: key, row: row)
+            for index in ShardMarks.indices(entry.moving) where shards.count < limit {
+                if let last, entry.blob == last.shard.blob, index <= last.shard.index { continue }
+                shards.append(MovingShard(shard: ShardID(blob: entry.blob, index: index), group: entry.group))
+            }
+            return shards.count < limit
+        }
+        return shards
+    }
+
+    /// Places of a group of which no shard is to be moved any more.
+    func finishedMoves(of group: GroupRecord) throws(MetadataError) -> [UInt8] {
+        let open = ShardMarks.mask(group.former.keys)
+        var left: UInt32 = 0
+        try tables.scan(.moves, prefix: .group(group.id)) { (key, row) throws(MetadataError) in
+            left |= try MoveRow(key: key, row: row).moving
+            return left & open != open
+        }
+        return ShardMarks.indices(open & ~left)
     }
 
     func sparseBlobs(share: Double, limit: Int) throws(MetadataError) -> [BlobUsage] {

@@ -10,6 +10,8 @@ package struct DiskRecord: Hashable, Sendable {
         case active = 1
         /// Gone for good: its shards are repaired elsewhere; the same disk coming back is stale.
         case retired = 2
+        /// Served, but being emptied: its shards are moved elsewhere, and nothing new is moved to it.
+        case draining = 3
     }
 
     package var id: DiskID
@@ -21,6 +23,9 @@ package struct DiskRecord: Hashable, Sendable {
     /// Rises when a disk's role changes, so that a stale one is told.
     package var epoch: UInt32
 
+    /// Whether it may stand in groups and is to be served.
+    package var isInUse: Bool { state != .retired }
+
     package init(id: DiskID, site: SiteName, node: NodeName, slot: String, state: State, epoch: UInt32) {
         self.id = id
         self.site = site
@@ -28,22 +33,6 @@ package struct DiskRecord: Hashable, Sendable {
         self.slot = slot
         self.state = state
         self.epoch = epoch
-    }
-}
-
-/// A placement group: k+m disks in shard order (DESIGN §2).
-package struct GroupRecord: Hashable, Sendable {
-    package var id: GroupID
-    /// Rises with each change of members.
-    package var epoch: UInt32
-    package var scheme: Scheme
-    package var members: [DiskID]
-
-    package init(id: GroupID, epoch: UInt32, scheme: Scheme, members: [DiskID]) {
-        self.id = id
-        self.epoch = epoch
-        self.scheme = scheme
-        self.members = members
     }
 }
 
@@ -58,6 +47,12 @@ package struct BlobRecord: Hashable, Sendable {
     package var dataKeys: [DataKey]
     /// Shards that are not on their disks, ascending: to be repaired.
     package var missing: [UInt8]
+    /// Shards that still lie on the disk that stood in their place before, ascending: to be moved
+    /// (`GroupRecord.former`). None of them is missing.
+    package var moving: [UInt8]
+    /// Of a blob that is to be committed: the epoch of its group that its shards were written under. nil, and of no
+    /// meaning, in what metadata gives back.
+    package var groupEpoch: UInt32?
 
     package init(
         id: BlobID,
@@ -66,7 +61,9 @@ package struct BlobRecord: Hashable, Sendable {
         frames: FrameIndex,
         ingestDigest: ContentDigest,
         dataKeys: [DataKey] = [],
-        missing: [UInt8] = []
+        missing: [UInt8] = [],
+        moving: [UInt8] = [],
+        groupEpoch: UInt32? = nil
     ) {
         self.id = id
         self.group = group
@@ -75,6 +72,8 @@ package struct BlobRecord: Hashable, Sendable {
         self.ingestDigest = ingestDigest
         self.dataKeys = dataKeys
         self.missing = missing
+        self.moving = moving
+        self.groupEpoch = groupEpoch
     }
 }
 

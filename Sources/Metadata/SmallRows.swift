@@ -182,6 +182,14 @@ extension GroupRecord: RowCodable {
         writer.put(byte: scheme.matrix.rawValue)
         writer.put(scheme.cellSize)
         writer.put(members)
+        // Not there in groups whose members never changed, nor in rows of before this was kept.
+        guard !former.isEmpty || since.contains(where: { $0 > 0 }) else { return }
+        for epoch in since { writer.put(epoch) }
+        writer.put(former.count)
+        for (place, disk) in former.sorted(by: { $0.key < $1.key }) {
+            writer.put(byte: place)
+            writer.put(disk.value)
+        }
     }
 
     init(from reader: inout ByteReader) throws(MetadataError) {
@@ -200,6 +208,13 @@ extension GroupRecord: RowCodable {
         let members = try reader.getDisks()
         guard members.count == scheme.shardCount else { throw .corrupt("members of a group") }
         self.init(id: id, epoch: epoch, scheme: scheme, members: members)
+        guard !reader.isAtEnd else { return }
+        for place in members.indices { since[place] = try reader.getUInt32() }
+        for _ in 0..<(try reader.getCount(size: 17)) {
+            let place = try reader.getByte()
+            guard Int(place) < members.count, former[place] == nil else { throw .corrupt("moves of a group") }
+            former[place] = DiskID(try reader.getIdentifier())
+        }
     }
 }
 

@@ -74,7 +74,8 @@ struct BlobAssembler {
             length: stored,
             frames: FrameIndex.simplest(frames),
             ingestDigest: ContentDigest(digest.finalize()),
-            missing: receipt.missing
+            missing: receipt.missing,
+            groupEpoch: receipt.groupEpoch
         )
         return WrittenBlob(record: record, receipt: receipt, logicalLength: length)
     }

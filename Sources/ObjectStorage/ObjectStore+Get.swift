@@ -88,7 +88,8 @@ extension ObjectStore {
                 record.id,
                 length: record.length,
                 group: record.group,
-                missing: record.missing
+                missing: record.missing,
+                moving: record.moving
             )
             return try ReadPlanner(store: blobs, location: location, record: record)
                 .steps(

@@ -239,7 +239,8 @@ final class Packer: Sendable {
             length: stored,
             frames: description.frames,
             ingestDigest: description.ingestDigest,
-            missing: receipt.missing
+            missing: receipt.missing,
+            groupEpoch: receipt.groupEpoch
         )
         return StoredPack(record: record, extents: layout.extents, isDegraded: receipt.isDegraded)
     }

@@ -8,12 +8,35 @@ package struct ClusterMap: Sendable {
         package var scheme: Scheme
         /// In shard order.
         package var members: [DiskID]
+        /// By shard, of places that are being moved: the disk that stood there before, which has the shards not moved
+        /// so far.
+        package var former: [UInt8: DiskID]
 
-        package init(id: GroupID, epoch: UInt32, scheme: Scheme, members: [DiskID]) {
+        package init(
+            id: GroupID,
+            epoch: UInt32,
+            scheme: Scheme,
+            members: [DiskID],
+            former: [UInt8: DiskID] = [:]
+        ) {
             self.id = id
             self.epoch = epoch
             self.scheme = scheme
             self.members = members
+            self.former = former
+        }
+
+        /// Where the shards of a blob are, in shard order, `moving` being those that its record says are to be moved.
+        ///
+        /// A map that is older or newer than the record answers right as well: before a move began the place before
+        /// is the member, and once the move has ended every shard is at the new one.
+        package func holders(moving: [UInt8]) -> [DiskID] {
+            guard !former.isEmpty, !moving.isEmpty else { return members }
+            var holders = members
+            for shard in moving where Int(shard) < holders.count {
+                if let disk = former[shard] { holders[Int(shard)] = disk }
+            }
+            return holders
         }
     }
 

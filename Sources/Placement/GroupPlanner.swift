@@ -7,8 +7,9 @@ package import ObjectModel
 /// logarithmic method). The order of the result is the order of the shards; ranking differs per group, so data and
 /// parity are spread over all disks.
 package struct GroupPlanner: Sendable {
-    /// Groups per disk that a new store gets: enough that a lost disk is rebuilt by all the others.
-    package static let groupsPerDisk = 16
+    /// Groups per disk that a new store gets: enough that a lost disk is rebuilt by all the others, and that disks are
+    /// even within a few percent when as many again have been added.
+    package static let groupsPerDisk = 32
 
     private let disks: [PlacementDisk]
     private let rule: SpreadRule

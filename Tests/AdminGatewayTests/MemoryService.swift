@@ -14,6 +14,40 @@ final class MemoryService: AdminService {
 
     func status() async throws(AdminError) -> StatusReport { state.withLock { $0.report } }
 
+    func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
+        guard node == "node-1" else { throw AdminError(.notFound, "no node is called \(node)") }
+        return DiskAddition(disks: ["site-1/node-1/\(slot ?? "disk-7")"])
+    }
+
+    func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {
+        let names = request.disks + (request.node.map { ["\($0)/all"] } ?? [])
+        return MovePlanReport(
+            places: 3,
+            bytes: 6 << 20,
+            seconds: (6 << 20) / (request.rate ?? 1 << 20),
+            disks: (names.isEmpty ? ["every"] : names).map { .init(name: $0, before: 6 << 20, after: 0) },
+            isDryRun: request.isDryRun
+        )
+    }
+
+    func moves() async throws(AdminError) -> MovesReport { Self.moves(isPaused: false, places: 2) }
+
+    func control(_ action: MovesAction) async throws(AdminError) -> MovesReport {
+        Self.moves(isPaused: action == .pause, places: action == .cancel ? 0 : 2)
+    }
+
+    private static func moves(isPaused: Bool, places: Int) -> MovesReport {
+        MovesReport(
+            places: places,
+            shardsLeft: places * 10,
+            shardsDone: 5,
+            bytesDone: 5 << 20,
+            isPaused: isPaused,
+            draining: places > 0 ? ["site-1/node-1/disk-1"] : [],
+            secondsLeft: 90
+        )
+    }
+
     func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
         let disk = state.withLock { $0.report.disks.first { $0.place == name } }
         guard let disk else {

@@ -111,7 +111,7 @@ final class BlobHarness: Sendable {
     }
 
     func location(_ blob: BlobID, length: Int, missing: [UInt8] = []) throws -> BlobLocation {
-        try store.locate(blob, length: length, group: GroupID(0), missing: missing)
+        try store.locate(blob, length: length, group: GroupID(0), missing: missing, moving: [])
     }
 
     func read(_ location: BlobLocation, _ range: Range<Int>) async throws -> [UInt8] {
@@ -119,11 +119,11 @@ final class BlobHarness: Sendable {
     }
 
     func repair(_ location: BlobLocation, _ bytes: [UInt8], shards: [UInt8]) async throws -> [UInt8] {
-        try await store.repair(
+        guard let group = store.view.group(GroupID(0)) else { throw BlobError.unknownGroup(GroupID(0)) }
+        return try await store.repair(
             RepairRequest(
                 location: location,
-                groupID: GroupID(0),
-                groupEpoch: 1,
+                group: group,
                 frames: .uniform,
                 ingestDigest: Self.digest(bytes),
                 shards: shards

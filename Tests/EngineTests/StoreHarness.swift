@@ -98,6 +98,9 @@ final class StoreHarness: Sendable {
         }
     }
 
+    /// One more slot with an empty disk, from the next start on.
+    func addSlot() { state.withLock { $0.disks.append(MemoryDisk(device: UInt64($0.disks.count + 1))) } }
+
     func random() -> UInt64 { state.withLock { $0.generator.next() } }
 
     /// Puts an empty disk into a slot, as an operator does before `disk replace`.

@@ -149,6 +149,81 @@ extension Check {
             try await store.replaceMember(DiskID(Identifier128(high: 0, low: 0)), with: Sample.disks[0])
             try expect(try await store.missingShardCount() == 2, "a disk of no group")
         },
+        Check("a place that is moved is good in both places until each shard is registered, and goes back") { store in
+            let lease = try await store.prepare()
+            let one = try await store.put(lease, 1, "a", missing: [3])
+            let two = try await store.put(lease, 2, "b", missing: [])
+            let new = Sample.disks[7]
+            try await store.moveMembers([GroupID(1): [0: new, 3: Sample.disks[6]]])
+            let group = try await store.groups()[0]
+            try expect(group.members[0] == new && group.former == [0: Sample.disks[0], 3: Sample.disks[3]], "\(group)")
+            try expect(group.epoch == 2 && group.since == [2, 0, 0, 2, 0, 0], "\(group)")
+            try expect(try await store.blob(one.id)?.moving == [0], "what is missing cannot be moved")
+            try expect(try await store.blob(two.id)?.moving == [0, 3], "moving")
+            try expect(try await store.missingShardCount() == 1, "nothing more is missing")
+            try expect(try await store.statistics().movingShards == 3, "count")
+            let first = try await store.movingShards(after: nil, limit: 2)
+            try expect(first.map(\.shard.blob) == [one.id, two.id], "order")
+            let rest = try await store.movingShards(after: first.last, limit: 9)
+            try expect(rest.map(\.shard) == [ShardID(blob: two.id, index: 3)], "after")
+            let old = try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 1)
+            try expect(!old, "under the epoch before")
+            try expect(try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 2), "moved")
+            try expect(try await store.endMoves() == 0, "none has ended")
+            try await store.markMissing([ShardID(blob: one.id, index: 0)])
+            try expect(try await store.blob(one.id)?.moving == [], "what is lost is not moving")
+            try expect(try await store.endMoves() == 1, "place 0")
+            try expect(try await store.groups()[0].former == [3: Sample.disks[3]], "ended")
+            try await store.moveMembers([GroupID(1): [3: Sample.disks[3]]])
+            try expect(try await store.blob(two.id)?.moving == [], "back where it is")
+            try expect(try await store.endMoves() == 1, "place 3")
+            try expect(try await store.groups()[0].members[3] == Sample.disks[3], "back")
+        },
+        Check("a move to a disk that is part of the group is refused") { store in
+            _ = try await store.prepare()
+            let group = GroupID(1)
+            let refused: [MemberMoves] = [
+                [group: [0: Sample.disks[1]]], [group: [0: Sample.disks[0]]], [GroupID(9): [0: Sample.disks[7]]],
+                [group: [0: Sample.disks[7], 1: Sample.disks[7]]], [group: [6: Sample.disks[7]]],
+            ]
+            for moves in refused {
+                let found = await code { try await store.moveMembers(moves) }
+                try expect(found == .invalidArgument, "\(moves)")
+            }
+            try await store.moveMembers([group: [0: Sample.disks[7]]])
+            for moves in [[group: [0: Sample.disks[6]]], [group: [1: Sample.disks[0]]]] as [MemberMoves] {
+                let found = await code { try await store.moveMembers(moves) }
+                try expect(found == .invalidArgument, "\(moves) while a place is moved")
+            }
+        },
+        Check("a blob that was written before its group changed says where its shards are") { store in
+            let lease = try await store.prepare()
+            try await store.replaceMember(Sample.disks[0], with: Sample.disks[7])
+            try await store.moveMembers([GroupID(1): [1: Sample.disks[6]]])
+            var late = Sample.blob(lease, 1)
+            late.groupEpoch = 1
+            var current = Sample.blob(lease, 2)
+            current.groupEpoch = 3
+            for blob in [late, current] {
+                _ = try await store.commit(
+                    WriteTransaction(
+                        lease: lease,
+                        blobs: [blob],
+                        writes: [.version(Sample.version("b", "\(blob.id)", [Sample.extent(blob)]), .none)]
+                    )
+                )[0].get()
+            }
+            let found = try await store.blob(late.id)
+            try expect(found?.missing == [0] && found?.moving == [1], "\(String(describing: found))")
+            try expect(try await store.blob(current.id)?.missing == [], "current")
+            try await store.replaceMember(Sample.disks[2], with: Sample.disks[0])
+            var lost = Sample.blob(lease, 3)
+            lost.groupEpoch = 1
+            let refusal = await code {
+                _ = try await store.commit(WriteTransaction(lease: lease, blobs: [lost], writes: []))
+            }
+            try expect(refusal == .unavailable, "two of six are gone: \(String(describing: refusal))")
+        },
     ]
 
     static let clusterChecks: [Check] = [

@@ -58,7 +58,8 @@ struct EffectCodingTests {
             .leaseEnded(lease), .diskPut(disk), .groupPut(group),
             .memberReplaced(Sample.disks[0], with: Sample.disks[1]), .incarnationBegan(9),
             .memberSpread(Sample.disks[0], over: [GroupID(7): Sample.disks[2]]),
-            .checkpointsPut([checkpoint]),
+            .checkpointsPut([checkpoint]), .membersMoved([GroupID(7): [3: Sample.disks[2]]]),
+            .movesEnded([GroupID(7): [0, 3]]), .shardsMoving([ShardID(blob: blob.id, index: 2)]),
         ]
     }
 

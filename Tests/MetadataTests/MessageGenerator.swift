@@ -90,6 +90,7 @@ struct MessageGenerator {
                 keySlot: UInt8($0.number(3))
             )
         }
+        let marks = (UInt8(0)..<32).map { (shard: $0, mark: number(8)) }
         return BlobRecord(
             id: blobID(),
             group: GroupID(small()),
@@ -97,7 +98,9 @@ struct MessageGenerator {
             frames: pick(.uniform, .explicit(frames)),
             ingestDigest: ContentDigest(high: id(), low: id()),
             dataKeys: list(2) { DataKey(slot: UInt8($0.number(256)), wrapped: $0.bytes(), nonceBase: $0.bytes()) },
-            missing: (UInt8(0)..<32).filter { _ in number(8) == 0 }
+            missing: marks.filter { $0.mark == 0 }.map(\.shard),
+            moving: marks.filter { $0.mark == 1 }.map(\.shard),
+            groupEpoch: optional { $0.small() }
         )
     }
     mutating func part() -> PartSummary {

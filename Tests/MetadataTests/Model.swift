@@ -36,6 +36,12 @@ struct Model {
         .sorted { ($0.spares, $0.shard) < ($1.spares, $1.shard) }
     }
 
+    var moving: [MovingShard] {
+        live.flatMap { blob in
+            blob.moving.map { MovingShard(shard: ShardID(blob: blob.id, index: $0), group: blob.group) }
+        }
+    }
+
     /// Logical bytes of the frames of a blob that something names, frame by frame.
     func liveBytes(_ blob: BlobRecord) -> Int {
         var total = 0
@@ -68,6 +74,7 @@ struct Model {
             blobs: live.count,
             deadBlobs: dead.count,
             missingShards: live.reduce(0) { $0 + $1.missing.count },
+            movingShards: live.reduce(0) { $0 + $1.moving.count },
             blobsBelowQuorum: live.filter { $0.missing.count > 2 }.count,
             bytes: versions.values.reduce(0) { $0 + $1.length }
         )
@@ -95,6 +102,8 @@ struct Model {
         try expect(try await store.deadBlobs(after: nil, limit: .max) == dead, "\(place): dead blobs")
         let missing = try await store.missingShards(limit: .max)
         try expect(missing == self.missing, "\(place): missing \(missing), not \(self.missing)")
+        let moving = try await store.movingShards(after: nil, limit: .max)
+        try expect(moving == self.moving, "\(place): moving \(moving), not \(self.moving)")
         let sparse = Dictionary(
             uniqueKeysWithValues: try await store.sparseBlobs(share: 1, limit: .max).map { ($0.blob.id, $0.liveBytes) }
         )

@@ -40,6 +40,8 @@ private struct RandomRun {
     private var disk: UInt64 = 100
     private var members = Array(Sample.disks.prefix(6))
     private var epoch: UInt32 = 1
+    private var since: [UInt32] = Array(repeating: 0, count: 6)
+    private var former: [UInt8: DiskID] = [:]
 
     init(seed: UInt64, directory: String) async throws {
         self.directory = directory
@@ -65,6 +67,25 @@ private struct RandomRun {
     private mutating func blob() -> BlobRecord {
         sequence += 1
         let missing = number(4) == 0 ? [UInt8(number(6))] : []
+        var blob = shaped(missing)
+        if number(3) == 0 { blob.groupEpoch = epoch - min(epoch, UInt32(number(3))) }
+        // One that too few shards are left of would be refused.
+        if stored(blob).missing.count > 1 { blob.groupEpoch = nil }
+        return blob
+    }
+
+    /// As it must be once it is committed.
+    private func stored(_ blob: BlobRecord) -> BlobRecord {
+        var result = blob
+        result.groupEpoch = nil
+        for place in UInt8(0)..<6 where !blob.missing.contains(place) && since[Int(place)] > blob.groupEpoch ?? .max {
+            if former[place] == nil { result.missing.append(place) } else { result.moving.append(place) }
+        }
+        result.missing.sort()
+        return result
+    }
+
+    private mutating func shaped(_ missing: [UInt8]) -> BlobRecord {
         if number(2) == 0 {
             let frames = (0..<1 + number(4)).map { _ in Frame(logicalLength: 60, storedLength: 40, codec: .lz4) }
             return Sample.blob(lease, sequence, length: frames.count * 40, frames: .explicit(frames), missing: missing)
@@ -85,7 +106,7 @@ private struct RandomRun {
     }
 
     mutating func step(_ step: Int) async throws {
-        switch number(14) {
+        switch number(18) {
         case 0...3: try await write()
         case 4: try await copy()
         case 5, 6: try await delete()
@@ -95,6 +116,8 @@ private struct RandomRun {
         case 10: try await move()
         case 11: try await forget()
         case 12: try await replace()
+        case 13, 14: try await shift()
+        case 15, 16: try await settle()
         default: try await crash()
         }
     }
@@ -123,7 +146,7 @@ private struct RandomRun {
             stored.number = number
             model.versions[version.key] = stored
             for blob in blobs where version.extents.contains(where: { $0.blob == blob.id }) {
-                model.blobs[blob.id] = blob
+                model.blobs[blob.id] = self.stored(blob)
             }
         }
     }
@@ -170,7 +193,7 @@ private struct RandomRun {
         )
         for outcome in try await sqlite.commit(transaction) + memory.commit(transaction) { _ = try outcome.get() }
         model.parts[upload]?[part.summary.number] = part
-        model.blobs[blob.id] = blob
+        model.blobs[blob.id] = stored(blob)
     }
 
     private mutating func end() async throws {
@@ -220,6 +243,7 @@ private struct RandomRun {
             missing.remove(shard.index)
         }
         model.blobs[blob.id]?.missing = missing.sorted()
+        model.blobs[blob.id]?.moving.removeAll { $0 == shard.index }
     }
 
     private mutating func move() async throws {
@@ -253,17 +277,65 @@ private struct RandomRun {
         for id in model.dead.prefix(2).map(\.id) { model.blobs[id] = nil }
     }
 
-    private mutating func replace() async throws {
-        let place = number(6)
+    private mutating func newDisk() -> DiskID {
         disk += 1
-        let new = DiskID(Identifier128(high: 8, low: disk))
-        try await sqlite.replaceMember(members[place], with: new)
-        try await memory.replaceMember(members[place], with: new)
-        members[place] = new
+        return DiskID(Identifier128(high: 8, low: disk))
+    }
+
+    /// A member, or the disk that a place is being moved from, is lost and replaced.
+    private mutating func replace() async throws {
+        let place = UInt8(number(6))
+        let lost = number(2) == 0 ? former[place] : nil
+        let old = lost ?? members[Int(place)]
+        let new = newDisk()
+        try await sqlite.replaceMember(old, with: new)
+        try await memory.replaceMember(old, with: new)
         epoch += 1
-        for blob in model.live {
-            model.blobs[blob.id]?.missing = Set(blob.missing).union([UInt8(place)]).sorted()
+        for blob in model.live where blob.moving.contains(place) == (lost != nil) {
+            model.blobs[blob.id]?.missing = Set(blob.missing).union([place]).sorted()
+            model.blobs[blob.id]?.moving.removeAll { $0 == place }
         }
+        if lost != nil {
+            former[place] = nil
+        } else {
+            members[Int(place)] = new
+            since[Int(place)] = epoch
+        }
+    }
+
+    /// A place is moved to another disk, or back.
+    private mutating func shift() async throws {
+        let place = UInt8(number(6))
+        let new = former[place] ?? newDisk()
+        try await sqlite.moveMembers([GroupID(1): [place: new]])
+        try await memory.moveMembers([GroupID(1): [place: new]])
+        former[place] = members[Int(place)]
+        members[Int(place)] = new
+        epoch += 1
+        since[Int(place)] = epoch
+        for blob in model.live where !blob.missing.contains(place) {
+            let isMoving = blob.moving.contains(place)
+            model.blobs[blob.id]?.moving = isMoving ? blob.moving.filter { $0 != place } : (blob.moving + [place]).sorted()
+        }
+    }
+
+    /// Some shards are moved; places of which all are end.
+    private mutating func settle() async throws {
+        for moving in model.moving where number(4) > 0 {
+            try expect(try await sqlite.registerShard(moving.shard, groupEpoch: epoch), "registered")
+            try expect(try await memory.registerShard(moving.shard, groupEpoch: epoch), "registered")
+            model.blobs[moving.shard.blob]?.moving.removeAll { $0 == moving.shard.index }
+        }
+        let open = Set(model.moving.map(\.shard.index))
+        let ended = former.keys.filter { !open.contains($0) }
+        try expect(try await sqlite.endMoves() == ended.count, "ended")
+        try expect(try await memory.endMoves() == ended.count, "ended")
+        for place in ended { former[place] = nil }
+        let group = try await sqlite.groups().first { $0.id == GroupID(1) }
+        try expect(
+            group?.members == members && group?.former == former && group?.epoch == epoch && group?.since == since,
+            "group \(String(describing: group)), not \(members), \(former), \(epoch), \(since)"
+        )
     }
 
     /// A start after a crash: on the files as they lie there, or on those of an earlier crash. The journal has it all.

@@ -169,6 +169,14 @@ extension RemoteTestStore {
     }
     func putDisk(_ disk: DiskRecord) async throws(StorageError) { try await local.putDisk(disk) }
     func putGroups(_ groups: [GroupRecord]) async throws(StorageError) { try await local.putGroups(groups) }
+    func moveMembers(_ moves: MemberMoves) async throws(StorageError) { try await local.moveMembers(moves) }
+
+    func endMoves() async throws(StorageError) -> Int { try await local.endMoves() }
+
+    func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
+        try await local.movingShards(after: last, limit: limit)
+    }
+
     func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         try await local.spreadMember(old, over: groups)
     }

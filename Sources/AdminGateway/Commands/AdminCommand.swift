@@ -10,6 +10,7 @@ package struct AdminCommand: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, DiskCommand.self, UserCommand.self, RecoveryKitCommand.self, ScrubCommand.self,
             NodeCommand.self, ClusterCommand.self,
+            RebalanceCommand.self, MovesCommand.self,
         ]
     )
 

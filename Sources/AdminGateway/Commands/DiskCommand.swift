@@ -4,8 +4,8 @@ import ArgumentParser
 package struct DiskCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "disk",
-        abstract: "List, replace and retire disks.",
-        subcommands: [List.self, Replace.self, Retire.self]
+        abstract: "List, add, replace, empty and retire disks.",
+        subcommands: [List.self, Add.self, Replace.self, Drain.self, Retire.self]
     )
 
     package init() {}
@@ -23,6 +23,53 @@ package struct DiskCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             let disks = try client.status().disks
             return json ? try JSONText.text(disks) : StatusText.disks(disks).joined(separator: "\n")
+        }
+    }
+
+    /// `cairn admin disk add`.
+    package struct Add: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Take empty disks of a node into the store, and move their share to them.",
+            discussion: "Start the node with the new disk as one more --disk first. Nothing is formatted that holds anything."
+        )
+
+        @Option(help: "The node's name, as `cairn admin disk list` shows it.")
+        var node: String
+        @Option(help: "Only the disk in this slot. (default: all that are empty and not in use)")
+        var slot: String?
+        @Flag(help: "Move nothing to them now: `cairn admin rebalance` does that.")
+        var noRebalance = false
+        @OptionGroup package var target: AdminTarget
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            let added = try client.addDisks(node: node, slot: slot).disks
+            let text = "Added: \(added.joined(separator: ", "))."
+            if noRebalance { return text + " They hold nothing until: cairn admin rebalance" }
+            return text + "\n" + MovesText.plan(try client.beginMoves(MoveRequest()))
+        }
+    }
+
+    /// `cairn admin disk drain DISK`.
+    package struct Drain: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Move everything off disks that work, and take them out of use.",
+            discussion: """
+                The disks serve until the last shard has left them, so nothing is at risk meanwhile. \
+                `cairn admin moves` shows, pauses and cancels it.
+                """
+        )
+
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        var disks: [String]
+        @OptionGroup package var target: AdminTarget
+        @OptionGroup var options: MoveOptions
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            try options.run(MoveRequest(disks: disks), client)
         }
     }
 

@@ -4,9 +4,24 @@ import ArgumentParser
 struct NodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
-        abstract: "Let nodes join the cluster.",
-        subcommands: [Token.self]
+        abstract: "Let nodes join the cluster, and leave it.",
+        subcommands: [Token.self, Drain.self]
     )
+
+    /// `cairn admin node drain NODE`.
+    struct Drain: AdminSubcommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Move everything off all disks of a node, and take them out of use.",
+            discussion: "As `cairn admin disk drain`. When it is done the node can be stopped for good."
+        )
+
+        @Argument(help: "The node's name, as `cairn admin disk list` shows it.")
+        var node: String
+        @OptionGroup var target: AdminTarget
+        @OptionGroup var options: MoveOptions
+
+        func perform(_ client: AdminClient) throws -> String { try options.run(MoveRequest(node: node), client) }
+    }
 
     /// `cairn admin node token`.
     struct Token: AdminSubcommand {

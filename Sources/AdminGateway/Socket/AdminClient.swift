@@ -23,6 +23,20 @@ package struct AdminClient: Sendable {
         try call(.retireDisk, NameRequest(name: name))
     }
 
+    package func addDisks(node: String, slot: String?) throws(AdminError) -> DiskAddition {
+        try call(.addDisks, AdditionRequest(node: node, slot: slot))
+    }
+
+    package func beginMoves(_ request: MoveRequest) throws(AdminError) -> MovePlanReport {
+        try call(.beginMoves, request)
+    }
+
+    package func moves() throws(AdminError) -> MovesReport { try call(.moves) }
+
+    package func control(_ action: MovesAction) throws(AdminError) -> MovesReport {
+        try call(.controlMoves, MovesRequest(action: action))
+    }
+
     package func addUser(_ user: NewUser) throws(AdminError) -> UserKeys { try call(.addUser, user) }
 
     package func users() throws(AdminError) -> [UserReport] { try call(.listUsers) }

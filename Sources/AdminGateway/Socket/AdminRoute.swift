@@ -6,6 +6,10 @@ enum AdminRoute: String, CaseIterable {
     case status = "/v1/status"
     case replaceDisk = "/v1/disks/replace"
     case retireDisk = "/v1/disks/retire"
+    case addDisks = "/v1/disks/add"
+    case beginMoves = "/v1/moves/begin"
+    case moves = "/v1/moves"
+    case controlMoves = "/v1/moves/control"
     case addUser = "/v1/users/add"
     case listUsers = "/v1/users"
     case removeUser = "/v1/users/remove"
@@ -17,8 +21,10 @@ enum AdminRoute: String, CaseIterable {
     /// GET reads; POST changes something.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers: .GET
-        case .replaceDisk, .retireDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
+        case .status, .listUsers, .moves: .GET
+        case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
+            .scrub, .nodeToken, .formCluster:
+            .POST
         }
     }
 
@@ -28,6 +34,12 @@ enum AdminRoute: String, CaseIterable {
         case .status: try Self.encode(await service.status())
         case .replaceDisk: try Self.encode(await service.replaceDisk(named: Self.decode(NameRequest.self, body).name))
         case .retireDisk: try Self.encode(await service.retireDisk(named: Self.decode(NameRequest.self, body).name))
+        case .addDisks:
+            try await Self.encode(Self.add(Self.decode(AdditionRequest.self, body), by: service))
+        case .beginMoves: try Self.encode(await service.beginMoves(Self.decode(MoveRequest.self, body)))
+        case .moves: try Self.encode(await service.moves())
+        case .controlMoves:
+            try Self.encode(await service.control(Self.decode(MovesRequest.self, body).action))
         case .addUser: try Self.encode(await service.addUser(Self.decode(NewUser.self, body)))
         case .listUsers: try Self.encode(await service.users())
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))
@@ -44,6 +56,10 @@ enum AdminRoute: String, CaseIterable {
     private static func remove(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
         try await service.removeUser(named: request.name)
         return request
+    }
+
+    private static func add(_ request: AdditionRequest, by service: some AdminService) async throws -> DiskAddition {
+        try await service.addDisks(node: request.node, slot: request.slot)
     }
 
     static func encode(_ value: some Encodable) throws -> Data {

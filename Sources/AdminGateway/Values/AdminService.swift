@@ -16,6 +16,19 @@ package protocol AdminService: Sendable {
     /// Durable when it returns; the rebuild begins at once. `name` as for `replaceDisk`.
     func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport
 
+    /// Takes empty disks of a node that are not in use into the store: all of them, or the one in a slot. Durable when it
+    /// returns; they hold nothing until shards are moved to them.
+    func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition
+
+    /// Begins to move shards, or only tells what that would take. Durable when it returns, and goes on after a restart.
+    func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport
+
+    /// How the moves go.
+    func moves() async throws(AdminError) -> MovesReport
+
+    /// Pauses, resumes or cancels them. A cancellation is durable when it returns.
+    func control(_ action: MovesAction) async throws(AdminError) -> MovesReport
+
     /// Adds a user; the keys are made where they are not given. Durable when it returns.
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys
 

@@ -133,7 +133,8 @@ package final class GatewayFeed: Sendable {
                 id: group.id,
                 epoch: group.epoch,
                 scheme: group.scheme,
-                members: group.members
+                members: group.members,
+                former: group.former
             )
         }
         view.update(map: map)

@@ -149,7 +149,13 @@ package final class Membership: Sendable {
                     MapUpdate.Disk(id: $0.id, site: $0.site, node: $0.node)
                 },
                 groups: known.groups.values.sorted { $0.id < $1.id }.map {
-                    MapUpdate.Group(id: $0.id, epoch: $0.epoch, scheme: $0.scheme, members: $0.members)
+                    MapUpdate.Group(
+                        id: $0.id,
+                        epoch: $0.epoch,
+                        scheme: $0.scheme,
+                        members: $0.members,
+                        former: $0.former
+                    )
                 }
             )
             state.map = (update, (storeVersion, state.version))

@@ -61,6 +61,10 @@ package final class GarbageCollector: Sendable {
             for (index, disk) in group.members.enumerated() {
                 byDisk[disk, default: []].append(ShardID(blob: blob.id, index: UInt8(index)))
             }
+            // While a place is moved the shard may be at either end, or at both.
+            for (index, disk) in group.former.sorted(by: { $0.key < $1.key }) {
+                byDisk[disk, default: []].append(ShardID(blob: blob.id, index: index))
+            }
         }
         await withTaskGroup(of: Void.self) { group in
             for (disk, shards) in byDisk.sorted(by: { $0.key < $1.key }) {

@@ -113,7 +113,8 @@ package final class Repairer: Sendable {
             Int(shard.index) < group.members.count
         else { return false }
         do {
-            return try await !blobs.nodes.verify(group.members[Int(shard.index)], shard)
+            let holders = group.holders(moving: blob.moving)
+            return try await !blobs.nodes.verify(holders[Int(shard.index)], shard)
         } catch {
             return error == .notFound || error == .corrupt
         }
@@ -140,12 +141,17 @@ package final class Repairer: Sendable {
         do {
             guard let blob = try await metadata.blob(id), !blob.missing.isEmpty else { return true }
             guard let group = blobs.view.group(blob.group) else { return false }
-            let location = BlobLocation(blob: id, length: blob.length, group: group, missing: blob.missing)
+            let location = BlobLocation(
+                blob: id,
+                length: blob.length,
+                group: group,
+                missing: blob.missing,
+                moving: blob.moving
+            )
             let done = try await blobs.repair(
                 RepairRequest(
                     location: location,
-                    groupID: group.id,
-                    groupEpoch: group.epoch,
+                    group: group,
                     frames: blob.frames,
                     ingestDigest: blob.ingestDigest,
                     shards: blob.missing

@@ -155,7 +155,7 @@ package final class Verifier: Sendable {
                     continue
                 }
                 guard Int(shard.index) < group.members.count, !blob.missing.contains(shard.index) else { continue }
-                byDisk[group.members[Int(shard.index)], default: []].append(shard)
+                byDisk[group.holders(moving: blob.moving)[Int(shard.index)], default: []].append(shard)
             } catch {
                 return
             }
@@ -191,7 +191,7 @@ package final class Verifier: Sendable {
             guard let group = blobs.view.group(blob.group) else { continue }
             expected += group.members.count
             let shardLength = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength
-            for (index, disk) in group.members.enumerated() {
+            for (index, disk) in group.holders(moving: blob.moving).enumerated() {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
                 if blob.missing.contains(shard.index) {
                     lacking.insert(shard)

@@ -36,12 +36,15 @@ extension Store {
         await alone(.keepers) {
             let keepers = journal.report.keepers
             guard let records = try? await metadata.disks() else { return }
-            let inUse = Set(records.filter { $0.state == .active }.map(\.id))
+            let inUse = Set(records.filter(\.isInUse).map(\.id))
             if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
                 return await dismiss(replaced, from: keepers)
             }
             if let lost = await reopenLogs().first { return await dismiss(lost, from: keepers) }
-            if keepers.keepers.count < keeperPlan?.count ?? 0 { await recruit(besides: keepers) }
+            let plan = keeperPlan(records)
+            if keepers.keepers.count < plan?.count ?? 0 { return await recruit(besides: keepers) }
+            let draining = Set(records.filter { $0.state == .draining }.map(\.id))
+            if let drained = keepers.keepers.first(where: draining.contains) { await relieve(drained, from: keepers) }
         }
     }
 
@@ -86,6 +89,12 @@ extension Store {
         }
     }
 
+    /// Puts another disk in the place of a keeper that is being emptied; it stays while there is none.
+    private func relieve(_ keeper: DiskID, from keepers: KeeperSet) async {
+        guard let standIn = await newKeeper(besides: keepers) else { return }
+        try? await changeKeepers(removing: keeper, adding: standIn)
+    }
+
     private func recruit(besides keepers: KeeperSet) async {
         guard let new = await newKeeper(besides: keepers) else { return }
         try? await changeKeepers(removing: nil, adding: new)
@@ -95,7 +104,7 @@ extension Store {
     private func newKeeper(besides keepers: KeeperSet) async -> (DiskID, NodeName)? {
         var refused: Set<DiskID> = []
         let candidates = served.withLock { $0.filter { !$0.value.isAway } }
-        guard let plan = keeperPlan else { return nil }
+        guard let records = try? await metadata.disks(), let plan = keeperPlan(records) else { return nil }
         while let disk = plan.next(besides: keepers.keepers, among: { candidates[$0] != nil && !refused.contains($0) }),
             let node = candidates[disk]?.place.node
         {
@@ -109,9 +118,10 @@ extension Store {
         return nil
     }
 
-    /// As at the founding, for the disks in use now; nil before there are groups.
-    private var keeperPlan: KeeperPlan? {
-        let disks = blobs.view.map.disks.sorted { $0.key < $1.key }.map(\.value)
+    /// As at the founding, for the disks that stay in use; nil before there are groups.
+    private func keeperPlan(_ records: [DiskRecord]) -> KeeperPlan? {
+        let disks = records.filter { $0.state == .active }.sorted { $0.id < $1.id }
+            .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
         return blobs.currentScheme.map { KeeperPlan(scheme: $0, disks: disks) }
     }
 }

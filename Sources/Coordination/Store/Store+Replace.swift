@@ -81,7 +81,7 @@ extension Store {
     ) async throws(DiskReplacementError) -> (first: DiskRecord, others: [DiskRecord]) {
         do {
             let records = try await metadata.disks().filter {
-                $0.slot == name && $0.state == .active && (node == nil || $0.node == node)
+                $0.slot == name && $0.isInUse && (node == nil || $0.node == node)
             }
             if let first = records.first, records.allSatisfy({ $0.node == first.node }) {
                 return (first, Array(records.dropFirst()))
@@ -109,7 +109,7 @@ extension Store {
     /// Ends replacements that a crash cut off between their steps: of two disks in use in one slot the one that is
     /// there takes the other's place.
     func finishReplacements() async throws(StorageError) {
-        let active = try await metadata.disks().filter { $0.state == .active }
+        let active = try await metadata.disks().filter { $0.isInUse }
         for (_, records) in Dictionary(grouping: active, by: \.place).sorted(by: { $0.key < $1.key }) {
             guard records.count > 1, let new = records.first(where: { isServed($0.id) }) else { continue }
             for old in records where !isServed(old.id) {

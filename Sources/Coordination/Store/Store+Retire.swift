@@ -30,7 +30,7 @@ extension Store {
         defer { end(.replacement) }
         await watchDisks()
         do {
-            let records = try await metadata.disks().filter { $0.state == .active }
+            let records = try await metadata.disks().filter { $0.isInUse }
             guard let lost = records.first(where: { $0.slot == name && $0.node == node }) else {
                 throw DiskReplacementError.noSuchDisk(name)
             }
@@ -48,16 +48,18 @@ extension Store {
 
     private func retire(_ lost: DiskRecord, of records: [DiskRecord]) async throws -> DiskRetirement {
         let served = served.withLock { $0 }
-        let left = records.filter { $0.id != lost.id && served[$0.id].map { !$0.isAway } ?? false }
+        let left = records.filter { $0.id != lost.id && $0.state == .active && served[$0.id].map { !$0.isAway } ?? false }
             .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
-        let groups = try await metadata.groups().filter { $0.members.contains(lost.id) }
+        let groups = try await metadata.groups().filter { $0.involves(lost.id) }
         var standIns: [GroupID: DiskID] = [:]
-        for group in groups {
+        let stands = groups.filter { $0.members.contains(lost.id) }
+        for group in stands {
             guard let planner = GroupPlanner(scheme: group.scheme, disks: left) else { continue }
-            standIns[group.id] = planner.standIn(for: lost.id, in: group.id, of: group.members)
+            let taken = group.members + Array(group.former.values)
+            standIns[group.id] = planner.standIn(for: lost.id, in: group.id, of: taken)
         }
         try await metadata.spreadMember(lost.id, over: standIns)
-        let isOut = standIns.count == groups.count
+        let isOut = standIns.count == stands.count
         if isOut {
             var retired = lost
             retired.state = .retired
@@ -71,7 +73,7 @@ extension Store {
         return DiskRetirement(
             disk: lost.id,
             groupsMoved: standIns.count,
-            groupsLeft: groups.count - standIns.count
+            groupsLeft: stands.count - standIns.count
         )
     }
 }

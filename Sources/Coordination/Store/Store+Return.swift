@@ -16,7 +16,7 @@ extension Store {
         let away = Set(absent.withLock { Array($0.keys) })
         guard !away.isEmpty, let records = try? await metadata.disks() else { return }
         let waiting = records.filter { record in
-            record.state == .active && away.contains(record.place) && !isServed(record.id) && isDue(record.id)
+            record.isInUse && away.contains(record.place) && !isServed(record.id) && isDue(record.id)
         }
         guard !waiting.isEmpty else { return }
         var hasReturned = false

@@ -27,12 +27,13 @@ extension Store {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.storeEnd() }
             let work: [@Sendable () async -> Void] = [
-                { await self.repairer.run() }, { await self.verifier.run() }, { await self.collector.run() },
+                { await self.repairer.run() }, { await self.mover.run() }, { await self.verifier.run() }, { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
                 { await self.every(Self.returnInterval) { await self.reopenLogs() } },
                 { await self.every(Self.returnInterval) { await self.mendKeepers() } },
+                { await self.every(Self.returnInterval) { await self.retireEmptied() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },

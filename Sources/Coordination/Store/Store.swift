@@ -25,6 +25,7 @@ package final class Store: Sendable {
     package let blobs: BlobStore
     package let objects: ObjectStore
     package let repairer: Repairer
+    package let mover: Mover
     package let verifier: Verifier
     package let collector: GarbageCollector
     package let repacker: Repacker
@@ -77,6 +78,7 @@ package final class Store: Sendable {
             md5: parts.md5
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
+        mover = Mover(metadata: metadata, blobs: blobs, time: time)
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time, rate: parts.configuration.scrubRate)
         let (readers, remote) = (objects.readers, RemoteReaders())
         remoteReaders = remote
@@ -105,6 +107,7 @@ package final class Store: Sendable {
         let verifier = verifier
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
+        mover.onEnd { [weak self] in await self?.endMoves() }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
     }
 
@@ -135,7 +138,7 @@ package final class Store: Sendable {
         let records = try await metadata.disks()
         let groups = try await metadata.groups()
         var map = ClusterMap()
-        for record in records where record.state == .active {
+        for record in records where record.isInUse {
             map.disks[record.id] = PlacementDisk(id: record.id, site: record.site, node: record.node)
         }
         for group in groups {
@@ -143,7 +146,8 @@ package final class Store: Sendable {
                 id: group.id,
                 epoch: group.epoch,
                 scheme: group.scheme,
-                members: group.members
+                members: group.members,
+                former: group.former
             )
         }
         blobs.view.update(map: map)

@@ -84,7 +84,7 @@ struct StoreOpening {
             try await takeUp(&records)
         }
         var map = ClusterMap()
-        for record in records + founded where record.state == .active {
+        for record in records + founded where record.isInUse {
             map.disks[record.id] = PlacementDisk(id: record.id, site: record.site, node: record.node)
         }
         view.update(map: map)
@@ -168,7 +168,7 @@ struct StoreOpening {
         }
         self.cluster = cluster
         let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        for record in records where record.state == .active {
+        for record in records where record.isInUse {
             if let silence = survey.silent[record.node] { absent[record.place] = silence }
             if !nodes.contains(where: { $0.name == record.node }) {
                 absent[record.place] = "its node \(record.node) has not been heard of"
@@ -187,7 +187,7 @@ struct StoreOpening {
         }
         // A place that belongs to a disk which stands nowhere else stays that disk's.
         let movers = Set(moved.map(\.id))
-        let taken = Set(records.filter { $0.state == .active && !movers.contains($0.id) }.map(\.place))
+        let taken = Set(records.filter { $0.isInUse && !movers.contains($0.id) }.map(\.place))
         moved.removeAll { taken.contains($0.place) }
         for record in moved { records.replace(record) }
     }
@@ -247,7 +247,7 @@ struct StoreOpening {
         guard let record = records[id] else {
             return .absent("it belongs to this store but is not in use; it is not touched")
         }
-        guard record.state == .active else {
+        guard record.isInUse else {
             return .absent("it was replaced earlier and is out of date; it is not touched")
         }
         do {

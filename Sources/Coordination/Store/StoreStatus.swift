@@ -48,7 +48,7 @@ extension Store {
     package func status() async throws(StorageError) -> StoreStatus {
         // What happened to a disk a moment ago is told now, not a second later.
         await watchDisks()
-        let records = try await metadata.disks().filter { $0.state == .active }
+        let records = try await metadata.disks().filter { $0.isInUse }
         let reasons = absent.withLock { $0 }
         let paths = paths.withLock { $0 }
         var disks: [StoreDiskStatus] = []

@@ -72,7 +72,7 @@ extension ByteWriter {
     mutating func put(_ counts: MetadataStatistics) {
         for count in [
             counts.buckets, counts.versions, counts.uploads, counts.blobs, counts.deadBlobs, counts.missingShards,
-            counts.blobsBelowQuorum, counts.bytes,
+            counts.movingShards, counts.blobsBelowQuorum, counts.bytes,
         ] { put(count) }
     }
 }
@@ -146,6 +146,7 @@ extension ByteReader {
             blobs: try getInt(),
             deadBlobs: try getInt(),
             missingShards: try getInt(),
+            movingShards: try getInt(),
             blobsBelowQuorum: try getInt(),
             bytes: try getInt()
         )

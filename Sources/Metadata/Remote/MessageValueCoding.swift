@@ -42,6 +42,8 @@ extension ByteWriter {
     mutating func put(_ blob: BlobRecord) {
         put(blob.id)
         put(blob.missing)
+        put(blob.moving)
+        put(blob.groupEpoch.map { UInt64($0) + 1 } ?? 0)
         BlobContent(blob).encode(into: &self)
     }
 
@@ -121,9 +123,11 @@ extension ByteReader {
 
     mutating func getBlobRecord() throws(MetadataError) -> BlobRecord {
         let id = try getBlob()
-        let missing = try getBytes()
-        guard missing.allSatisfy({ $0 < Scheme.maximumShardCount }), zip(missing, missing.dropFirst()).allSatisfy(<)
-        else { throw .corrupt("missing shards of a blob") }
+        let missing = try getShardIndices()
+        let moving = try getShardIndices()
+        guard Set(missing).isDisjoint(with: moving) else { throw .corrupt("a shard that is missing and moving") }
+        let epoch = try getInteger()
+        guard epoch <= UInt64(UInt32.max) + 1 else { throw .corrupt("epoch of a blob's group") }
         let content = try BlobContent(&self)
         return BlobRecord(
             id: id,
@@ -132,8 +136,17 @@ extension ByteReader {
             frames: content.frames,
             ingestDigest: content.digest,
             dataKeys: content.dataKeys,
-            missing: missing
+            missing: missing,
+            moving: moving,
+            groupEpoch: epoch == 0 ? nil : UInt32(epoch - 1)
         )
+    }
+
+    private mutating func getShardIndices() throws(MetadataError) -> [UInt8] {
+        let shards = try getBytes()
+        guard shards.allSatisfy({ $0 < Scheme.maximumShardCount }), zip(shards, shards.dropFirst()).allSatisfy(<)
+        else { throw .corrupt("shards of a blob") }
+        return shards
     }
 
     mutating func getVersion() throws(MetadataError) -> VersionRecord {

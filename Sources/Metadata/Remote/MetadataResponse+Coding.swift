@@ -82,7 +82,7 @@ extension MetadataResponse {
                 writer.put(entry.holder.name)
             }
         case .disks(let disks): writer.put(list: disks) { $1.encode(into: &$0) }
-        case .groups(let groups): writer.put(list: groups) { $1.encode(into: &$0) }
+        case .groups(let groups): writer.put(list: groups) { $0.put($1.encoded()) }
         case .statistics(let statistics): writer.put(statistics)
         }
     }
@@ -150,7 +150,13 @@ extension MetadataResponse {
                 }
             )
         case 23: self = .disks(try reader.getList(size: 21, DiskRecord.init(from:)))
-        case 24: self = .groups(try reader.getList(size: 8, GroupRecord.init(from:)))
+        case 24: 
+            // Each by itself: what is at the end of a group is there in some only.
+            self = .groups(
+                try reader.getList(size: 8) { (reader) throws(MetadataError) in
+                    try GroupRecord(row: try reader.getBytes())
+                }
+            )
         case 25: self = .statistics(try reader.getStatistics())
         default: throw .unsupported("metadata answer \(number)")
         }

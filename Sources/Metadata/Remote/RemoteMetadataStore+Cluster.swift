@@ -38,6 +38,10 @@ extension RemoteMetadataStore {
         }
     }
 
+    package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
+        throw Self.coordinatorsOwn("movingShards")
+    }
+
     package func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         throw Self.coordinatorsOwn("deadBlobs")
     }
@@ -90,6 +94,12 @@ extension RemoteMetadataStore {
     package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
         throw Self.coordinatorsOwn("replaceMember")
     }
+
+    package func moveMembers(_ moves: MemberMoves) async throws(StorageError) {
+        throw Self.coordinatorsOwn("moveMembers")
+    }
+
+    package func endMoves() async throws(StorageError) -> Int { throw Self.coordinatorsOwn("endMoves") }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {
         try await ask(.statistics) { if case .statistics(let statistics) = $0 { statistics } else { nil } }

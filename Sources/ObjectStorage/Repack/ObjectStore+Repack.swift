@@ -119,7 +119,8 @@ extension ObjectStore {
             length: plan.storedLength,
             frames: frames,
             ingestDigest: digest,
-            missing: receipt.missing
+            missing: receipt.missing,
+            groupEpoch: receipt.groupEpoch
         )
         do throws(BlobError) {
             guard !receipt.isDegraded else { throw .tooFewDisks("a repack needs the shards of a whole write") }
@@ -146,7 +147,8 @@ extension ObjectStore {
             record.id,
             length: record.length,
             group: record.group,
-            missing: record.missing
+            missing: record.missing,
+            moving: record.moving
         )
         let present = location.members.indices.filter { !location.missing.contains(UInt8($0)) }
         for shard in present {

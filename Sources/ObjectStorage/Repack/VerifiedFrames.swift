@@ -29,7 +29,8 @@ struct VerifiedFrames {
             record.id,
             length: record.length,
             group: record.group,
-            missing: record.missing
+            missing: record.missing,
+            moving: record.moving
         )
         let digest = XXH3Digest()
         var stream = StoredStream(store: store, location: location)

@@ -1,4 +1,7 @@
+import BlobStorage
 import Coordination
+import ObjectModel
+import Placement
 import Synchronization
 import SystemInterface
 import TestKit
@@ -158,8 +161,8 @@ final class StoreNemesis: Sendable {
 
     /// Beside everything else, in the server's process; what fails is the store's own to try again.
     private func maintain(_ work: StoreMaintenance) {
-        begin { [server] in
-            await server.call { store in
+        begin { [self] in
+            await server.call { [self] store in
                 switch work {
                 case .checkpoint: try? await store.checkpointer.take()
                 case .compact: await store.compactDisks()
@@ -167,9 +170,35 @@ final class StoreNemesis: Sendable {
                 case .orphans: _ = try? await store.orphans.pass()
                 case .repack: try? await store.repacker.pass()
                 case .verify: store.verifier.request()
+                case .shift: try? await store.begin(self.shifts(of: store))
+                case .unshift: _ = try? await store.cancelMoves()
                 }
             }
         }
+    }
+
+    /// Places in each of this many groups.
+    private static let shiftedGroups = 4
+
+    private func shifts(of store: Store) -> [PlaceMove] {
+        let map = store.blobs.view.map
+        let groups = map.groups.values.filter(\.former.isEmpty).sorted { $0.id < $1.id }
+        guard !groups.isEmpty else { return [] }
+        var moves: [GroupID: PlaceMove] = [:]
+        for _ in 0..<Self.shiftedGroups {
+            let group = groups[Int(world.random.next() % UInt64(groups.count))]
+            let shard = Int(world.random.next() % UInt64(group.members.count))
+            let others = map.disks.keys.filter { !group.members.contains($0) }.sorted()
+            guard !others.isEmpty else { continue }
+            moves[group.id] = PlaceMove(
+                group: group.id,
+                shard: UInt8(shard),
+                from: group.members[shard],
+                to: others[Int(world.random.next() % UInt64(others.count))],
+                bytes: 0
+            )
+        }
+        return moves.sorted { $0.key < $1.key }.map(\.value)
     }
 
     private func begin(_ body: @escaping @Sendable () async -> Void) {

@@ -39,7 +39,13 @@ struct StoreFault: Sendable, CustomStringConvertible {
 }
 
 /// What the store does by itself at its own pace, done now.
-enum StoreMaintenance: Sendable, CaseIterable { case checkpoint, compact, collect, orphans, repack, verify }
+enum StoreMaintenance: Sendable, CaseIterable {
+    case checkpoint, compact, collect, orphans, repack, verify
+    /// Places of groups go to other disks.
+    case shift
+    /// What is being moved goes back.
+    case unshift
+}
 
 /// What one seed does to the store: operations in rounds, and faults in each.
 ///

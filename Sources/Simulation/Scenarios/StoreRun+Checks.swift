@@ -75,6 +75,8 @@ extension StoreRun {
         if store.hosted.contains(where: { $0.disk.shards.failure != nil }) { return "a disk has failed" }
         do {
             let missing = try await store.metadata.missingShardCount()
+            let moving = store.blobs.view.map.groups.values.reduce(0) { $0 + $1.former.count }
+            if moving > 0 { return "\(moving) places are being moved" }
             let report = store.verifier.report
             let isWhole = missing == 0 && report.isCurrent && report.shardsVerified == report.shardsExpected
             return isWhole ? "" : "\(missing) missing, \(report)"
@@ -103,7 +105,7 @@ extension StoreRun {
             let page = try await store.metadata.blobs(after: last, limit: 256)
             guard let end = page.last else { return found }
             last = end.id
-            for blob in page { found[blob.id] = store.blobs.view.group(blob.group)?.members ?? [] }
+            for blob in page { found[blob.id] = store.blobs.view.group(blob.group)?.holders(moving: blob.moving) ?? [] }
         }
     }
 

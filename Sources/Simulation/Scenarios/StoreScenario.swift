@@ -6,7 +6,7 @@ import ObjectStorage
 import SystemInterface
 import TestKit
 
-/// The whole store, as it runs in production, on six simulated disks with rs-4-2: 500 operations by a few clients, in
+/// The whole store, as it runs in production, on eight simulated disks with rs-4-2: 500 operations by a few clients, in
 /// one or two rounds of composed faults, with crashes.
 ///
 /// After each round everything is mended, the store must become whole by itself, every shard counted as verified, and

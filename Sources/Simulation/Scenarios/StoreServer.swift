@@ -16,7 +16,7 @@ import TestKit
 /// The store under test, as its clients reach it: up, down, or up again.
 final class StoreServer: Sendable {
     /// Disks of the store; a slot holds its first disk until that is replaced by its next.
-    static let slotCount = 6
+    static let slotCount = 8
     /// Disks that a slot may see in a run: each fault of a plan may swap it, and each round replace it.
     private static let generationCount = 16
     /// How long a server is down.
@@ -163,8 +163,8 @@ final class StoreServer: Sendable {
             guard owners.contains(where: { $0.key == key }), let group = store.blobs.view.group(blob.group) else {
                 continue
             }
-            found.append("\(blob.id) missing \(blob.missing)")
-            for (index, disk) in group.members.enumerated() {
+            found.append("\(blob.id) missing \(blob.missing) moving \(blob.moving)")
+            for (index, disk) in group.holders(moving: blob.moving).enumerated() {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
                 let shards = store.hosted.first { $0.disk.shards.identity.disk == disk }?.disk.shards
                 let verdict = try? await shards?.verify(shard)

@@ -49,6 +49,20 @@ struct CoordinatorAdmin: AdminService {
         try await store().retireDisk(named: name)
     }
 
+    func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
+        try await store().addDisks(node: node, slot: slot)
+    }
+
+    func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {
+        try await store().beginMoves(request)
+    }
+
+    func moves() async throws(AdminError) -> MovesReport { try await store().moves() }
+
+    func control(_ action: MovesAction) async throws(AdminError) -> MovesReport {
+        try await store().control(action)
+    }
+
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys { try await store().addUser(user) }
     func users() async throws(AdminError) -> [UserReport] { try await store().users() }
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }

@@ -27,6 +27,7 @@ enum StoreProbes {
         text.add("cairn_blobs", "Live blobs.", status.statistics.blobs)
         text.add("cairn_dead_blobs", "Blobs waiting to be erased.", status.statistics.deadBlobs)
         text.add("cairn_missing_shards", "Shards not on their disks.", status.statistics.missingShards)
+        text.add("cairn_moving_shards", "Shards to be moved to other disks.", status.statistics.movingShards)
         text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards.", status.statistics.blobsBelowQuorum)
         text.add("cairn_repaired_shards_total", "Shards repaired since start.", status.repair.shardsDone)
         text.add("cairn_repaired_bytes_total", "Bytes repaired since start.", status.repair.bytesDone)

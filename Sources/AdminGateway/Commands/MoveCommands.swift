@@ -1,0 +1,171 @@
+import ArgumentParser
+import Foundation
+
+/// Options of every command that moves shards.
+package struct MoveOptions: ParsableArguments {
+    @Flag(help: "Only tell how many bytes would move, how long that takes, and how full each disk is then.")
+    var dryRun = false
+    @Flag(help: "Show the progress until all is moved.")
+    var watch = false
+    @Option(help: "MiB a second to move at most, in all.")
+    var rate: Int?
+    @Flag(help: "Print what is begun as JSON.")
+    var json = false
+
+    package init() {}
+
+    package func validate() throws {
+        guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate must be above zero") }
+        guard !(watch && json) else { throw ValidationError("give --watch or --json, not both") }
+    }
+
+    func run(_ request: MoveRequest, _ client: AdminClient) throws -> String {
+        var request = request
+        request.isDryRun = dryRun
+        request.rate = rate.map { $0 << 20 }
+        let plan = try client.beginMoves(request)
+        if json { return try JSONText.text(plan) }
+        guard watch, !dryRun else { return MovesText.plan(plan) }
+        print(MovesText.plan(plan))
+        return try MovesWatch.run(client)
+    }
+}
+
+/// `cairn admin rebalance`.
+package struct RebalanceCommand: AdminSubcommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "rebalance",
+        abstract: "Move shards so that every disk holds its share.",
+        discussion: """
+            Until a shard is proved at its new place the one before counts, so nothing is at risk meanwhile. \
+            `cairn admin moves` shows, pauses and cancels it.
+            """
+    )
+
+    @OptionGroup package var target: AdminTarget
+    @OptionGroup var options: MoveOptions
+
+    package init() {}
+
+    package func perform(_ client: AdminClient) throws -> String { try options.run(MoveRequest(), client) }
+}
+
+/// `cairn admin moves …`.
+package struct MovesCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "moves",
+        abstract: "Show, pause, resume or cancel the moves of a drain or a rebalance.",
+        subcommands: [Status.self, Pause.self, Resume.self, Cancel.self],
+        defaultSubcommand: Status.self
+    )
+
+    package init() {}
+
+    /// `cairn admin moves status`.
+    package struct Status: AdminSubcommand {
+        package static let configuration = CommandConfiguration(abstract: "Show how the moves go.")
+
+        @OptionGroup package var target: AdminTarget
+        @Flag(help: "Show the progress until all is moved.")
+        var watch = false
+        @Flag(help: "Print everything as JSON.")
+        var json = false
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            if watch { return try MovesWatch.run(client) }
+            let report = try client.moves()
+            return json ? try JSONText.text(report) : MovesText.text(report)
+        }
+    }
+
+    /// `cairn admin moves pause`.
+    package struct Pause: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Move nothing until `resume`, or until the program starts again."
+        )
+
+        @OptionGroup package var target: AdminTarget
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            "Paused. \(MovesText.text(try client.control(.pause)))"
+        }
+    }
+
+    /// `cairn admin moves resume`.
+    package struct Resume: AdminSubcommand {
+        package static let configuration = CommandConfiguration(abstract: "Go on with moves that were paused.")
+
+        @OptionGroup package var target: AdminTarget
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            "Going on. \(MovesText.text(try client.control(.resume)))"
+        }
+    }
+
+    /// `cairn admin moves cancel`.
+    package struct Cancel: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Put everything that is being moved back.",
+            discussion: "Places of which all is moved stay where they are. Disks that were being emptied stay in use."
+        )
+
+        @OptionGroup package var target: AdminTarget
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            "Cancelled: what was moved goes back. \(MovesText.text(try client.control(.cancel)))"
+        }
+    }
+}
+
+/// Progress, line by line, until nothing is moved any more.
+enum MovesWatch {
+    /// Seconds between two looks.
+    private static let interval = 1.0
+
+    static func run(_ client: AdminClient) throws -> String {
+        var last = ""
+        while true {
+            let report = try client.moves()
+            if report.isDone { return "Done: nothing is being moved." }
+            let text = MovesText.text(report)
+            if text != last { print(text) }
+            fflush(stdout)
+            last = text
+            Thread.sleep(forTimeInterval: interval)
+        }
+    }
+}
+
+/// Moves in words.
+enum MovesText {
+    static func plan(_ plan: MovePlanReport) -> String {
+        guard plan.places > 0 else {
+            return plan.isDryRun ? "Nothing would be moved." : "Nothing is to be moved."
+        }
+        let verb = plan.isDryRun ? "Would move" : "Moving"
+        var lines = [
+            "\(verb) \(Words.plural(plan.places, "place")), \(Words.bytes(plan.bytes)): "
+                + "\(Words.span(plan.seconds)) at the rate allowed. Nothing lacks a shard meanwhile."
+        ]
+        for disk in plan.disks where disk.before != disk.after {
+            lines.append("  \(disk.name): \(Words.bytes(disk.before)) -> \(Words.bytes(disk.after))")
+        }
+        if !plan.isDryRun { lines.append("Watch it with: cairn admin moves status --watch") }
+        return lines.joined(separator: "\n")
+    }
+
+    static func text(_ report: MovesReport) -> String {
+        guard !report.isDone else { return "Nothing is being moved." }
+        var text = "To move: \(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
+        text += "; moved since the start: \(Words.bytes(report.bytesDone))"
+        if report.isPaused { text += "; paused" }
+        if let seconds = report.secondsLeft { text += "; about \(Words.span(seconds)) left" }
+        if !report.draining.isEmpty { text += "; being emptied: \(report.draining.joined(separator: ", "))" }
+        return text + "."
+    }
+}

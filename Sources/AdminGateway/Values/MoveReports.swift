@@ -1,0 +1,112 @@
+/// Disks that were taken into the store.
+package struct DiskAddition: Codable, Hashable, Sendable {
+    /// `SITE/NODE/SLOT` of each.
+    package var disks: [String]
+
+    package init(disks: [String]) { self.disks = disks }
+}
+
+/// What shards are to be moved for.
+package struct MoveRequest: Codable, Hashable, Sendable {
+    /// Disks to empty, as `replaceDisk` names them; with none and no node, all disks are evened out.
+    package var disks: [String]
+    /// All disks of this node are to be emptied.
+    package var node: String?
+    /// Only tell what it would take.
+    package var isDryRun: Bool
+    /// Bytes a second at most; nil leaves the rate as it is.
+    package var rate: Int?
+
+    package init(disks: [String] = [], node: String? = nil, isDryRun: Bool = false, rate: Int? = nil) {
+        self.disks = disks
+        self.node = node
+        self.isDryRun = isDryRun
+        self.rate = rate
+    }
+}
+
+/// What was begun, or would be.
+package struct MovePlanReport: Codable, Hashable, Sendable {
+    package struct Disk: Codable, Hashable, Sendable {
+        package var name: String
+        /// Bytes of shards.
+        package var before: Int
+        package var after: Int
+
+        package init(name: String, before: Int, after: Int) {
+            self.name = name
+            self.before = before
+            self.after = after
+        }
+    }
+
+    /// Shards' places in groups that change their disk.
+    package var places: Int
+    package var bytes: Int
+    /// At the rate that is allowed; the disks may be slower.
+    package var seconds: Int
+    package var disks: [Disk]
+    package var isDryRun: Bool
+
+    package init(places: Int, bytes: Int, seconds: Int, disks: [Disk], isDryRun: Bool) {
+        self.places = places
+        self.bytes = bytes
+        self.seconds = seconds
+        self.disks = disks
+        self.isDryRun = isDryRun
+    }
+}
+
+/// How the moves go.
+package struct MovesReport: Codable, Hashable, Sendable {
+    /// Places that are not moved yet.
+    package var places: Int
+    package var shardsLeft: Int
+    /// Of what this program has moved since it started.
+    package var shardsDone: Int
+    package var bytesDone: Int
+    package var isPaused: Bool
+    /// Disks that are being emptied, as `SITE/NODE/SLOT`.
+    package var draining: [String]
+    /// At the pace of the last minute; nil while that is not known.
+    package var secondsLeft: Int?
+
+    package init(
+        places: Int,
+        shardsLeft: Int,
+        shardsDone: Int,
+        bytesDone: Int,
+        isPaused: Bool,
+        draining: [String],
+        secondsLeft: Int?
+    ) {
+        self.places = places
+        self.shardsLeft = shardsLeft
+        self.shardsDone = shardsDone
+        self.bytesDone = bytesDone
+        self.isPaused = isPaused
+        self.draining = draining
+        self.secondsLeft = secondsLeft
+    }
+
+    package var isDone: Bool { places == 0 && draining.isEmpty }
+}
+
+/// What an operator may do to moves that are under way.
+package enum MovesAction: String, Codable, Hashable, Sendable {
+    case pause
+    case resume
+    /// Everything goes back to where it was.
+    case cancel
+}
+
+/// The body of the call that adds disks.
+struct AdditionRequest: Codable {
+    var node: String
+    var slot: String?
+}
+
+/// The body of the call that pauses, resumes or cancels.
+struct MovesRequest: Codable {
+    var action: MovesAction
+}

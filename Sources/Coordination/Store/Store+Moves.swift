@@ -1,0 +1,295 @@
+internal import BlobStorage
+internal import ClusterProtocol
+internal import DiskFormat
+package import Metadata
+package import ObjectInterface
+package import ObjectModel
+package import Placement
+import Synchronization
+internal import SystemInterface
+
+/// Why disks are not added, emptied or evened out.
+package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noSuchDisk(String)
+    case noSuchNode(String)
+    /// Nothing to add: no slot of the node is empty and unknown.
+    case nothingToAdd(String)
+    /// So many places would have no disk that keeps the shards spread.
+    case noRoom(places: Int)
+    /// Moves are open already.
+    case isMoving
+    case notMoving
+    case busy
+    case failed(String)
+
+    package var description: String {
+        switch self {
+        case .noSuchDisk(let name): "no disk of this store is called \(name): `cairn admin disk list` shows them"
+        case .noSuchNode(let name): "no node is called \(name), or it does not answer: `cairn admin status` shows them"
+        case .nothingToAdd(let node):
+            "node \(node) has no empty disk that is not in use: start it with one more `--disk`, then try again"
+        case .noRoom(let places):
+            """
+            for \(places) of its places no other disk is left that keeps the shards spread: add disks first, then \
+            try again
+            """
+        case .isMoving:
+            """
+            shards are being moved already: wait until `cairn admin moves status` shows none, or put them back with \
+            `cairn admin moves cancel`
+            """
+        case .notMoving: "no shards are being moved"
+        case .busy: "another disk is being added, replaced or emptied right now: wait until that command has returned"
+        case .failed(let reason): reason
+        }
+    }
+}
+
+/// What shards are moved for.
+package enum MoveGoal: Hashable, Sendable {
+    /// Disks hold as much as their size says.
+    case even
+    /// These disks hold nothing and are in use no more.
+    case empty(Set<DiskID>)
+}
+
+/// What reaching a goal takes.
+package struct MovePlan: Sendable {
+    package var moves: [PlaceMove]
+    /// Bytes that will be copied.
+    package var bytes: Int { moves.reduce(0) { $0 + $1.bytes } }
+    /// By disk: bytes of shards before and after.
+    package var before: [DiskID: Int]
+    package var after: [DiskID: Int]
+}
+
+extension Store {
+    // MARK: Plans
+
+    /// What it would take to reach a goal, without doing any of it. Reads every live blob's record.
+    package func plan(_ goal: MoveGoal) async throws(DiskChangeError) -> MovePlan {
+        do {
+            let loads = try await groupLoads()
+            let records = try await metadata.disks().filter(\.isInUse)
+            var draining = Set(records.filter { $0.state == .draining }.map(\.id))
+            if case .empty(let disks) = goal { draining.formUnion(disks) }
+            let weights = await capacities()
+            let disks = records.map {
+                PlacementDisk(id: $0.id, site: $0.site, node: $0.node, weight: Double(weights[$0.id] ?? 1))
+            }
+            var planner = MovePlanner(disks: disks, draining: draining, groups: loads)
+            let moves: [PlaceMove]
+            switch goal {
+            case .even: moves = planner.balance()
+            case .empty:
+                let (drained, unplaced) = planner.drain()
+                guard unplaced == 0 else { throw DiskChangeError.noRoom(places: unplaced) }
+                moves = drained
+            }
+            return Self.plan(moves, loads)
+        } catch let error as DiskChangeError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    private static func plan(_ moves: [PlaceMove], _ loads: [GroupLoad]) -> MovePlan {
+        var before: [DiskID: Int] = [:]
+        for load in loads {
+            for member in load.group.members { before[member, default: 0] += load.bytesPerPlace }
+        }
+        var after = before
+        for move in moves {
+            after[move.from, default: 0] -= move.bytes
+            after[move.to, default: 0] += move.bytes
+        }
+        return MovePlan(moves: moves, before: before, after: after)
+    }
+
+    /// Blobs read in one go.
+    private static let loadPage = 1_000
+
+    private func groupLoads() async throws(StorageError) -> [GroupLoad] {
+        let groups = blobs.view.map.groups
+        var bytes: [GroupID: Int] = [:]
+        var last: BlobID?
+        while !Task.isCancelled {
+            let page = try await metadata.blobs(after: last, limit: Self.loadPage)
+            guard let end = page.last else { break }
+            last = end.id
+            for blob in page {
+                guard let scheme = groups[blob.group]?.scheme else { continue }
+                bytes[blob.group, default: 0] += StripeGeometry(scheme: scheme, blobLength: blob.length).shardLength
+            }
+        }
+        return groups.values.sorted { $0.id < $1.id }.map { GroupLoad(group: $0, bytesPerPlace: bytes[$0.id] ?? 0) }
+    }
+
+    /// Bytes that each disk can hold; those that do not answer are taken for the smallest.
+    private func capacities() async -> [DiskID: Int] {
+        let disks = blobs.view.map.disks.keys.sorted()
+        var found: [DiskID: Int] = [:]
+        for disk in disks { found[disk] = (try? await blobs.nodes.status(disk))?.capacity }
+        let smallest = found.values.filter { $0 > 0 }.min() ?? 1
+        return Dictionary(uniqueKeysWithValues: disks.map { ($0, max(found[$0] ?? 0, smallest)) })
+    }
+
+    // MARK: Doing it
+
+    /// Begins the moves that reach a goal; the mover does the rest. Durable on return, and goes on after a restart.
+    ///
+    /// A disk that is to be empty takes nothing new from here on, and leaves the store by itself once it is.
+    package func beginMoves(_ goal: MoveGoal) async throws(DiskChangeError) -> MovePlan {
+        try await changing { () async throws(DiskChangeError) in
+            let plan = try await plan(goal)
+            do {
+                guard blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) else { throw DiskChangeError.isMoving }
+                if case .empty(let disks) = goal { try await mark(disks, .draining) }
+                try await begin(plan.moves)
+                await retireEmptied()
+                return plan
+            } catch let error as DiskChangeError {
+                throw error
+            } catch {
+                throw .failed("\(error)")
+            }
+        }
+    }
+
+    /// Begins some moves, whatever they are for.
+    package func begin(_ places: [PlaceMove]) async throws(StorageError) {
+        var moves: MemberMoves = [:]
+        for move in places { moves[move.group, default: [:]][move.shard] = move.to }
+        try await metadata.moveMembers(moves)
+        try await reloadMap()
+    }
+
+    /// Puts every place that is being moved back: what was moved already comes back, the rest is where it belongs.
+    /// Disks that were to be emptied stay in use. Returns how many places.
+    package func cancelMoves() async throws(DiskChangeError) -> Int {
+        try await changing { () async throws(DiskChangeError) in
+            do {
+                var back: MemberMoves = [:]
+                for group in try await metadata.groups() where !group.former.isEmpty { back[group.id] = group.former }
+                let draining = try await metadata.disks().filter { $0.state == .draining }
+                guard !back.isEmpty || !draining.isEmpty else { throw DiskChangeError.notMoving }
+                try await mark(Set(draining.map(\.id)), .active)
+                try await metadata.moveMembers(back)
+                try await reloadMap()
+                return back.values.reduce(0) { $0 + $1.count }
+            } catch let error as DiskChangeError {
+                throw error
+            } catch {
+                throw .failed("\(error)")
+            }
+        }
+    }
+
+    private func mark(_ disks: Set<DiskID>, _ state: DiskRecord.State) async throws(StorageError) {
+        for var record in try await metadata.disks() where disks.contains(record.id) && record.state != state {
+            record.state = state
+            try await metadata.putDisk(record)
+        }
+    }
+
+    private func changing<Value>(
+        _ body: () async throws(DiskChangeError) -> Value
+    ) async throws(DiskChangeError) -> Value {
+        guard begin(.replacement) else { throw .busy }
+        defer { end(.replacement) }
+        return try await body()
+    }
+
+    /// After the moves of some places have ended: the map says so, and disks that are empty now leave.
+    func endMoves() async {
+        try? await reloadMap()
+        await retireEmptied()
+    }
+
+    /// Disks that were to be emptied, are in no group any more and keep no journal are in use no more.
+    package func retireEmptied() async {
+        guard let records = try? await metadata.disks(), let groups = try? await metadata.groups() else { return }
+        let keepers = journal.report.keepers
+        for var record in records where record.state == .draining {
+            guard !groups.contains(where: { $0.involves(record.id) }), !keepers.contains(record.id) else { continue }
+            record.state = .retired
+            record.epoch += 1
+            guard (try? await metadata.putDisk(record)) != nil else { continue }
+            served.withLock { $0[record.id] = nil }
+            absent.withLock { $0[record.place] = nil }
+            try? await calls.release(record.id, on: record.node)
+            try? await reloadMap()
+        }
+    }
+
+    // MARK: Growth
+
+    /// Takes the empty disks in slots of a node that are not in use into the store: all of them, or the one named.
+    ///
+    /// Durable on return. They hold nothing until `beginMoves(.even)`, or until disks fail. A disk that an interrupted
+    /// call formatted is taken up, when nothing has been written to it.
+    package func addDisks(of node: NodeName, slot: String? = nil) async throws(DiskChangeError) -> [DiskRecord] {
+        try await changing { () async throws(DiskChangeError) in
+            do {
+                guard let member = members.withLock({ $0[node] }) else { throw DiskChangeError.noSuchNode(node.name) }
+                let known = try await metadata.disks()
+                let places = Set(known.filter(\.isInUse).map(\.place))
+                let slots = try await calls.survey(node).filter {
+                    (slot == nil || $0.slot == slot) && !places.contains(SlotPlace(node: node, slot: $0.slot))
+                }
+                var added: [DiskRecord] = []
+                for report in slots {
+                    guard let disk = try await freshDisk(report, on: node, known: known) else { continue }
+                    added.append(try await add(disk, slot: report.slot, of: member))
+                }
+                guard !added.isEmpty else { throw DiskChangeError.nothingToAdd(node.name) }
+                try await reloadMap()
+                return added
+            } catch let error as DiskChangeError {
+                throw error
+            } catch {
+                throw .failed("\(error)")
+            }
+        }
+    }
+
+    /// The disk in an unused slot, formatted; nil when it holds anything, or cannot be used.
+    private func freshDisk(
+        _ report: SlotReport,
+        on node: NodeName,
+        known: [DiskRecord]
+    ) async throws(NodeCallError) -> DiskID? {
+        switch report.finding {
+        case .unusable: return nil
+        case .disk(let cluster, let disk):
+            return cluster == self.cluster && !known.contains { $0.id == disk } ? disk : nil
+        case .empty:
+            var generator = random.generator
+            let disk = DiskID(.random(using: &generator))
+            let place = SlotPlace(node: node, slot: report.slot)
+            try await calls.format(place, NewDisk(cluster: cluster, disk: disk))
+            return disk
+        }
+    }
+
+    private func add(_ disk: DiskID, slot: String, of member: NodeMember) async throws -> DiskRecord {
+        let record = DiskRecord(
+            id: disk,
+            site: member.site,
+            node: member.name,
+            slot: slot,
+            state: .active,
+            epoch: 1
+        )
+        let opened = try await calls.open(record.place, ExpectedDisk(cluster: cluster, disk: disk))
+        guard opened.isUnused else {
+            try? await calls.release(disk, on: member.name)
+            throw DiskChangeError.failed("the disk in slot \(slot) holds shards, and no record of it is left")
+        }
+        served.withLock { $0[disk] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
+        absent.withLock { $0[record.place] = nil }
+        try await metadata.putDisk(record)
+        return record
+    }
+}

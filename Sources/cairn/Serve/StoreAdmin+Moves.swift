@@ -1,0 +1,100 @@
+import AdminGateway
+import Coordination
+import Metadata
+import ObjectModel
+
+/// The operator's commands that add disks, empty them and even them out.
+extension StoreAdmin {
+    func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
+        do throws(DiskChangeError) {
+            let added = try await store.addDisks(of: NodeName(node), slot: slot)
+            return DiskAddition(disks: added.map(Self.name))
+        } catch {
+            throw AdminError(error)
+        }
+    }
+
+    func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {
+        let records: [DiskRecord]
+        do {
+            records = try await store.metadata.disks().filter(\.isInUse)
+        } catch {
+            throw AdminError(.unavailable, error.message)
+        }
+        let goal = try await goal(request, among: records)
+        if let rate = request.rate { store.mover.setRate(rate) }
+        do throws(DiskChangeError) {
+            let plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
+            return MovePlanReport(
+                places: plan.moves.count,
+                bytes: plan.bytes,
+                seconds: plan.bytes / store.mover.rate,
+                disks: records.sorted { Self.name($0) < Self.name($1) }.map { record in
+                    MovePlanReport.Disk(
+                        name: Self.name(record),
+                        before: plan.before[record.id] ?? 0,
+                        after: plan.after[record.id] ?? 0
+                    )
+                },
+                isDryRun: request.isDryRun
+            )
+        } catch {
+            throw AdminError(error)
+        }
+    }
+
+    private func goal(_ request: MoveRequest, among records: [DiskRecord]) async throws(AdminError) -> MoveGoal {
+        var disks: Set<DiskID> = []
+        for name in request.disks { disks.insert(try await disk(named: name).record.id) }
+        guard let node = request.node else { return disks.isEmpty ? .even : .empty(disks) }
+        let ofNode = records.filter { $0.node.name == node }.map(\.id)
+        guard !ofNode.isEmpty else { throw AdminError(DiskChangeError.noSuchNode(node)) }
+        return .empty(disks.union(ofNode))
+    }
+
+    func moves() async throws(AdminError) -> MovesReport {
+        do {
+            let left = try await store.metadata.statistics().movingShards
+            let progress = store.mover.progress
+            return MovesReport(
+                places: try await store.metadata.groups().reduce(0) { $0 + $1.former.count },
+                shardsLeft: left,
+                shardsDone: progress.shardsDone,
+                bytesDone: progress.bytesDone,
+                isPaused: progress.isPaused,
+                draining: try await store.metadata.disks().filter { $0.state == .draining }.map(Self.name).sorted(),
+                secondsLeft: progress.secondsLeft(for: left)
+            )
+        } catch {
+            throw AdminError(.unavailable, error.message)
+        }
+    }
+
+    func control(_ action: MovesAction) async throws(AdminError) -> MovesReport {
+        switch action {
+        case .pause: store.mover.pause()
+        case .resume: store.mover.resume()
+        case .cancel:
+            do throws(DiskChangeError) {
+                _ = try await store.cancelMoves()
+            } catch {
+                throw AdminError(error)
+            }
+        }
+        return try await moves()
+    }
+
+    private static func name(_ record: DiskRecord) -> String { "\(record.site)/\(record.node)/\(record.slot)" }
+}
+
+extension AdminError {
+    init(_ error: DiskChangeError) {
+        let code: Code =
+            switch error {
+            case .noSuchDisk, .noSuchNode: .notFound
+            case .nothingToAdd, .noRoom, .isMoving, .notMoving, .busy: .conflict
+            case .failed: .failed
+            }
+        self.init(code, error.description)
+    }
+}

@@ -1,0 +1,251 @@
+import BlobStorage
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import Placement
+import Synchronization
+import SystemInterface
+import TestKit
+import Testing
+
+/// Shards go to other disks: a disk is emptied, disks are added, and what is begun may be put back or cut off anywhere.
+@Suite("Shards are moved")
+struct StoreMoveTests {
+    private static let sizes = [0, 900, 70_000, 3 << 20, 9 << 20, 1 << 20, 5_000]
+    private static let node = NodeName("node-1")
+
+    private static func filled(disks: Int) async throws -> StoreHarness {
+        let store = try await StoreHarness.open(disks: disks)
+        for size in sizes { try await store.put("k\(size)", Content.random(size)) }
+        return store
+    }
+
+    private static func check(_ store: StoreHarness) async throws {
+        for size in sizes { #expect(try await store.holds("k\(size)", Content.random(size)), "\(size) bytes") }
+    }
+
+    private static func waitUntilMoved(_ store: StoreHarness) async throws {
+        try await store.wait {
+            let groups = try await store.store.metadata.groups()
+            return groups.allSatisfy(\.former.isEmpty)
+        }
+        let statistics = try await store.store.metadata.statistics()
+        #expect(statistics.movingShards == 0)
+    }
+
+    /// Every shard counted where metadata places it.
+    private static func waitUntilVerified(_ store: StoreHarness) async throws {
+        try store.store.verifier.request()
+        try await store.wait {
+            let report = try store.store.verifier.report
+            return report.isCurrent && report.shardsVerified == report.shardsExpected
+        }
+    }
+
+    private static func disk(_ slot: Int, of store: StoreHarness) async throws -> DiskID {
+        let record = try await store.store.metadata.disks().first { $0.slot == StoreHarness.name(slot) }
+        return try #require(record?.id)
+    }
+
+    @Test("a disk is emptied without ever lacking a shard, and then leaves")
+    func emptied() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(0, of: store)
+        let plan = try await store.store.beginMoves(.empty([disk]))
+        #expect(plan.moves.allSatisfy { $0.from == disk })
+        #expect(plan.bytes > 0)
+        #expect(try await store.store.metadata.statistics().missingShards == 0)
+        try await Self.check(store)
+        try await store.running {
+            try await store.wait {
+                let records = try await store.store.metadata.disks()
+                let missing = try await store.store.metadata.missingShardCount()
+                #expect(missing == 0)
+                return records.contains { $0.id == disk && $0.state == .retired }
+            }
+            try await Self.waitUntilVerified(store)
+        }
+        // What it held is not needed any more: neither it nor two others.
+        for slot in 0..<3 { store.disk(slot).isGone = true }
+        try await Self.check(store)
+        try await store.close()
+    }
+
+    @Test("a disk that nothing can stand in for is not emptied")
+    func noRoom() async throws {
+        let store = try await Self.filled(disks: 6)
+        let disk = try await Self.disk(0, of: store)
+        let groups = try await store.store.metadata.groups().count
+        await #expect(throws: DiskChangeError.noRoom(places: groups)) {
+            try await store.store.beginMoves(.empty([disk]))
+        }
+        #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
+        try await store.close()
+    }
+
+    @Test("added disks get their share and no more is moved than that")
+    func added() async throws {
+        let store = try await Self.filled(disks: 6)
+        store.addSlot()
+        store.addSlot()
+        try await store.close()
+        try await store.start()
+        let added = try await store.store.addDisks(of: Self.node)
+        #expect(added.map(\.slot) == ["disk-7", "disk-8"])
+        await #expect(throws: DiskChangeError.nothingToAdd("node-1")) {
+            try await store.store.addDisks(of: Self.node)
+        }
+        try await store.running {
+            let plan = try await store.store.beginMoves(.even)
+            #expect(plan.moves.allSatisfy { added.map(\.id).contains($0.to) })
+            try await Self.waitUntilMoved(store)
+            try await Self.waitUntilVerified(store)
+        }
+        let rest = try await store.store.plan(.even)
+        #expect(rest.moves.isEmpty, "\(rest.moves.count) more")
+        #expect(added.allSatisfy { rest.before[$0.id, default: 0] > 0 })
+        for slot in 0..<2 { store.disk(slot).isGone = true }
+        try await Self.check(store)
+        try await store.close()
+    }
+
+    @Test("cancelled half-way, all is where it was")
+    func cancelled() async throws {
+        let store = try await Self.filled(disks: 8)
+        let before = try await store.store.metadata.groups().map(\.members)
+        let disk = try await Self.disk(3, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        await #expect(throws: DiskChangeError.isMoving) { try await store.store.beginMoves(.even) }
+        // Some blobs of it are moved, the others are not.
+        let moving = try await store.store.metadata.movingShards(after: nil, limit: .max)
+        let half = Task { [store] in try await store.store.mover.pass() }
+        try await store.wait { try store.store.mover.progress.shardsDone > 0 }
+        try store.store.mover.pause()
+        try await half.value
+        let left = try await store.store.metadata.statistics().movingShards
+        #expect(left < moving.count)
+        #expect(try await store.store.cancelMoves() >= 0)
+        try store.store.mover.resume()
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await Self.waitUntilVerified(store)
+        }
+        // Groups of which all was moved before stay; none is half-way.
+        let after = try await store.store.metadata.groups().map(\.members)
+        #expect(zip(before, after).allSatisfy { Set($0).symmetricDifference($1).count <= 2 })
+        #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
+        try await Self.check(store)
+        await #expect(throws: DiskChangeError.notMoving) { try await store.store.cancelMoves() }
+        try await store.close()
+    }
+
+    @Test("a loss of power among the moves loses nothing, and they go on", arguments: [1, 2, 3] as [UInt64])
+    func cutOff(seed: UInt64) async throws {
+        let store = try await Self.filled(disks: 8)
+        for number in 0..<40 { try await store.put("s\(number)", Content.random(20_000, seed: UInt64(number))) }
+        let disk = try await Self.disk(Int(seed), of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        let pass = Task { [store] in try await store.store.mover.pass() }
+        let enough = Int(seed) * 3
+        try await store.wait { try store.store.mover.progress.shardsDone > enough }
+        try await store.crash()
+        try await pass.value
+        try await Self.check(store)
+        try await store.running {
+            try await store.wait {
+                let records = try await store.store.metadata.disks()
+                return records.contains { $0.id == disk && $0.state == .retired }
+            }
+            try await Self.waitUntilVerified(store)
+        }
+        try await Self.check(store)
+        try await store.close()
+    }
+
+    @Test("the disk that is being emptied dies: what it still had is made anew from the others")
+    func sourceLost() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(2, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        store.disk(2).isGone = true
+        try await Self.check(store)
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await Self.waitUntilVerified(store)
+        }
+        try await Self.check(store)
+        try await store.close()
+    }
+
+    @Test("an upload that crosses a change of disks is whole in the end, and nothing of it counts that is not there")
+    func crossing() async throws {
+        let store = try await Self.filled(disks: 8)
+        let bytes = Content.random(40 << 20)
+        let map = try store.store.blobs.view.map
+        var moves: [PlaceMove] = []
+        for group in map.groups.values.sorted(by: { $0.id < $1.id }) {
+            let free = try #require(map.disks.keys.sorted().first { !group.members.contains($0) })
+            moves.append(PlaceMove(group: group.id, shard: 1, from: group.members[1], to: free, bytes: 0))
+        }
+        let body = CrossingBody(ArrayBody(bytes, step: 1 << 20), after: 20 << 20) { [store, moves] in
+            try await store.store.begin(moves)
+        }
+        _ = try await store.objects.put(
+            PutRequest(
+                bucket: StoreHarness.bucket,
+                key: "crossing",
+                owner: StoreHarness.owner,
+                length: bytes.count,
+                attributes: ObjectAttributes(),
+                tags: [],
+                condition: .none,
+                contentMD5: nil,
+                checksum: .none
+            ),
+            body: body
+        )
+        let statistics = try await store.store.metadata.statistics()
+        #expect(statistics.movingShards > 0)
+        #expect(try await store.holds("crossing", bytes))
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await store.wait { try await store.store.metadata.missingShardCount() == 0 }
+            try await Self.waitUntilVerified(store)
+        }
+        for slot in [1, 5] { store.disk(slot).isGone = true }
+        #expect(try await store.holds("crossing", bytes))
+        try await store.close()
+    }
+}
+
+/// A body during which something else is done once, when so many bytes have been read.
+private struct CrossingBody: BodyReader {
+    private final class Progress: Sendable {
+        let left: Mutex<Int?>
+        init(_ count: Int) { left = Mutex(count) }
+    }
+
+    private let body: ArrayBody
+    private let progress: Progress
+    private let act: @Sendable () async throws -> Void
+
+    init(_ body: ArrayBody, after count: Int, _ act: @escaping @Sendable () async throws -> Void) {
+        self.body = body
+        progress = Progress(count)
+        self.act = act
+    }
+
+    func read(into buffer: AlignedBuffer, at offset: Int, count: Int) async throws -> Int {
+        let length = try await body.read(into: buffer, at: offset, count: count)
+        let isDue = progress.left.withLock { left in
+            guard let rest = left else { return false }
+            left = rest > length ? rest - length : nil
+            return left == nil
+        }
+        if isDue { try await act() }
+        return length
+    }
+
+    func trailingChecksum() -> DeclaredChecksum? { nil }
+}
