@@ -1,25 +1,26 @@
-internal import ObjectModel
-internal import Placement
+package import ObjectModel
+package import Placement
 
 /// When enough calls have succeeded. For a write to be acknowledged in full (DESIGN §4): enough shards are durable and,
 /// where the group's sites allow it, k + 1 of them outside every single site, so that no loss of a site loses what was
 /// just acknowledged.
-struct Quorum: Sendable {
+package struct Quorum: Sendable {
     /// Shards that must be durable, wherever.
-    let count: Int
+    package let count: Int
     /// By shard: the number of its site. Empty where sites do not matter.
     private let sites: [Int]
     /// Shards that must be durable outside the site that has most of them.
     private let outside: Int
 
     /// So many, wherever they are.
-    init(count: Int) {
+    package init(count: Int) {
         self.count = count
         sites = []
         outside = 0
     }
 
-    init(_ group: ClusterMap.Group, disks: [DiskID: PlacementDisk]) {
+    /// Of a group whose disks stand where `disks` says; one that is not among them is at no known site.
+    package init(_ group: ClusterMap.Group, disks: [DiskID: PlacementDisk]) {
         count = group.scheme.writeQuorum
         var numbers: [SiteName: Int] = [:]
         let sites = group.members.map { member -> Int in
@@ -39,7 +40,7 @@ struct Quorum: Sendable {
     }
 
     /// `isDurable` by shard.
-    func isMet(_ isDurable: (Int) -> Bool, of shards: Int) -> Bool {
+    package func isMet(_ isDurable: (Int) -> Bool, of shards: Int) -> Bool {
         let durable = (0..<shards).filter(isDurable)
         guard durable.count >= count else { return false }
         guard !sites.isEmpty else { return true }

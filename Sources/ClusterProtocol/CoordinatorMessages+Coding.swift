@@ -16,6 +16,8 @@ package enum CoordinatorMessageKind {
     /// Nodes, and disks, of one cluster at most.
     static let nodeLimit = 65_536
     static let groupLimit = 1 << 20
+    /// Write leases of all nodes together at most.
+    static let leaseLimit = 1 << 20
     static let credentialLimit = 1 << 20
     /// Blobs of one `held` at most.
     package static let blobLimit = 65_536
@@ -255,6 +257,13 @@ extension MessageEncoder {
             out.append(condition.isUsable)
             out.append(count: max(0, condition.room))
         }
+        append(optional: state.leases) { out, leases in
+            out.append(list: leases.prefix(CoordinatorMessageKind.leaseLimit)) { out, held in
+                out.append(held.lease.incarnation)
+                out.append(held.lease.number)
+                out.append(text: held.holder.name)
+            }
+        }
     }
 }
 
@@ -280,7 +289,17 @@ extension MessageDecoder {
             credentials: try optional { d throws(MessageError) in try d.credentialsUpdate() },
             conditions: try list(limit: CoordinatorMessageKind.nodeLimit) { d throws(MessageError) in
                 DiskFitness(disk: try d.diskID(), isUsable: try d.bool(), room: try d.count())
+            },
+            leases: try optional { d throws(MessageError) in
+                try d.list(limit: CoordinatorMessageKind.leaseLimit) { d throws(MessageError) in try d.heldLease() }
             }
+        )
+    }
+
+    private mutating func heldLease() throws(MessageError) -> HeldLease {
+        HeldLease(
+            lease: WriteLease(incarnation: try integer(), number: try integer()),
+            holder: NodeName(try name())
         )
     }
 

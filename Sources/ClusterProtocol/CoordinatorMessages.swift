@@ -96,19 +96,34 @@ package struct ClusterState: Hashable, Sendable {
     package var map: MapUpdate?
     package var credentials: CredentialsUpdate?
     package var conditions: [DiskFitness]
+    /// All write leases that nodes hold, read after the beat came; nil when they could not be read.
+    package var leases: [HeldLease]?
 
     package init(
         incarnation: UInt32,
         region: String,
         map: MapUpdate?,
         credentials: CredentialsUpdate?,
-        conditions: [DiskFitness]
+        conditions: [DiskFitness],
+        leases: [HeldLease]?
     ) {
         self.incarnation = incarnation
         self.region = region
         self.map = map
         self.credentials = credentials
         self.conditions = conditions
+        self.leases = leases
+    }
+}
+
+/// A write lease that has not ended, and the node that may write, and erase again, under it.
+package struct HeldLease: Hashable, Sendable {
+    package var lease: WriteLease
+    package var holder: NodeName
+
+    package init(lease: WriteLease, holder: NodeName) {
+        self.lease = lease
+        self.holder = holder
     }
 }
 

@@ -25,8 +25,8 @@ package struct FuzzTarget: Sendable {
     }
 
     package static let all: [FuzzTarget] =
-        diskTargets + journalTargets + [keeperLog] + messageTargets + metadataTargets + frameTargets + bodyTargets
-        + requestTargets
+        diskTargets + journalTargets + [keeperLog] + messageTargets + clusterTargets + metadataTargets + frameTargets
+        + bodyTargets + requestTargets
 
     package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

@@ -125,8 +125,8 @@ private struct NoJournal: JournalWriter {
 }
 
 enum MetadataSeeds {
-    private static let owner = UserID("owner")
-    private static let blob = BlobRecord(
+    static let owner = UserID("owner")
+    static let blob = BlobRecord(
         id: BlobID(incarnation: 1, lease: 1, sequence: 1),
         group: GroupID(1),
         length: 300,
@@ -139,7 +139,7 @@ enum MetadataSeeds {
     private static let extent = Extent(blob: blob.id, firstFrame: 0, offset: 0, length: 262_244)
     private static let disks = (1...3).map { DiskID(Identifier128(high: 7, low: UInt64($0))) }
 
-    private static let version = VersionRecord(
+    static let version = VersionRecord(
         bucket: "ct",
         key: "a/b",
         number: 1,
@@ -154,7 +154,7 @@ enum MetadataSeeds {
         parts: []
     )
 
-    private static let upload = UploadRecord(
+    static let upload = UploadRecord(
         upload: Upload(
             id: UploadID("up"),
             bucket: "ct",
@@ -168,7 +168,7 @@ enum MetadataSeeds {
         tags: []
     )
 
-    private static let part = PartRecord(
+    static let part = PartRecord(
         upload: UploadID("up"),
         summary: PartSummary(
             number: 1,

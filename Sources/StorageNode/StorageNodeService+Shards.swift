@@ -7,6 +7,7 @@ internal import SystemInterface
 extension StorageNodeService {
     func perform(
         _ request: ShardRequest,
+        from caller: ShardCaller,
         on disk: ShardDisk,
         buffers: [BufferSlice]
     ) async throws(ShardFailure) -> (ShardResponse, [BufferSlice]) {
@@ -25,17 +26,17 @@ extension StorageNodeService {
                 )
                 return (.done, [])
             case .begin(_, let header):
-                return (.handle(try await begin(header, on: disk)), [])
+                return (.handle(try await begin(header, for: caller, on: disk)), [])
             case .append(let id, let handle, let offset):
-                try await writer(handle, on: id).append(buffers, at: offset)
+                try await writer(handle, of: caller, on: id).append(buffers, at: offset)
                 return (.done, [])
             case .seal(let id, let handle, let trailer, let checksums):
-                let writer = try writer(handle, on: id)
+                let writer = try writer(handle, of: caller, on: id)
                 forget(handle)
                 try await writer.seal(trailer: trailer, leafChecksums: checksums)
                 return (.done, [])
             case .abort(let id, let handle):
-                let writer = try writer(handle, on: id)
+                let writer = try writer(handle, of: caller, on: id)
                 forget(handle)
                 await writer.abort()
                 return (.done, [])
@@ -59,10 +60,14 @@ extension StorageNodeService {
         }
     }
 
-    private func begin(_ header: ShardHeader, on disk: ShardDisk) async throws -> UInt64 {
+    private func begin(
+        _ header: ShardHeader,
+        for caller: ShardCaller,
+        on disk: ShardDisk
+    ) async throws -> UInt64 {
         let writer = try await disk.begin(header)
         do throws(ShardFailure) {
-            return try register(writer, on: disk)
+            return try register(writer, of: caller, on: disk)
         } catch {
             await writer.abort()
             throw error

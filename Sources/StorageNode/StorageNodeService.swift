@@ -29,7 +29,7 @@ package final class StorageNodeService: TransportService {
 
     private struct State {
         var disks: [DiskID: HostedDisk] = [:]
-        var writers: [UInt64: (disk: DiskID, writer: ShardWriter)] = [:]
+        var writers: [UInt64: (disk: DiskID, owner: ShardCaller, writer: ShardWriter)] = [:]
         var nextHandle: UInt64 = 1
     }
 
@@ -58,9 +58,10 @@ package final class StorageNodeService: TransportService {
 
     package func disk(_ id: DiskID) -> HostedDisk? { state.withLock { $0.disks[id] } }
 
+    /// Answers everything: for the coordinator, and for callers in this process.
     package func answer(_ message: TransportMessage) async -> TransportMessage {
         if let request = try? ShardRequest(encoded: message.header) {
-            return await answer(request, buffers: message.buffers)
+            return await answer(request, from: .trusted, buffers: message.buffers)
         }
         if let call = try? KeeperCall(decoding: message.header) {
             return TransportMessage(header: await answer(call).encoded)
@@ -73,12 +74,16 @@ package final class StorageNodeService: TransportService {
         return await KeeperService(log: log).answer(call.request)
     }
 
-    private func answer(_ request: ShardRequest, buffers: [BufferSlice]) async -> TransportMessage {
+    func answer(
+        _ request: ShardRequest,
+        from caller: ShardCaller,
+        buffers: [BufferSlice]
+    ) async -> TransportMessage {
         guard let disk = disk(request.disk)?.shards else {
             return TransportMessage(header: ShardResponse.failure(.noSuchDisk).encoded())
         }
         do {
-            let (response, bytes) = try await perform(request, on: disk, buffers: buffers)
+            let (response, bytes) = try await perform(request, from: caller, on: disk, buffers: buffers)
             return TransportMessage(header: response.encoded(), buffers: bytes)
         } catch {
             return TransportMessage(header: ShardResponse.failure(error).encoded())
@@ -89,19 +94,26 @@ package final class StorageNodeService: TransportService {
 
     /// Keeps a writer of the disk, if that is still the one served under its id: a disk that was let go while the
     /// writer was made would otherwise be held, with its lock, until the process ends.
-    func register(_ writer: ShardWriter, on disk: ShardDisk) throws(ShardFailure) -> UInt64 {
+    func register(
+        _ writer: ShardWriter,
+        of caller: ShardCaller,
+        on disk: ShardDisk
+    ) throws(ShardFailure) -> UInt64 {
         let id = disk.identity.disk
         return try state.withLock { state throws(ShardFailure) in
             guard state.disks[id]?.shards === disk else { throw .noSuchDisk }
             guard state.writers.count < Self.writerLimit else { throw .full }
             defer { state.nextHandle += 1 }
-            state.writers[state.nextHandle] = (id, writer)
+            state.writers[state.nextHandle] = (id, caller, writer)
             return state.nextHandle
         }
     }
 
-    func writer(_ handle: UInt64, on disk: DiskID) throws(ShardFailure) -> ShardWriter {
-        guard let entry = state.withLock({ $0.writers[handle] }), entry.disk == disk else { throw .noSuchHandle }
+    /// The writer behind a handle; another caller's is none, since handles can be guessed.
+    func writer(_ handle: UInt64, of caller: ShardCaller, on disk: DiskID) throws(ShardFailure) -> ShardWriter {
+        guard let entry = state.withLock({ $0.writers[handle] }), entry.disk == disk, entry.owner == caller else {
+            throw .noSuchHandle
+        }
         return entry.writer
     }
 

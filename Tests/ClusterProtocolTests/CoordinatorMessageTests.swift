@@ -29,16 +29,18 @@ struct CoordinatorMessageTests {
             entries: [CredentialsUpdate.Entry(user: "u", displayName: "d", accessKey: "a", secretKey: "s")]
         )
         let conditions = [DiskFitness(disk: disk, isUsable: true, room: 1 << 40)]
+        let leases = [HeldLease(lease: shard.blob.writeLease, holder: NodeName("n"))]
         return [
             .joined(NodeCertificate(cluster: cluster, certificate: "c", authority: "a")),
-            .state(ClusterState(incarnation: 0, region: "", map: nil, credentials: nil, conditions: [])),
+            .state(ClusterState(incarnation: 0, region: "", map: nil, credentials: nil, conditions: [], leases: nil)),
             .state(
                 ClusterState(
                     incarnation: 3,
                     region: "eu",
                     map: map,
                     credentials: credentials,
-                    conditions: conditions
+                    conditions: conditions,
+                    leases: leases
                 )
             ),
             .refused("no"),

@@ -8,7 +8,7 @@ extension MessageGenerator {
     mutating func requests() -> [MetadataRequest] {
         [
             .createBucket(bucket()), .deleteBucket(text()), .bucket(text()), .buckets(owner: optional { $0.user() }),
-            .users, .commit(transaction()), .version(bucket: text(), key: text()), deletion(),
+            .commit(transaction()), .version(bucket: text(), key: text()), deletion(),
             .putTags(bucket: text(), key: text(), tags: tags()),
             .list(ListRequest(bucket: text(), prefix: text(), delimiter: text(), after: text(), limit: any())),
             .createUpload(uploadRecord()), .upload(bucket: text(), key: text(), id: uploadID()),
@@ -22,29 +22,21 @@ extension MessageGenerator {
                     limit: any()
                 )
             ),
-            .uploads(createdBefore: time(), limit: any()), .parts(of: uploadID(), after: any(), limit: any()),
-            .complete(completion()), .abortUpload(bucket: text(), key: text(), id: uploadID()), .blob(blobID()),
-            .blobs(after: optional { $0.blobID() }, limit: any()), .missingShards(limit: any()), .missingShardCount,
-            .markMissing(list { $0.shard() }), .registerShard(shard(), groupEpoch: small()), .owners(of: blobID()),
-            .grantLease, .endLease(lease()), .activeLeases, .disks, .groups, .statistics,
+            .parts(of: uploadID(), after: any(), limit: any()),
+            .complete(completion()), .abortUpload(bucket: text(), key: text(), id: uploadID()), .grantLease,
+            .endLease(lease()), .activeLeases,
         ]
     }
 
     /// One of every response; of those that may be empty also the empty one.
     mutating func responses() -> [MetadataResponse] {
-        let counts = MetadataStatistics(buckets: number(9), versions: length(), missingShards: 3, bytes: length())
-        let missing = list { MissingShard(shard: $0.shard(), group: GroupID($0.small()), spares: $0.number(9) - 4) }
-        return [
-            .failed(error()), .done, .isRegistered(flag()), .bucket(nil), .bucket(bucket()),
-            .buckets(list { $0.bucket() }), .users(list { $0.userRecord() }),
+        [
+            .failed(error()), .done, .bucket(nil), .bucket(bucket()), .buckets(list { $0.bucket() }),
             .outcomes(list { $0.result { CommitOutcome(number: $0.id()) } }), .version(nil), .version(detail()),
             .deletions(list { $0.result { DeleteResult(existed: $0.flag()) } }), .list(page()), .upload(nil),
-            .upload(uploadRecord()), .listUploads(uploadsPage()), .uploads(list { $0.upload() }),
+            .upload(uploadRecord()), .listUploads(uploadsPage()),
             .parts(list { $0.partRecord() }, isTruncated: flag()), .completed(CommitOutcome(number: id())),
-            .blob(nil), .blob(blob()), .blobs(list { $0.blob() }, isTruncated: flag()), .missingShards(missing),
-            .count(length()), .owners(list { $0.owner() }), .lease(lease()),
-            .leases(list { (lease: $0.lease(), holder: NodeName($0.text())) }), .disks(list { $0.diskRecord() }),
-            .groups(list { $0.group() }.compactMap { $0 }), .statistics(counts),
+            .lease(lease()), .leases(list { (lease: $0.lease(), holder: NodeName($0.text())) }),
         ]
     }
 

@@ -36,8 +36,6 @@ struct MessageGenerator {
 
     mutating func blobID() -> BlobID { BlobID(incarnation: small(), lease: small(), sequence: id()) }
     mutating func lease() -> WriteLease { WriteLease(incarnation: small(), number: small()) }
-    mutating func shard() -> ShardID { ShardID(blob: blobID(), index: UInt8(number(256))) }
-    mutating func disk() -> DiskID { DiskID(Identifier128(high: id(), low: id())) }
     mutating func uploadID() -> UploadID { UploadID(text()) }
     mutating func user() -> UserID { UserID(text()) }
     mutating func algorithm() -> ObjectChecksum.Algorithm { pick(.crc32, .crc32c, .crc64nvme, .sha1, .sha256) }
@@ -70,16 +68,6 @@ struct MessageGenerator {
     // MARK: Records
 
     mutating func bucket() -> Bucket { Bucket(name: text(), owner: user(), region: text(), created: time()) }
-    mutating func userRecord() -> UserRecord {
-        UserRecord(
-            id: user(),
-            name: text(),
-            displayName: text(),
-            email: text(),
-            accessKey: text(),
-            sealedSecret: bytes()
-        )
-    }
     mutating func blob() -> BlobRecord {
         let frames = list(4) {
             Frame(
@@ -145,36 +133,5 @@ struct MessageGenerator {
     mutating func detail() -> VersionDetail {
         let blobs = list { $0.blob() }
         return VersionDetail(version: version(), blobs: Dictionary(blobs.map { ($0.id, $0) }) { $1 })
-    }
-    mutating func diskRecord() -> DiskRecord {
-        DiskRecord(
-            id: disk(),
-            site: SiteName(text()),
-            node: NodeName(text()),
-            slot: text(),
-            state: pick(.active, .retired),
-            epoch: small()
-        )
-    }
-    mutating func group() -> GroupRecord? {
-        guard let scheme = Scheme(dataCount: 1 + number(8), parityCount: 1 + number(4)) else { return nil }
-        return GroupRecord(
-            id: GroupID(small()),
-            epoch: small(),
-            scheme: scheme,
-            members: (0..<scheme.shardCount).map { _ in disk() }
-        )
-    }
-    mutating func owner() -> BlobOwner {
-        BlobOwner(
-            owner: pick(
-                .version(bucket: text(), key: text(), number: id()),
-                .part(uploadID(), number: number(10_001))
-            ),
-            extents: extents(),
-            bucket: text(),
-            key: text(),
-            contentType: text()
-        )
     }
 }

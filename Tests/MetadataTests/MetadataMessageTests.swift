@@ -39,10 +39,10 @@ struct MetadataMessageTests {
 
     @Test("the layout of version 1 stays what it is")
     func layout() {
-        #expect(MetadataRequest.statistics.encoded == [1, 0, 0x01, 0x4D, 30])
+        #expect(MetadataRequest.activeLeases.encoded == [1, 0, 0x01, 0x4D, 27])
         #expect(
-            MetadataRequest.uploads(createdBefore: .init(milliseconds: -1), limit: 300).encoded.dropFirst(4) == [
-                14, 1, 0xD8, 4,
+            MetadataRequest.parts(of: UploadID("u"), after: -1, limit: 300).encoded.dropFirst(4) == [
+                15, 1, 0x75, 1, 0xD8, 4,
             ]
         )
         #expect(MetadataResponse.done.encoded == [1, 0, 0x02, 0x4D, 2])
@@ -79,21 +79,18 @@ struct MetadataMessageTests {
 
     @Test("other kinds and versions are refused, and hostile counts take no memory")
     func heads() {
-        let call = MetadataRequest.users.encoded
+        let call = MetadataRequest.activeLeases.encoded
         #expect(throws: MessageError.unknownKind(0x4D01)) { try MetadataResponse(decoding: call) }
         #expect(throws: MessageError.unknownVersion(2)) { try MetadataRequest(decoding: [2] + call.dropFirst()) }
         #expect(throws: MessageError.self) { try MetadataRequest(decoding: []) }
         #expect(!MetadataMessage.isCall([1, 0, 1]) && !MetadataMessage.isCall([1, 0, 0x01, 0x4B, 1]))
         let head: [UInt8] = [1, 0, 0x01, 0x4D]
         let most: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x3F]
-        #expect(throws: MessageError.self) { try MetadataRequest(decoding: head + [22] + most) }
         #expect(throws: MessageError.self) { try MetadataRequest(decoding: head + [8, 0] + most) }
         #expect(throws: MessageError.self) { try MetadataRequest(decoding: head + [6, 0] + most) }
-        let shards = (0...MetadataMessage.listLimit).map { _ in
-            ShardID(blob: BlobID(incarnation: 0, lease: 0, sequence: 0), index: 0)
-        }
+        let keys = (0...MetadataMessage.listLimit).map { _ in DeleteRequest(bucket: "b", key: "") }
         #expect(throws: MessageError.self) {
-            try MetadataRequest(decoding: MetadataRequest.markMissing(shards).encoded)
+            try MetadataRequest(decoding: MetadataRequest.delete(bucket: "b", keys).encoded)
         }
     }
 

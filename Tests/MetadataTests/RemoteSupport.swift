@@ -86,7 +86,6 @@ struct RemoteTestStore: ReplicatedMetadata {
     func deleteBucket(_ name: String) async throws(StorageError) { try await remote.deleteBucket(name) }
     func bucket(_ name: String) async throws(StorageError) -> Bucket? { try await remote.bucket(name) }
     func buckets(owner: UserID?) async throws(StorageError) -> [Bucket] { try await remote.buckets(owner: owner) }
-    func users() async throws(StorageError) -> [UserRecord] { try await remote.users() }
     func commit(
         _ transaction: WriteTransaction
     ) async throws(StorageError) -> [Result<CommitOutcome, StorageError>] {
@@ -112,9 +111,6 @@ struct RemoteTestStore: ReplicatedMetadata {
     func listUploads(_ request: ListUploadsRequest) async throws(StorageError) -> ListUploadsPage {
         try await remote.listUploads(request)
     }
-    func uploads(createdBefore time: WallTime, limit: Int) async throws(StorageError) -> [Upload] {
-        try await remote.uploads(createdBefore: time, limit: limit)
-    }
     func parts(of upload: UploadID, after part: Int, limit: Int) async throws(StorageError) -> [PartRecord] {
         try await remote.parts(of: upload, after: part, limit: limit)
     }
@@ -124,26 +120,10 @@ struct RemoteTestStore: ReplicatedMetadata {
     func abortUpload(bucket: String, key: String, id: UploadID) async throws(StorageError) {
         try await remote.abortUpload(bucket: bucket, key: key, id: id)
     }
-    func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await remote.blob(id) }
-    func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
-        try await remote.blobs(after: id, limit: limit)
-    }
-    func missingShards(limit: Int) async throws(StorageError) -> [MissingShard] {
-        try await remote.missingShards(limit: limit)
-    }
-    func missingShardCount() async throws(StorageError) -> Int { try await remote.missingShardCount() }
-    func markMissing(_ shards: [ShardID]) async throws(StorageError) { try await remote.markMissing(shards) }
-    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
-        try await remote.registerShard(shard, groupEpoch: groupEpoch)
-    }
-    func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner] { try await remote.owners(of: blob) }
     func endLease(_ lease: WriteLease) async throws(StorageError) { try await remote.endLease(lease) }
     func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)] {
         try await remote.activeLeases()
     }
-    func disks() async throws(StorageError) -> [DiskRecord] { try await remote.disks() }
-    func groups() async throws(StorageError) -> [GroupRecord] { try await remote.groups() }
-    func statistics() async throws(StorageError) -> MetadataStatistics { try await remote.statistics() }
 
     /// This node's leases over messages; another node's as it would ask itself.
     func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease {
@@ -157,6 +137,26 @@ struct RemoteTestStore: ReplicatedMetadata {
 extension RemoteTestStore {
     func addUser(_ user: UserRecord) async throws(StorageError) { try await local.addUser(user) }
     func removeUser(name: String) async throws(StorageError) { try await local.removeUser(name: name) }
+    func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
+    func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
+        try await local.blobs(after: id, limit: limit)
+    }
+    func missingShards(limit: Int) async throws(StorageError) -> [MissingShard] {
+        try await local.missingShards(limit: limit)
+    }
+    func missingShardCount() async throws(StorageError) -> Int { try await local.missingShardCount() }
+    func markMissing(_ shards: [ShardID]) async throws(StorageError) { try await local.markMissing(shards) }
+    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
+        try await local.registerShard(shard, groupEpoch: groupEpoch)
+    }
+    func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner] { try await local.owners(of: blob) }
+    func users() async throws(StorageError) -> [UserRecord] { try await local.users() }
+    func uploads(createdBefore time: WallTime, limit: Int) async throws(StorageError) -> [Upload] {
+        try await local.uploads(createdBefore: time, limit: limit)
+    }
+    func disks() async throws(StorageError) -> [DiskRecord] { try await local.disks() }
+    func groups() async throws(StorageError) -> [GroupRecord] { try await local.groups() }
+    func statistics() async throws(StorageError) -> MetadataStatistics { try await local.statistics() }
     func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         try await local.deadBlobs(after: id, limit: limit)
     }

@@ -12,6 +12,9 @@ package enum ClusterCaller: Hashable, Sendable {
     case stranger
 }
 
+/// Told what a node asked for that is not its to ask: it was broken into, or runs another version.
+package typealias RefusalReport = @Sendable (_ caller: NodeName, _ what: String) -> Void
+
 /// Answers the calls to the coordinator: of nodes their beats and metadata operations, of strangers only a join.
 package final class CoordinatorService: Sendable {
     /// Gives a node its certificate: after a join with a valid token (`secret`), or in place of one that runs out
@@ -21,17 +24,24 @@ package final class CoordinatorService: Sendable {
 
     private let membership: Membership
     private let certify: Certifier
+    private let onRefusal: RefusalReport
     private let metadata = Mutex<MetadataService?>(nil)
 
-    package init(membership: Membership, certify: @escaping Certifier) {
+    /// `onRefusal`: for the log.
+    package init(
+        membership: Membership,
+        onRefusal: @escaping RefusalReport = { _, _ in },
+        certify: @escaping Certifier
+    ) {
         self.membership = membership
+        self.onRefusal = onRefusal
         self.certify = certify
     }
 
     /// The store that runs from here on; its metadata answers only while J keepers confirm its incarnation.
     package func attach(_ store: Store) {
         let journal = store.journal
-        let service = MetadataService(metadata: store.metadata) { journal.isConfirmed }
+        let service = MetadataService(metadata: store.metadata, onRefusal: onRefusal) { journal.isConfirmed }
         metadata.withLock { $0 = service }
         membership.attach(store)
     }
@@ -66,7 +76,7 @@ package final class CoordinatorService: Sendable {
         case (.join(let request), _):
             return await certificate(for: request.name, request.publicKey, request.secret)
         case (.renew(let key), .node(let name)): return await certificate(for: name, key, nil)
-        case (.beat(let beat), .node(let name)): return .state(membership.answer(beat, from: name))
+        case (.beat(let beat), .node(let name)): return .state(await membership.answer(beat, from: name))
         default: return .refused("this call needs a node's certificate")
         }
     }

@@ -1,17 +1,24 @@
 package import BlobStorage
 package import ClusterProtocol
+internal import JournalStorage
 package import ObjectModel
 package import ObjectStorage
 internal import Placement
+package import StorageNode
 import Synchronization
 package import SystemInterface
 
 /// A node's link to its coordinator: beats, and keeps what the node's gateway must know up to date.
 ///
 /// Follows the coordinator of the highest incarnation it has heard of, and no older one.
-package final class GatewayFeed: Sendable {
+package final class GatewayFeed: LeaseDirectory {
     /// How long one beat may take.
     private static let timeout = Duration.seconds(5)
+    /// Beats that are wanted out of turn begin no sooner after the one before: callers with made-up leases must not
+    /// become a storm on the coordinator.
+    private static let spacing = Duration.milliseconds(10)
+    /// Callers that may wait for such a beat; what more there are is refused.
+    private static let waitingCallers = 4_096
 
     /// What the outside of a node does with what the feed learns. Called from the feed's task, one at a time.
     package struct Handlers: Sendable {
@@ -36,6 +43,10 @@ package final class GatewayFeed: Sendable {
         var suspects: Set<ShardID> = []
         var region: String?
         var isServing = false
+        var holders: [WriteLease: NodeName] = [:]
+        /// Beats that have begun, and when the last of them did.
+        var beats: UInt64 = 0
+        var lastBeat = MonotonicTime(nanoseconds: 0)
     }
 
     private let state = Mutex(State())
@@ -46,6 +57,8 @@ package final class GatewayFeed: Sendable {
     private let readers: BlobReaders
     private let time: any TimeSource
     private let handlers: Handlers
+    /// One beat at a time, so that no older answer comes behind a newer one.
+    private let gate = CallGate(limit: GatewayFeed.waitingCallers)
 
     package init(
         address: NodeAddress,
@@ -81,9 +94,18 @@ package final class GatewayFeed: Sendable {
         }
     }
 
+    /// One beat; what its answer brings is in use on return.
     package func beat() async {
+        guard await gate.enter() else { return }
+        defer { gate.leave() }
+        await beatAlone()
+    }
+
+    private func beatAlone() async {
         let beat = state.withLock { state in
             defer { state.suspects = [] }
+            state.beats += 1
+            state.lastBeat = time.monotonic
             return NodeBeat(
                 address: address,
                 incarnation: state.incarnation,
@@ -103,8 +125,13 @@ package final class GatewayFeed: Sendable {
         guard update.incarnation > 0 else { return }
         let isNewer = state.withLock { state in
             guard update.incarnation >= state.incarnation else { return false }
+            // A coordinator that begins ends all leases there were.
+            if update.incarnation > state.incarnation { state.holders = [:] }
             state.incarnation = update.incarnation
             state.region = update.region
+            if let leases = update.leases {
+                state.holders = Dictionary(leases.map { ($0.lease, $0.holder) }) { first, _ in first }
+            }
             return true
         }
         guard isNewer else { return }
@@ -144,6 +171,29 @@ package final class GatewayFeed: Sendable {
         }
     }
 
+    // MARK: Write leases
+
+    package func knownHolder(of lease: WriteLease) -> NodeName? { state.withLock { $0.holders[lease] } }
+
+    package func holder(of lease: WriteLease) async -> NodeName? {
+        let (known, beats) = state.withLock { ($0.holders[lease], $0.beats) }
+        if let known { return known }
+        guard await gate.enter() else { return nil }
+        defer { gate.leave() }
+        // One beat that began after the question serves all who wait.
+        if state.withLock({ $0.beats }) == beats {
+            // On a task of its own: that this caller gives up must not take the answer from the others.
+            await Task { await beatOutOfTurn() }.value
+        }
+        return knownHolder(of: lease)
+    }
+
+    private func beatOutOfTurn() async {
+        let wait = Self.spacing - time.monotonic.duration(since: state.withLock { $0.lastBeat })
+        if wait > .zero { try? await time.sleep(for: wait) }
+        await beatAlone()
+    }
+
     // MARK: Calls of the coordinator
 
     package func answer(_ header: [UInt8]) async -> GatewayResponse {
@@ -162,6 +212,7 @@ package final class GatewayFeed: Sendable {
                 if incarnation > state.incarnation {
                     // Everything is asked for anew.
                     (state.incarnation, state.mapVersion, state.credentialsVersion) = (incarnation, 0, 0)
+                    state.holders = [:]
                 }
                 return state.nodes
             }

@@ -101,7 +101,7 @@ package final class Membership: Sendable {
     // MARK: Beats
 
     /// What the node lacks. `name` is what its certificate says.
-    package func answer(_ beat: NodeBeat, from name: NodeName) -> ClusterState {
+    package func answer(_ beat: NodeBeat, from name: NodeName) async -> ClusterState {
         var address = beat.address
         address.name = name
         let (isNew, all, store) = state.withLock { state in
@@ -116,13 +116,13 @@ package final class Membership: Sendable {
         }
         store?.admit(NodeMember(name: name, site: address.site))
         for shard in beat.suspects { store?.repairer.suspect(shard) }
-        return clusterState(for: beat)
+        return await clusterState(for: beat)
     }
 
-    private func clusterState(for beat: NodeBeat) -> ClusterState {
+    private func clusterState(for beat: NodeBeat) async -> ClusterState {
         let (store, credentials) = state.withLock { ($0.store, $0.credentials) }
         guard let store, store.stopReason == nil else {
-            return ClusterState(incarnation: 0, region: region, map: nil, credentials: nil, conditions: [])
+            return ClusterState(incarnation: 0, region: region, map: nil, credentials: nil, conditions: [], leases: nil)
         }
         let map = map(of: store)
         let isCurrent = beat.incarnation == store.journal.incarnation
@@ -133,8 +133,15 @@ package final class Membership: Sendable {
             credentials: isCurrent && credentials?.version == beat.credentialsVersion ? nil : credentials,
             conditions: store.blobs.view.conditions.sorted { $0.key < $1.key }.map {
                 DiskFitness(disk: $0.key, isUsable: $0.value.isUsable, room: $0.value.room)
-            }
+            },
+            leases: await leases(of: store)
         )
+    }
+
+    /// Those of the nodes: the coordinator's own give no other process any right.
+    private func leases(of store: Store) async -> [HeldLease]? {
+        try? await store.metadata.activeLeases().filter { $0.holder != store.configuration.holder }
+            .map { HeldLease(lease: $0.lease, holder: $0.holder) }
     }
 
     private func map(of store: Store) -> MapUpdate {

@@ -54,27 +54,6 @@ extension ByteWriter {
 
     /// As the record of an upload without tags.
     mutating func put(_ upload: Upload) { UploadRecord(upload: upload, tags: []).encode(into: &self) }
-
-    mutating func put(_ missing: MissingShard) {
-        put(missing.shard)
-        put(missing.group.number)
-        put(any: missing.spares)
-    }
-
-    mutating func put(_ owner: BlobOwner) {
-        put(owner.owner)
-        put(owner.extents)
-        put(owner.bucket)
-        put(owner.key)
-        put(owner.contentType)
-    }
-
-    mutating func put(_ counts: MetadataStatistics) {
-        for count in [
-            counts.buckets, counts.versions, counts.uploads, counts.blobs, counts.deadBlobs, counts.missingShards,
-            counts.movingShards, counts.blobsBelowQuorum, counts.bytes,
-        ] { put(count) }
-    }
 }
 
 extension ByteReader {
@@ -116,39 +95,11 @@ extension ByteReader {
         )
     }
 
-    mutating func getUploads() throws(MetadataError) -> [Upload] {
+    private mutating func getUploads() throws(MetadataError) -> [Upload] {
         try getList(size: 12) { (reader) throws(MetadataError) in
             let record = try UploadRecord(from: &reader)
             guard record.tags.isEmpty else { throw .corrupt("upload of a list") }
             return record.upload
         }
-    }
-
-    mutating func getMissingShard() throws(MetadataError) -> MissingShard {
-        MissingShard(shard: try getShard(), group: GroupID(try getUInt32()), spares: try getAnyInt())
-    }
-
-    mutating func getBlobOwner() throws(MetadataError) -> BlobOwner {
-        BlobOwner(
-            owner: try getOwner(),
-            extents: try getExtents(),
-            bucket: try getText(),
-            key: try getText(),
-            contentType: try getText()
-        )
-    }
-
-    mutating func getStatistics() throws(MetadataError) -> MetadataStatistics {
-        MetadataStatistics(
-            buckets: try getInt(),
-            versions: try getInt(),
-            uploads: try getInt(),
-            blobs: try getInt(),
-            deadBlobs: try getInt(),
-            missingShards: try getInt(),
-            movingShards: try getInt(),
-            blobsBelowQuorum: try getInt(),
-            bytes: try getInt()
-        )
     }
 }

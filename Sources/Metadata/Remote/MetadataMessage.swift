@@ -12,13 +12,9 @@ package enum MetadataMessage {
 
     /// Things of one kind that a call may name: more are refused before they take memory.
     package static let listLimit = 65_536
-    /// Records of one answer to `blobs` or `parts`; who asks for more asks again behind the last. One more than S3's
+    /// Records of one answer to `parts`; who asks for more asks again behind the last. One more than S3's
     /// largest page, so that the look-ahead of a list of parts costs no second call.
     package static let pageLimit = 1_001
-    /// Shards of one answer to `missingShards`, which has no continuation: the scarcest come first in any case.
-    package static let shardLimit = 65_536
-    /// Uploads of one answer to `uploads(createdBefore:)`, the oldest: the next call after their end brings the rest.
-    package static let uploadLimit = 1_001
     /// Bytes of an answer to a read. The largest that is meant to pass is a version of `Limits.objectLength` whose
     /// blobs all have frame indexes.
     package static let answerLimit = 256 << 20

@@ -1,21 +1,22 @@
 package import ObjectInterface
 package import ObjectModel
-package import SystemInterface
 
 /// An operation of `MetadataStore` that a gateway may ask of the coordinator.
 ///
-/// What only the coordinator does (users, disks, groups, garbage, repacking) has no case: no message can ask for it.
+/// A node's certificate opens these and no more: what only the coordinator does (users, disks, groups, blobs, repair,
+/// garbage, repacking) has no case, so that no message can ask for it. Whoever needs another one adds it here, with
+/// what a node that has been broken into could do with it in mind (`Docs/ClusterProtocol.md`).
 package enum MetadataRequest: Sendable {
-    // Buckets and users
+    // Buckets
 
     case createBucket(Bucket)
     case deleteBucket(String)
     case bucket(String)
     case buckets(owner: UserID?)
-    case users
 
     // Objects
 
+    /// Under a lease of the caller's, where there are blobs.
     case commit(WriteTransaction)
     case version(bucket: String, key: String)
     /// The requests are all of this bucket, whatever they say.
@@ -28,40 +29,25 @@ package enum MetadataRequest: Sendable {
     case createUpload(UploadRecord)
     case upload(bucket: String, key: String, id: UploadID)
     case listUploads(ListUploadsRequest)
-    case uploads(createdBefore: WallTime, limit: Int)
     case parts(of: UploadID, after: Int, limit: Int)
     case complete(CompleteTransaction)
     case abortUpload(bucket: String, key: String, id: UploadID)
 
-    // Blobs and repair
-
-    case blob(BlobID)
-    case blobs(after: BlobID?, limit: Int)
-    case missingShards(limit: Int)
-    case missingShardCount
-    case markMissing([ShardID])
-    case registerShard(ShardID, groupEpoch: UInt32)
-    case owners(of: BlobID)
-
-    // The cluster
+    // Write leases
 
     /// The holder is not said: it is who calls.
     case grantLease
+    /// Of the caller's.
     case endLease(WriteLease)
     case activeLeases
-    case disks
-    case groups
-    case statistics
 
     /// Changes nothing, and may be repeated.
     package var isRead: Bool {
         switch self {
         case .createBucket, .deleteBucket, .commit, .delete, .putTags, .createUpload, .complete, .abortUpload,
-            .markMissing, .registerShard, .grantLease, .endLease:
+            .grantLease, .endLease:
             false
-        case .bucket, .buckets, .users, .version, .list, .upload, .listUploads, .uploads, .parts, .blob, .blobs,
-            .missingShards, .missingShardCount, .owners, .activeLeases, .disks, .groups, .statistics:
-            true
+        case .bucket, .buckets, .version, .list, .upload, .listUploads, .parts, .activeLeases: true
         }
     }
 }

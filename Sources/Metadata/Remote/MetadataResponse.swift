@@ -6,11 +6,8 @@ package enum MetadataResponse: Sendable {
     case failed(StorageError)
     /// A change without a result is durable and visible.
     case done
-    /// Of `registerShard`.
-    case isRegistered(Bool)
     case bucket(Bucket?)
     case buckets([Bucket])
-    case users([UserRecord])
     /// One per write.
     case outcomes([Result<CommitOutcome, StorageError>])
     case version(VersionDetail?)
@@ -19,18 +16,9 @@ package enum MetadataResponse: Sendable {
     case list(ListPage)
     case upload(UploadRecord?)
     case listUploads(ListUploadsPage)
-    case uploads([Upload])
     /// Truncated: more may follow the last one.
     case parts([PartRecord], isTruncated: Bool)
     case completed(CommitOutcome)
-    case blob(BlobRecord?)
-    case blobs([BlobRecord], isTruncated: Bool)
-    case missingShards([MissingShard])
-    case count(Int)
-    case owners([BlobOwner])
     case lease(WriteLease)
     case leases([(lease: WriteLease, holder: NodeName)])
-    case disks([DiskRecord])
-    case groups([GroupRecord])
-    case statistics(MetadataStatistics)
 }

@@ -9,13 +9,23 @@ package import ObjectModel
 /// says, after the evaluation, that the keepers still know of no newer incarnation.
 package struct MetadataService: Sendable {
     let metadata: any MetadataStore
+    let leases: LeaseHolders
+    let onRefusal: @Sendable (_ caller: NodeName, _ what: String) -> Void
     private let isConfirmed: @Sendable () async -> Bool
 
+    /// `onRefusal` is told what a caller asked for that is not its to ask, for the log.
+    ///
     /// `isConfirmed` is asked once or never for each call, behind its evaluation. What it says must hold for a moment
     /// behind that: a round of `confirm` begun when it is asked (many calls may share one), or a promise of the
     /// keepers that has not run out. That keepers confirmed a while ago is not enough.
-    package init(metadata: any MetadataStore, isConfirmed: @escaping @Sendable () async -> Bool) {
+    package init(
+        metadata: any MetadataStore,
+        onRefusal: @escaping @Sendable (_ caller: NodeName, _ what: String) -> Void = { _, _ in },
+        isConfirmed: @escaping @Sendable () async -> Bool
+    ) {
         self.metadata = metadata
+        self.onRefusal = onRefusal
+        leases = LeaseHolders(metadata)
         self.isConfirmed = isConfirmed
     }
 
@@ -28,7 +38,8 @@ package struct MetadataService: Sendable {
         do {
             request = try MetadataRequest(decoding: header)
         } catch {
-            let reason = "The coordinator cannot read the call (\(error)): do all nodes run the same version?"
+            onRefusal(holder, "it sent a call that is not taken: \(error)")
+            let reason = "The coordinator does not take this call (\(error)): do all nodes run the same version?"
             return MetadataResponse.failed(StorageError(.internalFailure, reason)).encoded
         }
         let answer = await respond(request, from: holder).encoded
@@ -48,7 +59,7 @@ package struct MetadataService: Sendable {
             let response = try await evaluate(request, from: holder)
             if Self.isProven(response, to: request) { return response }
             if await isConfirmed() { return response }
-            return .failed(Self.mayHaveChanged(response, to: request) ? Self.unknown : Self.unconfirmed)
+            return .failed(Self.mayChangeNothing(request) ? Self.unknown : Self.unconfirmed)
         } catch {
             // A refusal is evaluated on rows too; an unknown outcome says nothing that could be stale.
             if error.code == .unknownOutcome { return .failed(error) }
@@ -65,18 +76,9 @@ package struct MetadataService: Sendable {
         }
     }
 
-    /// Changes that succeed also where there is nothing to do.
+    /// Changes that succeed also where there is nothing to do: a success may have made a record, and proves none.
     private static func mayChangeNothing(_ request: MetadataRequest) -> Bool {
-        switch request {
-        case .markMissing, .registerShard, .endLease: true
-        default: false
-        }
-    }
-
-    /// Whether a success that is not proven may all the same have made a record.
-    private static func mayHaveChanged(_ response: MetadataResponse, to request: MetadataRequest) -> Bool {
-        if case .isRegistered(false) = response { return false }
-        return mayChangeNothing(request)
+        if case .endLease = request { true } else { false }
     }
 
     private static let unconfirmed = StorageError(

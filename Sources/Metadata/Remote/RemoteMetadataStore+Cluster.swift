@@ -2,40 +2,41 @@ package import ObjectInterface
 package import ObjectModel
 
 extension RemoteMetadataStore {
-    // MARK: Blobs, repair and garbage
+    // MARK: Write leases
 
-    package func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? {
-        try await ask(.blob(id)) { if case .blob(let blob) = $0 { .some(blob) } else { nil } }
+    /// The holder is the node that calls, whatever `holder` is: the coordinator believes the connection only.
+    package func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease {
+        try await ask(.grantLease) { if case .lease(let lease) = $0 { lease } else { nil } }
     }
 
-    /// Page by page, each of its own moment.
+    package func endLease(_ lease: WriteLease) async throws(StorageError) { try await perform(.endLease(lease)) }
+
+    package func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)] {
+        try await ask(.activeLeases) { if case .leases(let leases) = $0 { leases } else { nil } }
+    }
+
+    // MARK: The coordinator's own
+
+    package func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { throw Self.coordinatorsOwn("blob") }
+
     package func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
-        try await pages(after: id, limit: limit) { (last, rest) throws(StorageError) in
-            try await self.ask(.blobs(after: last, limit: rest)) {
-                if case .blobs(let blobs, let isTruncated) = $0 { (blobs, isTruncated) } else { nil }
-            }
-        } place: {
-            $0.id
-        }
+        throw Self.coordinatorsOwn("blobs")
     }
 
-    /// At most `MetadataMessage.shardLimit`.
     package func missingShards(limit: Int) async throws(StorageError) -> [MissingShard] {
-        try await ask(.missingShards(limit: limit)) { if case .missingShards(let shards) = $0 { shards } else { nil } }
+        throw Self.coordinatorsOwn("missingShards")
     }
 
     package func missingShardCount() async throws(StorageError) -> Int {
-        try await ask(.missingShardCount) { if case .count(let count) = $0 { count } else { nil } }
+        throw Self.coordinatorsOwn("missingShardCount")
     }
 
     package func markMissing(_ shards: [ShardID]) async throws(StorageError) {
-        try await perform(.markMissing(shards))
+        throw Self.coordinatorsOwn("markMissing")
     }
 
     package func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
-        try await ask(.registerShard(shard, groupEpoch: groupEpoch)) {
-            if case .isRegistered(let value) = $0 { value } else { nil }
-        }
+        throw Self.coordinatorsOwn("registerShard")
     }
 
     package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
@@ -53,39 +54,22 @@ extension RemoteMetadataStore {
     }
 
     package func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner] {
-        try await ask(.owners(of: blob)) { if case .owners(let owners) = $0 { owners } else { nil } }
+        throw Self.coordinatorsOwn("owners")
     }
 
     package func move(_ transaction: MoveTransaction) async throws(StorageError) -> [Bool] {
         throw Self.coordinatorsOwn("move")
     }
 
-    // MARK: The cluster
-
-    /// The holder is the node that calls, whatever `holder` is: the coordinator believes the connection only.
-    package func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease {
-        try await ask(.grantLease) { if case .lease(let lease) = $0 { lease } else { nil } }
-    }
-
-    package func endLease(_ lease: WriteLease) async throws(StorageError) { try await perform(.endLease(lease)) }
-
-    package func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)] {
-        try await ask(.activeLeases) { if case .leases(let leases) = $0 { leases } else { nil } }
-    }
-
     package func putDisk(_ disk: DiskRecord) async throws(StorageError) { throw Self.coordinatorsOwn("putDisk") }
 
-    package func disks() async throws(StorageError) -> [DiskRecord] {
-        try await ask(.disks) { if case .disks(let disks) = $0 { disks } else { nil } }
-    }
+    package func disks() async throws(StorageError) -> [DiskRecord] { throw Self.coordinatorsOwn("disks") }
 
     package func putGroups(_ groups: [GroupRecord]) async throws(StorageError) {
         throw Self.coordinatorsOwn("putGroups")
     }
 
-    package func groups() async throws(StorageError) -> [GroupRecord] {
-        try await ask(.groups) { if case .groups(let groups) = $0 { groups } else { nil } }
-    }
+    package func groups() async throws(StorageError) -> [GroupRecord] { throw Self.coordinatorsOwn("groups") }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         throw Self.coordinatorsOwn("spreadMember")
@@ -102,6 +86,6 @@ extension RemoteMetadataStore {
     package func endMoves() async throws(StorageError) -> Int { throw Self.coordinatorsOwn("endMoves") }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {
-        try await ask(.statistics) { if case .statistics(let statistics) = $0 { statistics } else { nil } }
+        throw Self.coordinatorsOwn("statistics")
     }
 }

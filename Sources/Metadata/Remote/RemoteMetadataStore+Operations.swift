@@ -25,9 +25,7 @@ extension RemoteMetadataStore {
 
     package func removeUser(name: String) async throws(StorageError) { throw Self.coordinatorsOwn("removeUser") }
 
-    package func users() async throws(StorageError) -> [UserRecord] {
-        try await ask(.users) { if case .users(let users) = $0 { users } else { nil } }
-    }
+    package func users() async throws(StorageError) -> [UserRecord] { throw Self.coordinatorsOwn("users") }
 
     // MARK: Objects
 
@@ -79,11 +77,8 @@ extension RemoteMetadataStore {
         try await ask(.listUploads(request)) { if case .listUploads(let page) = $0 { page } else { nil } }
     }
 
-    /// At most `MetadataMessage.uploadLimit`.
     package func uploads(createdBefore time: WallTime, limit: Int) async throws(StorageError) -> [Upload] {
-        try await ask(.uploads(createdBefore: time, limit: limit)) {
-            if case .uploads(let uploads) = $0 { uploads } else { nil }
-        }
+        throw Self.coordinatorsOwn("uploads")
     }
 
     /// Page by page: a part that is replaced meanwhile is seen as it was or as it is, as its commit will find out.

@@ -106,7 +106,8 @@ struct CoordinatorProgram {
             transport: client,
             time: LinuxTime()
         ) { nodes in Task { await saver.save(nodes) } }
-        let service = CoordinatorService(membership: membership) { name, key, secret in
+        let onRefusal = RefusalLog(logger).report
+        let service = CoordinatorService(membership: membership, onRefusal: onRefusal) { name, key, secret in
             if let secret {
                 if membership.present(within: .seconds(60)).contains(where: { $0.name == name }) {
                     throw ServeError("a node \(name) is a member and runs: give another --name")
@@ -164,13 +165,7 @@ private struct CoordinatorPort: ClusterService {
     let service: CoordinatorService
 
     func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
-        let caller: ClusterCaller =
-            switch peer?.role {
-            case .node: .node(NodeName(peer?.name ?? ""))
-            case .coordinator: .coordinator
-            case nil: .stranger
-            }
-        return await service.answer(message, from: caller)
+        await service.answer(message, from: ClusterCaller(peer))
     }
 }
 

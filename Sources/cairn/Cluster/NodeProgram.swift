@@ -155,7 +155,7 @@ struct RunningNode: Sendable {
             acceptsStrangers: false,
             time: time,
             logger: logger,
-            service: NodePort(agent: agent, feed: feed)
+            service: NodePort(service: NodeService(agent: agent, feed: feed, onRefusal: RefusalLog(logger).report))
         )
         self.agent = agent
         self.client = client
@@ -233,26 +233,11 @@ private struct NearestTransport: Transport {
     }
 }
 
-/// The port of a node: shards for every member, all else for the coordinator alone.
+/// The port of a node.
 private struct NodePort: ClusterService {
-    let agent: NodeAgent
-    let feed: GatewayFeed
+    let service: NodeService
 
     func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
-        guard let peer, let kind = CoordinatorMessageKind.kind(of: message.header) else { return Self.refusal }
-        let isCoordinator = peer.role == .coordinator
-        switch kind {
-        case CoordinatorMessageKind.gatewayCall:
-            guard isCoordinator else { return Self.refusal }
-            return TransportMessage(header: await feed.answer(message.header).encoded)
-        case NodeMessageKind.call, KeeperMessageKind.call:
-            guard isCoordinator else { return Self.refusal }
-            return await agent.answer(message)
-        default: return await agent.service.answer(message)
-        }
-    }
-
-    private static var refusal: TransportMessage {
-        TransportMessage(header: GatewayResponse.refused("this call is the coordinator's alone").encoded)
+        await service.answer(message, from: ClusterCaller(peer))
     }
 }

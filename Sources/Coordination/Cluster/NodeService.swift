@@ -1,0 +1,33 @@
+package import ClusterProtocol
+package import ObjectModel
+package import StorageNode
+package import SystemInterface
+
+/// Answers the calls to a node: of the coordinator all, of other nodes what their gateways need (`StorageNodeService`),
+/// of strangers none.
+package struct NodeService: Sendable {
+    private let agent: NodeAgent
+    private let feed: GatewayFeed
+    private let onRefusal: RefusalReport
+
+    /// `onRefusal`: for the log.
+    package init(agent: NodeAgent, feed: GatewayFeed, onRefusal: @escaping RefusalReport = { _, _ in }) {
+        self.agent = agent
+        self.feed = feed
+        self.onRefusal = onRefusal
+    }
+
+    package func answer(_ message: TransportMessage, from caller: ClusterCaller) async -> TransportMessage {
+        switch caller {
+        case .coordinator:
+            if CoordinatorMessageKind.kind(of: message.header) == CoordinatorMessageKind.gatewayCall {
+                return TransportMessage(header: await feed.answer(message.header).encoded)
+            }
+            return await agent.answer(message)
+        case .node(let name):
+            return await agent.service.answer(message, fromGateway: name, leases: feed) { onRefusal(name, $0) }
+        case .stranger:
+            return TransportMessage(header: GatewayResponse.refused("only members may call this").encoded)
+        }
+    }
+}

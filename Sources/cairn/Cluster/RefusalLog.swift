@@ -1,0 +1,53 @@
+import ClusterTransport
+import Coordination
+import LinuxSystem
+import Logging
+import ObjectModel
+import Synchronization
+import SystemInterface
+
+extension ClusterCaller {
+    /// What a connection's certificate says; nil is a client without one.
+    init(_ peer: ClusterPeer?) {
+        switch peer?.role {
+        case .coordinator: self = .coordinator
+        case .node: self = .node(NodeName(peer?.name ?? ""))
+        case nil: self = .stranger
+        }
+    }
+}
+
+/// Warns of nodes that ask for what is not theirs: once a minute and node, so that none of them fills the log.
+final class RefusalLog: Sendable {
+    private static let interval = Duration.seconds(60)
+
+    private struct Entry {
+        var said: MonotonicTime
+        /// Refused since then without a word.
+        var silent = 0
+    }
+
+    private let logger: Logger
+    private let time = LinuxTime()
+    /// As many as the cluster has members: names come from certificates.
+    private let entries = Mutex<[NodeName: Entry]>([:])
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    @Sendable func report(_ caller: NodeName, _ what: String) {
+        let now = time.monotonic
+        let others = entries.withLock { entries -> Int? in
+            if let entry = entries[caller], now.duration(since: entry.said) < Self.interval {
+                entries[caller]?.silent += 1
+                return nil
+            }
+            defer { entries[caller] = Entry(said: now) }
+            return entries[caller]?.silent ?? 0
+        }
+        guard let others else { return }
+        logger.warning(
+            "a node was refused what is not its to ask: is it of this version? If so, look for an intruder on it",
+            metadata: ["node": "\(caller)", "what": "\(what)", "unreported before": "\(others)"]
+        )
+    }
+}

@@ -1,0 +1,150 @@
+import BlobStorage
+import ClusterProtocol
+import Coordination
+import Metadata
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
+import Placement
+import ShardStorage
+import StorageNode
+import SystemInterface
+import TestKit
+import Testing
+
+/// What a coordinator learns from the beats of its nodes, and what it does when they stop.
+@Suite("The nodes of a cluster as their beats tell")
+struct MembershipTests {
+    private static func beat(
+        _ node: ClusterHarness.Node,
+        incarnation: UInt32 = 0,
+        map: UInt64 = 0,
+        credentials: UInt64 = 0
+    ) -> NodeBeat {
+        NodeBeat(
+            address: NodeAddress(name: node.name, site: SiteName("site-1"), host: "10.0.0.9", port: 1),
+            incarnation: incarnation,
+            mapVersion: map,
+            credentialsVersion: credentials,
+            suspects: []
+        )
+    }
+
+    @Test("a beat is answered with what the node lacks, and with nothing that it has")
+    func answers() async throws {
+        let cluster = try await ClusterHarness()
+        let node = cluster.nodes[0]
+        let first = await cluster.membership.answer(Self.beat(node), from: node.name)
+        let incarnation = cluster.store.journal.incarnation
+        #expect(first.incarnation == incarnation && first.region == ClusterHarness.region)
+        let map = try #require(first.map)
+        #expect(map.disks.map(\.node) == cluster.store.blobs.view.map.disks.values.sorted { $0.id < $1.id }.map(\.node))
+        #expect(map.groups.count == cluster.store.blobs.view.map.groups.count)
+        let credentials = try #require(first.credentials)
+        #expect(credentials.entries.map(\.secretKey) == ["SK"])
+        #expect(first.conditions.count == 3 && first.conditions.allSatisfy(\.isUsable))
+        var beat = Self.beat(node, incarnation: incarnation, map: map.version, credentials: credentials.version)
+        let second = await cluster.membership.answer(beat, from: node.name)
+        #expect(second.map == nil && second.credentials == nil)
+        // Other keys: they come, and they alone.
+        cluster.membership.setCredentials([])
+        let third = await cluster.membership.answer(beat, from: node.name)
+        #expect(third.map == nil && third.credentials?.entries == [])
+        // What another incarnation gave is not of this one, whatever its number.
+        beat.incarnation += 1
+        #expect(await cluster.membership.answer(beat, from: node.name).map?.disks == map.disks)
+        await cluster.close()
+    }
+
+    @Test("the name of a node is its certificate's, and one that moves is a new map to all")
+    func names() async throws {
+        let cluster = try await ClusterHarness()
+        let before = await cluster.membership.answer(Self.beat(cluster.nodes[0]), from: NodeName("node-1"))
+        // Says that it is node-3.
+        _ = await cluster.membership.answer(Self.beat(cluster.nodes[2]), from: NodeName("node-2"))
+        let nodes = cluster.membership.nodes
+        #expect(nodes.map(\.name.name) == ["node-1", "node-2", "node-3"])
+        #expect(nodes.map(\.host) == ["10.0.0.9", "10.0.0.9", "10.0.0.3"])
+        let map = try #require(before.map)
+        let beat = Self.beat(cluster.nodes[0], incarnation: before.incarnation, map: map.version)
+        let after = await cluster.membership.answer(beat, from: NodeName("node-1"))
+        #expect(after.map.map { $0.version > map.version } == true)
+        await cluster.close()
+    }
+
+    @Test("a shard that a gateway found bad is repaired")
+    func suspects() async throws {
+        let cluster = try await ClusterHarness()
+        let bytes = Content.random(9_000)
+        _ = try await cluster.put("a", bytes, at: 0)
+        let disk = try #require(cluster.nodes[1].agent.service.disks.first).shards
+        let shard = try #require(disk.inventory(after: nil, limit: 1).first?.shard)
+        _ = try await disk.erase([shard])
+        await cluster.store.repairer.pass()
+        #expect(disk.inventory(after: nil, limit: 1).isEmpty, "nobody has told yet")
+        cluster.nodes[2].feed.suspect(shard)
+        await cluster.nodes[2].feed.beat()
+        await cluster.store.repairer.pass()
+        #expect(try await disk.verify(shard).isGood)
+        #expect(try await cluster.get("a", at: 1) == bytes)
+        await cluster.close()
+    }
+
+    @Test("a suspect waits for a coordinator that answers")
+    func keptSuspects() async throws {
+        let cluster = try await ClusterHarness()
+        _ = try await cluster.put("a", Content.random(9_000), at: 0)
+        let disk = try #require(cluster.nodes[1].agent.service.disks.first).shards
+        let shard = try #require(disk.inventory(after: nil, limit: 1).first?.shard)
+        _ = try await disk.erase([shard])
+        cluster.nodes[2].feed.suspect(shard)
+        let coordinator = cluster.coordinator
+        cluster.board.plug(CoordinatorName.name, nil)
+        await cluster.nodes[2].feed.beat()
+        cluster.board.plug(CoordinatorName.name) { await coordinator.answer($0, from: $1) }
+        await cluster.nodes[2].feed.beat()
+        await cluster.store.repairer.pass()
+        #expect(try await disk.verify(shard).isGood)
+        await cluster.close()
+    }
+
+    @Test("leases of nodes that are silent end after the patience and not before; those of others stay")
+    func silence() async throws {
+        let cluster = try await ClusterHarness()
+        for node in 0..<3 { _ = try await cluster.put("\(node)", Content.random(10), at: node) }
+        let own = try await cluster.store.metadata.grantLease(holder: NodeName(CoordinatorName.name))
+        func holders() async throws -> Set<String> {
+            Set(try await cluster.store.metadata.activeLeases().map(\.holder.name))
+        }
+        let all: Set = ["node-1", "node-2", "node-3", "coordinator"]
+        cluster.time.advance(by: .seconds(59))
+        await cluster.membership.endLeasesOfTheSilent()
+        #expect(try await holders() == all)
+        for node in cluster.nodes.dropFirst() { await node.feed.beat() }
+        cluster.time.advance(by: .seconds(2))
+        await cluster.membership.endLeasesOfTheSilent()
+        #expect(try await holders() == all.subtracting(["node-1"]))
+        // The node that was silent hears of it by its next commit, and goes on under another lease.
+        _ = try await cluster.put("again", Content.random(10), at: 0)
+        await cluster.nodes[0].feed.beat()
+        cluster.time.advance(by: .seconds(61))
+        await cluster.membership.endLeasesOfTheSilent()
+        #expect(try await cluster.store.metadata.activeLeases().map(\.lease) == [own])
+        await cluster.close()
+    }
+
+    @Test("a coordinator that has just begun gives nodes the time to beat")
+    func begin() async throws {
+        let cluster = try await ClusterHarness()
+        _ = try await cluster.put("a", Content.random(10), at: 0)
+        cluster.time.advance(by: .seconds(3_600))
+        cluster.coordinator.detach()
+        cluster.coordinator.attach(cluster.store)
+        await cluster.membership.endLeasesOfTheSilent()
+        #expect(try await cluster.store.metadata.activeLeases().count == 1)
+        cluster.time.advance(by: .seconds(61))
+        await cluster.membership.endLeasesOfTheSilent()
+        #expect(try await cluster.store.metadata.activeLeases().isEmpty)
+        await cluster.close()
+    }
+}
