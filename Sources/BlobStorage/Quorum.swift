@@ -1,10 +1,10 @@
-internal import ObjectModel
-internal import Placement
+package import ObjectModel
+package import Placement
 
 /// When enough calls have succeeded. For a write to be acknowledged in full (DESIGN §4): enough shards are durable and,
 /// where the group's sites allow it, k + 1 of them outside every single site, so that no loss of a site loses what was
 /// just acknowledged.
-struct Quorum: Sendable {
+package struct Quorum: Sendable {
     /// Shards that must be durable, wherever.
     let count: Int
     /// By shard: the number of its site. Empty where sites do not matter.
@@ -19,7 +19,7 @@ struct Quorum: Sendable {
         outside = 0
     }
 
-    init(_ group: ClusterMap.Group, disks: [DiskID: PlacementDisk]) {
+    package init(_ group: ClusterMap.Group, disks: [DiskID: PlacementDisk]) {
         count = group.scheme.writeQuorum
         var numbers: [SiteName: Int] = [:]
         let sites = group.members.map { member -> Int in
@@ -39,7 +39,7 @@ struct Quorum: Sendable {
     }
 
     /// `isDurable` by shard.
-    func isMet(_ isDurable: (Int) -> Bool, of shards: Int) -> Bool {
+    package func isMet(_ isDurable: (Int) -> Bool, of shards: Int) -> Bool {
         let durable = (0..<shards).filter(isDurable)
         guard durable.count >= count else { return false }
         guard !sites.isEmpty else { return true }
