@@ -13,12 +13,16 @@ enum AdminRoute: String, CaseIterable {
     case scrub = "/v1/scrub"
     case nodeToken = "/v1/nodes/token"
     case formCluster = "/v1/cluster/form"
+    case examine = "/v1/examination"
+    case planLoss = "/v1/plan/lose"
 
-    /// GET reads; POST changes something.
+    /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers: .GET
-        case .replaceDisk, .retireDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
+        case .status, .listUsers, .examine: .GET
+        case .replaceDisk, .retireDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster,
+            .planLoss:
+            .POST
         }
     }
 
@@ -38,6 +42,8 @@ enum AdminRoute: String, CaseIterable {
                 await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)
             )
         case .formCluster: try Self.encode(await service.formCluster())
+        case .examine: try Self.encode(await service.examine())
+        case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))
         }
     }
 
