@@ -94,6 +94,17 @@ struct DurabilityModelTests {
         #expect(abs(durability.nines - 3) < 0.01 && durability.ninesByDisks > 8.7)
     }
 
+    @Test("Shards that are not rebuilt yet take their nines, also of one blob among many")
+    func damaged() throws {
+        let scheme = try #require(Scheme(dataCount: 4, parityCount: 2))
+        var layout = try #require(LayoutHarness.founded(scheme, [[6]]))
+        layout.damaged = [ShardLayout(group: layout.groups[5], missing: [0])]
+        let model = try #require(DurabilityModel())
+        let expected =
+            model.lossPerYear(needed: 4, spares: 2) + model.lossBeforeWhole(needed: 4, spares: 2, gone: 1)
+        #expect(Durability(layout, model: model).lossByDisks == expected)
+    }
+
     @Test("Three sites that may lose one have many nines; what is gone already takes some of them")
     func threeSites() throws {
         let scheme = try #require(Scheme(dataCount: 6, parityCount: 6))

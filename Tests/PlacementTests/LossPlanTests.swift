@@ -33,6 +33,19 @@ struct LossPlanTests {
         #expect(plan.riskMeanwhile > 0 && plan.riskMeanwhile < 1e-6)
     }
 
+    @Test("A new disk cannot be written faster than its rate, however many read for it")
+    func newDisk() throws {
+        let scheme = try #require(Scheme(dataCount: 2, parityCount: 4))
+        let layout = try #require(LayoutHarness.founded(scheme, [[6]]))
+        let store = LossPlan.Store(
+            layout: layout,
+            liveBytes: layout.disks.mapValues { _ in 16_000_000 },
+            keepers: LossPlan.Keepers(all: [], needed: 0)
+        )
+        // The five left move three times 16 MB together, in ten seconds.
+        #expect(LossPlan(store, losing: disks(0), bytesPerSecond: 1_000_000).rebuildSeconds == 16)
+    }
+
     @Test("With disks to spare a loss is rebuilt on the others, the sooner the more there are")
     func declustered() throws {
         let store = try store([[24]], bytes: 1_600_000_000)

@@ -116,6 +116,19 @@ struct SurvivalTests {
         #expect(LossOutcome(layout, without: [], full: [LayoutHarness.disk(0)]).writes == .full)
     }
 
+    @Test("A wider group that refuses writes does not speak for a narrower one that takes them")
+    func schemes() throws {
+        let wide = try #require(Scheme(dataCount: 6, parityCount: 2))
+        let narrow = try #require(Scheme(dataCount: 2, parityCount: 2))
+        let groups = [
+            LayoutHarness.group(0, wide, Array(0..<8)), LayoutHarness.group(1, narrow, Array(8..<12)),
+        ]
+        let layout = StoreLayout(groups: groups, disks: LayoutHarness.disks([[12]]))
+        let outcome = LossOutcome(layout, without: Set([0, 1].map(LayoutHarness.disk)))
+        #expect(outcome.noWrites == 1 && outcome.fullWrites == 1)
+        #expect(outcome.writes == .full)
+    }
+
     @Test("A group that holds more in a place than it must is found")
     func againstTheRule() throws {
         let scheme = try #require(Scheme(dataCount: 4, parityCount: 2))
