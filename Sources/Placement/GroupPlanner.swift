@@ -74,7 +74,7 @@ package struct GroupPlanner: Sendable {
 
     /// ln of a number above zero by basic arithmetic alone, so that every machine and library version computes the
     /// same bits: ln(s · 2^e) = e · ln 2 + 2 · artanh((s − 1) ÷ (s + 1)), s in 1 ..< 2.
-    private static func naturalLogarithm(_ value: Double) -> Double {
+    static func naturalLogarithm(_ value: Double) -> Double {
         let ratio = (value.significand - 1) / (value.significand + 1)
         let square = ratio * ratio
         var power = ratio

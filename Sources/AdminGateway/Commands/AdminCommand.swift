@@ -8,8 +8,8 @@ package struct AdminCommand: AsyncParsableCommand {
         abstract: "Look after a running store.",
         discussion: "Every command speaks to the store that runs on the data folder, through the socket in it.",
         subcommands: [
-            StatusCommand.self, DiskCommand.self, UserCommand.self, RecoveryKitCommand.self, ScrubCommand.self,
-            NodeCommand.self, ClusterCommand.self,
+            StatusCommand.self, DoctorCommand.self, PlanCommand.self, DiskCommand.self, UserCommand.self,
+            RecoveryKitCommand.self, ScrubCommand.self, NodeCommand.self, ClusterCommand.self,
             RebalanceCommand.self, MovesCommand.self,
         ]
     )

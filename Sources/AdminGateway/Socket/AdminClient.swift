@@ -55,6 +55,12 @@ package struct AdminClient: Sendable {
 
     package func formCluster() throws(AdminError) -> ClusterFormation { try call(.formCluster) }
 
+    package func examine() throws(AdminError) -> StoreExamination { try call(.examine) }
+
+    package func planLoss(_ question: LossQuestion) throws(AdminError) -> LossPlanReport {
+        try call(.planLoss, question)
+    }
+
     // MARK: HTTP
 
     private struct Nothing: Encodable {}

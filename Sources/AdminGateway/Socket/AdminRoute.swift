@@ -17,13 +17,15 @@ enum AdminRoute: String, CaseIterable {
     case scrub = "/v1/scrub"
     case nodeToken = "/v1/nodes/token"
     case formCluster = "/v1/cluster/form"
+    case examine = "/v1/examination"
+    case planLoss = "/v1/plan/lose"
 
-    /// GET reads; POST changes something.
+    /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves: .GET
+        case .status, .listUsers, .moves, .examine: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
-            .scrub, .nodeToken, .formCluster:
+            .scrub, .nodeToken, .formCluster, .planLoss:
             .POST
         }
     }
@@ -50,6 +52,8 @@ enum AdminRoute: String, CaseIterable {
                 await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)
             )
         case .formCluster: try Self.encode(await service.formCluster())
+        case .examine: try Self.encode(await service.examine())
+        case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))
         }
     }
 

@@ -38,7 +38,7 @@ struct Diagnosis {
 
     /// More disks away than there are parity shards: what lies on them and k - 1 others cannot be read until some of
     /// them are back. Missing shards count only what is known to be lost.
-    private var hasTooFewDisks: Bool {
+    private static func hasTooFewDisks(_ report: StatusReport) -> Bool {
         report.disks.count { !$0.state.isReadable } > report.totalShards - report.dataShards
     }
 
@@ -46,7 +46,8 @@ struct Diagnosis {
     var headline: String {
         switch findings.first?.severity {
         case .critical where report.blobsBelowK > 0: "DATA AT RISK: some objects cannot be read now."
-        case .critical where hasTooFewDisks: "DATA AT RISK: more disks are away than the scheme can do without."
+        case .critical where Self.hasTooFewDisks(report):
+            "DATA AT RISK: more disks are away than the scheme can do without."
         case .critical: "NOT WRITABLE: what is stored can be read, new objects are refused."
         case .warning: "DEGRADED: everything can be read; redundancy is reduced."
         case .notice: "OK: every shard is in place. Something needs attention:"
@@ -91,8 +92,16 @@ struct Diagnosis {
     }
 
     private static func disks(_ report: StatusReport) -> [Finding] {
-        report.disks.compactMap { disk in
+        let mayBeNeeded = report.blobsBelowK > 0 || hasTooFewDisks(report)
+        return report.disks.compactMap { disk in
             let name = "disk \(disk.place) (\(disk.path))"
+            if disk.state.needsReplacement, mayBeNeeded {
+                return Finding(
+                    severity: .warning,
+                    text: "\(name) is \(disk.state.rawValue)",
+                    action: "bring it back as it is: what cannot be read now may need it"
+                )
+            }
             if disk.state.needsReplacement {
                 let gone = disk.state == .missing ? "bring it back, or put" : "put"
                 return Finding(

@@ -49,6 +49,14 @@ package protocol AdminService: Sendable {
 
     /// Founds the store on the empty disks of the nodes that have joined. Durable when it returns.
     func formCluster() async throws(AdminError) -> ClusterFormation
+
+    /// Everything that `Doctor` judges by; as cheap as `status`.
+    func examine() async throws(AdminError) -> StoreExamination
+
+    /// What would be if the named disks, nodes and sites were lost at once. Changes nothing.
+    ///
+    /// `notFound` or `badRequest` when a name is none, or that of several.
+    func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport
 }
 
 extension AdminService {

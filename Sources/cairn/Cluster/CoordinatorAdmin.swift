@@ -1,7 +1,9 @@
 import AdminGateway
+import ClusterProtocol
 import ClusterTransport
 import Coordination
 import LinuxSystem
+import ObjectModel
 
 /// The operator's commands on a coordinator: those of a store once it runs, and what comes before.
 struct CoordinatorAdmin: AdminService {
@@ -68,6 +70,20 @@ struct CoordinatorAdmin: AdminService {
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }
     func recoveryKit() async throws(AdminError) -> RecoveryKit { try await store().recoveryKit() }
     func startScrub() async throws(AdminError) -> ScrubStart { try await store().startScrub() }
+
+    func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport {
+        try await store().planLoss(question)
+    }
+
+    func examine() async throws(AdminError) -> StoreExamination {
+        let store = try await store()
+        let present = Set(control.membership.present(within: Self.patience).map(\.name))
+        let silent = control.membership.nodes.filter { !present.contains($0.name) }
+        return try await store.examine(silent: silent.map { SilentNode(site: $0.site.name, name: $0.name.name) })
+    }
+
+    /// A node that beats twice a second and has not for so long is silent.
+    private static let patience = Duration.seconds(10)
 
     func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken {
         do {

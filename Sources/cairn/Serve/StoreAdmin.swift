@@ -141,7 +141,7 @@ struct StoreAdmin: AdminService {
         }
     }
 
-    private func adminError(_ error: any Error) -> AdminError {
+    func adminError(_ error: any Error) -> AdminError {
         guard let error = error as? StorageError else { return AdminError(.failed, "\(error)") }
         return switch error.code {
         case .noSuchUser: AdminError(.notFound, error.message)

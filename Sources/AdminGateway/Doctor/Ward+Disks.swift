@@ -1,0 +1,120 @@
+// Disks, nodes and sites that are away, and disks that fill up.
+extension Ward {
+    private func nodeName(_ site: String, _ node: String) -> String { "\(site)/\(node)" }
+
+    private var silent: Set<String> { Set(examination.silentNodes.map { nodeName($0.site, $0.name) }) }
+
+    private func isSilent(_ disk: DiskReport) -> Bool { silent.contains(nodeName(disk.site, disk.node)) }
+
+    /// Sites and nodes that do not answer: their disks are not to be replaced but to be waited for.
+    var places: [Finding] {
+        let nodes = Dictionary(grouping: status.disks) { $0.site }.mapValues {
+            Set($0.map { nodeName($0.site, $0.node) })
+        }
+        let sitesGone = nodes.filter { nodes.count > 1 && $0.value.isSubset(of: silent) }.keys.sorted()
+        let sites = sitesGone.map { site in
+            Finding(
+                .warning,
+                "site \(site) does not answer",
+                cause:
+                    "none of its \(Words.plural(nodes[site]?.count ?? 0, "node")) has been heard of: power, network, "
+                    + "or the site is gone",
+                action: "bring it back; replace and retire nothing of it. Whether more may go meanwhile says",
+                command: "cairn admin plan lose site:\(site)"
+            )
+        }
+        let others = examination.silentNodes.filter { !sitesGone.contains($0.site) }
+        return sites
+            + others.map { node in
+                let disks = status.disks.count { $0.site == node.site && $0.node == node.name }
+                return Finding(
+                    .warning,
+                    "node \(node.site)/\(node.name) does not answer: \(Words.plural(disks, "disk")) away",
+                    cause: "its process has ended, its machine is down, or the network is cut",
+                    action: "start it again on its machine, with its own data folder; what it missed is repaired",
+                    command: "cairn node --data DIR"
+                )
+            }
+    }
+
+    var disks: [Finding] {
+        status.disks.compactMap { disk in
+            if disk.state.needsReplacement { return isSilent(disk) ? nil : away(disk) }
+            switch disk.state {
+            case .suspect:
+                return Finding(
+                    .warning,
+                    "\(name(disk)) has had errors",
+                    cause: examination.reasons[disk.id] ?? "reads or writes failed",
+                    action: "look at dmesg and smartctl; before it is taken out, ask what may be lost",
+                    command: "cairn admin plan lose disk:\(disk.node)/\(disk.slot)"
+                )
+            case .rebuilding:
+                return Finding(
+                    .warning,
+                    "\(name(disk)) is being rebuilt",
+                    cause: "it took the place of another",
+                    action: "nothing: wait until repair has ended",
+                    command: Self.statusCommand
+                )
+            default: return nil
+            }
+        }
+    }
+
+    private func name(_ disk: DiskReport) -> String {
+        "disk \(disk.place)" + (disk.path.isEmpty ? "" : " (\(disk.path))")
+    }
+
+    /// Why a disk is away, without the advice that the store may add to it: that does not know of other disks, and to
+    /// replace one may be the wrong thing to do.
+    private func reason(_ disk: DiskReport) -> String {
+        guard let reason = examination.reasons[disk.id], !reason.isEmpty else { return "it is not served" }
+        guard let advice = reason.firstRange(of: "cairn admin ") else { return reason }
+        let fact = reason[..<advice.lowerBound]
+        return fact.lastIndex { $0 == ":" || $0 == ";" || $0 == "." }.map { String(fact[..<$0]) } ?? "it is not served"
+    }
+
+    private func away(_ disk: DiskReport) -> Finding {
+        let cause = reason(disk)
+        let problem = "\(name(disk)) is \(disk.state.rawValue)"
+        guard !isBelowK else {
+            return Finding(
+                .warning,
+                problem,
+                cause: cause,
+                action: "bring it back as it is: what cannot be read now may need it. Do not replace or retire it",
+                command: Self.listCommand
+            )
+        }
+        let at = disk.path.isEmpty ? "in its place" : "at \(disk.path)"
+        return Finding(
+            .warning,
+            problem,
+            cause: cause,
+            action:
+                "if the disk is good, bring it back (cable, mount, power). Else mount an empty one \(at) and replace "
+                + "it; if there will be none: cairn admin disk retire \(disk.place)",
+            command: "cairn admin disk replace \(disk.place)"
+        )
+    }
+
+    var room: [Finding] {
+        status.disks.compactMap { disk in
+            let isFull = disk.state == .full
+            guard isFull || disk.state.isReadable && disk.capacity > 0,
+                isFull || disk.used / (disk.capacity / 100 + 1) >= Diagnosis.fullPercent
+            else { return nil }
+            return Finding(
+                isFull ? .warning : .notice,
+                "\(name(disk)) is \(isFull ? "full" : Words.percent(disk.used, of: disk.capacity) + " full")",
+                cause:
+                    "\(Words.bytes(disk.liveBytes)) of shards, \(Words.bytes(disk.deadBytes)) that compaction frees",
+                action:
+                    "delete objects, look for uploads that nobody completes, or exchange disks for larger ones, one "
+                    + "after another",
+                command: Self.listCommand
+            )
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/// `cairn admin plan lose` for people: first the verdict, then what it rests on.
+package enum LossPlanText {
+    package static func text(_ report: LossPlanReport) -> String {
+        var lines = [verdict(report), ""]
+        lines += [
+            ("Lost", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
+            ("Writes", writes(report)), ("Metadata", metadata(report)), ("Rebuild", rebuild(report)),
+            ("Meanwhile", meanwhile(report)),
+            ("Survives then", report.protectionAfter.map(ProtectionText.survives) ?? "nothing is stored"),
+            ("Survives now", report.protectionBefore.map(ProtectionText.survives) ?? "nothing is stored"),
+            ("Now by model", ProtectionText.nines(report.durability)),
+            ("  supposing", ProtectionText.assumptions(report.durability)),
+        ].map { label, value in label + String(repeating: " ", count: 15 - label.count) + value }
+        if !report.isComplete {
+            lines.append("More shards are missing than were looked at: ask again once repair has ended.")
+        }
+        lines += [
+            "", "Nothing was changed. A coordinator on a lost machine is not counted: another takes over by the kit.",
+        ]
+        return lines.joined(separator: "\n")
+    }
+
+    private static func verdict(_ report: LossPlanReport) -> String {
+        let after = report.after
+        if after.belowK > 0 {
+            return "DATA COULD NOT BE READ: \(share(after.belowK, after)) would have fewer shards than reading needs."
+                + (report.before.belowK > 0 ? " Of these \(Words.count(report.before.belowK)) have so now." : "")
+        }
+        if report.keepersLeft < report.keepersNeeded {
+            return "THE STORE WOULD STOP: too few journal keepers would be left. All data would be there."
+        }
+        if after.writes == .refused { return "NOT WRITABLE: everything could be read, new objects would be refused." }
+        if report.protectionAfter?.spares == 0 { return "NO SPARE LEFT: all goes on, and one disk more must not go." }
+        if after.writes == .degraded { return "DEGRADED: all goes on; new objects get fewer shards." }
+        return "BEARABLE: everything goes on."
+    }
+
+    private static func share(_ groups: Int, _ outcome: OutcomeReport) -> String {
+        "\(Words.count(groups)) of \(Words.plural(outcome.groups, "group"))"
+            + " (\(Words.percent(groups, of: outcome.groups)))"
+    }
+
+    private static func places(_ places: [String]) -> String {
+        guard !places.isEmpty else { return "none" }
+        return "\(Words.plural(places.count, "disk")): \(Ward.names(places))"
+    }
+
+    private static func reads(_ report: LossPlanReport) -> String {
+        let after = report.after
+        var text = "\(share(after.whole, after)) whole, \(share(after.degraded, after)) with shards missing"
+        if after.belowK > 0 {
+            text += ", \(share(after.belowK, after)) below k"
+            if report.bytesBelowK > 0 { text += ": about \(Words.bytes(report.bytesBelowK)) unreadable" }
+        }
+        return text
+    }
+
+    private static func writes(_ report: LossPlanReport) -> String {
+        let text =
+            switch report.after.writes {
+            case .full: "go on in full"
+            case .degraded: "go on degraded, with k + 1 shards at least"
+            case .refused: "refused (503)"
+            }
+        let after = report.after
+        return text
+            + "; groups: \(Words.count(after.fullWrites)) in full, \(Words.count(after.degradedWrites)) degraded, "
+            + "\(Words.count(after.noWrites)) none"
+    }
+
+    private static func metadata(_ report: LossPlanReport) -> String {
+        "\(report.keepersLeft) of \(Words.plural(report.keepers, "journal keeper")) left, "
+            + "\(report.keepersNeeded) needed: "
+            + (report.keepersLeft >= report.keepersNeeded
+                ? "changes go on" : "the store stops until enough are back, reads too")
+    }
+
+    private static func rebuild(_ report: LossPlanReport) -> String {
+        guard report.bytesToRebuild > 0 else {
+            return report.after.belowK > report.before.belowK
+                ? "nothing can be rebuilt before disks are back" : "nothing to do"
+        }
+        var text = Words.bytes(report.bytesToRebuild)
+        if let seconds = report.rebuildSeconds {
+            text += ", \(Words.span(seconds)) or more at \(report.megabytesPerSecond) MB/s a disk"
+        }
+        return text
+            + (report.groupsWithoutStandIn > 0
+                ? "; \(Words.plural(report.groupsWithoutStandIn, "group")) only on new disks" : ", on the disks left")
+            + "; begun by disk replace or retire"
+    }
+
+    private static func meanwhile(_ report: LossPlanReport) -> String {
+        guard report.rebuildSeconds != nil else { return "-" }
+        guard report.riskMeanwhile > 0 else { return "no risk by the model" }
+        let odds = 1 / report.riskMeanwhile
+        guard odds < 1e12 else { return "less than 1 in 10^12 that more is lost before it is done" }
+        return "about 1 in \(Words.count(Int(odds))) that more falls below k before it is done"
+    }
+}

@@ -1,0 +1,66 @@
+/// A node that the coordinator hears nothing of.
+package struct SilentNode: Codable, Hashable, Sendable {
+    package var site: String
+    package var name: String
+
+    package init(site: String, name: String) {
+        self.site = site
+        self.name = name
+    }
+}
+
+/// Everything that `cairn admin doctor` judges a running store by.
+package struct StoreExamination: Codable, Hashable, Sendable {
+    package var status: StatusReport
+    /// Why the store has stopped, if it has.
+    package var stopReason: String?
+    /// It has stopped because another coordinator has taken over.
+    package var isSuperseded = false
+    /// J keepers have confirmed this coordinator just now: it may answer.
+    package var isConfirmed = true
+    /// A start was forced once: nothing that was only inferred to be garbage is erased any more.
+    package var keepsOrphans = false
+    /// Shards in quarantine that no metadata places.
+    package var suspectShards = 0
+    /// Blobs that repair could not make whole in its last pass, and mostly dead ones that repack could not read.
+    package var blobsNotRepaired = 0
+    package var blobsNotRepacked = 0
+    /// Shards that the last verification found bad.
+    package var badShards = 0
+    /// By a disk's id: why it is not served.
+    package var reasons: [String: String] = [:]
+    package var silentNodes: [SilentNode] = []
+    /// Groups with more shards in one place than the disks ask for.
+    package var groupsAgainstTheRule = 0
+    /// The groups, with the disks that are away left out.
+    package var now: OutcomeReport
+    package var protection: ProtectionReport?
+    package var durability: DurabilityReport
+
+    package init(status: StatusReport, now: OutcomeReport, protection: ProtectionReport?, durability: DurabilityReport)
+    {
+        self.status = status
+        self.now = now
+        self.protection = protection
+        self.durability = durability
+    }
+}
+
+/// What lies in a data folder, for when no store answers there.
+package struct FolderMarks: Codable, Hashable, Sendable {
+    package enum Role: String, Codable, Sendable, CaseIterable {
+        /// There is no such folder, or it may not be read.
+        case none
+        case empty
+        case store, coordinator, node
+    }
+
+    package var role: Role
+    /// Another coordinator has taken this one's place.
+    package var isSuperseded: Bool
+
+    package init(role: Role, isSuperseded: Bool = false) {
+        self.role = role
+        self.isSuperseded = isSuperseded
+    }
+}

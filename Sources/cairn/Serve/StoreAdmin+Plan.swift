@@ -1,0 +1,145 @@
+import AdminGateway
+import Coordination
+import ObjectModel
+import Placement
+
+extension StoreAdmin {
+    func examine() async throws(AdminError) -> StoreExamination { try await examine(silent: []) }
+
+    /// `silent`: nodes that the coordinator has not heard of lately.
+    func examine(silent: [SilentNode]) async throws(AdminError) -> StoreExamination {
+        do {
+            return try await LossAssembly(store: store, folder: folder).examination(silent: silent)
+        } catch {
+            throw adminError(error)
+        }
+    }
+
+    func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport {
+        do {
+            return try await LossAssembly(store: store, folder: folder).plan(question)
+        } catch let error as AdminError {
+            throw error
+        } catch {
+            throw adminError(error)
+        }
+    }
+}
+
+/// Puts the store's own picture into what `doctor` and `plan` ask for.
+struct LossAssembly {
+    let store: Store
+    let folder: DataFolder
+
+    func examination(silent: [SilentNode]) async throws -> StoreExamination {
+        let status = try await store.status()
+        let snapshot = try await store.snapshot(status)
+        let layout = snapshot.store.layout
+        let now = LossOutcome(layout, without: snapshot.store.away, full: snapshot.store.full)
+        var examination = StoreExamination(
+            status: try await StatusAssembly(store: store, folder: folder).report(),
+            now: Self.report(now),
+            protection: Survival(layout, without: snapshot.store.away).map(Self.report),
+            durability: try durability(snapshot.store)
+        )
+        examination.stopReason = store.stopReason
+        if case .superseded? = status.journal.stopped { examination.isSuperseded = true }
+        examination.isConfirmed = store.journal.isConfirmed
+        examination.keepsOrphans = store.configuration.keepsOrphans || store.configuration.forcesJournal
+        examination.suspectShards = status.orphans.suspects
+        examination.blobsNotRepaired = status.repair.waiting
+        examination.blobsNotRepacked = status.repack.waiting
+        examination.badShards = status.verification.shardsBad
+        for (disk, reason) in snapshot.reasons { examination.reasons[disk.description] = reason }
+        examination.silentNodes = silent
+        examination.groupsAgainstTheRule = layout.groupsAgainstTheRule.count
+        return examination
+    }
+
+    func plan(_ question: LossQuestion) async throws -> LossPlanReport {
+        let status = try await store.status()
+        let snapshot = try await store.snapshot(status)
+        let disks = try await StatusAssembly(store: store, folder: folder).report().disks
+        let named = try LossTarget.disks(question.targets, among: disks)
+        let names = Set(named.map(\.id))
+        let lost = Set(status.disks.map(\.record.id).filter { names.contains($0.description) })
+        let plan = LossPlan(
+            snapshot.store,
+            losing: lost,
+            bytesPerSecond: max(1, question.megabytesPerSecond) * Self.megabyte
+        )
+        let away = Set(snapshot.store.away.map(\.description))
+        return LossPlanReport(
+            lost: named.map(\.place),
+            away: disks.filter { away.contains($0.id) && !names.contains($0.id) }.map(\.place),
+            before: Self.report(plan.before),
+            after: Self.report(plan.after),
+            protectionBefore: Survival(snapshot.store.layout, without: snapshot.store.away).map(Self.report),
+            protectionAfter: plan.survival.map(Self.report),
+            keepers: snapshot.store.keepers.all.count,
+            keepersLeft: plan.keepersLeft,
+            keepersNeeded: snapshot.store.keepers.needed,
+            bytesToRebuild: plan.bytesToRebuild,
+            bytesBelowK: plan.bytesBelowK,
+            groupsWithoutStandIn: plan.groupsWithoutStandIn,
+            megabytesPerSecond: max(1, question.megabytesPerSecond),
+            rebuildSeconds: plan.rebuildSeconds,
+            riskMeanwhile: plan.riskMeanwhile,
+            durability: try durability(snapshot.store, bytesPerSecond: question.megabytesPerSecond * Self.megabyte),
+            isComplete: snapshot.isComplete
+        )
+    }
+
+    private static let megabyte = 1_000_000
+    /// Bytes a second of a disk, where nobody says.
+    private static let usualRate = 30 * megabyte
+
+    /// A disk is made good within a day, or within the rebuild of the fullest one where that takes longer.
+    private func durability(_ store: LossPlan.Store, bytesPerSecond: Int = usualRate) throws -> DurabilityReport {
+        let fullest = store.liveBytes.sorted { $0.key < $1.key }.max { $0.value < $1.value }?.key
+        let rebuild = fullest.flatMap {
+            LossPlan(store, losing: [$0], bytesPerSecond: max(1, bytesPerSecond)).rebuildSeconds
+        }
+        let hours = max(DurabilityModel.usualRepairHours, Double(rebuild ?? 0) / 3_600)
+        guard let model = DurabilityModel(repairHours: hours) else {
+            throw AdminError(.failed, "a repair time of \(hours) hours makes no sense")
+        }
+        let durability = Durability(store.layout, without: store.away, model: model)
+        return DurabilityReport(
+            ninesByDisks: durability.ninesByDisks,
+            nines: durability.nines,
+            diskFailuresPerYear: model.failureRate,
+            repairHours: model.repairHours,
+            siteLossPerYear: model.siteLoss
+        )
+    }
+
+    private static func report(_ outcome: LossOutcome) -> OutcomeReport {
+        let writes: OutcomeReport.Writes =
+            switch outcome.writes {
+            case .full: .full
+            case .degraded: .degraded
+            case .refused: .refused
+            }
+        return OutcomeReport(
+            groups: outcome.total,
+            whole: outcome.whole,
+            degraded: outcome.degraded,
+            belowK: outcome.belowK,
+            fullWrites: outcome.fullWrites,
+            degradedWrites: outcome.degradedWrites,
+            noWrites: outcome.noWrites,
+            writes: writes
+        )
+    }
+
+    private static func report(_ survival: Survival) -> ProtectionReport {
+        ProtectionReport(
+            disks: survival.disks,
+            nodes: survival.nodes,
+            sites: survival.sites,
+            spares: survival.spares,
+            sparesWithoutSite: survival.sparesWithoutSite
+        )
+    }
+}

@@ -1,0 +1,211 @@
+import AdminGateway
+import ArgumentParser
+import Testing
+
+@Suite("The doctor")
+struct DoctorTests {
+    /// Something that can be wrong, and how it is told.
+    struct Case: Sendable, CustomTestStringConvertible {
+        var name: String
+        var severity: Finding.Severity
+        /// In the finding's problem.
+        var words: String
+        var command: String?
+        var change: @Sendable (inout StoreExamination) -> Void
+        var testDescription: String { name }
+
+        init(
+            _ name: String,
+            _ severity: Finding.Severity,
+            _ words: String,
+            _ command: String?,
+            _ change: @escaping @Sendable (inout StoreExamination) -> Void
+        ) {
+            self.name = name
+            self.severity = severity
+            self.words = words
+            self.command = command
+            self.change = change
+        }
+    }
+
+    static let cases: [Case] = [
+        Case(
+            "one disk",
+            .warning,
+            "disk default/n1/3 (/data/disk3) is missing",
+            "cairn admin disk replace default/n1/3"
+        ) {
+            $0.lose(3)
+        },
+        Case("no spare", .critical, "no shard to spare", "cairn admin status") { $0.lose(1, 2) },
+        Case("too many disks", .critical, "12 of 12 groups with fewer than 4 disks", "cairn admin disk list") {
+            $0.lose(0, 1, 2)
+        },
+        Case("shards lost for good", .critical, "2 blobs with fewer than the 4 shards", "cairn admin status --json") {
+            $0.status.blobsBelowK = 2
+            $0.status.unreadableObjects = ["archive/1"]
+        },
+        Case("stopped", .critical, "the store has stopped", "cairn admin status") { $0.stopReason = "quorum lost" },
+        Case("superseded", .critical, "stopped for good", "cairn admin doctor") {
+            $0.stopReason = "another coordinator (incarnation 7) has taken over"
+            $0.isSuperseded = true
+        },
+        Case("unconfirmed", .critical, "3 journal keepers have not confirmed", "cairn admin doctor") {
+            $0.isConfirmed = false
+        },
+        Case("keeper behind", .warning, "4 of 5 journal keepers current, 3 needed", "cairn admin disk list") {
+            $0.status.journal.keepers[2].state = .behind
+        },
+        Case(
+            "keepers lost",
+            .critical,
+            "2 of 5 journal keepers current, 3 needed: changes wait",
+            "cairn admin disk list"
+        ) {
+            for index in 0..<3 { $0.status.journal.keepers[index].state = .unreachable }
+        },
+        Case("no writes", .critical, "new objects are refused: no group has 5 disks", "cairn admin disk list") {
+            $0.now = .sample(writes: .refused)
+        },
+        Case("degraded writes", .warning, "kept with fewer shards", "cairn admin disk list") {
+            $0.now = .sample(degraded: 12, writes: .degraded)
+        },
+        Case("suspect", .warning, "disk default/n1/4 (/data/disk4) has had errors", "cairn admin plan lose disk:n1/4") {
+            $0.status.disks[4].state = .suspect
+        },
+        Case("rebuilding", .warning, "is being rebuilt", "cairn admin status") {
+            $0.status.disks[4].state = .rebuilding
+        },
+        Case("full", .warning, "is full", "cairn admin disk list") { $0.status.disks[4].state = .full },
+        Case("nearly full", .notice, "is 90 % full", "cairn admin disk list") {
+            $0.status.disks[4].used = 3_600_000_000_000
+        },
+        Case("missing shards", .warning, "100 shards missing", "cairn admin status") { $0.status.missingShards = 100 },
+        Case("damage", .notice, "3 damaged shards", "cairn admin scrub") { $0.badShards = 3 },
+        Case("no kit", .notice, "recovery kit has not been taken", "cairn admin recovery-kit --to FILE") {
+            $0.status.recoveryKitTaken = false
+        },
+        Case("unverified", .notice, "ended 40 days ago", "cairn admin scrub") {
+            $0.status.verification.lastFullPass = $0.status.time - 40 * 86_400
+        },
+        Case("never verified", .hint, "no full verification", "cairn admin scrub") {
+            $0.status.verification.lastFullPass = nil
+        },
+        Case("partly verified", .notice, "10 shards not verified", "cairn admin scrub") {
+            $0.status.verification.shardsVerified = 590
+        },
+        Case("forced", .notice, "only inferred to be garbage", "cairn admin status") { $0.keepsOrphans = true },
+        Case("garbage held back", .hint, "garbage is kept: 9 shards in quarantine", "cairn admin disk list") {
+            $0.lose(3)
+            $0.suspectShards = 9
+        },
+        Case("unrepackable", .notice, "4 mostly dead blobs", "cairn admin scrub") { $0.blobsNotRepacked = 4 },
+        Case("against the rule", .notice, "2 groups with more shards", "cairn admin plan lose site:default") {
+            $0.groupsAgainstTheRule = 2
+        },
+        Case("one site", .hint, "all shards are on one site", "cairn admin plan lose site:default") { _ in },
+        Case("node silent", .warning, "node default/n1 does not answer: 6 disks away", "cairn node --data DIR") {
+            $0.silentNodes = [SilentNode(site: "default", name: "n1")]
+        },
+    ]
+
+    @Test("Each problem is found, with its cause and its command", arguments: cases)
+    func found(one: Case) throws {
+        var examination = StoreExamination.sample()
+        #expect(one.name == "one site" || !Doctor.findings(in: examination).contains { $0.problem.contains(one.words) })
+        one.change(&examination)
+        let findings = Doctor.findings(in: examination)
+        let finding = try #require(findings.first { $0.problem.contains(one.words) }, "\(findings.map(\.problem))")
+        #expect(finding.severity == one.severity)
+        #expect(finding.command == one.command)
+        #expect(!finding.cause.isEmpty && !finding.action.isEmpty)
+        #expect(findings.map(\.severity) == findings.map(\.severity).sorted(by: >))
+        #expect(Doctor.isHealthy(findings) == (one.severity == .hint && examination.now.degraded == 0))
+    }
+
+    @Test("Every command that is named can be typed", arguments: cases)
+    func commandsParse(one: Case) throws {
+        var examination = StoreExamination.sample()
+        one.change(&examination)
+        for command in Doctor.findings(in: examination).compactMap(\.command) {
+            let words = command.split(separator: " ").map(String.init)
+            guard words[1] == "admin" else {
+                #expect(words[0] == "cairn")
+                continue
+            }
+            #expect(throws: Never.self) { try AdminCommand.parseAsRoot(Array(words.dropFirst(2))) }
+        }
+    }
+
+    @Test("A store that is whole is healthy")
+    func healthy() {
+        let findings = Doctor.findings(in: .sample())
+        #expect(Doctor.isHealthy(findings))
+        #expect(findings.count == 1)
+    }
+
+    @Test("While blobs are below k, nothing is replaced, retired or erased", arguments: [true, false])
+    func safety(disksAway: Bool) {
+        var examination = StoreExamination.sample()
+        if disksAway { examination.lose(0, 1, 2) } else { examination.lose(0) }
+        examination.status.blobsBelowK = disksAway ? 0 : 1
+        let findings = Doctor.findings(in: examination)
+        #expect(findings.count { $0.problem.contains("is missing") } == (disksAway ? 3 : 1))
+        for finding in findings {
+            let text = [finding.problem, finding.cause, finding.action, finding.command ?? ""].joined(separator: " ")
+            #expect(!text.contains("admin disk re") && !text.contains("force"), "\(text)")
+        }
+        #expect(findings.contains { $0.cause == "its folder was emptied" })
+        #expect(!StatusText.text(examination.status).contains("admin disk re"))
+        #expect(findings[0].severity == .critical && findings[0].action.contains("bring them back"))
+    }
+
+    @Test("The disks of a silent node or site are not called missing one by one")
+    func silent() {
+        var examination = StoreExamination.sample()
+        for slot in 0..<6 {
+            examination.status.disks[slot].site = slot < 3 ? "a" : "b"
+            examination.status.disks[slot].node = "n\(slot)"
+        }
+        examination.lose(0, 1)
+        examination.silentNodes = [SilentNode(site: "a", name: "n0")]
+        var problems = Doctor.findings(in: examination).map(\.problem)
+        #expect(problems.contains("node a/n0 does not answer: 1 disk away"))
+        #expect(problems.contains { $0.contains("disk a/n1/1") } && !problems.contains { $0.contains("disk a/n0/0") })
+        examination.silentNodes = (0..<3).map { SilentNode(site: "a", name: "n\($0)") }
+        problems = Doctor.findings(in: examination).map(\.problem)
+        #expect(problems.contains("site a does not answer"))
+        #expect(!problems.contains { $0.hasPrefix("disk ") || $0.hasPrefix("node ") })
+    }
+
+    @Test("Where the status sees something amiss, the doctor does", arguments: cases)
+    func agrees(one: Case) {
+        var examination = StoreExamination.sample()
+        one.change(&examination)
+        let text = StatusText.text(examination.status)
+        let isWell = text.hasPrefix("OK: every shard is in place.\n")
+        #expect(isWell || !Doctor.isHealthy(Doctor.findings(in: examination)), "\(text)")
+    }
+
+    @Test("Without a store the folder says what to start, and what never")
+    func noStore() {
+        let error = AdminError(.notRunning, "no store is running on /d")
+        func finding(_ role: FolderMarks.Role, superseded: Bool = false) -> Finding {
+            Doctor.finding(for: error, folder: FolderMarks(role: role, isSuperseded: superseded), path: "/d")
+        }
+        #expect(finding(.store).command == "cairn serve --data /d")
+        #expect(finding(.coordinator).command == "cairn coordinator --data /d")
+        #expect(finding(.none).command == nil && finding(.empty).command == nil)
+        #expect(finding(.coordinator, superseded: true).cause.contains("another coordinator has taken over"))
+        #expect(finding(.coordinator, superseded: true).command == "cairn admin doctor")
+        let starting = AdminError(
+            .unavailable,
+            "the store does not run: too few keepers",
+            advice: "It starts by itself."
+        )
+        let other = Doctor.finding(for: starting, folder: FolderMarks(role: .coordinator), path: "/d")
+        #expect(other.cause.contains("too few keepers") && other.action == "It starts by itself.")
+        for role in FolderMarks.Role.allCases { #expect(finding(role).severity == .critical) }
+    }
+}
