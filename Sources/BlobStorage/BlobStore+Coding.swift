@@ -10,10 +10,10 @@ package struct CodingCheck: Hashable, Sendable {
     /// The blob's bytes are those that came in.
     package var isAsIngested: Bool
     /// Shards whose own trailer states other digests than coding gives: each may be good by its own measure and is
-    /// still not what it should be. Empty when `isAsIngested` does not hold, since then nothing is proved.
+    /// still not what it should be. Empty, as `fitting` is, when `isAsIngested` does not hold: then nothing is proved.
     package var deviating: [UInt8]
-    /// Shards that could be compared.
-    package var compared: Int
+    /// Shards whose trailer states what coding gives.
+    package var fitting: [UInt8]
 
     package var isGood: Bool { isAsIngested && deviating.isEmpty }
 }
@@ -30,22 +30,35 @@ extension BlobStore {
         ingestDigest: ContentDigest
     ) async throws(BlobError) -> CodingCheck {
         let trailers = await trailers(of: location)
-        // What differs from most others is not taken for data.
-        let stated = Self.most(trailers.values.map { Stated($0) })
+        // What differs from most others is taken for data only when there is no other way.
+        let stated = Self.most(trailers.sorted { $0.key < $1.key }.map { Stated($0.value) })
         let odd = trailers.filter { Stated($0.value) != stated }.map(\.key)
         let trusted = BlobLocation(location, leavingOut: odd)
-        var coder = try StripeChecker(store: self, location: trusted, frames: frames)
-        for stripe in 0..<location.geometry.stripeCount { try await coder.check(stripe) }
-        let (digests, found) = coder.finish()
-        guard found == ingestDigest else {
-            return CodingCheck(isAsIngested: false, deviating: [], compared: trailers.count)
+        var coded: (shards: [ContentDigest], blob: ContentDigest?)?
+        do throws(BlobError) {
+            coded = try await code(trusted, frames: frames)
+        } catch {
+            if odd.isEmpty { throw error }
+        }
+        if coded?.blob != ingestDigest, !odd.isEmpty { coded = try await code(location, frames: frames) }
+        guard let digests = coded?.shards, coded?.blob == ingestDigest else {
+            return CodingCheck(isAsIngested: false, deviating: [], fitting: [])
         }
         let right = Stated(blobLength: location.geometry.blobLength, shards: digests, ingest: ingestDigest)
         return CodingCheck(
             isAsIngested: true,
             deviating: trailers.filter { Stated($0.value) != right }.map(\.key).sorted(),
-            compared: trailers.count
+            fitting: trailers.filter { Stated($0.value) == right }.map(\.key).sorted()
         )
+    }
+
+    private func code(
+        _ location: BlobLocation,
+        frames: FrameIndex
+    ) async throws(BlobError) -> (shards: [ContentDigest], blob: ContentDigest?) {
+        var checker = try StripeChecker(store: self, location: location, frames: frames)
+        for stripe in 0..<location.geometry.stripeCount { try await checker.check(stripe) }
+        return checker.finish()
     }
 
     /// Of the shards that answer.
@@ -76,9 +89,11 @@ extension BlobStore {
         }
     }
 
+    /// The statement made most often; of several the first.
     private static func most(_ statements: [Stated]) -> Stated? {
         let counts = Dictionary(statements.map { ($0, 1) }, uniquingKeysWith: +)
-        return counts.max { $0.value < $1.value }?.key
+        let most = counts.values.max()
+        return statements.first { counts[$0] == most }
     }
 }
 
