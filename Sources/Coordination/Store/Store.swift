@@ -26,6 +26,7 @@ package final class Store: Sendable {
     package let objects: ObjectStore
     package let repairer: Repairer
     package let verifier: Verifier
+    package let scrubber: Scrubber
     package let collector: GarbageCollector
     package let repacker: Repacker
     package let orphans: OrphanCollector
@@ -77,7 +78,14 @@ package final class Store: Sendable {
             md5: parts.md5
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
-        verifier = Verifier(metadata: metadata, blobs: blobs, time: time, rate: parts.configuration.scrubRate)
+        verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
+        scrubber = Scrubber(
+            metadata: metadata,
+            blobs: blobs,
+            time: time,
+            settings: parts.configuration.scrub,
+            folder: parts.configuration.scrubFolder
+        )
         let (readers, remote) = (objects.readers, RemoteReaders())
         remoteReaders = remote
         collector = GarbageCollector(metadata: metadata, blobs: blobs, time: time) { [time] dead in
@@ -106,6 +114,7 @@ package final class Store: Sendable {
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
+        connectScrub()
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.
