@@ -11,13 +11,18 @@ enum AdminRoute: String, CaseIterable {
     case removeUser = "/v1/users/remove"
     case recoveryKit = "/v1/recovery-kit"
     case scrub = "/v1/scrub"
+    case scrubStatus = "/v1/scrub/status"
+    case scrubNow = "/v1/scrub/now"
+    case pauseScrub = "/v1/scrub/pause"
+    case resumeScrub = "/v1/scrub/resume"
     case nodeToken = "/v1/nodes/token"
     case formCluster = "/v1/cluster/form"
 
     /// GET reads; POST changes something.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers: .GET
+        case .status, .listUsers, .scrubStatus: .GET
+        case .scrubNow, .pauseScrub, .resumeScrub: .POST
         case .replaceDisk, .retireDisk, .addUser, .removeUser, .recoveryKit, .scrub, .nodeToken, .formCluster: .POST
         }
     }
@@ -33,6 +38,10 @@ enum AdminRoute: String, CaseIterable {
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))
         case .recoveryKit: try Self.encode(await service.recoveryKit())
         case .scrub: try Self.encode(await service.startScrub())
+        case .scrubStatus: try Self.encode(await service.scrub())
+        case .scrubNow: try Self.encode(await service.startScrub(Self.decode(ScrubTarget.self, body)))
+        case .pauseScrub: try Self.encode(await service.pauseScrub(Self.decode(ScrubTarget.self, body)))
+        case .resumeScrub: try Self.encode(await service.resumeScrub(Self.decode(ScrubTarget.self, body)))
         case .nodeToken:
             try Self.encode(
                 await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)

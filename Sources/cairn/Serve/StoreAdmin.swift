@@ -59,7 +59,7 @@ struct StoreAdmin: AdminService {
     }
 
     /// By slot name, path, `SITE/NODE/SLOT`, or the beginning of the id of the disk in it.
-    private func disk(named name: String) async throws(AdminError) -> StoreDiskStatus {
+    func disk(named name: String) async throws(AdminError) -> StoreDiskStatus {
         let disks: [StoreDiskStatus]
         do { disks = try await store.status().disks } catch { throw adminError(error) }
         let trimmed = name.count > 1 && name.hasSuffix("/") ? String(name.dropLast()) : name
