@@ -20,6 +20,15 @@ package struct BlobLocation: Sendable {
         self.missing = Set(missing)
     }
 
+    /// The same without some shards more.
+    init(_ location: BlobLocation, leavingOut shards: [UInt8]) {
+        blob = location.blob
+        scheme = location.scheme
+        geometry = location.geometry
+        members = location.members
+        missing = location.missing.union(shards)
+    }
+
     func shard(_ index: Int) -> ShardID { ShardID(blob: blob, index: UInt8(index)) }
 }
 

@@ -53,8 +53,8 @@ extension BlobStore {
         return done + (try await write(lost, request, .decoded))
     }
 
-    /// Puts shards that still lie where their place was before where they belong. Each is read there and verified leaf by
-    /// leaf, compared with the digest that its siblings' trailers state, and read back.
+    /// Puts shards that still lie where their place was before where they belong. Each is read there and verified leaf
+    /// by leaf, compared with the digest that its siblings' trailers state, and read back.
     ///
     /// Returns the shards that are durable and proved at their new place, and those that are not good where they were:
     /// they are to be repaired. What could not be read or written now is left out.
@@ -168,7 +168,9 @@ private struct RepairWriter {
         guard targets.contains(where: { if case .failed = $0.place { false } else { true } }) else { return [] }
         do throws(BlobError) {
             for stripe in 0..<location.geometry.stripeCount { try await rebuild(stripe) }
-            guard source == .copied || verifier.finalize() == request.ingestDigest else { throw BlobError.digestMismatch(location.blob) }
+            guard source == .copied || verifier.finalize() == request.ingestDigest else {
+                throw BlobError.digestMismatch(location.blob)
+            }
         } catch {
             await abort()
             throw error

@@ -2,8 +2,8 @@ package import ObjectModel
 
 /// A placement group: k+m disks in shard order (DESIGN §2).
 ///
-/// While a place is moved to another disk, that disk is the member already and takes what is new, and `former` names the
-/// disk that still holds the shards not moved so far: those that are `moving` in their blobs' records.
+/// While a place is moved to another disk, that disk is the member already and takes what is new, and `former` names
+/// the disk that still holds the shards not moved so far: those that are `moving` in their blobs' records.
 package struct GroupRecord: Hashable, Sendable {
     package var id: GroupID
     /// Rises with each change of members.

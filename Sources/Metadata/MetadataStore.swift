@@ -56,7 +56,8 @@ package protocol MetadataStore: Sendable {
     func missingShardCount() async throws(StorageError) -> Int
     /// Notes shards found lost or bad; those of blobs that are not live are ignored.
     func markMissing(_ shards: [ShardID]) async throws(StorageError)
-    /// A repaired or moved shard counts from here on: requires the blob live and the group's epoch unchanged, else false.
+    /// A repaired or moved shard counts from here on: requires the blob live and the group's epoch unchanged, else
+    /// false.
     func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool
     /// In order of group and blob, those after `last`.
     func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard]

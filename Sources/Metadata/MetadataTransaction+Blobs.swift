@@ -117,7 +117,8 @@ extension MetadataTransaction {
         state.statistics.blobsBelowQuorum += (newSpares < 0 ? 1 : 0) - (oldSpares < 0 ? 1 : 0)
     }
 
-    private func changeMoves(of id: BlobID, group: GroupID, from before: UInt32, to after: UInt32) throws(MetadataError) {
+    private func changeMoves(of id: BlobID, group: GroupID, from before: UInt32, to after: UInt32) throws(MetadataError)
+    {
         guard before != after else { return }
         let row = MoveRow(group: group, blob: id, moving: after)
         if after == 0 { try tables.remove(.moves, row.key) } else { try tables.put(.moves, row.key, row.row) }

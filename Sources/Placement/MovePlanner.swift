@@ -80,8 +80,8 @@ package struct MovePlanner: Sendable {
     /// Empty groups count a little, so that a store without data is evened out by places.
     private static func load(_ group: GroupLoad) -> Double { Double(group.bytesPerPlace) + 1 }
 
-    /// Moves that empty the draining disks; `unplaced` is how many places no disk could take without breaking the spread
-    /// rule: then there are too few disks left.
+    /// Moves that empty the draining disks; `unplaced` is how many places no disk could take without breaking the
+    /// spread rule: then there are too few disks left.
     package mutating func drain() -> (moves: [PlaceMove], unplaced: Int) {
         var unplaced = 0
         for id in order {

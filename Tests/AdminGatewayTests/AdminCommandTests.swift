@@ -28,6 +28,27 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("the scrub is paused, resumed and asked to read now, everywhere or on what is named")
+    func scrub() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                #expect(try output(["scrub", "now"], client).contains("12,000 shards"))
+                #expect(try output(["scrub", "now", "--disk", "n1/3"], client).hasPrefix("Reading n1/3 - -."))
+                #expect(try output(["scrub", "--node", "n1"], client).hasPrefix("Reading - n1 -."))
+                #expect(try output(["scrub", "now", "--bucket", "b"], client).hasPrefix("Reading - - b."))
+                #expect(try output(["scrub", "pause"], client) == "Paused - -.")
+                #expect(try output(["scrub", "status"], client).hasPrefix("PAUSED"))
+                #expect(throws: AdminError.self) { try output(["scrub", "now", "--disk", "n1/3"], client) }
+                #expect(try output(["scrub", "resume", "--node", "n1"], client) == "Resumed - n1.")
+                let json = try output(["scrub", "status", "--json"], client)
+                #expect(try JSONDecoder().decode(ScrubReport.self, from: Data(json.utf8)) == ScrubReport())
+            }
+        }
+        for arguments in [["now", "--disk", "a", "--node", "b"], ["now", "--disk", "a", "--bucket", "b"], ["halt"]] {
+            #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["scrub"] + arguments) }
+        }
+    }
+
     @Test("the recovery kit goes to a new file of mode 0600 and overwrites nothing")
     func recoveryKit() async throws {
         try await withFolder { folder in

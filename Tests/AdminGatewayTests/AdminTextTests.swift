@@ -75,17 +75,66 @@ struct AdminTextTests {
         #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
     }
 
-    @Test("the recovery kit, a full disk and an old verification are notices")
+    @Test("the recovery kit, a full disk and a scrub that is late are notices")
     func notices() {
         var report = StatusReport.sample()
         report.recoveryKitTaken = false
         report.disks[1].used = 3_600_000_000_000
-        report.verification.lastFullPass = report.time - 40 * 86_400
+        report.scrub.disks = [
+            ScrubReport.Disk(place: "default/n1/0", id: "0012", oldestUnverified: 13 * 86_400),
+            ScrubReport.Disk(place: "default/n1/1", id: "0013", oldestUnverified: 40 * 86_400),
+        ]
         let text = StatusText.text(report)
         #expect(text.hasPrefix("OK: every shard is in place. Something needs attention:"))
         #expect(text.contains("- the recovery kit has not been taken"))
         #expect(text.contains("is 90 % full"))
-        #expect(text.contains("ended 40 days ago"))
+        #expect(text.contains("1 disk not verified within 14 days; disk default/n1/1 has bytes"))
+        #expect(text.contains("last read 40 days ago") && text.contains("higher --scrub-rate"))
+    }
+
+    @Test("a pause, a position that is not kept and objects that are not what came in are told, with what to do")
+    func scrub() {
+        var report = StatusReport.sample()
+        report.scrub.paused = true
+        report.scrub.oldestUnverified = 3 * 86_400
+        report.scrub.problem = "the position cannot be kept"
+        report.scrub.damagedObjects = ["archive/1"]
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DEGRADED"))
+        #expect(text.contains("1 object not as they came in") && text.contains("archive/1"))
+        #expect(text.contains("- the scrub is paused") && text.contains("cairn admin scrub resume"))
+        #expect(text.contains("scrub: the position cannot be kept"))
+        #expect(text.contains("PAUSED; every byte verified within 3 days; the promise is 14 days"))
+    }
+
+    @Test("the scrub's own status shows each disk")
+    func scrubStatus() {
+        var report = ScrubReport()
+        report.disks = [
+            ScrubReport.Disk(
+                place: "site-1/node-1/disk-1",
+                id: "00112233445566",
+                oldestUnverified: 5 * 86_400,
+                active: true,
+                bytesDone: 250,
+                bytes: 1_000,
+                rate: 4_000_000,
+                badShards: 2
+            ),
+            ScrubReport.Disk(place: "site-1/node-1/disk-2", id: "ff", oldestUnverified: 60, paused: true),
+        ]
+        report.bucket = ScrubReport.Bucket(
+            name: "archive",
+            active: true,
+            objects: 12,
+            shards: 72,
+            badShards: 1,
+            unreadShards: 0
+        )
+        let text = ScrubText.text(report)
+        #expect(text.contains("site-1/node-1/disk-1  5 days  reading  25 %  4.0 MB/s    2       0  00112233"))
+        #expect(text.contains("site-1/node-1/disk-2    60 s  PAUSED"))
+        #expect(text.contains("bucket archive: being read, 12 objects, 72 shards, 1 bad, 0 not answered"))
     }
 
     @Test(

@@ -6,6 +6,7 @@ final class MemoryService: AdminService {
     private struct State {
         var report = StatusReport.sample()
         var users: [NewUser] = []
+        var isScrubPaused = false
     }
 
     private let state = Mutex(State())
@@ -115,6 +116,29 @@ final class MemoryService: AdminService {
 
     func startScrub() async throws(AdminError) -> ScrubStart {
         ScrubStart(wasRunning: false, shardsToVerify: 12_000, bytesToVerify: 34_000_000_000)
+    }
+
+    func scrub() async throws(AdminError) -> ScrubReport {
+        var report = ScrubReport()
+        report.paused = state.withLock { $0.isScrubPaused }
+        return report
+    }
+
+    func startScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        guard !state.withLock({ $0.isScrubPaused }) else {
+            throw AdminError(.conflict, "the scrub is paused", advice: "cairn admin scrub resume")
+        }
+        return ScrubAnswer(text: "Reading \(target.disk ?? "-") \(target.node ?? "-") \(target.bucket ?? "-").")
+    }
+
+    func pauseScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        state.withLock { $0.isScrubPaused = true }
+        return ScrubAnswer(text: "Paused \(target.disk ?? "-") \(target.node ?? "-").")
+    }
+
+    func resumeScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        state.withLock { $0.isScrubPaused = false }
+        return ScrubAnswer(text: "Resumed \(target.disk ?? "-") \(target.node ?? "-").")
     }
 }
 

@@ -48,7 +48,8 @@ struct QuorumTests {
     @Test("three sites with rs-4-2: a whole site lost right after the answer leaves k, one more than a loss may take")
     func fourTwo() throws {
         let quorum = try Self.quorum("rs-4-2", [0, 0, 1, 1, 2, 2])
-        // Two a site leave four outside, where five are wanted: the sites do not allow it, and five anywhere are enough.
+        // Two a site leave four outside, where five are wanted: the sites do not allow it, and five anywhere are
+        // enough.
         for set in Self.sets(6) { #expect(Self.isMet(quorum, set, 6) == (set.nonzeroBitCount >= 5)) }
     }
 

@@ -315,7 +315,8 @@ private struct RandomRun {
         since[Int(place)] = epoch
         for blob in model.live where !blob.missing.contains(place) {
             let isMoving = blob.moving.contains(place)
-            model.blobs[blob.id]?.moving = isMoving ? blob.moving.filter { $0 != place } : (blob.moving + [place]).sorted()
+            model.blobs[blob.id]?.moving =
+                isMoving ? blob.moving.filter { $0 != place } : (blob.moving + [place]).sorted()
         }
     }
 

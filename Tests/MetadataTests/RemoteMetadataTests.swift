@@ -189,7 +189,8 @@ struct RemoteMetadataTests {
         #expect(await service.answer([1, 0, 0x01, 0x4B, 1], from: Sample.node) == nil)
         #expect(await service.answer([], from: Sample.node) == nil)
         #expect(await service.answer(MetadataResponse.done.encoded, from: Sample.node) == nil)
-        for call in [[9, 0, 0x01, 0x4D], [1, 0, 0x01, 0x4D, 99], MetadataRequest.grantLease.encoded + [0]] as [[UInt8]] {
+        for call in [[9, 0, 0x01, 0x4D], [1, 0, 0x01, 0x4D, 99], MetadataRequest.grantLease.encoded + [0]] as [[UInt8]]
+        {
             let answer = try #require(await service.answer(call, from: Sample.node))
             guard case .failed(let error) = try MetadataResponse(decoding: answer) else {
                 Issue.record("not refused")

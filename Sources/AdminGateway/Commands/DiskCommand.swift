@@ -30,7 +30,9 @@ package struct DiskCommand: ParsableCommand {
     package struct Add: AdminSubcommand {
         package static let configuration = CommandConfiguration(
             abstract: "Take empty disks of a node into the store, and move their share to them.",
-            discussion: "Start the node with the new disk as one more --disk first. Nothing is formatted that holds anything."
+            discussion: """
+                Start the node with the new disk as one more --disk first. Nothing is formatted that holds anything.
+                """
         )
 
         @Option(help: "The node's name, as `cairn admin disk list` shows it.")

@@ -20,25 +20,6 @@ package struct StatusCommand: AdminSubcommand {
     }
 }
 
-/// `cairn admin scrub`.
-package struct ScrubCommand: AdminSubcommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "scrub",
-        abstract: "Read and verify every shard now."
-    )
-
-    @OptionGroup package var target: AdminTarget
-
-    package init() {}
-
-    package func perform(_ client: AdminClient) throws -> String {
-        let start = try client.startScrub()
-        let work = "\(Words.plural(start.shardsToVerify, "shard")), \(Words.bytes(start.bytesToVerify))"
-        return (start.wasRunning ? "A verification is running already: \(work) left." : "Verification begun: \(work).")
-            + " Watch it with: cairn admin status"
-    }
-}
-
 /// JSON for programs: keys sorted, so that two outputs can be compared.
 enum JSONText {
     static func text(_ value: some Encodable) throws -> String {

@@ -132,10 +132,9 @@ extension Ward {
                     .notice,
                     "\(Words.plural(examination.groupsAgainstTheRule, "group")) with more shards on one node or "
                         + "site than need be",
-                    cause: "a disk was given up while none was left in the right place",
-                    action:
-                        "see what losing a site or a node would cost, and put a disk in the place of the one given up",
-                    command: worstSite.map { "cairn admin plan lose site:\($0)" } ?? Self.listCommand
+                    cause: "disks were added, or one was given up while none was left in the right place",
+                    action: "move them to where they belong; nothing lacks a shard meanwhile",
+                    command: "cairn admin rebalance"
                 )
             )
         }
@@ -152,12 +151,6 @@ extension Ward {
             )
         }
         return findings
-    }
-
-    /// The site with most disks.
-    private var worstSite: String? {
-        let counts = Dictionary(grouping: status.disks, by: \.site).mapValues(\.count)
-        return counts.sorted { $0.key < $1.key }.max { $0.value < $1.value }?.key
     }
 
     /// A third of the shards, rounded up, is no more than the parity.

@@ -49,6 +49,14 @@ package struct AdminClient: Sendable {
 
     package func startScrub() throws(AdminError) -> ScrubStart { try call(.scrub) }
 
+    package func scrub() throws(AdminError) -> ScrubReport { try call(.scrubStatus) }
+
+    package func startScrub(_ target: ScrubTarget) throws(AdminError) -> ScrubAnswer { try call(.scrubNow, target) }
+
+    package func pauseScrub(_ target: ScrubTarget) throws(AdminError) -> ScrubAnswer { try call(.pauseScrub, target) }
+
+    package func resumeScrub(_ target: ScrubTarget) throws(AdminError) -> ScrubAnswer { try call(.resumeScrub, target) }
+
     package func makeNodeToken(validFor seconds: Int) throws(AdminError) -> NodeToken {
         try call(.nodeToken, TokenRequest(seconds: seconds))
     }

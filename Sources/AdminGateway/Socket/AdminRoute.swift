@@ -15,6 +15,10 @@ enum AdminRoute: String, CaseIterable {
     case removeUser = "/v1/users/remove"
     case recoveryKit = "/v1/recovery-kit"
     case scrub = "/v1/scrub"
+    case scrubStatus = "/v1/scrub/status"
+    case scrubNow = "/v1/scrub/now"
+    case pauseScrub = "/v1/scrub/pause"
+    case resumeScrub = "/v1/scrub/resume"
     case nodeToken = "/v1/nodes/token"
     case formCluster = "/v1/cluster/form"
     case examine = "/v1/examination"
@@ -23,9 +27,9 @@ enum AdminRoute: String, CaseIterable {
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine: .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
-            .scrub, .nodeToken, .formCluster, .planLoss:
+            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss:
             .POST
         }
     }
@@ -47,6 +51,10 @@ enum AdminRoute: String, CaseIterable {
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))
         case .recoveryKit: try Self.encode(await service.recoveryKit())
         case .scrub: try Self.encode(await service.startScrub())
+        case .scrubStatus: try Self.encode(await service.scrub())
+        case .scrubNow: try Self.encode(await service.startScrub(Self.decode(ScrubTarget.self, body)))
+        case .pauseScrub: try Self.encode(await service.pauseScrub(Self.decode(ScrubTarget.self, body)))
+        case .resumeScrub: try Self.encode(await service.resumeScrub(Self.decode(ScrubTarget.self, body)))
         case .nodeToken:
             try Self.encode(
                 await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)

@@ -18,8 +18,6 @@ struct Diagnosis {
         var action: String
     }
 
-    /// Days after which a full verification is due again.
-    static let verificationDays = 30
     /// Percent of a disk in use from which on more room should be planned.
     static let fullPercent = 85
 
@@ -195,15 +193,6 @@ struct Diagnosis {
                 )
             )
         }
-        if let last = report.verification.lastFullPass, report.time - last > verificationDays * 86_400 {
-            findings.append(
-                Finding(
-                    severity: .notice,
-                    text: "the last full verification ended \(Words.span(report.time - last)) ago",
-                    action: "run: cairn admin scrub"
-                )
-            )
-        }
-        return findings
+        return findings + ScrubDiagnosis.findings(report.scrub)
     }
 }

@@ -56,7 +56,8 @@ package enum StatusText {
                     + "(\(Words.percent(report.bytes, of: report.capacity)))"
             ),
             ("Groups", groups(report.groups)), ("Shards", shards(report)), ("Repair", repair(report.repair)),
-            ("Verified", verified(report)), ("Journal", journal(report.journal)),
+            ("Verified", verified(report)), ("Scrub", ScrubText.summary(report.scrub)),
+            ("Journal", journal(report.journal)),
             ("Recovery kit", report.recoveryKitTaken ? "taken" : "NOT TAKEN"),
         ].map { label, value in label + String(repeating: " ", count: 14 - label.count) + value }
     }

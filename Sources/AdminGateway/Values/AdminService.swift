@@ -16,8 +16,8 @@ package protocol AdminService: Sendable {
     /// Durable when it returns; the rebuild begins at once. `name` as for `replaceDisk`.
     func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport
 
-    /// Takes empty disks of a node that are not in use into the store: all of them, or the one in a slot. Durable when it
-    /// returns; they hold nothing until shards are moved to them.
+    /// Takes empty disks of a node that are not in use into the store: all of them, or the one in a slot. Durable when
+    /// it returns; they hold nothing until shards are moved to them.
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition
 
     /// Begins to move shards, or only tells what that would take. Durable when it returns, and goes on after a restart.
@@ -43,6 +43,19 @@ package protocol AdminService: Sendable {
 
     /// Begins a verification of every shard now; one that runs already goes on.
     func startScrub() async throws(AdminError) -> ScrubStart
+
+    /// How the scrub is, from memory.
+    func scrub() async throws(AdminError) -> ScrubReport
+
+    /// Begins to read a disk, a node's disks or a bucket now; `target` is never everything. `.conflict` while the scrub
+    /// is paused there.
+    func startScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer
+
+    /// Stops reading by date; what a repair or an operator waits for goes on. Kept over a restart.
+    func pauseScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer
+
+    /// Goes on where it was.
+    func resumeScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer
 
     /// A one-use token with which a node joins the cluster within so many seconds; kept durably before it is given out.
     func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken

@@ -184,6 +184,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var unreadableObjects: [String]
     package var repair: RepairReport
     package var verification: VerificationReport
+    package var scrub: ScrubReport
     package var journal: JournalReport
     package var recoveryKitTaken: Bool
 
@@ -203,6 +204,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         unreadableObjects: [String] = [],
         repair: RepairReport,
         verification: VerificationReport,
+        scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
         recoveryKitTaken: Bool
     ) {
@@ -221,6 +223,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.unreadableObjects = unreadableObjects
         self.repair = repair
         self.verification = verification
+        self.scrub = scrub
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken
     }

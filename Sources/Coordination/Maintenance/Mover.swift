@@ -8,9 +8,9 @@ package import SystemInterface
 
 /// Moves shards to the disks that have taken over their places (DESIGN §8, rebalance and drain).
 ///
-/// What is to be moved is in the metadata, so a restart goes on where this one ends. Each shard is copied, proved at its
-/// new place, registered by a transaction that requires its blob live and its group unchanged, and only then erased where
-/// it was: until that transaction the place before counts, after it the new one.
+/// What is to be moved is in the metadata, so a restart goes on where this one ends. Each shard is copied, proved at
+/// its new place, registered by a transaction that requires its blob live and its group unchanged, and only then erased
+/// where it was: until that transaction the place before counts, after it the new one.
 package final class Mover: Sendable {
     /// Blobs moved side by side: few, so that clients' requests find the disks free.
     package static let concurrency = 4
@@ -81,7 +81,9 @@ package final class Mover: Sendable {
         let shards = Dictionary(grouping: batch.map(\.shard), by: \.blob)
         await withTaskGroup(of: Void.self) { group in
             var waiting = shards.sorted { $0.key < $1.key }[...]
-            for (blob, shards) in waiting.prefix(Self.concurrency) { group.addTask { await self.move(shards, of: blob) } }
+            for (blob, shards) in waiting.prefix(Self.concurrency) {
+                group.addTask { await self.move(shards, of: blob) }
+            }
             waiting = waiting.dropFirst(Self.concurrency)
             while await group.next() != nil {
                 guard !Task.isCancelled, !isPaused, let (blob, shards) = waiting.popFirst() else { continue }

@@ -12,8 +12,8 @@ extension OrphanCollector {
         return named.disk != disk && named.former != disk
     }
 
-    /// Whether a shard on this disk may go: its blob misses none and none of it is being moved, and the one that metadata names in its stead is there
-    /// and good, with metadata saying the same before and after it was read.
+    /// Whether a shard on this disk may go: its blob misses none and none of it is being moved, and the one that
+    /// metadata names in its stead is there and good, with metadata saying the same before and after it was read.
     func isSurplus(_ shard: ShardID, on disk: DiskID) async throws(StorageError) -> Bool {
         guard let blob = try await metadata.blob(shard.blob), blob.missing.isEmpty, blob.moving.isEmpty,
             let named = named(shard, of: blob), named.disk != disk, named.former != disk

@@ -7,58 +7,57 @@ internal import Placement
 import Synchronization
 package import SystemInterface
 
-/// Scrub: reads every shard that metadata names and compares it with its checksums and digest (DESIGN §8).
+/// The count of everything, when somebody asks for it: reads every shard that metadata names, as fast as the disks go,
+/// and compares it with its checksums and digest (DESIGN §8). What is read by date is the `Scrubber`'s.
 ///
 /// Independent of repair: what it counts is what the disks hold, by reading it. A bad or lost shard is noted missing,
 /// which hands it to repair.
 package final class Verifier: Sendable {
     /// Blobs taken from the metadata in one go.
     package static let batch = 256
-    /// Blobs read between two waits of a pass that has a rate: so few that no disk is busy for long.
-    private static let pacedBatch = 4
-    /// Every byte is verified within this time: a pass begins this long after the one before began.
-    package static let period = Duration.seconds(14 * 24 * 3_600)
-    /// Bytes a second and disk that a pass which only its date asked for reads at most: a disk of 18 TiB within
-    /// `period`, and a tenth of what a slow disk can do. One that somebody waits for goes as fast as the disks.
-    package static let defaultRate = 16 << 20
     /// Shards that are counted again one by one; for more than this a pass over everything is asked for.
     package static let recountLimit = 65_536
-    /// How often it is looked whether a pass is due or asked for.
+    /// How often it is looked whether a pass is asked for.
     private static let poll = Duration.milliseconds(200)
 
     private struct State {
         var report = VerificationReport()
         var isWanted = false
-        var lastStart: MonotonicTime?
         /// Shards that the last pass did not find good; nil when they are too many to remember.
         var lacking: Set<ShardID>? = []
         /// Shards that were put back since; nil when no recount is asked for.
         var restored: Set<ShardID>?
+        /// Disks of which the pass could not read everything.
+        var unread: Set<DiskID> = []
     }
 
     private let metadata: any MetadataStore
     private let blobs: BlobStore
     private let time: any TimeSource
-    private let rate: Int
     private let state = Mutex(State())
     private let passObserver = Mutex<(@Sendable () async -> Int)?>(nil)
+    private let endObserver = Mutex<(@Sendable (WholePass) -> Void)?>(nil)
 
-    package init(
-        metadata: any MetadataStore,
-        blobs: BlobStore,
-        time: any TimeSource,
-        rate: Int = Verifier.defaultRate
-    ) {
+    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
-        self.rate = max(1, rate)
     }
 
     package var report: VerificationReport { state.withLock { $0.report } }
 
     /// Called in every pass: has the disks look at what no shard covers, and returns how many segments were mended.
     package func onPass(_ observer: @escaping @Sendable () async -> Int) { passObserver.withLock { $0 = observer } }
+
+    /// A pass that read everything but what is on some disks.
+    package struct WholePass: Hashable, Sendable {
+        package var started: WallTime
+        /// Disks that did not answer for all they hold.
+        package var unread: Set<DiskID>
+    }
+
+    /// Called at the end of every pass that came to its end.
+    package func onEnd(_ observer: @escaping @Sendable (WholePass) -> Void) { endObserver.withLock { $0 = observer } }
 
     /// Asks for a pass over everything; one under way starts over, so that all is read after this call.
     package func request() {
@@ -82,14 +81,9 @@ package final class Verifier: Sendable {
     }
 
     package func run() async {
-        state.withLock { $0.lastStart = time.monotonic }
         while !Task.isCancelled {
-            let (isWanted, isDue) = state.withLock { state in
-                let age = state.lastStart.map { time.monotonic.duration(since: $0) } ?? Self.period
-                return (state.isWanted, age >= Self.period)
-            }
-            if isWanted || isDue {
-                await pass(rate: isWanted ? nil : rate)
+            if state.withLock({ $0.isWanted }) {
+                await pass()
             } else if let restored = state.withLock({ $0.restored }) {
                 await recount(restored)
             }
@@ -97,38 +91,39 @@ package final class Verifier: Sendable {
         }
     }
 
-    /// One pass over all live blobs, at `rate` bytes a second and disk at most.
-    package func pass(rate: Int? = nil) async {
+    /// One pass over all live blobs.
+    package func pass() async {
+        let started = time.wall
         state.withLock { state in
             state.isWanted = false
-            state.lastStart = time.monotonic
-            state.report = VerificationReport(isRunning: true, started: time.wall)
+            state.report = VerificationReport(isRunning: true, started: started)
             state.lacking = []
+            state.unread = []
         }
         var last: BlobID?
-        while !Task.isCancelled, !state.withLock({ $0.isWanted }) {
-            guard let batch = try? await metadata.blobs(after: last, limit: Self.batch), let end = batch.last else {
+        var isWhole = false
+        while !Task.isCancelled, !state.withLock({ $0.isWanted }),
+            let batch = try? await metadata.blobs(after: last, limit: Self.batch)
+        {
+            guard let end = batch.last else {
+                isWhole = true
                 break
             }
             last = end.id
-            guard let rate else {
-                _ = await verify(batch[...])
-                continue
-            }
-            for first in stride(from: 0, to: batch.count, by: Self.pacedBatch) {
-                let start = time.monotonic
-                let bytes = await verify(batch[first..<min(first + Self.pacedBatch, batch.count)])
-                await pace(bytes, since: start, rate: rate)
-            }
+            await verify(batch)
         }
         let mended = await passObserver.withLock { $0 }?() ?? 0
-        state.withLock { state in
+        let unread = state.withLock { state -> Set<DiskID>? in
+            // Cut off by an error of the metadata it has counted too little: it begins anew.
+            if !isWhole, !Task.isCancelled { state.isWanted = true }
             state.report.isRunning = state.isWanted
             state.report.segmentsMended = mended
-            guard !state.isWanted, !Task.isCancelled else { return }
+            guard !state.isWanted, !Task.isCancelled else { return nil }
             state.report.finished = time.wall
             state.report.isCurrent = state.restored == nil
+            return state.unread
         }
+        if let unread { endObserver.withLock { $0 }?(WholePass(started: started, unread: unread)) }
     }
 
     /// Counts what was not good, or has been put back, again: what was good stays counted, so that the repair of one
@@ -172,32 +167,19 @@ package final class Verifier: Sendable {
         }
     }
 
-    /// Waits until so many bytes of the busiest disk are allowed, or somebody asks for a pass that does not wait.
-    private func pace(_ bytes: Int, since start: MonotonicTime, rate: Int) async {
-        let due = start.advanced(by: .milliseconds(Int64(Double(bytes) / Double(rate) * 1_000)))
-        while time.monotonic < due, !Task.isCancelled, !state.withLock({ $0.isWanted }) {
-            let rest = due.duration(since: time.monotonic)
-            guard (try? await time.sleep(for: min(rest, Self.poll))) != nil else { return }
-        }
-    }
-
-    /// Returns how many bytes the disk that had most of them to read was asked for.
-    private func verify(_ batch: ArraySlice<BlobRecord>) async -> Int {
-        var read: [DiskID: Int] = [:]
+    private func verify(_ batch: [BlobRecord]) async {
         var byDisk: [DiskID: [ShardID]] = [:]
         var lacking: Set<ShardID> = []
         var expected = 0
         for blob in batch {
             guard let group = blobs.view.group(blob.group) else { continue }
             expected += group.members.count
-            let shardLength = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength
             for (index, disk) in group.holders(moving: blob.moving).enumerated() {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
                 if blob.missing.contains(shard.index) {
                     lacking.insert(shard)
                 } else {
                     byDisk[disk, default: []].append(shard)
-                    read[disk, default: 0] += shardLength
                 }
             }
         }
@@ -205,15 +187,17 @@ package final class Verifier: Sendable {
         let bad = results.filter { $0.1 == .bad }.map(\.0).sorted()
         if !bad.isEmpty { await note(bad) }
         lacking.formUnion(results.lazy.filter { $0.1 != .good }.map(\.0))
+        let unreachable = Set(results.lazy.filter { $0.1 == .unreachable }.map(\.0))
+        let unread = byDisk.filter { $0.value.contains(where: unreachable.contains) }.keys
         state.withLock { state in
             state.report.shardsExpected += expected
             state.report.shardsPresent += results.count { $0.1 != .unreachable } - bad.count
             state.report.shardsVerified += results.count { $0.1 == .good }
             state.report.shardsBad += bad.count
+            state.unread.formUnion(unread)
             state.lacking?.formUnion(lacking)
             if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
         }
-        return read.values.max() ?? 0
     }
 
     /// What is bad is looked at once more: a read may have met it too, and repair have put it back meanwhile.

@@ -48,8 +48,10 @@ extension Store {
 
     private func retire(_ lost: DiskRecord, of records: [DiskRecord]) async throws -> DiskRetirement {
         let served = served.withLock { $0 }
-        let left = records.filter { $0.id != lost.id && $0.state == .active && served[$0.id].map { !$0.isAway } ?? false }
-            .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
+        let left = records.filter {
+            $0.id != lost.id && $0.state == .active && served[$0.id].map { !$0.isAway } ?? false
+        }
+        .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
         let groups = try await metadata.groups().filter { $0.involves(lost.id) }
         var standIns: [GroupID: DiskID] = [:]
         let stands = groups.filter { $0.members.contains(lost.id) }

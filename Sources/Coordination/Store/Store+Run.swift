@@ -27,8 +27,10 @@ extension Store {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.storeEnd() }
             let work: [@Sendable () async -> Void] = [
-                { await self.repairer.run() }, { await self.mover.run() }, { await self.verifier.run() }, { await self.collector.run() },
+                { await self.repairer.run() }, { await self.mover.run() }, { await self.verifier.run() },
+                { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
+                { await self.scrubber.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
                 { await self.every(Self.returnInterval) { await self.reopenLogs() } },

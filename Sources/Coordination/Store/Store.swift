@@ -27,6 +27,7 @@ package final class Store: Sendable {
     package let repairer: Repairer
     package let mover: Mover
     package let verifier: Verifier
+    package let scrubber: Scrubber
     package let collector: GarbageCollector
     package let repacker: Repacker
     package let orphans: OrphanCollector
@@ -79,7 +80,14 @@ package final class Store: Sendable {
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
         mover = Mover(metadata: metadata, blobs: blobs, time: time)
-        verifier = Verifier(metadata: metadata, blobs: blobs, time: time, rate: parts.configuration.scrubRate)
+        verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
+        scrubber = Scrubber(
+            metadata: metadata,
+            blobs: blobs,
+            time: time,
+            settings: parts.configuration.scrub,
+            folder: parts.configuration.scrubFolder
+        )
         let (readers, remote) = (objects.readers, RemoteReaders())
         remoteReaders = remote
         collector = GarbageCollector(metadata: metadata, blobs: blobs, time: time) { [time] dead in
@@ -109,6 +117,7 @@ package final class Store: Sendable {
         repairer.onWhole { verifier.request(recounting: $0) }
         mover.onEnd { [weak self] in await self?.endMoves() }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
+        connectScrub()
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.

@@ -44,8 +44,10 @@ package struct StoreConfiguration: Sendable {
     package var keeper: KeeperLog.Configuration
     /// Uploads older than this are aborted.
     package var uploadAge: Duration
-    /// Bytes a second and disk that regular verification reads at most.
-    package var scrubRate: Int
+    /// What the scrub promises, and what it may cost.
+    package var scrub = ScrubSettings()
+    /// Where the scrub's position is kept; nil for nowhere: then a restart begins anew.
+    package var scrubFolder: (any FileSystem)?
     /// How long a blob must have been mostly dead before it is repacked.
     package var repackGrace: Duration
     /// How long garbage that was only inferred stays suspected before it is erased.
@@ -69,7 +71,6 @@ package struct StoreConfiguration: Sendable {
         journal: JournalConfiguration = JournalConfiguration(confirmation: StoreConfiguration.confirmation),
         keeper: KeeperLog.Configuration = KeeperLog.Configuration(),
         uploadAge: Duration = StoreConfiguration.defaultUploadAge,
-        scrubRate: Int = Verifier.defaultRate,
         repackGrace: Duration = Repacker.grace,
         orphanQuarantine: Duration = OrphanCollector.quarantine,
         link: (@Sendable (any Transport) -> any Transport)? = nil,
@@ -82,7 +83,6 @@ package struct StoreConfiguration: Sendable {
         self.journal = journal
         self.keeper = keeper
         self.uploadAge = uploadAge
-        self.scrubRate = scrubRate
         self.repackGrace = repackGrace
         self.orphanQuarantine = orphanQuarantine
         self.link = link

@@ -70,6 +70,19 @@ struct CoordinatorAdmin: AdminService {
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }
     func recoveryKit() async throws(AdminError) -> RecoveryKit { try await store().recoveryKit() }
     func startScrub() async throws(AdminError) -> ScrubStart { try await store().startScrub() }
+    func scrub() async throws(AdminError) -> ScrubReport { try await store().scrub() }
+
+    func startScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        try await store().startScrub(target)
+    }
+
+    func pauseScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        try await store().pauseScrub(target)
+    }
+
+    func resumeScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        try await store().resumeScrub(target)
+    }
 
     func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport {
         try await store().planLoss(question)

@@ -26,8 +26,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var node: [String] = []
     @Option(help: "Abort uploads older than this: a number with s, m, h or d.")
     var abortUploadsAfter = "7d"
-    @Option(help: "Bytes a second that regular verification reads from each disk at most.")
-    var scrubRate = "16MiB"
+    @OptionGroup var scrub: ScrubOptions
     @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
     var forceJournal = false
 
@@ -35,9 +34,6 @@ struct CoordinatorCommand: AsyncParsableCommand {
         guard let age = DurationText.parse(abortUploadsAfter) else {
             throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
         }
-        guard let rate = ByteCount(text: scrubRate), rate.bytes > 0 else {
-            throw ValidationError("--scrub-rate \(scrubRate): give a number of bytes, such as 16MiB")
-        }
-        try await CoordinatorProgram(options: self, uploadAge: age, scrubRate: rate.bytes).run()
+        try await CoordinatorProgram(options: self, uploadAge: age, scrub: try scrub.settings()).run()
     }
 }

@@ -41,7 +41,7 @@ actor CoordinatorControl {
     private let advertised: ListenAddress
     private let options: CoordinatorCommand
     private let uploadAge: Duration
-    private let scrubRate: Int
+    private let scrub: ScrubSettings
     private let logger: Logger
     private let time = LinuxTime()
     private let random = LinuxRandom()
@@ -55,7 +55,12 @@ actor CoordinatorControl {
     /// The first start of a take-over, and that alone, may begin although another coordinator has.
     private var isTakingOver: Bool
 
-    init(_ parts: CoordinatorProgram.Parts, options: CoordinatorCommand, uploadAge: Duration, scrubRate: Int) throws {
+    init(
+        _ parts: CoordinatorProgram.Parts,
+        options: CoordinatorCommand,
+        uploadAge: Duration,
+        scrub: ScrubSettings
+    ) throws {
         folder = parts.folder
         store = parts.store
         settings = parts.settings
@@ -70,7 +75,7 @@ actor CoordinatorControl {
         mayForce = options.forceJournal
         isTakingOver = options.takeOver
         self.uploadAge = uploadAge
-        self.scrubRate = scrubRate
+        self.scrub = scrub
         md5 = try HashThread().makeEngine()
     }
 
@@ -159,9 +164,10 @@ actor CoordinatorControl {
             scheme: scheme,
             journal: JournalConfiguration(),
             uploadAge: uploadAge,
-            scrubRate: scrubRate,
             forcesJournal: mayForce
         )
+        configuration.scrub = scrub
+        configuration.scrubFolder = store.files
         if mayForce { try await store.set(.forced) }
         configuration.keepsOrphans = store.has(.forced)
         configuration.ownIncarnation = isTakingOver ? .max : try store.ownIncarnation()

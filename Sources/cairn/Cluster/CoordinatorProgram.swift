@@ -18,7 +18,7 @@ extension ClusterClient: AddressBook {}
 struct CoordinatorProgram {
     let options: CoordinatorCommand
     let uploadAge: Duration
-    let scrubRate: Int
+    let scrub: ScrubSettings
 
     /// What the folder and the options give.
     struct Parts: Sendable {
@@ -52,7 +52,7 @@ struct CoordinatorProgram {
         let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
         let listen = try ListenAddress(options.listen ?? settings.listen, option: "--listen")
         let parts = try await parts(folder, store, settings, authority, tokens, client, listen, logger)
-        let control = try CoordinatorControl(parts, options: options, uploadAge: uploadAge, scrubRate: scrubRate)
+        let control = try CoordinatorControl(parts, options: options, uploadAge: uploadAge, scrub: scrub)
         let server = try ClusterServer(
             identity: identity,
             host: listen.host,

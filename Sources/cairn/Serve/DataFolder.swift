@@ -10,6 +10,7 @@ import SystemInterface
 ///     DIR/master.key                                the master key, when it was generated (mode 0600)
 ///     DIR/recovery-kit-taken                        when the operator took the recovery kit
 ///     DIR/metadata/metadata.sqlite                  the metadata database
+///     DIR/scrub-position                            how far the scrub has come; only advice
 ///     DIR/admin.sock                                the admin socket
 ///     DIR/sites/SITE/nodes/NODE/disks/DISK          disks that are folders
 struct DataFolder: Sendable {

@@ -19,7 +19,7 @@ struct ServeProgram {
     let options: ServeCommand
     let scheme: Scheme
     let uploadAge: Duration
-    let scrubRate: Int
+    let scrub: ScrubSettings
 
     func run() async throws {
         // Standard output is for the lines that scripts wait for.
@@ -83,7 +83,7 @@ struct ServeProgram {
         reserve: LogReserve
     ) async throws -> Store {
         let executor = InlineExecutor()
-        let configuration = StoreConfiguration(
+        var configuration = StoreConfiguration(
             slots: try Topology(
                 sites: options.sites,
                 nodes: options.nodes,
@@ -92,10 +92,11 @@ struct ServeProgram {
             ).slots(in: folder),
             scheme: scheme,
             uploadAge: uploadAge,
-            scrubRate: scrubRate,
             callExecutor: executor,
             forcesJournal: options.forceJournal
         )
+        configuration.scrub = scrub
+        configuration.scrubFolder = files
         return try await Store.open(
             configuration,
             time: LinuxTime(),

@@ -37,6 +37,7 @@ struct StatusAssembly {
             unreadableObjects: status.unreadable.map { "\($0.bucket)/\($0.key)" },
             repair: repair(status, scheme: scheme),
             verification: verification(status),
+            scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status),
             recoveryKitTaken: isTaken
         )

@@ -51,11 +51,12 @@ enum StoreProbes {
             text.add("cairn_disk_live_bytes", "Bytes of live shards.", disk.liveBytes, label)
             text.add("cairn_disk_dead_bytes", "Bytes that compaction can win back.", disk.deadBytes, label)
         }
+        text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
     }
 }
 
-private struct MetricText {
+struct MetricText {
     private(set) var text = ""
     private var described: Set<String> = []
 

@@ -1,0 +1,61 @@
+/// `cairn admin scrub status` for people.
+package enum ScrubText {
+    package static func text(_ report: ScrubReport) -> String {
+        var lines = [summary(report), coding(report)]
+        if let bucket = report.bucket { lines.append(self.bucket(bucket)) }
+        if !report.problem.isEmpty { lines.append("! \(report.problem)") }
+        for object in report.damagedObjects { lines.append("! not what came in: \(object)") }
+        return (lines + [""] + disks(report.disks)).joined(separator: "\n")
+    }
+
+    /// One line, which `cairn admin status` shows too.
+    static func summary(_ report: ScrubReport) -> String {
+        (report.paused ? "PAUSED; " : "")
+            + "every byte verified within \(Words.span(report.oldestUnverified)); the promise is "
+            + Words.plural(report.days, "day")
+    }
+
+    private static func coding(_ report: ScrubReport) -> String {
+        "every stripe coded again within \(Words.span(report.oldestUncoded)); the promise is "
+            + Words.plural(report.codingDays, "day")
+            + (report.codingActive ? "; \(Words.percent(report.codingBytesDone, of: report.codingBytes)) done" : "")
+    }
+
+    private static func bucket(_ bucket: ScrubReport.Bucket) -> String {
+        "bucket \(bucket.name): \(bucket.active ? "being read" : "read"), \(Words.plural(bucket.objects, "object")), "
+            + "\(Words.plural(bucket.shards, "shard")), \(Words.count(bucket.badShards)) bad, "
+            + "\(Words.count(bucket.unreadShards)) not answered"
+    }
+
+    private static func disks(_ disks: [ScrubReport.Disk]) -> [String] {
+        var table = TextTable(
+            ("DISK", .left),
+            ("OLDEST", .right),
+            ("STATE", .left),
+            ("DONE", .right),
+            ("RATE", .right),
+            ("BAD", .right),
+            ("UNREAD", .right),
+            ("ID", .left)
+        )
+        for disk in disks {
+            table.add(
+                disk.place,
+                Words.span(disk.oldestUnverified),
+                state(disk),
+                disk.active ? Words.percent(disk.bytesDone, of: disk.bytes) : "-",
+                disk.rate.map { Words.bytes($0) + "/s" } ?? "-",
+                Words.count(disk.badShards),
+                Words.count(disk.unreadShards),
+                String(disk.id.prefix(8))
+            )
+        }
+        return table.lines
+    }
+
+    private static func state(_ disk: ScrubReport.Disk) -> String {
+        if disk.paused { return "PAUSED" }
+        if disk.waiting { return "WAITING" }
+        return disk.active ? "reading" : "not due"
+    }
+}
