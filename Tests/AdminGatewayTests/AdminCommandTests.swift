@@ -49,6 +49,32 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("disks are added, emptied and evened out, and moves are shown, paused and cancelled")
+    func moves() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let added = try output(["disk", "add", "--node", "node-1", "--slot", "disk-9"], client)
+                #expect(added.hasPrefix("Added: site-1/node-1/disk-9.\nMoving 3 places, 6.3 MB"))
+                let only = try output(["disk", "add", "--node", "node-1", "--no-rebalance"], client)
+                #expect(only.contains("hold nothing until"))
+                #expect(throws: AdminError.self) { try output(["disk", "add", "--node", "node-2"], client) }
+                let plan = try output(["disk", "drain", "a", "b", "--dry-run", "--rate", "2"], client)
+                #expect(plan.hasPrefix("Would move 3 places, 6.3 MB: 3 s") && plan.contains("a: 6.3 MB -> 0 B"))
+                #expect(try output(["node", "drain", "n1"], client).contains("n1/all: 6.3 MB -> 0 B"))
+                #expect(try output(["rebalance"], client).contains("every: 6.3 MB -> 0 B"))
+                let json = try output(["rebalance", "--json", "--dry-run"], client)
+                #expect(try JSONDecoder().decode(MovePlanReport.self, from: Data(json.utf8)).isDryRun)
+                #expect(try output(["moves"], client).hasPrefix("To move: 2 places, 20 shards"))
+                #expect(try output(["moves", "pause"], client).contains("; paused"))
+                #expect(try output(["moves", "resume"], client).contains("being emptied: site-1/node-1/disk-1"))
+                #expect(try output(["moves", "cancel"], client).hasSuffix("Nothing is being moved."))
+            }
+        }
+        for arguments in [["disk", "drain"], ["rebalance", "--rate", "0"], ["rebalance", "--watch", "--json"]] {
+            #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(arguments) }
+        }
+    }
+
     @Test("the recovery kit goes to a new file of mode 0600 and overwrites nothing")
     func recoveryKit() async throws {
         try await withFolder { folder in

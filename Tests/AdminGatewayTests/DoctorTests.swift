@@ -86,11 +86,17 @@ struct DoctorTests {
         Case("no kit", .notice, "recovery kit has not been taken", "cairn admin recovery-kit --to FILE") {
             $0.status.recoveryKitTaken = false
         },
-        Case("unverified", .notice, "ended 40 days ago", "cairn admin scrub") {
-            $0.status.verification.lastFullPass = $0.status.time - 40 * 86_400
+        Case("unverified", .notice, "1 disk not verified within 14 days", "cairn admin scrub") {
+            $0.status.scrub.disks = [ScrubReport.Disk(place: "default/n1/1", id: "1", oldestUnverified: 40 * 86_400)]
         },
-        Case("never verified", .hint, "no full verification", "cairn admin scrub") {
-            $0.status.verification.lastFullPass = nil
+        Case("scrub paused", .notice, "the scrub is paused", "cairn admin scrub resume") {
+            $0.status.scrub.paused = true
+        },
+        Case("not as it came in", .warning, "1 object not as they came in", "cairn admin scrub status") {
+            $0.status.scrub.damagedObjects = ["archive/1"]
+        },
+        Case("scrub not kept", .notice, "cannot be kept: no room", "cairn admin scrub status") {
+            $0.status.scrub.problem = "no room"
         },
         Case("partly verified", .notice, "10 shards not verified", "cairn admin scrub") {
             $0.status.verification.shardsVerified = 590

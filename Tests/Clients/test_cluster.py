@@ -292,6 +292,33 @@ def test_take_over_from_the_kit(cluster):
     cluster.verify()
 
 
+def test_a_disk_emptied_and_added_again(cluster):
+    name, number = "node-9", 2
+    place = cluster.lab.place(name, number)
+    drained = cluster.report_of(name, number)["id"]
+    with cluster.writing(cluster.names()) as load:
+        load.wait_for(10)
+        began = time.monotonic()
+        cluster.lab.admin("disk", "drain", place)
+        while drained in [disk["id"] for disk in cluster.status()["disks"]]:
+            assert cluster.status()["missingShards"] == 0
+            assert time.monotonic() - began < 120, cluster.lab.admin("moves").stdout
+            time.sleep(0.5)
+        report(f"a disk emptied under load: {time.monotonic() - began:.1f} s")
+        destroy(cluster.lab.disk(name, number))
+        cluster.lab.disk(name, number).mkdir()
+        said = cluster.lab.admin("disk", "add", "--node", name).stdout
+        assert place in said, said
+        load.wait_for(10)
+    report(f"and added again: whole after {cluster.wait_until_whole():.1f} s")
+    while "Nothing is being moved" not in cluster.lab.admin("moves").stdout:
+        assert time.monotonic() - began < 240, cluster.lab.admin("moves").stdout
+        time.sleep(0.5)
+    assert cluster.report_of(name, number)["id"] != drained
+    cluster.writes_go_on(cluster.names())
+    cluster.verify()
+
+
 def test_a_disk_given_up(cluster):
     """The last test: one disk less from here on."""
     name, number = "node-5", 1

@@ -26,7 +26,7 @@ package struct MoveOptions: ParsableArguments {
         let plan = try client.beginMoves(request)
         if json { return try JSONText.text(plan) }
         guard watch, !dryRun else { return MovesText.plan(plan) }
-        print(MovesText.plan(plan))
+        MovesWatch.show(MovesText.plan(plan))
         return try MovesWatch.run(client)
     }
 }
@@ -133,12 +133,14 @@ enum MovesWatch {
             let report = try client.moves()
             if report.isDone { return "Done: nothing is being moved." }
             let text = MovesText.text(report)
-            if text != last { print(text) }
-            fflush(stdout)
+            if text != last { show(text) }
             last = text
             Thread.sleep(forTimeInterval: interval)
         }
     }
+
+    /// At once, also into a pipe.
+    static func show(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
 }
 
 /// Moves in words.

@@ -50,30 +50,71 @@ extension Ward {
     }
 
     private var verification: [Finding] {
+        damagedObjects + lateScrub + pausedScrub + unkeptScrub + partlyVerified
+    }
+
+    private var damagedObjects: [Finding] {
+        let objects = status.scrub.damagedObjects
+        guard !objects.isEmpty else { return [] }
+        return [
+            Finding(
+                .warning,
+                "\(Words.plural(objects.count, "object")) not as they came in, though their shards agree",
+                cause: "memory or a program failed between the client's checksum and the disks",
+                action: "store them again from their source: the command lists them",
+                command: "cairn admin scrub status"
+            )
+        ]
+    }
+
+    private static let daySeconds = 86_400
+
+    private var lateScrub: [Finding] {
+        let scrub = status.scrub
+        let late = scrub.disks.filter { $0.oldestUnverified > scrub.days * Self.daySeconds }
+        guard let worst = late.max(by: { $0.oldestUnverified < $1.oldestUnverified }) else { return [] }
+        return [
+            Finding(
+                .notice,
+                "\(Words.plural(late.count, "disk")) not verified within \(scrub.days) days: \(worst.place) has bytes "
+                    + "that were last read \(Words.span(worst.oldestUnverified)) ago",
+                cause: late.contains { $0.paused }
+                    ? "the scrub is paused" : "the disk was away, or the scrub is too slow",
+                action: "bytes that nobody reads rot unseen: let them be read now; then a higher --scrub-rate",
+                command: late.contains { $0.paused } ? "cairn admin scrub resume" : "cairn admin scrub"
+            )
+        ]
+    }
+
+    private var pausedScrub: [Finding] {
+        guard status.scrub.paused || status.scrub.disks.contains(where: \.paused) else { return [] }
+        return [
+            Finding(
+                .notice,
+                "the scrub is paused",
+                cause: "an operator paused it",
+                action: "let it read again as soon as it may",
+                command: "cairn admin scrub resume"
+            )
+        ]
+    }
+
+    private var unkeptScrub: [Finding] {
+        guard !status.scrub.problem.isEmpty else { return [] }
+        return [
+            Finding(
+                .notice,
+                "how far the scrub is cannot be kept: \(status.scrub.problem)",
+                cause: "the data folder cannot be written to, or has no room",
+                action: "look at its permissions and room: without it a restart begins the scrub anew",
+                command: "cairn admin scrub status"
+            )
+        ]
+    }
+
+    private var partlyVerified: [Finding] {
         let verification = status.verification
-        guard !verification.active else { return [] }
-        guard let last = verification.lastFullPass else {
-            return [
-                Finding(
-                    .hint,
-                    "no full verification has ended since the store was started",
-                    cause: "one begins by itself two weeks after a start; when the last one ended is not kept over it",
-                    action: "verify now, if the store is started often",
-                    command: "cairn admin scrub"
-                )
-            ]
-        }
-        if status.time - last > Diagnosis.verificationDays * 86_400 {
-            return [
-                Finding(
-                    .notice,
-                    "the last full verification ended \(Words.span(status.time - last)) ago",
-                    cause: "bytes that nobody reads rot unseen",
-                    action: "verify now",
-                    command: "cairn admin scrub"
-                )
-            ]
-        }
+        guard !verification.active, verification.lastFullPass != nil else { return [] }
         let unread = verification.shardsExpected - verification.shardsVerified
         guard unread > 0, status.missingShards == 0, disksAway.isEmpty else { return [] }
         return [

@@ -1,6 +1,7 @@
 import AdminGateway
 import Coordination
 import Metadata
+import ObjectInterface
 import ObjectModel
 
 /// The operator's commands that add disks, empty them and even them out.

@@ -1,0 +1,92 @@
+"""A store of one server that grows and shrinks while clients use it."""
+
+import json
+import time
+
+from support.server import destroy
+
+from test_disks_lost import Reader, fill, read_all
+
+NODE = "node-1"
+
+
+def disk_arguments(folder, count):
+    return [part for number in range(1, count + 1) for part in ("--disk", str(folder / f"disk-{number}"))]
+
+
+def moves(server) -> dict:
+    return json.loads(server.admin("moves", "--json").stdout)
+
+
+def wait_until_moved(server, seconds=120):
+    deadline = time.monotonic() + seconds
+    while True:
+        report = moves(server)
+        # Nothing may ever lack a shard because it is moved.
+        assert server.status()["missingShards"] == 0
+        if report["places"] == 0 and not report["draining"]:
+            return
+        assert time.monotonic() < deadline, f"after {seconds} s still {report}\n{server.tail()}"
+        time.sleep(0.2)
+
+
+def used(server) -> dict[str, int]:
+    return {disk["slot"]: disk["liveBytes"] for disk in server.status()["disks"]}
+
+
+def test_disks_added_one_drained_and_two_lost(servers, tmp_path):
+    folder = tmp_path / "disks"
+    for number in range(1, 9):
+        (folder / f"disk-{number}").mkdir(parents=True)
+    server = servers(*disk_arguments(folder, 6)).start()
+    digests = fill(server, 60)
+    server.stop()
+
+    # Two more disks: they are known, and nothing is on them until they are added.
+    server.arguments = disk_arguments(folder, 8)
+    server.start()
+    assert len(server.status()["disks"]) == 6
+    with Reader(server, digests) as reader:
+        said = server.admin("disk", "add", "--node", NODE).stdout
+        assert "disk-7" in said and "disk-8" in said, said
+        wait_until_moved(server)
+        reader.rounds = 0
+        server.admin("scrub")
+        server.wait_until_whole()
+    assert reader.rounds >= 1
+    live = used(server)
+    assert len(live) == 8
+    assert min(live.values()) > 0.5 * sum(live.values()) / 8, live
+    refused = server.admin("disk", "add", "--node", NODE, check=False)
+    assert refused.returncode == 1 and "no empty disk" in refused.stderr, refused
+    again = server.admin("rebalance", "--dry-run").stdout
+    assert "Nothing would be moved" in again, again
+
+    # A kill in the middle of a drain: it goes on by itself.
+    plan = json.loads(server.admin("disk", "drain", "disk-2", "--dry-run", "--json").stdout)
+    assert plan["bytes"] > 0 and len(server.status()["disks"]) == 8
+    server.admin("disk", "drain", "disk-2", "--rate", "20")
+    time.sleep(0.3)
+    server.kill()
+    server.start()
+    wait_until_moved(server)
+    assert "disk-2" not in used(server)
+    server.wait_until_whole()
+    destroy(folder / "disk-2")
+    read_all(server, digests)
+
+    # Put back: what is half moved returns.
+    server.admin("disk", "drain", "disk-3", "--rate", "1")
+    server.admin("moves", "pause")
+    assert moves(server)["isPaused"]
+    server.admin("moves", "cancel")
+    server.admin("moves", "resume")
+    wait_until_moved(server)
+    assert "disk-3" in used(server)
+    refused = server.admin("moves", "cancel", check=False)
+    assert refused.returncode == 1 and "no shards are being moved" in refused.stderr, refused
+
+    # The promise of rs-4-2 holds on what is left.
+    for number in (1, 8):
+        destroy(folder / f"disk-{number}")
+    read_all(server, digests)
