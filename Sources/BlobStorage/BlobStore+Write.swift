@@ -87,6 +87,8 @@ extension BlobStore {
         let durable = outcomes.count - missing.count
         guard durable >= group.scheme.degradedQuorum else {
             await erase(blob, members: group.members)
+            let hasNoLease = outcomes.contains { if case .failure(.leaseEnded) = $0 { true } else { false } }
+            if hasNoLease { throw .leaseEnded }
             let isFull = outcomes.contains { if case .failure(.full) = $0 { true } else { false } }
             if isFull { throw .full }
             throw .tooFewDisks(

@@ -227,6 +227,7 @@ package final class BlobWriter {
         let alive = handles.count { $0 != nil }
         guard alive < group.scheme.degradedQuorum else { return }
         await abort()
+        if failures.contains(.leaseEnded) { throw .leaseEnded }
         if failures.contains(.full) { throw .full }
         throw .tooFewDisks(
             "\(alive) of \(handles.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)"

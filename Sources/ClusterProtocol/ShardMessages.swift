@@ -136,6 +136,8 @@ package enum ShardFailure: Error, Hashable, Sendable {
     case noSuchHandle
     /// The request breaks a rule of the protocol.
     case invalid(String)
+    /// The write lease of the shard's blob has ended, or was never granted.
+    case leaseEnded
     /// The node could not be reached; nothing was done.
     case unreachable
     /// It may or may not have been done.

@@ -96,6 +96,7 @@ extension MessageEncoder {
             case .invalid(let reason): (7, reason)
             case .unreachable: (8, "")
             case .unknownOutcome: (9, "")
+            case .leaseEnded: (10, "")
             }
         append(code)
         append(text: text)
@@ -151,6 +152,7 @@ extension MessageDecoder {
         case 7: return .invalid(reason)
         case 8: return .unreachable
         case 9: return .unknownOutcome
+        case 10: return .leaseEnded
         default: throw .invalid(field: "failure")
         }
     }

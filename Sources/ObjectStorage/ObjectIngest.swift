@@ -112,6 +112,7 @@ extension ObjectStore {
             try digests.check(contentMD5: contentMD5, request: checksum, trailing: body.trailingChecksum())
             return IngestedContent(blobs: written, digests: digests)
         } catch {
+            if error.code == .leaseEnded { leases.noteEnded(session.lease) }
             await eraseUncommitted(written)
             throw error
         }

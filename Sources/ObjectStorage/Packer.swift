@@ -136,17 +136,31 @@ final class Packer: Sendable {
     private func write(_ pack: [Waiting]) async {
         do {
             let session: WriteSession
-            let written: StoredPack
+            let written: StoredPack?
             do {
                 defer { endWriting() }
                 session = try await leases.begin()
-                written = try await store(pack.map(\.item), session: session)
+                written = try await storeUnlessEnded(pack.map(\.item), session: session)
             }
-            let rest = await commit(written, of: pack, session)
+            let rest = if let written { await commit(written, of: pack, session) } else { pack }
             session.end()
             if !rest.isEmpty { await writeAgain(rest) }
         } catch {
             for waiting in pack { waiting.continuation.resume(returning: .failure(error)) }
+        }
+    }
+
+    /// nil when the lease has ended.
+    private func storeUnlessEnded(
+        _ items: [PackItem],
+        session: WriteSession
+    ) async throws(StorageError) -> StoredPack? {
+        do throws(StorageError) {
+            return try await store(items, session: session)
+        } catch {
+            guard error.code == .leaseEnded else { throw error }
+            leases.noteEnded(session.lease)
+            return nil
         }
     }
 

@@ -7,6 +7,8 @@ extension StorageError {
         switch error {
         case .tooFewDisks(let why):
             self.init(.unavailable, "Too few disks are usable: \(why). Look at `cairn admin status`.")
+        case .leaseEnded:
+            self.init(.leaseEnded, "The node's write lease has ended: write the object again.")
         case .full:
             self.init(.full, "The disks are full. Add disks or delete objects; reads and deletes go on.")
         case .unreadable(let blob, let good, let needed):

@@ -60,12 +60,12 @@ package final class WriteLeases: Sendable {
         }
     }
 
-    /// A commit under the lease was refused because it has ended, by a new coordinator say: the next session gets a
-    /// new one.
+    /// A write or commit under the lease was refused because it has ended, by a new coordinator say: the next session
+    /// gets a new one. A node that did not know the lease may have said so of one that lasts: it is ended in any case.
     func noteEnded(_ lease: WriteLease) {
         state.withLock { state in
             if state.current == lease { state.current = nil }
-            state.draining.remove(lease)
+            state.draining.insert(lease)
         }
     }
 
@@ -75,7 +75,11 @@ package final class WriteLeases: Sendable {
             state.draining.filter { state.sessions[$0, default: 0] == 0 }
         }
         for lease in drained.sorted() {
-            try await metadata.endLease(lease)
+            do {
+                try await metadata.endLease(lease)
+            } catch {
+                guard error.code == .leaseEnded else { throw error }
+            }
             state.withLock { _ = $0.draining.remove(lease) }
         }
     }

@@ -23,6 +23,8 @@ package protocol LeaseDirectory: Sendable {
 /// What another node's gateway asked for and may not have.
 private struct ShardRefusal: Error {
     var reason: String
+    /// What the caller is told.
+    var failure: ShardFailure { isSuspicious ? .invalid(reason) : .leaseEnded }
     /// No gateway of this version asks so: the node was broken into, or runs another version.
     var isSuspicious: Bool
 }
@@ -31,7 +33,8 @@ extension StorageNodeService {
     /// Answers another node's gateway: reads are open to every member; it writes and erases blobs of its own write
     /// leases only, while they last; all else is the coordinator's.
     ///
-    /// What is refused is answered with `.invalid`, and told to `onRefusal` when no honest gateway asks for it.
+    /// Under a lease that has ended it is told so, and begins a new one. What else is refused is answered with
+    /// `.invalid`, and told to `onRefusal`: no honest gateway asks for it.
     package func answer(
         _ message: TransportMessage,
         fromGateway name: NodeName,
@@ -40,19 +43,19 @@ extension StorageNodeService {
     ) async -> TransportMessage {
         guard let request = try? ShardRequest(encoded: message.header) else {
             onRefusal("it sent a message that only the coordinator may send, or of another version")
-            return Self.failure("this call is the coordinator's alone")
+            return Self.failure(.invalid("this call is the coordinator's alone"))
         }
         do throws(ShardRefusal) {
             try await check(request, fromGateway: name, leases: leases)
         } catch {
             if error.isSuspicious { onRefusal(error.reason) }
-            return Self.failure(error.reason)
+            return Self.failure(error.failure)
         }
         return await answer(request, from: .gateway(name), buffers: message.buffers)
     }
 
-    private static func failure(_ reason: String) -> TransportMessage {
-        TransportMessage(header: ShardResponse.failure(.invalid(reason)).encoded())
+    private static func failure(_ failure: ShardFailure) -> TransportMessage {
+        TransportMessage(header: ShardResponse.failure(failure).encoded())
     }
 
     private func check(

@@ -61,7 +61,8 @@ struct ShardMessageTests {
     static func responses() throws -> [ShardResponse] {
         let header = try header()
         let failures: [ShardFailure] = [
-            .notFound, .corrupt, .full, .diskUnusable("gone: é"), .noSuchDisk, .noSuchHandle, .invalid(""),
+            .notFound, .corrupt, .full, .diskUnusable("gone: é"), .noSuchDisk, .noSuchHandle, .leaseEnded,
+            .invalid(""),
             .unreachable,
             .unknownOutcome,
         ]

@@ -42,7 +42,10 @@ struct ClusterRightsTests {
     )
 
     private static func isRefused(_ response: ShardResponse) -> Bool {
-        if case .failure(.invalid) = response { true } else { false }
+        switch response {
+        case .failure(.invalid), .failure(.leaseEnded): true
+        default: false
+        }
     }
 
     private static func isDone(_ response: ShardResponse) -> Bool {
@@ -125,6 +128,30 @@ struct ClusterRightsTests {
         // Repair needs no lease.
         #expect(Self.handle(try await cluster.ask(2, begin, as: .coordinator)) != nil)
         await cluster.close()
+    }
+
+    @Test("a gateway whose lease has ended is told so, and goes on under a new one")
+    func ended() async throws {
+        let cluster = try await ClusterHarness()
+        let (small, large) = (Content.random(2_000), Content.random(6 << 20))
+        _ = try await cluster.put("a", small, at: 0)
+        try await Self.endLeases(cluster)
+        // What is small is written again from memory.
+        _ = try await cluster.put("a", small, at: 0)
+        #expect(try await cluster.get("a", at: 1) == small)
+        try await Self.endLeases(cluster)
+        await #expect(throws: StorageError.self) { try await cluster.put("b", large, at: 0) }
+        _ = try await cluster.put("b", large, at: 0)
+        #expect(try await cluster.get("b", at: 2) == large)
+        await cluster.close()
+    }
+
+    /// As a coordinator does that begins anew, and every node has heard of it.
+    private static func endLeases(_ cluster: ClusterHarness) async throws {
+        for (lease, _) in try await cluster.store.metadata.activeLeases() {
+            try await cluster.store.metadata.endLease(lease)
+        }
+        for node in cluster.nodes { await node.feed.beat() }
     }
 
     @Test("without its coordinator a node takes nothing under leases that it does not know, and goes on with others")

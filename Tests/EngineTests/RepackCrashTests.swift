@@ -52,7 +52,9 @@ struct RepackCrashTests {
         // What the keepers hold beyond an older copy is replayed: the move is a journal record like any other.
         let copy = harness.store.database.copy()
         let repack = try await harness.writeRepack()
-        let record = repack.record
+        var record = repack.record
+        // Of a blob in the making only.
+        record.groupEpoch = nil
         let outcome = try await harness.store.store.objects.commit(repack)
         #expect(outcome.moved >= 15)
         try await harness.store.crash(database: isDatabaseOlder ? copy : nil)

@@ -50,7 +50,7 @@ struct StorePlanTests {
         #expect(after.store.away == lost)
         #expect(after.reasons.count == count && after.reasons.values.allSatisfy { !$0.isEmpty })
         #expect(LossOutcome(after.store.layout, without: after.store.away) == plan.after)
-        #expect(plan.after.belowK == (count > 2 ? 16 : 0))
+        #expect(plan.after.belowK == (count > 2 ? 32 : 0))
         #expect(plan.keepsMajority)
         let isReadable = (try? await harness.holds("k", bytes)) ?? false
         #expect(isReadable == (plan.after.belowK == 0))

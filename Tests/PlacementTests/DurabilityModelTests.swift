@@ -86,7 +86,7 @@ struct DurabilityModelTests {
     func oneSite() throws {
         let scheme = try #require(Scheme(dataCount: 4, parityCount: 2))
         let layout = try #require(LayoutHarness.founded(scheme, [[6]]))
-        #expect(layout.groups.count == 16)
+        #expect(layout.groups.count == 32)
         let model = try #require(DurabilityModel())
         let durability = Durability(layout, model: model)
         #expect(durability.lossByDisks == model.lossPerYear(needed: 4, spares: 2))

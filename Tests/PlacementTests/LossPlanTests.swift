@@ -22,12 +22,12 @@ struct LossPlanTests {
     func oneDisk() throws {
         let store = try store([[6]], bytes: 16_000_000)
         let plan = LossPlan(store, losing: disks(2), bytesPerSecond: 1_000_000)
-        #expect(plan.before.whole == 16 && plan.before.writes == .full)
-        #expect(plan.after.degraded == 16 && plan.after.belowK == 0 && plan.after.writes == .full)
+        #expect(plan.before.whole == 32 && plan.before.writes == .full)
+        #expect(plan.after.degraded == 32 && plan.after.belowK == 0 && plan.after.writes == .full)
         #expect(plan.survival?.disks == 1)
         #expect(plan.bytesToRebuild == 16_000_000 && plan.bytesBelowK == 0)
         // Nobody is left to stand in: a new disk takes 16 MB at 1 MB/s; the five read four times that together.
-        #expect(plan.groupsWithoutStandIn == 16)
+        #expect(plan.groupsWithoutStandIn == 32)
         #expect(plan.rebuildSeconds == 16)
         #expect(plan.keepersLeft == 4 && plan.keepsMajority)
         #expect(plan.riskMeanwhile > 0 && plan.riskMeanwhile < 1e-6)
@@ -74,7 +74,7 @@ struct LossPlanTests {
     func threeDisks() throws {
         let store = try store([[6]], bytes: 16_000_000)
         let plan = LossPlan(store, losing: disks(0, 1, 2), bytesPerSecond: 1_000_000)
-        #expect(plan.after.belowK == 16 && plan.survival?.isReadable == false)
+        #expect(plan.after.belowK == 32 && plan.survival?.isReadable == false)
         #expect(plan.bytesToRebuild == 0 && plan.rebuildSeconds == nil)
         #expect(plan.bytesBelowK == 4 * 16_000_000)
         #expect(plan.keepersLeft == 2 && !plan.keepsMajority)
@@ -86,7 +86,7 @@ struct LossPlanTests {
         store.away = disks(5)
         store.keepers.silent = disks(0)
         let plan = LossPlan(store, losing: disks(4), bytesPerSecond: 1_000_000)
-        #expect(plan.before.degraded == 16)
+        #expect(plan.before.degraded == 32)
         #expect(plan.after.writes == .refused && plan.survival?.spares == 0)
         #expect(plan.keepersLeft == 3)
         let damaged = ShardLayout(group: store.layout.groups[3], missing: [0, 1])
@@ -94,7 +94,7 @@ struct LossPlanTests {
         let members = damaged.group.members
         store.away = []
         let worse = LossPlan(store, losing: [members[2]], bytesPerSecond: 1_000_000)
-        #expect(worse.after.belowK == 1 && worse.after.degraded == 15)
+        #expect(worse.after.belowK == 1 && worse.after.degraded == 31)
         // A shard that is missing on the very disk that is lost is not lost twice.
         let same = LossPlan(store, losing: [members[1]], bytesPerSecond: 1_000_000)
         #expect(same.after.belowK == 0)
