@@ -163,6 +163,25 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a drain that was cut off before its first move goes on by itself")
+    func cutOffFirst() async throws {
+        let store = try await Self.filled(disks: 8)
+        var record = try #require(try await store.store.metadata.disks().first)
+        record.state = .draining
+        try await store.store.metadata.putDisk(record)
+        let disk = record.id
+        try await store.running {
+            try await store.store.continueDrains()
+            try await Self.waitUntilMoved(store)
+            try await store.store.continueDrains()
+            try await store.wait {
+                try await store.store.metadata.disks().contains { $0.id == disk && $0.state == .retired }
+            }
+        }
+        try await Self.check(store)
+        try await store.close()
+    }
+
     @Test("the disk that is being emptied dies: what it still had is made anew from the others")
     func sourceLost() async throws {
         let store = try await Self.filled(disks: 8)

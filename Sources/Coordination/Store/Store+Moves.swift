@@ -207,6 +207,18 @@ extension Store {
         await retireEmptied()
     }
 
+    /// Goes on emptying disks that still have places while none is being moved: a crash came before the first move, or
+    /// there was no other disk then.
+    package func continueDrains() async {
+        guard let records = try? await metadata.disks() else { return }
+        let draining = Set(records.filter { $0.state == .draining }.map(\.id))
+        let groups = blobs.view.map.groups.values
+        guard groups.allSatisfy(\.former.isEmpty),
+            groups.contains(where: { !draining.isDisjoint(with: $0.members) })
+        else { return }
+        _ = try? await beginMoves(.empty(draining))
+    }
+
     /// Disks that were to be emptied, are in no group any more and keep no journal are in use no more.
     package func retireEmptied() async {
         guard let records = try? await metadata.disks(), let groups = try? await metadata.groups() else { return }

@@ -35,6 +35,7 @@ extension Store {
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
                 { await self.every(Self.returnInterval) { await self.reopenLogs() } },
                 { await self.every(Self.returnInterval) { await self.mendKeepers() } },
+                { await self.every(Self.returnInterval) { await self.continueDrains() } },
                 { await self.every(Self.returnInterval) { await self.retireEmptied() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
