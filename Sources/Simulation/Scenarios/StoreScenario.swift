@@ -74,7 +74,10 @@ struct StoreRun: Sendable {
             try await readAll()
             for slot in plan.pulledAtLast { world.disk(server.disk(slot)).isGone = false }
         }
-        if plan.checksLeaks { try await checkLeaks() }
+        guard plan.checksLeaks else { return }
+        // Disks that were pulled are left alone for a while, and garbage is looked for only when all are there.
+        if plan.pullsTwoAtLast { try await waitUntilWhole() }
+        try await checkLeaks()
     }
 
     private func runClients(until limit: Int, _ nemesis: StoreNemesis, using generator: inout SplitMix64) async {
