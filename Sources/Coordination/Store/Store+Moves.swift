@@ -19,6 +19,8 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
     /// Moves are open already.
     case isMoving
     case notMoving
+    /// Moves are put back only while nothing is to be repaired.
+    case isLacking(shards: Int)
     case busy
     case failed(String)
 
@@ -39,6 +41,11 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
             `cairn admin moves cancel`
             """
         case .notMoving: "no shards are being moved"
+        case .isLacking(let shards):
+            """
+            \(shards) shards are missing: wait until `cairn admin status` shows none, then cancel; \
+            `cairn admin moves pause` holds the moves meanwhile
+            """
         case .busy: "another disk is being added, replaced or emptied right now: wait until that command has returned"
         case .failed(let reason): reason
         }
@@ -174,6 +181,10 @@ extension Store {
                 for group in try await metadata.groups() where !group.former.isEmpty { back[group.id] = group.former }
                 let draining = try await metadata.disks().filter { $0.state == .draining }
                 guard !back.isEmpty || !draining.isEmpty else { throw DiskChangeError.notMoving }
+                // A shard that was noted missing while it was moved may be good at one end only, and nobody would look for
+                // it there once the place has gone back.
+                let missing = try await metadata.missingShardCount()
+                guard missing == 0 else { throw DiskChangeError.isLacking(shards: missing) }
                 try await mark(Set(draining.map(\.id)), .active)
                 try await metadata.moveMembers(back)
                 try await reloadMap()

@@ -93,7 +93,7 @@ extension AdminError {
         let code: Code =
             switch error {
             case .noSuchDisk, .noSuchNode: .notFound
-            case .nothingToAdd, .noRoom, .isMoving, .notMoving, .busy: .conflict
+            case .nothingToAdd, .noRoom, .isMoving, .notMoving, .isLacking, .busy: .conflict
             case .failed: .failed
             }
         self.init(code, error.description)
