@@ -181,8 +181,8 @@ extension Store {
                 for group in try await metadata.groups() where !group.former.isEmpty { back[group.id] = group.former }
                 let draining = try await metadata.disks().filter { $0.state == .draining }
                 guard !back.isEmpty || !draining.isEmpty else { throw DiskChangeError.notMoving }
-                // A shard that was noted missing while it was moved may be good at one end only, and nobody would look for
-                // it there once the place has gone back.
+                // A shard that was noted missing while it was moved may be good at one end only, and nobody would
+                // look for it there once the place has gone back.
                 let missing = try await metadata.missingShardCount()
                 guard missing == 0 else { throw DiskChangeError.isLacking(shards: missing) }
                 try await mark(Set(draining.map(\.id)), .active)
