@@ -6,6 +6,7 @@ package struct BlobLocation: Sendable {
     package let blob: BlobID
     package let scheme: Scheme
     package let geometry: StripeGeometry
+    let group: GroupID
     /// In shard order.
     package let members: [DiskID]
     /// Shards known not to be there.
@@ -15,6 +16,7 @@ package struct BlobLocation: Sendable {
     package init(blob: BlobID, length: Int, group: ClusterMap.Group, missing: [UInt8], moving: [UInt8] = []) {
         self.blob = blob
         scheme = group.scheme
+        self.group = group.id
         geometry = StripeGeometry(scheme: group.scheme, blobLength: length)
         members = group.holders(moving: moving)
         self.missing = Set(missing)
@@ -24,12 +26,23 @@ package struct BlobLocation: Sendable {
     init(_ location: BlobLocation, leavingOut shards: [UInt8]) {
         blob = location.blob
         scheme = location.scheme
+        group = location.group
         geometry = location.geometry
         members = location.members
         missing = location.missing.union(shards)
     }
 
     func shard(_ index: Int) -> ShardID { ShardID(blob: blob, index: UInt8(index)) }
+}
+
+extension ClusterView {
+    /// Other disks on which a shard may be by now, when it is not where `location` says: places are moved while blobs
+    /// are read, and a location is as old as the lookup that made it.
+    func otherHolders(of shard: Int, at location: BlobLocation) -> [DiskID] {
+        guard let group = group(location.group), group.members.indices.contains(shard) else { return [] }
+        let disks = [group.members[shard]] + [group.former[UInt8(clamping: shard)]].compactMap { $0 }
+        return disks.filter { $0 != location.members[shard] }
+    }
 }
 
 extension BlobStore {

@@ -67,12 +67,21 @@ extension BlobStore {
                 continue
             }
             do throws(BlobError) {
-                moved += try await write([shard], request, .copied)
+                moved += try await copy(shard, request)
             } catch {
                 if await isLost(request.location, shard: shard) { bad.append(shard) }
             }
         }
         return (moved, bad)
+    }
+
+    /// One that is whole where it is, and not what its siblings say of it, is made anew from them.
+    private func copy(_ shard: UInt8, _ request: RepairRequest) async throws(BlobError) -> [UInt8] {
+        let copied = try await write([shard], request, .copied)
+        guard copied.isEmpty else { return copied }
+        var without = request
+        without.location = BlobLocation(request.location, leavingOut: [shard])
+        return try await write([shard], without, .decoded)
     }
 
     private func write(

@@ -17,17 +17,34 @@ extension BlobStore {
         shard: Int,
         range: Range<Int>
     ) async throws(ShardFailure) -> VerifiedRange {
-        let disk = location.members[shard]
-        let id = location.shard(shard)
-        let start = time.monotonic
         do {
-            let (answer, buffers) = try await nodes.read(disk, id, ranges: [range])
-            view.noteRead(of: disk, took: time.monotonic.duration(since: start))
-            return try verified(answer, buffers, id: id, range: range, geometry: location.geometry)
+            return try await readVerified(location, shard: shard, range: range, on: location.members[shard])
         } catch {
-            if error == .notFound || error == .corrupt { reportBad(id) }
+            if error == .notFound, let moved = await readMoved(location, shard: shard, range: range) { return moved }
+            if error == .notFound || error == .corrupt { reportBad(location.shard(shard)) }
             throw error
         }
+    }
+
+    /// Where the shard has been moved to since it was located.
+    private func readMoved(_ location: BlobLocation, shard: Int, range: Range<Int>) async -> VerifiedRange? {
+        for disk in view.otherHolders(of: shard, at: location) {
+            if let found = try? await readVerified(location, shard: shard, range: range, on: disk) { return found }
+        }
+        return nil
+    }
+
+    private func readVerified(
+        _ location: BlobLocation,
+        shard: Int,
+        range: Range<Int>,
+        on disk: DiskID
+    ) async throws(ShardFailure) -> VerifiedRange {
+        let id = location.shard(shard)
+        let start = time.monotonic
+        let (answer, buffers) = try await nodes.read(disk, id, ranges: [range])
+        view.noteRead(of: disk, took: time.monotonic.duration(since: start))
+        return try verified(answer, buffers, id: id, range: range, geometry: location.geometry)
     }
 
     private func verified(

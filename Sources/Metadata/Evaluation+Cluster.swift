@@ -42,11 +42,14 @@ extension MetadataTransaction {
 
     // MARK: Repair and garbage
 
-    func markMissing(_ shards: [ShardID]) throws(MetadataError) {
+    func markMissing(_ shards: [PlacedShard]) throws(MetadataError) {
         var missing: [ShardID] = []
-        for shard in shards {
+        for placed in shards {
+            let shard = placed.shard
             guard let row = try view.blob(shard.blob), let group = try group(row.content.group),
-                Int(shard.index) < group.scheme.shardCount, row.marks.missing & ShardMarks.bit(shard.index) == 0
+                Int(shard.index) < group.scheme.shardCount, row.marks.missing & ShardMarks.bit(shard.index) == 0,
+                group.holder(of: shard.index, isMoving: row.marks.moving & ShardMarks.bit(shard.index) != 0)
+                    == placed.disk
             else { continue }
             missing.append(shard)
         }

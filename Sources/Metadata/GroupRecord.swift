@@ -32,6 +32,12 @@ package struct GroupRecord: Hashable, Sendable {
         self.former = former
     }
 
+    /// The disk that a shard lies on, by whether its blob's record says that it is still to be moved.
+    package func holder(of shard: UInt8, isMoving: Bool) -> DiskID? {
+        guard members.indices.contains(Int(shard)) else { return nil }
+        return isMoving ? former[shard] ?? members[Int(shard)] : members[Int(shard)]
+    }
+
     /// Whether any of its places is the disk's, or was and is still being moved.
     package func involves(_ disk: DiskID) -> Bool { members.contains(disk) || former.values.contains(disk) }
 }

@@ -20,7 +20,7 @@ extension JournaledMetadataStore {
         try await statistics().missingShards
     }
 
-    package func markMissing(_ shards: [ShardID]) async throws(StorageError) {
+    package func markMissing(_ shards: [PlacedShard]) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.markMissing(shards) }
     }
 

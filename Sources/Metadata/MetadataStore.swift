@@ -54,8 +54,9 @@ package protocol MetadataStore: Sendable {
     /// Fewest spares first, then by id.
     func missingShards(limit: Int) async throws(StorageError) -> [MissingShard]
     func missingShardCount() async throws(StorageError) -> Int
-    /// Notes shards found lost or bad; those of blobs that are not live are ignored.
-    func markMissing(_ shards: [ShardID]) async throws(StorageError)
+    /// Notes shards found lost or bad on a disk. Ignored are those of blobs that are not live, and those that are not
+    /// placed on that disk any more: what was seen there says nothing of where they are now.
+    func markMissing(_ shards: [PlacedShard]) async throws(StorageError)
     /// A repaired or moved shard counts from here on: requires the blob live and the group's epoch unchanged, else
     /// false.
     func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool

@@ -91,6 +91,17 @@ package struct CompleteTransaction: Sendable {
     }
 }
 
+/// A shard as it was looked for: on this disk.
+package struct PlacedShard: Hashable, Sendable {
+    package var shard: ShardID
+    package var disk: DiskID
+
+    package init(_ shard: ShardID, on disk: DiskID) {
+        self.shard = shard
+        self.disk = disk
+    }
+}
+
 /// A shard that is not where metadata places it.
 package struct MissingShard: Hashable, Sendable {
     package var shard: ShardID

@@ -13,6 +13,7 @@ final class ContentHasher: @unchecked Sendable {
     private let md5: MD5Stream
     private let checksum: StreamingChecksum?
     private let algorithm: ObjectChecksum.Algorithm?
+    private var finished: ContentDigests?
 
     init(_ request: ChecksumRequest, engine: MD5Engine) {
         md5 = engine.makeStream()
@@ -30,7 +31,15 @@ final class ContentHasher: @unchecked Sendable {
         bytes.withBytes { checksum?.update($0) }
     }
 
+    /// Asked again, as for a pack that is written once more, it says the same.
     func finish() async -> ContentDigests {
+        if let finished { return finished }
+        let digests = await finalize()
+        finished = digests
+        return digests
+    }
+
+    private func finalize() async -> ContentDigests {
         let value = checksum?.finalize()
         let made = algorithm.flatMap { algorithm in
             value.map { ObjectChecksum(algorithm: algorithm, kind: .fullObject, value: $0) }

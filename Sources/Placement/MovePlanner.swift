@@ -48,6 +48,8 @@ package struct MovePlanner: Sendable {
     private var rules: [Int: SpreadRule] = [:]
     /// Disks that may hold places in the end.
     private let staying: [DiskID]
+    /// Those of them that can take places now.
+    private let takers: [DiskID]
     /// Bytes that a disk of weight 1 should hold.
     private let sharePerWeight: Double
     private var moves: [PlaceMove] = []
@@ -60,14 +62,15 @@ package struct MovePlanner: Sendable {
         var shard: Int
     }
 
-    /// `disks`: all in use, with their weights; those in `draining` are to be empty.
-    package init(disks: [PlacementDisk], draining: Set<DiskID>, groups: [GroupLoad]) {
+    /// `disks`: all in use, with their weights; those in `draining` are to be empty, and those in `away` take nothing.
+    package init(disks: [PlacementDisk], draining: Set<DiskID>, away: Set<DiskID> = [], groups: [GroupLoad]) {
         self.disks = Dictionary(disks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         self.draining = draining
         self.groups = Dictionary(groups.map { ($0.group.id, $0) }, uniquingKeysWith: { first, _ in first })
         order = self.groups.keys.sorted()
         let staying = disks.filter { !draining.contains($0.id) }
         self.staying = staying.map(\.id).sorted()
+        takers = self.staying.filter { !away.contains($0) }
         for group in groups {
             let count = group.group.members.count
             if rules[count] == nil { rules[count] = SpreadRule(shardCount: count, disks: staying) }
@@ -140,7 +143,7 @@ package struct MovePlanner: Sendable {
     /// The move off a disk after which the two disks are closest to their shares.
     private func bestMove(from donor: DiskID) -> (place: Place, target: DiskID)? {
         let excess = excess(of: donor)
-        let targets = staying.map(level).filter { $0.excess < 0 }.sorted()
+        let targets = takers.map(level).filter { $0.excess < 0 }.sorted()
         var best: (place: Place, target: DiskID, gain: Double)?
         for id in order {
             guard let group = groups[id], group.group.former.isEmpty,
@@ -161,7 +164,7 @@ package struct MovePlanner: Sendable {
 
     private func emptiest(for shard: Int, in id: GroupID) -> DiskID? {
         guard let group = groups[id]?.group else { return nil }
-        return emptiest(of: staying.filter { allows($0, for: shard, in: group) })
+        return emptiest(of: takers.filter { allows($0, for: shard, in: group) })
     }
 
     private mutating func move(_ shard: Int, of id: GroupID, to target: DiskID) {
@@ -230,7 +233,7 @@ package struct MovePlanner: Sendable {
     ) -> DiskID? {
         var without = group
         without.members.remove(at: shard)
-        let better = staying.filter { id in
+        let better = takers.filter { id in
             guard let new = disks[id], !group.members.contains(id), !wasThere(id, group.id) else { return false }
             let (site, node) = counts(of: new, in: without)
             return site < rule.perSite && node < rule.perNode[new.site, default: 1]

@@ -108,6 +108,7 @@ struct DoctorTests {
         },
         Case("unrepackable", .notice, "4 mostly dead blobs", "cairn admin scrub") { $0.blobsNotRepacked = 4 },
         Case("against the rule", .notice, "2 groups with more shards", "cairn admin rebalance") {
+            $0.idleDisks = ["a/b/disk-7"]
             $0.groupsAgainstTheRule = 2
         },
         Case("one site", .hint, "all shards are on one site", "cairn admin plan lose site:default") { _ in },

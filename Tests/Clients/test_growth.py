@@ -90,3 +90,33 @@ def test_disks_added_one_drained_and_two_lost(servers, tmp_path):
     for number in (1, 8):
         destroy(folder / f"disk-{number}")
     read_all(server, digests)
+
+
+def test_a_disk_that_stays_away_is_out_and_takes_its_share_when_it_is_back(servers, tmp_path):
+    folder = tmp_path / "disks"
+    for number in range(1, 9):
+        (folder / f"disk-{number}").mkdir(parents=True)
+    server = servers(*disk_arguments(folder, 8), "--out-after", "1s").start()
+    digests = fill(server, 40)
+    away = folder / "disk-3"
+    away.rename(tmp_path / "pulled")
+    deadline = time.monotonic() + 60
+    while "it holds nothing that is not elsewhere by now" not in server.admin("doctor", check=False).stdout:
+        assert time.monotonic() < deadline, server.admin("doctor", check=False).stdout + server.tail()
+        time.sleep(0.5)
+    while server.status()["missingShards"]:
+        assert time.monotonic() < deadline, server.tail()
+        time.sleep(0.2)
+
+    # Back in its slot, with what it had: surplus by now.
+    (tmp_path / "pulled").rename(away)
+    while "without a share: " not in server.admin("doctor", check=False).stdout:
+        assert time.monotonic() < deadline, server.admin("doctor", check=False).stdout + server.tail()
+        time.sleep(0.5)
+    server.admin("rebalance")
+    wait_until_moved(server)
+    server.admin("scrub")
+    server.wait_until_whole()
+    for number in (1, 8):
+        destroy(folder / f"disk-{number}")
+    read_all(server, digests)

@@ -196,9 +196,9 @@ struct OrphanTests {
         // The named one is lost: what was planted may be the last of it.
         try await store.store.blobs.nodes.erase(members[1], [shard])
         #expect(try await collector.pass() == 0)
-        try await store.store.metadata.markMissing([ShardID(blob: blob.id, index: 0)])
+        try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob.id, index: 0)])
         #expect(try await collector.pass() == 0)
-        try await store.store.metadata.markMissing([shard])
+        try await store.store.metadata.markMissing(wherePlaced: [shard])
         #expect(try await collector.pass() == 0)
         #expect(try await harness.isThere(shard, on: members[4]))
         try await store.store.repairer.pass()

@@ -297,3 +297,19 @@ func code(of body: () async throws -> Void) async -> StorageError.Code? {
         return (error as? StorageError)?.code
     }
 }
+
+extension MetadataStore {
+    /// Notes shards lost where they are placed now; one of no live blob on a disk that is none.
+    func markMissing(wherePlaced shards: [ShardID]) async throws {
+        let groups = try await groups()
+        var placed: [PlacedShard] = []
+        for shard in shards {
+            let blob = try await blob(shard.blob)
+            let group = groups.first { $0.id == blob?.group }
+            let isMoving = blob?.moving.contains(shard.index) ?? false
+            let disk = group?.holder(of: shard.index, isMoving: isMoving)
+            placed.append(PlacedShard(shard, on: disk ?? DiskID(Identifier128(high: 0, low: 0))))
+        }
+        try await markMissing(placed)
+    }
+}

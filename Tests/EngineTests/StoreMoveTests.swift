@@ -127,7 +127,7 @@ struct StoreMoveTests {
         #expect(left < moving.count)
         // Not while something is to be repaired: it might be found at the other end only.
         let first = try #require(moving.first?.shard)
-        try await store.store.metadata.markMissing([first])
+        try await store.store.metadata.markMissing(wherePlaced: [first])
         await #expect(throws: DiskChangeError.isLacking(shards: 1)) { try await store.store.cancelMoves() }
         try await store.store.repairer.pass()
         #expect(try await store.store.cancelMoves() >= 0)
@@ -165,6 +165,43 @@ struct StoreMoveTests {
             try await Self.waitUntilVerified(store)
         }
         try await Self.check(store)
+        try await store.close()
+    }
+
+    @Test("what was located before the places of a group moved is read where it is by now, whatever the number of them")
+    func locatedBefore() async throws {
+        let store = try await Self.filled(disks: 9)
+        let bytes = Content.random(9 << 20)
+        let located = try await store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "k\(bytes.count)"))
+        var disks: Set<DiskID> = []
+        for slot in 0..<3 { disks.insert(try await Self.disk(slot, of: store)) }
+        _ = try await store.store.beginMoves(.empty(disks))
+        try await store.running { try await Self.waitUntilMoved(store) }
+        #expect(try await StoreHarness.bytes(of: located) == bytes)
+        // Nobody was told that they are bad.
+        try await store.store.repairer.pass()
+        #expect(try await store.store.metadata.missingShardCount() == 0)
+        try await store.close()
+    }
+
+    @Test("a look at where a shard was says nothing of it once it has moved")
+    func seenBefore() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(0, of: store)
+        let blobs = try await store.store.metadata.blobs(after: nil, limit: .max)
+        let groups = try await store.store.metadata.groups()
+        var seen: [PlacedShard] = []
+        for blob in blobs {
+            let members = groups.first { $0.id == blob.group }?.members ?? []
+            for (index, member) in members.enumerated() where member == disk {
+                seen.append(PlacedShard(ShardID(blob: blob.id, index: UInt8(index)), on: disk))
+            }
+        }
+        #expect(!seen.isEmpty)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        try await store.running { try await Self.waitUntilMoved(store) }
+        try await store.store.metadata.markMissing(seen)
+        #expect(try await store.store.metadata.missingShardCount() == 0)
         try await store.close()
     }
 

@@ -196,6 +196,22 @@ struct StoreOperationTests {
         try await store.close()
     }
 
+    @Test("a small PUT whose lease has ended at its commit is written again, with the same digests")
+    func leaseEndedAtCommit() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("before", Content.random(10))
+        let bytes = Content.random(70_000)
+        for algorithm in [ObjectChecksum.Algorithm.sha1, .sha256, .crc64nvme] {
+            for (lease, _) in try await store.store.metadata.activeLeases() {
+                try await store.store.metadata.endLease(lease)
+            }
+            let written = try await store.put("k", bytes, checksum: .computed(algorithm))
+            #expect(written.checksum?.value == Content.checksum(bytes, algorithm))
+            #expect(try await store.holds("k", bytes))
+        }
+        try await store.close()
+    }
+
     @Test("what deletes and overwrites free is erased from every disk, and nothing else")
     func garbage() async throws {
         let store = try await StoreHarness.open()

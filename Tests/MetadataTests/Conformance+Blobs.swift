@@ -93,7 +93,7 @@ extension Check {
             let three = try await store.put(lease, 3, "d")
             _ = try await store.version(bucket: "b", key: "d")
             try await store.markMissing(
-                [0, 1, 2].map { ShardID(blob: three.id, index: $0) }
+                wherePlaced: [0, 1, 2].map { ShardID(blob: three.id, index: $0) }
                     + [
                         ShardID(blob: three.id, index: 9),
                         ShardID(blob: BlobID(incarnation: 9, lease: 9, sequence: 9), index: 0),
@@ -170,7 +170,10 @@ extension Check {
             try expect(!old, "under the epoch before")
             try expect(try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 2), "moved")
             try expect(try await store.endMoves() == 0, "none has ended")
-            try await store.markMissing([ShardID(blob: one.id, index: 0)])
+            let lost = ShardID(blob: one.id, index: 0)
+            try await store.markMissing([PlacedShard(lost, on: try await store.groups()[0].members[0])])
+            try expect(try await store.blob(one.id)?.missing == [3], "not there yet, so it says nothing")
+            try await store.markMissing([PlacedShard(lost, on: Sample.disks[0])])
             try expect(try await store.blob(one.id)?.moving == [], "what is lost is not moving")
             try expect(try await store.endMoves() == 1, "place 0")
             try expect(try await store.groups()[0].former == [3: Sample.disks[3]], "ended")

@@ -234,8 +234,8 @@ private struct RandomRun {
         let shard = ShardID(blob: blob.id, index: UInt8(number(6)))
         var missing = Set(blob.missing)
         if number(2) == 0 {
-            try await sqlite.markMissing([shard])
-            try await memory.markMissing([shard])
+            try await sqlite.markMissing(wherePlaced: [shard])
+            try await memory.markMissing(wherePlaced: [shard])
             missing.insert(shard.index)
         } else {
             try expect(try await sqlite.registerShard(shard, groupEpoch: epoch), "registered")

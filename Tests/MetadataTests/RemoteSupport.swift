@@ -145,7 +145,7 @@ extension RemoteTestStore {
         try await local.missingShards(limit: limit)
     }
     func missingShardCount() async throws(StorageError) -> Int { try await local.missingShardCount() }
-    func markMissing(_ shards: [ShardID]) async throws(StorageError) { try await local.markMissing(shards) }
+    func markMissing(_ shards: [PlacedShard]) async throws(StorageError) { try await local.markMissing(shards) }
     func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
         try await local.registerShard(shard, groupEpoch: groupEpoch)
     }

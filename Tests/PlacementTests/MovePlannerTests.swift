@@ -61,6 +61,20 @@ struct MovePlannerTests {
             }
     }
 
+    @Test("a disk that is away takes nothing")
+    func away() throws {
+        let disks = Self.disks(sites: 1, nodes: 1, each: 9)
+        let groups = try Self.groups(Array(disks.prefix(6)), seed: 3)
+        let away = disks[8].id
+        var planner = MovePlanner(disks: disks, draining: [], away: [away], groups: groups)
+        let moves = planner.balance()
+        #expect(!moves.isEmpty)
+        #expect(!moves.contains { $0.to == away })
+        planner = MovePlanner(disks: disks, draining: [disks[0].id], away: [away], groups: groups)
+        let (drained, unplaced) = planner.drain()
+        #expect(unplaced == 0 && !drained.isEmpty && !drained.contains { $0.to == away })
+    }
+
     @Test(
         "a node added to three sites gets its share, no more is moved, and all are even",
         arguments: [1, 2, 3, 4] as [UInt64]

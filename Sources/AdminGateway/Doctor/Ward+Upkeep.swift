@@ -166,7 +166,7 @@ extension Ward {
     }
 
     var layout: [Finding] {
-        var findings: [Finding] = []
+        var findings = idle
         if examination.groupsAgainstTheRule > 0 {
             findings.append(
                 Finding(
@@ -192,6 +192,20 @@ extension Ward {
             )
         }
         return findings
+    }
+
+    private var idle: [Finding] {
+        let disks = examination.idleDisks
+        guard !disks.isEmpty else { return [] }
+        return [
+            Finding(
+                .notice,
+                "\(Words.plural(disks.count, "disk")) in use without a share: \(Self.names(disks))",
+                cause: "added and not filled yet, or back after its shards were made anew on others",
+                action: "even the disks out; nothing lacks a shard meanwhile",
+                command: "cairn admin rebalance"
+            )
+        ]
     }
 
     /// A third of the shards, rounded up, is no more than the parity.

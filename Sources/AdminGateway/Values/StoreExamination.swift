@@ -30,6 +30,8 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     /// By a disk's id: why it is not served.
     package var reasons: [String: String] = [:]
     package var silentNodes: [SilentNode] = []
+    /// Disks that work and stand in no group, as `SITE/NODE/SLOT`.
+    package var idleDisks: [String] = []
     /// Groups with more shards in one place than the disks ask for.
     package var groupsAgainstTheRule = 0
     /// The groups, with the disks that are away left out.

@@ -13,6 +13,8 @@ package import SystemInterface
 package final class Membership: Sendable {
     /// How often a node beats.
     package static let interval = Duration.milliseconds(500)
+    /// After so long a change of the map is known to every gateway that still gets anything from the coordinator.
+    static let mapPatience = interval * 4
     /// A node that was silent for so long is asked nothing any more; reads in progress there end with errors if the
     /// blobs they hold are erased, never with wrong bytes.
     static let forgotten = Duration.seconds(60)

@@ -25,6 +25,8 @@ package final class Mover: Sendable {
         var progress = MoveProgress()
         var isPaused = false
         var rate = Mover.defaultRate
+        /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
+        var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
     }
 
     private let metadata: any MetadataStore
@@ -32,11 +34,14 @@ package final class Mover: Sendable {
     private let time: any TimeSource
     private let state = Mutex(State())
     private let endObserver = Mutex<(@Sendable () async -> Void)?>(nil)
+    private let notice: Duration
 
-    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
+    /// `notice`: how long after a move began its first shard goes, so that whoever reads knows both its places by then.
+    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource, notice: Duration = .zero) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        self.notice = notice
     }
 
     /// Called after the moves of some places have ended.
@@ -97,7 +102,7 @@ package final class Mover: Sendable {
         let start = time.monotonic
         guard let blob = try? await metadata.blob(id), let group = blobs.view.group(blob.group) else { return }
         let wanted = shards.map(\.index).filter { blob.moving.contains($0) && group.former[$0] != nil }
-        guard !wanted.isEmpty else { return }
+        guard !wanted.isEmpty, isKnownToAll(group, now: start) else { return }
         let moved = await move(wanted, of: blob, in: group)
         var registered: [UInt8] = []
         for shard in moved {
@@ -113,6 +118,17 @@ package final class Mover: Sendable {
         await pace(length, since: start)
     }
 
+    private func isKnownToAll(_ group: ClusterMap.Group, now: MonotonicTime) -> Bool {
+        guard notice > .zero else { return true }
+        return state.withLock { state in
+            if let known = state.known[group.id], known.epoch == group.epoch {
+                return now.duration(since: known.since) >= notice
+            }
+            state.known[group.id] = (group.epoch, now)
+            return false
+        }
+    }
+
     /// From where each lies; where that disk cannot be used, anew from the others, as if it were lost.
     private func move(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
         let holders = group.holders(moving: blob.moving)
@@ -122,7 +138,9 @@ package final class Mover: Sendable {
         if !there.isEmpty, let outcome = try? await blobs.move(request(blob, group, there, missing: blob.missing)) {
             done += outcome.moved
             if !outcome.bad.isEmpty {
-                try? await metadata.markMissing(outcome.bad.map { ShardID(blob: blob.id, index: $0) })
+                try? await metadata.markMissing(
+                    outcome.bad.map { PlacedShard(ShardID(blob: blob.id, index: $0), on: holders[Int($0)]) }
+                )
             }
         }
         if !away.isEmpty {

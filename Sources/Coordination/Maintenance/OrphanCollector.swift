@@ -149,19 +149,23 @@ package final class OrphanCollector: Sendable {
     // MARK: Erasing
 
     private func erase(_ suspects: [Suspect], on disk: DiskID) async throws(StorageError) -> Int {
-        var due: [ShardID] = []
+        var orphans: [ShardID] = []
+        var erased = 0
         for suspect in suspects {
-            let isStill =
-                switch suspect.kind {
-                case .orphan: try await isOrphan(suspect.shard.blob)
-                case .surplus: try await isSurplus(suspect.shard, on: disk)
-                }
-            if isStill { due.append(suspect.shard) }
+            switch suspect.kind {
+            case .orphan: if try await isOrphan(suspect.shard.blob) { orphans.append(suspect.shard) }
+            case .surplus:
+                // Each right after its own check: a place may be moved back to this disk, and what was surplus is live.
+                if try await isSurplus(suspect.shard, on: disk) { erased += await erase([suspect.shard], on: disk) }
+            }
         }
+        return erased + (await erase(orphans, on: disk))
+    }
+
+    private func erase(_ due: [ShardID], on disk: DiskID) async -> Int {
         guard !due.isEmpty, isCurrent(), (try? await blobs.nodes.erase(disk, due)) != nil else { return 0 }
-        let erased = due.count
-        counts.withLock { $0.erasedShards += erased }
-        return erased
+        counts.withLock { $0.erasedShards += due.count }
+        return due.count
     }
 
     /// Its lease had ended when it was seen, and no lease begins again.

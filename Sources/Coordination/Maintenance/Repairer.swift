@@ -103,18 +103,23 @@ package final class Repairer: Sendable {
         }
         guard !suspects.isEmpty else { return }
         // A read may have met a shard that moved or was erased meanwhile: only what is bad now is noted.
-        var bad: [ShardID] = []
-        for shard in suspects where try await isBad(shard) { bad.append(shard) }
+        var bad: [PlacedShard] = []
+        for shard in suspects {
+            if let placed = try await place(of: shard), await isBad(placed) { bad.append(placed) }
+        }
         if !bad.isEmpty { try await metadata.markMissing(bad) }
     }
 
-    private func isBad(_ shard: ShardID) async throws(StorageError) -> Bool {
+    private func place(of shard: ShardID) async throws(StorageError) -> PlacedShard? {
         guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group),
             Int(shard.index) < group.members.count
-        else { return false }
-        do {
-            let holders = group.holders(moving: blob.moving)
-            return try await !blobs.nodes.verify(holders[Int(shard.index)], shard)
+        else { return nil }
+        return PlacedShard(shard, on: group.holders(moving: blob.moving)[Int(shard.index)])
+    }
+
+    private func isBad(_ placed: PlacedShard) async -> Bool {
+        do throws(ShardFailure) {
+            return try await !blobs.nodes.verify(placed.disk, placed.shard)
         } catch {
             return error == .notFound || error == .corrupt
         }

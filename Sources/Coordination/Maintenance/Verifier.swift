@@ -141,26 +141,25 @@ package final class Verifier: Sendable {
     }
 
     private func recount(_ shards: ArraySlice<ShardID>) async {
-        var byDisk: [DiskID: [ShardID]] = [:]
+        var placed: [PlacedShard] = []
         var gone: [ShardID] = []
         for shard in shards {
             do {
-                guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group) else {
-                    gone.append(shard)
-                    continue
+                switch try await place(of: shard) {
+                case .gone: gone.append(shard)
+                case .missing: break
+                case .at(let disk): placed.append(PlacedShard(shard, on: disk))
                 }
-                guard Int(shard.index) < group.members.count, !blob.missing.contains(shard.index) else { continue }
-                byDisk[group.holders(moving: blob.moving)[Int(shard.index)], default: []].append(shard)
             } catch {
                 return
             }
         }
-        let results = await verify(byDisk)
-        let bad = results.filter { $0.1 == .bad }.map(\.0).sorted()
-        if !bad.isEmpty { await note(bad) }
+        let seen = await verify(placed)
+        await note(seen)
+        gone += seen.lazy.filter { $0.verdict == .gone }.map(\.placed.shard)
         state.withLock { state in
             for shard in gone where state.lacking?.remove(shard) != nil { state.report.shardsExpected -= 1 }
-            for (shard, verdict) in results where verdict == .good && state.lacking?.remove(shard) != nil {
+            for look in seen where look.verdict == .good && state.lacking?.remove(look.placed.shard) != nil {
                 state.report.shardsPresent += 1
                 state.report.shardsVerified += 1
             }
@@ -168,73 +167,111 @@ package final class Verifier: Sendable {
     }
 
     private func verify(_ batch: [BlobRecord]) async {
-        var byDisk: [DiskID: [ShardID]] = [:]
+        var placed: [PlacedShard] = []
         var lacking: Set<ShardID> = []
-        var expected = 0
         for blob in batch {
             guard let group = blobs.view.group(blob.group) else { continue }
-            expected += group.members.count
             for (index, disk) in group.holders(moving: blob.moving).enumerated() {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
                 if blob.missing.contains(shard.index) {
                     lacking.insert(shard)
                 } else {
-                    byDisk[disk, default: []].append(shard)
+                    placed.append(PlacedShard(shard, on: disk))
                 }
             }
         }
-        let results = await verify(byDisk)
-        let bad = results.filter { $0.1 == .bad }.map(\.0).sorted()
-        if !bad.isEmpty { await note(bad) }
-        lacking.formUnion(results.lazy.filter { $0.1 != .good }.map(\.0))
-        let unreachable = Set(results.lazy.filter { $0.1 == .unreachable }.map(\.0))
-        let unread = byDisk.filter { $0.value.contains(where: unreachable.contains) }.keys
+        let known = lacking.count
+        let seen = await verify(placed).filter { $0.verdict != .gone }
+        await note(seen)
+        lacking.formUnion(seen.lazy.filter { $0.verdict != .good }.map(\.placed.shard))
         state.withLock { state in
-            state.report.shardsExpected += expected
-            state.report.shardsPresent += results.count { $0.1 != .unreachable } - bad.count
-            state.report.shardsVerified += results.count { $0.1 == .good }
-            state.report.shardsBad += bad.count
-            state.unread.formUnion(unread)
+            state.report.shardsExpected += seen.count + known
+            state.report.shardsPresent += seen.count { $0.verdict == .good }
+            state.report.shardsVerified += seen.count { $0.verdict == .good }
+            state.report.shardsBad += seen.count { $0.verdict == .bad }
+            state.unread.formUnion(seen.lazy.filter { $0.verdict == .unreachable }.map(\.placed.disk))
             state.lacking?.formUnion(lacking)
             if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
         }
     }
 
-    /// What is bad is looked at once more: a read may have met it too, and repair have put it back meanwhile.
-    private func verify(_ byDisk: [DiskID: [ShardID]]) async -> [(ShardID, ShardVerdict)] {
-        let results = await look(byDisk)
-        let bad = Set(results.lazy.filter { $0.1 == .bad }.map(\.0))
-        guard !bad.isEmpty else { return results }
-        return results.filter { $0.1 != .bad } + (await look(byDisk.mapValues { $0.filter(bad.contains) }))
+    // MARK: Looking
+
+    private enum Verdict {
+        case good, bad, unreachable
+        /// Its blob was deleted while it was looked for.
+        case gone
+    }
+
+    private struct Look {
+        var placed: PlacedShard
+        var verdict: Verdict
+    }
+
+    private enum ShardPlace {
+        case gone
+        case missing
+        case at(DiskID)
+    }
+
+    /// Where metadata places a shard by now.
+    private func place(of shard: ShardID) async throws(StorageError) -> ShardPlace {
+        guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group),
+            Int(shard.index) < group.members.count
+        else { return .gone }
+        if blob.missing.contains(shard.index) { return .missing }
+        return .at(group.holders(moving: blob.moving)[Int(shard.index)])
+    }
+
+    /// What is bad is looked at once more, where it is by now: it may have been moved, deleted or put back meanwhile.
+    private func verify(_ shards: [PlacedShard]) async -> [Look] {
+        let first = await look(shards)
+        var looks = first.filter { $0.verdict != .bad }
+        var again: [PlacedShard] = []
+        for look in first where look.verdict == .bad {
+            let shard = look.placed.shard
+            switch try? await place(of: shard) {
+            case .at(let disk)?: again.append(PlacedShard(shard, on: disk))
+            case .missing?: looks.append(look)
+            case .gone?: looks.append(Look(placed: look.placed, verdict: .gone))
+            case nil: looks.append(Look(placed: look.placed, verdict: .unreachable))
+            }
+        }
+        guard !again.isEmpty else { return looks }
+        return looks + (await look(again))
     }
 
     /// All disks at the same time, each shard after shard.
-    private func look(_ byDisk: [DiskID: [ShardID]]) async -> [(ShardID, ShardVerdict)] {
-        await withTaskGroup(of: [(ShardID, ShardVerdict)].self) { group in
-            for (disk, shards) in byDisk.sorted(by: { $0.key < $1.key }) {
-                group.addTask { await self.verify(shards, on: disk) }
+    private func look(_ shards: [PlacedShard]) async -> [Look] {
+        let byDisk = Dictionary(grouping: shards, by: \.disk)
+        return await withTaskGroup(of: [Look].self) { group in
+            for (_, shards) in byDisk.sorted(by: { $0.key < $1.key }) {
+                group.addTask { await self.lookInTurn(shards) }
             }
             return await group.reduce(into: []) { $0 += $1 }
         }
     }
 
-    private enum ShardVerdict { case good, bad, unreachable }
-
-    private func verify(_ shards: [ShardID], on disk: DiskID) async -> [(ShardID, ShardVerdict)] {
-        var results: [(ShardID, ShardVerdict)] = []
-        for shard in shards where !Task.isCancelled {
-            do {
-                results.append((shard, try await blobs.nodes.verify(disk, shard) ? .good : .bad))
-            } catch {
-                results.append((shard, error == .notFound || error == .corrupt ? .bad : .unreachable))
-            }
+    private func lookInTurn(_ shards: [PlacedShard]) async -> [Look] {
+        var looks: [Look] = []
+        for placed in shards where !Task.isCancelled {
+            looks.append(Look(placed: placed, verdict: await verdict(on: placed)))
         }
-        return results
+        return looks
     }
 
-    /// A blob may have been deleted while it was read: only what is still live and named there is missing.
-    private func note(_ bad: [ShardID]) async {
-        try? await metadata.markMissing(bad)
+    private func verdict(on placed: PlacedShard) async -> Verdict {
+        do throws(ShardFailure) {
+            return try await blobs.nodes.verify(placed.disk, placed.shard) ? .good : .bad
+        } catch {
+            return error == .notFound || error == .corrupt ? .bad : .unreachable
+        }
+    }
+
+    /// A blob may have been deleted while it was read: only what is still live and placed there is missing.
+    private func note(_ looks: [Look]) async {
+        let bad = looks.filter { $0.verdict == .bad }.map(\.placed).sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) }
+        if !bad.isEmpty { try? await metadata.markMissing(bad) }
     }
 }
 

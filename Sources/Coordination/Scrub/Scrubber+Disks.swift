@@ -133,7 +133,7 @@ extension Scrubber {
                 else { continue }
                 bad.append(shard)
             }
-            if !bad.isEmpty { try await metadata.markMissing(bad) }
+            if !bad.isEmpty { try await metadata.markMissing(bad.map { PlacedShard($0, on: disk) }) }
             return bad.count
         } catch {
             return nil

@@ -98,11 +98,11 @@ extension Scrubber {
     /// The data is proved by its ingest digest, and k good shards with the right digests remain: what differs is taken
     /// away, because repair would find it good by its own measure, and made anew.
     private func giveUp(_ shards: [UInt8], of blob: BlobID, at location: BlobLocation) async {
-        var gone: [ShardID] = []
+        var gone: [PlacedShard] = []
         for index in shards {
-            let shard = ShardID(blob: blob, index: index)
-            guard (try? await blobs.nodes.erase(location.members[Int(index)], [shard])) != nil else { continue }
-            gone.append(shard)
+            let placed = PlacedShard(ShardID(blob: blob, index: index), on: location.members[Int(index)])
+            guard (try? await blobs.nodes.erase(placed.disk, [placed.shard])) != nil else { continue }
+            gone.append(placed)
         }
         // What is not noted now is found lost by the next pass over its disk.
         try? await metadata.markMissing(gone)

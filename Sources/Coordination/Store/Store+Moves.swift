@@ -84,7 +84,9 @@ extension Store {
             let disks = records.map {
                 PlacementDisk(id: $0.id, site: $0.site, node: $0.node, weight: Double(weights[$0.id] ?? 1))
             }
-            var planner = MovePlanner(disks: disks, draining: draining, groups: loads)
+            // What is not there can take nothing: moves to it would stand still until it is back.
+            let away = Set(records.map(\.id).filter { !blobs.view.isUsable($0) })
+            var planner = MovePlanner(disks: disks, draining: draining, away: away, groups: loads)
             let moves: [PlaceMove]
             switch goal {
             case .even: moves = planner.balance()
@@ -215,7 +217,15 @@ extension Store {
     /// After the moves of some places have ended: the map says so, and disks that are empty now leave.
     func endMoves() async {
         try? await reloadMap()
-        await retireEmptied()
+        await lookForEmptied()
+    }
+
+    /// Lets disks go that were to be emptied and are, unless an operator's command is under way: then later.
+    func lookForEmptied() async {
+        guard let records = try? await metadata.disks(), records.contains(where: { $0.state == .draining }) else {
+            return
+        }
+        await alone(.replacement) { await retireEmptied() }
     }
 
     /// Goes on emptying disks that still have places while none is being moved: a crash came before the first move, or
@@ -225,13 +235,21 @@ extension Store {
         let draining = Set(records.filter { $0.state == .draining }.map(\.id))
         let groups = blobs.view.map.groups.values
         guard groups.allSatisfy(\.former.isEmpty),
-            groups.contains(where: { !draining.isDisjoint(with: $0.members) })
+            groups.contains(where: { !draining.isDisjoint(with: $0.members) }),
+            drainPatience.withLock({ $0.isDue(now: time.monotonic) })
         else { return }
-        _ = try? await beginMoves(.empty(draining))
+        do {
+            _ = try await beginMoves(.empty(draining))
+        } catch .noRoom {
+            // A plan reads every blob's record, so the next is made later and later.
+            drainPatience.withLock { $0.noteFailure(now: time.monotonic) }
+        } catch {}
     }
 
     /// Disks that were to be emptied, are in no group any more and keep no journal are in use no more.
-    package func retireEmptied() async {
+    ///
+    /// Only where no other decision is under way: one might give such a disk a place again meanwhile.
+    func retireEmptied() async {
         guard let records = try? await metadata.disks(), let groups = try? await metadata.groups() else { return }
         let keepers = journal.report.keepers
         for var record in records where record.state == .draining {

@@ -47,19 +47,8 @@ extension Store {
     }
 
     private func retire(_ lost: DiskRecord, of records: [DiskRecord]) async throws -> DiskRetirement {
-        let served = served.withLock { $0 }
-        let left = records.filter {
-            $0.id != lost.id && $0.state == .active && served[$0.id].map { !$0.isAway } ?? false
-        }
-        .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
-        let groups = try await metadata.groups().filter { $0.involves(lost.id) }
-        var standIns: [GroupID: DiskID] = [:]
-        let stands = groups.filter { $0.members.contains(lost.id) }
-        for group in stands {
-            guard let planner = GroupPlanner(scheme: group.scheme, disks: left) else { continue }
-            let taken = group.members + Array(group.former.values)
-            standIns[group.id] = planner.standIn(for: lost.id, in: group.id, of: taken)
-        }
+        let stands = try await metadata.groups().filter { $0.members.contains(lost.id) }
+        let standIns = standIns(for: lost, in: stands, among: records)
         try await metadata.spreadMember(lost.id, over: standIns)
         let isOut = standIns.count == stands.count
         if isOut {

@@ -69,7 +69,7 @@ extension Store {
     /// A disk whose writes failed is tried again after 5 s, and after twice as long with each failure that follows
     /// soon, up to 10 minutes: a disk that comes and goes costs a verification each time.
     func noteWriteFailure(of disk: DiskID) {
-        returns.withLock { $0[disk, default: ReturnPatience()].noteFailure(now: time.monotonic) }
+        returns.withLock { $0[disk, default: RetryPatience()].noteFailure(now: time.monotonic) }
     }
 
     /// Only a disk whose writes have failed is waited for longer and longer.
@@ -92,11 +92,11 @@ enum StoreDecision: Hashable, Sendable {
     case slot(SlotPlace)
 }
 
-/// How long a disk that failed is left alone.
-struct ReturnPatience {
+/// How long something that failed is left alone: longer each time.
+struct RetryPatience {
     private static let first = Store.returnInterval
     private static let longest = Duration.seconds(600)
-    /// A disk that held out this long begins anew.
+    /// What held out this long begins anew.
     private static let forgotten = Duration.seconds(3_600)
 
     private var wait = Self.first

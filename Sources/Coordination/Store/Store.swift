@@ -50,7 +50,11 @@ package final class Store: Sendable {
     /// What is being decided right now.
     let decisions = Mutex<Set<StoreDecision>>([])
     /// Disks of which writes failed, and when they are tried again.
-    let returns = Mutex<[DiskID: ReturnPatience]>([:])
+    let returns = Mutex<[DiskID: RetryPatience]>([:])
+    /// Since when disks are away, of those that are.
+    let awaySince = Mutex<[DiskID: MonotonicTime]>([:])
+    /// Until when draining is not planned again, after it found no room.
+    let drainPatience = Mutex(RetryPatience())
     private let journalTask: Task<Void, Never>
 
     init(_ parts: StoreParts) {
@@ -79,7 +83,12 @@ package final class Store: Sendable {
             md5: parts.md5
         )
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
-        mover = Mover(metadata: metadata, blobs: blobs, time: time)
+        mover = Mover(
+            metadata: metadata,
+            blobs: blobs,
+            time: time,
+            notice: parts.configuration.nodes.isEmpty ? .zero : Membership.mapPatience
+        )
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
         scrubber = Scrubber(
             metadata: metadata,

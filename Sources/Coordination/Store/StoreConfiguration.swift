@@ -44,6 +44,8 @@ package struct StoreConfiguration: Sendable {
     package var keeper: KeeperLog.Configuration
     /// Uploads older than this are aborted.
     package var uploadAge: Duration
+    /// How long a disk may be away before its shards are made anew on others; nil for ever.
+    package var outAfter: Duration?
     /// What the scrub promises, and what it may cost.
     package var scrub = ScrubSettings()
     /// Where the scrub's position is kept; nil for nowhere: then a restart begins anew.

@@ -24,6 +24,8 @@ package struct StoreDiskStatus: Sendable {
     package var shardCount: Int
     /// Shards placed on it that are missing.
     package var missingShards: Int
+    /// It stands in a group, or did and is still being emptied.
+    package var hasPlaces: Bool
 }
 
 /// A picture of the store.
@@ -53,32 +55,35 @@ extension Store {
         let paths = paths.withLock { $0 }
         var disks: [StoreDiskStatus] = []
         let answers = await statuses(of: records.map(\.id))
+        let map = blobs.view.map.groups.values
+        let placed = Set(map.flatMap { $0.members + Array($0.former.values) })
         for record in records {
             let status = answers[record.id]
+            let away = reasons[record.place] ?? "it is not served"
             disks.append(
                 StoreDiskStatus(
                     record: record,
                     path: paths[record.place] ?? "",
                     isServed: status?.isUsable ?? false,
-                    reason: status.map(\.reason) ?? reasons[record.place] ?? "it is not served",
+                    reason: status.map(\.reason) ?? (placed.contains(record.id) ? away : Self.isOut + away),
                     capacity: status?.capacity ?? 0,
                     room: status?.room ?? 0,
                     liveBytes: status?.liveBytes ?? 0,
                     deadBytes: status?.deadBytes ?? 0,
                     shardCount: status?.shardCount ?? 0,
-                    missingShards: 0
+                    missingShards: 0,
+                    hasPlaces: placed.contains(record.id)
                 )
             )
         }
         let served = Set(disks.filter(\.isServed).map(\.record.id))
-        let groups = blobs.view.map.groups.values
-        let usable = groups.map { group in (group.members.count { served.contains($0) }, group.scheme) }
+        let usable = map.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
             statistics: statistics,
             unreadable: statistics.blobsBelowQuorum > 0 ? try await unreadableObjects() : [],
-            groupCount: groups.count,
+            groupCount: map.count,
             degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
             unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
             repair: repairer.progress,
@@ -90,6 +95,8 @@ extension Store {
             scheme: blobs.currentScheme
         )
     }
+
+    private static let isOut = "it holds nothing that is not elsewhere by now; "
 
     /// Of the disks whose nodes answer.
     private func statuses(of disks: [DiskID]) async -> [DiskID: DiskStatus] {

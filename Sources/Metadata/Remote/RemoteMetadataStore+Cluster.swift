@@ -31,7 +31,7 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("missingShardCount")
     }
 
-    package func markMissing(_ shards: [ShardID]) async throws(StorageError) {
+    package func markMissing(_ shards: [PlacedShard]) async throws(StorageError) {
         throw Self.coordinatorsOwn("markMissing")
     }
 

@@ -27,6 +27,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: "Abort uploads older than this: a number with s, m, h or d.")
     var abortUploadsAfter = "7d"
     @OptionGroup var scrub: ScrubOptions
+    @OptionGroup var out: OutOptions
     @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
     var forceJournal = false
 
@@ -34,6 +35,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         guard let age = DurationText.parse(abortUploadsAfter) else {
             throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
         }
+        _ = try out.patience()
         try await CoordinatorProgram(options: self, uploadAge: age, scrub: try scrub.settings()).run()
     }
 }

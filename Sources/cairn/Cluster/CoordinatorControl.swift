@@ -166,6 +166,7 @@ actor CoordinatorControl {
             uploadAge: uploadAge,
             forcesJournal: mayForce
         )
+        configuration.outAfter = try options.out.patience()
         configuration.scrub = scrub
         configuration.scrubFolder = store.files
         if mayForce { try await store.set(.forced) }

@@ -42,6 +42,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Abort uploads older than this: a number with s, m, h or d.")
     var abortUploadsAfter = "7d"
     @OptionGroup var scrub: ScrubOptions
+    @OptionGroup var out: OutOptions
     @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
     var forceJournal = false
     @Flag(help: "Log each request to standard error.")
@@ -57,7 +58,14 @@ struct ServeCommand: AsyncParsableCommand {
         guard let age = DurationText.parse(abortUploadsAfter) else {
             throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
         }
-        try await ServeProgram(options: self, scheme: scheme, uploadAge: age, scrub: try scrub.settings()).run()
+        let patience = try out.patience()
+        try await ServeProgram(
+            options: self,
+            scheme: scheme,
+            uploadAge: age,
+            outAfter: patience,
+            scrub: try scrub.settings()
+        ).run()
     }
 }
 

@@ -19,6 +19,7 @@ struct ServeProgram {
     let options: ServeCommand
     let scheme: Scheme
     let uploadAge: Duration
+    let outAfter: Duration?
     let scrub: ScrubSettings
 
     func run() async throws {
@@ -95,6 +96,7 @@ struct ServeProgram {
             callExecutor: executor,
             forcesJournal: options.forceJournal
         )
+        configuration.outAfter = outAfter
         configuration.scrub = scrub
         configuration.scrubFolder = files
         return try await Store.open(

@@ -1,5 +1,6 @@
 import AdminGateway
 import Coordination
+import Metadata
 import ObjectModel
 import Placement
 
@@ -52,6 +53,8 @@ struct LossAssembly {
         examination.badShards = status.verification.shardsBad
         for (disk, reason) in snapshot.reasons { examination.reasons[disk.description] = reason }
         examination.silentNodes = silent
+        examination.idleDisks = status.disks.filter { $0.isServed && !$0.hasPlaces && $0.record.state == .active }
+            .map { "\($0.record.site)/\($0.record.node)/\($0.record.slot)" }
         examination.groupsAgainstTheRule = layout.groupsAgainstTheRule.count
         return examination
     }

@@ -1,0 +1,99 @@
+import Coordination
+import Metadata
+import ObjectModel
+import Placement
+import Synchronization
+import TestKit
+import Testing
+
+/// A disk that is away for long: its shards are made anew elsewhere, and it is welcome when it is back.
+@Suite("Disks that are away for long")
+struct StoreOutTests {
+    private static let sizes = [0, 900, 70_000, 3 << 20, 9 << 20]
+
+    private static func isPlaced(_ disk: DiskID, in store: StoreHarness) async throws -> Bool {
+        try await store.store.metadata.groups().contains { $0.involves(disk) }
+    }
+
+    @Test("others take over, two more may go, and what comes back takes its share again")
+    func outAndBack() async throws {
+        let store = try await StoreHarness.open(disks: 8) { $0.outAfter = .milliseconds(300) }
+        for size in Self.sizes { try await store.put("k\(size)", Content.random(size)) }
+        let record = try await store.store.metadata.disks().first { $0.slot == StoreHarness.name(0) }
+        let disk = try #require(record?.id)
+        try await store.running {
+            store.disk(0).isGone = true
+            try await store.wait {
+                let missing = try await store.store.metadata.missingShardCount()
+                return try await !Self.isPlaced(disk, in: store) && missing == 0
+            }
+            let status = try await store.store.status()
+            #expect(status.disks.contains { $0.record.id == disk && !$0.isServed && !$0.hasPlaces })
+
+            store.disk(0).isGone = false
+            try await store.wait {
+                try await store.store.status().disks.contains { $0.record.id == disk && $0.isServed }
+            }
+            #expect(try await !Self.isPlaced(disk, in: store))
+            _ = try await store.store.beginMoves(.even)
+            try await store.wait { try await store.store.metadata.groups().allSatisfy(\.former.isEmpty) }
+            #expect(try await Self.isPlaced(disk, in: store))
+        }
+        for slot in [1, 2] { store.disk(slot).isGone = true }
+        for size in Self.sizes { #expect(try await store.holds("k\(size)", Content.random(size)), "\(size) bytes") }
+        try await store.close()
+    }
+
+    @Test("one that no other can stand in for keeps its places")
+    func noStandIn() async throws {
+        let store = try await StoreHarness.open { $0.outAfter = .milliseconds(1) }
+        try await store.put("k", Content.random(70_000))
+        store.disk(0).isGone = true
+        try await store.store.watchDisks()
+        let groups = try await store.store.metadata.groups()
+        for _ in 0..<3 {
+            try await store.store.giveUpLongAway()
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(try await store.store.metadata.groups() == groups)
+        try await store.close()
+    }
+
+    // MARK: The rule
+
+    private static func disks(
+        sites: Int,
+        each: Int,
+        away: [Int: Duration] = [:],
+        room: Int = 1_000
+    ) -> [OutPolicy.Disk] {
+        (0..<sites * each).map { number in
+            let disk = PlacementDisk(
+                id: DiskID(Identifier128(high: 0, low: UInt64(number))),
+                site: SiteName("site-\(number / each)"),
+                node: NodeName("node-\(number / 2)")
+            )
+            guard let away = away[number] else { return OutPolicy.Disk(disk, live: 500, room: room) }
+            return OutPolicy.Disk(disk, away: away)
+        }
+    }
+
+    private static func due(_ disks: [OutPolicy.Disk]) -> [UInt64] {
+        OutPolicy(patience: .seconds(60)).due(disks).map(\.value.low)
+    }
+
+    @Test("patience, a site's loss, many at once, and room")
+    func policy() {
+        let long = Duration.seconds(61)
+        #expect(Self.due(Self.disks(sites: 3, each: 6)).isEmpty)
+        #expect(Self.due(Self.disks(sites: 3, each: 6, away: [4: .seconds(59)])).isEmpty)
+        #expect(Self.due(Self.disks(sites: 3, each: 6, away: [4: long, 5: .seconds(1)])) == [4])
+        #expect(Self.due(Self.disks(sites: 3, each: 6, away: [0: long, 6: long, 7: long, 13: long])) == [0, 6, 7, 13])
+        let five = Dictionary(uniqueKeysWithValues: [0, 3, 6, 9, 12].map { ($0, long) })
+        #expect(Self.due(Self.disks(sites: 3, each: 6, away: five)).isEmpty, "more than a quarter")
+        #expect(Self.due(Self.disks(sites: 4, each: 2, away: [2: long, 3: long])).isEmpty, "a whole site")
+        #expect(Self.due(Self.disks(sites: 1, each: 8, away: [1: long], room: 72)) == [1])
+        #expect(Self.due(Self.disks(sites: 1, each: 8, away: [1: long], room: 71)).isEmpty, "no room")
+        #expect(Self.due(Self.disks(sites: 1, each: 1, away: [0: long])).isEmpty)
+    }
+}
