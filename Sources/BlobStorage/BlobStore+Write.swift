@@ -40,7 +40,9 @@ extension BlobStore {
         let digests = encoder.shardDigests()
         let checksums = encoder.leafChecksums
 
-        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount, executor: executor)
+        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount, executor: executor) { [view] index, _ in
+            view.noteEnded(group.members[index])
+        }
         for (index, disk) in group.members.enumerated() {
             guard usable.contains(disk) else {
                 fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
@@ -73,8 +75,25 @@ extension BlobStore {
                 }
             }
         }
-        let outcomes = await fanOut.wait(needed: view.quorum(of: group), grace: Self.stragglerGrace, alarm: alarm)
+        let outcomes = await waitForQuorum(fanOut, group)
         return try await receipt(blob, group: group, outcomes: outcomes)
+    }
+
+    /// Waits as a write of the group must. Calls that are left behind must be told to `ClusterView.noteEnded` when they
+    /// end.
+    func waitForQuorum<Value>(
+        _ fanOut: FanOut<Value, ShardFailure>,
+        _ group: ClusterMap.Group
+    ) async -> [Result<Value, ShardFailure>?] {
+        let quorum = view.quorum(of: group)
+        let outcomes = await fanOut.wait(
+            needed: quorum,
+            lesser: quorum.withoutSpare,
+            grace: Self.stragglerGrace,
+            alarm: alarm
+        )
+        for (index, outcome) in outcomes.enumerated() where outcome == nil { view.noteOverdue(group.members[index]) }
+        return outcomes
     }
 
     /// Judges a write by its outcomes: full, degraded, or failed and undone.

@@ -68,6 +68,7 @@ package final class BlobWriter {
         let fanOut = FanOut<UInt64, ShardFailure>(count: group.members.count, executor: store.executor) {
             index,
             outcome in
+            store.view.noteEnded(group.members[index])
             // A handle that comes too late is given back at once.
             guard case .success(let handle) = outcome else { return }
             Task { try? await nodes.abort(group.members[index], handle: handle) }
@@ -91,11 +92,7 @@ package final class BlobWriter {
                 }
             }
         }
-        return await fanOut.wait(
-            needed: store.view.quorum(of: group),
-            grace: BlobStore.stragglerGrace,
-            alarm: store.alarm
-        )
+        return await store.waitForQuorum(fanOut, group)
     }
 
     /// Codes the full stripe and sends its cells; returns when the stripe before it has been taken by its disks.
@@ -121,7 +118,10 @@ package final class BlobWriter {
     private func seal(length: Int, description: BlobDescription) async throws(BlobError) -> BlobReceipt {
         let digests = encoder.shardDigests()
         let checksums = encoder.leafChecksums
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor)
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) {
+            [view = store.view, members = group.members] index, _ in
+            view.noteEnded(members[index])
+        }
         for (index, disk) in group.members.enumerated() {
             guard let handle = handles[index] else {
                 fanOut.settle(index, .failure(failures[index] ?? .unknownOutcome))
@@ -139,11 +139,7 @@ package final class BlobWriter {
                 }
             }
         }
-        let outcomes = await fanOut.wait(
-            needed: store.view.quorum(of: group),
-            grace: BlobStore.stragglerGrace,
-            alarm: store.alarm
-        )
+        let outcomes = await store.waitForQuorum(fanOut, group)
         return try await store.receipt(blob, group: group, outcomes: outcomes)
     }
 
@@ -187,7 +183,10 @@ package final class BlobWriter {
         offset: Int,
         cells: [BufferSlice]
     ) async -> [ShardFailure?] {
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor)
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) {
+            [view = store.view, members = group.members] index, _ in
+            view.noteEnded(members[index])
+        }
         for (index, handle) in handles.enumerated() {
             guard let handle else {
                 // Counts for nothing: a disk that is out must not let the next one be left behind.
@@ -207,11 +206,7 @@ package final class BlobWriter {
         }
         // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on. None
         // is left behind that the write quorum needs.
-        let outcomes = await fanOut.wait(
-            needed: store.view.quorum(of: group),
-            grace: BlobStore.stragglerGrace,
-            alarm: store.alarm
-        )
+        let outcomes = await store.waitForQuorum(fanOut, group)
         return outcomes.indices.map { index in
             guard handles[index] != nil else { return nil }
             return switch outcomes[index] {

@@ -14,6 +14,9 @@ package final class ClusterView: Sendable {
         var turn = 0
         var version: UInt64 = 0
         var quorums: [GroupID: Quorum] = [:]
+        /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
+        /// for the moment in which one ends before it is noted.
+        var overdue: [DiskID: Int] = [:]
     }
 
     private let state = Mutex(State())
@@ -70,7 +73,8 @@ package final class ClusterView: Sendable {
             var choice = state.chooser.choose(
                 shardLength: shardLength,
                 turn: state.turn,
-                conditions: state.conditions
+                conditions: state.conditions,
+                avoiding: Set(state.overdue.lazy.filter { $0.value > 0 }.map(\.key))
             )
             if isRewrite, choice == nil {
                 choice = state.chooser.choose(shardLength: 0, turn: state.turn, conditions: state.conditions)
@@ -84,6 +88,17 @@ package final class ClusterView: Sendable {
     }
 
     // MARK: Latency
+
+    /// A write to the disk was left behind: until it ends, groups without the disk are chosen, where there are any.
+    func noteOverdue(_ disk: DiskID) { state.withLock { $0.overdue[disk, default: 0] += 1 } }
+
+    /// Such a write has ended, well or not.
+    func noteEnded(_ disk: DiskID) {
+        state.withLock { state in
+            let count = state.overdue[disk, default: 0] - 1
+            state.overdue[disk] = count == 0 ? nil : count
+        }
+    }
 
     package func noteRead(of disk: DiskID, took duration: Duration) {
         state.withLock { $0.latency[disk, default: LatencyEstimate()].add(duration) }

@@ -57,13 +57,19 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
 
     /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
     /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
-    /// left behind, and disks that are all slow wait for one another.
+    /// left behind, and disks that are all slow wait for one another. After twice the grace `lesser` will do, if there
+    /// is one, on the same terms.
     /// Returns what has settled; nil is a call still under way. To be called once.
-    func wait(needed: Quorum, grace: Duration, alarm: Alarm) async -> [Outcome?] {
+    func wait(needed: Quorum, lesser: Quorum? = nil, grace: Duration, alarm: Alarm) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
             let start = alarm.now
-            let token = alarm.set(after: grace) { self.becomeOverdue(since: start, alarm) }
+            let token = alarm.set(after: grace) {
+                let hadLess = lesser.map(self.has) ?? false
+                guard self.becomeOverdue(since: start, alarm), let lesser else { return }
+                // Rings in vain when the quorum is complete first.
+                _ = alarm.set(after: grace) { self.settle(for: lesser, isLate: !hadLess, since: start, alarm) }
+            }
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
                     state.waiter = (needed, continuation)
@@ -80,17 +86,37 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         }
     }
 
-    /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time.
-    private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) {
+    private func has(_ quorum: Quorum) -> Bool { state.withLock { Self.hasEnough($0, quorum) } }
+
+    /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time. True
+    /// for the latter.
+    private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) -> Bool {
         let isTooEarly = state.withLock { state in
             guard let waiter = state.waiter, !Self.hasEnough(state, waiter.needed) else { return false }
-            state.whenEnough = {
-                // Rings in vain when the rest settle first.
-                _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
-            }
+            state.whenEnough = { self.giveTheRestTheirTime(since: start, alarm) }
             return true
         }
         if !isTooEarly { giveUpOnTheRest() }
+        return isTooEarly
+    }
+
+    /// As long again as what there is took. Rings in vain when the rest settle first.
+    private func giveTheRestTheirTime(since start: MonotonicTime, _ alarm: Alarm) {
+        _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
+    }
+
+    /// From here on less is enough. `isLate`: it was not there when the grace was over, so the rest get their time.
+    private func settle(for lesser: Quorum, isLate: Bool, since start: MonotonicTime, _ alarm: Alarm) {
+        let isThere = state.withLock { state -> Bool in
+            guard state.waiter != nil else { return false }
+            state.waiter?.needed = lesser
+            let isThere = Self.hasEnough(state, lesser)
+            state.whenEnough = nil
+            if !isThere { state.whenEnough = { self.giveTheRestTheirTime(since: start, alarm) } }
+            return isThere
+        }
+        guard isThere else { return }
+        if isLate { giveTheRestTheirTime(since: start, alarm) } else { giveUpOnTheRest() }
     }
 
     private func giveUpOnTheRest() {

@@ -39,6 +39,19 @@ package struct Quorum: Sendable {
         outside = isSiteSafe ? group.scheme.degradedQuorum : 0
     }
 
+    /// What a write may settle for when a disk does not answer in time, rather than wait for it: as many shards, and k
+    /// outside every single site, so that still no loss of a site loses what was just acknowledged. Nil where sites do
+    /// not matter.
+    var withoutSpare: Quorum? {
+        sites.isEmpty ? nil : Quorum(count: count, sites: sites, outside: outside - 1)
+    }
+
+    private init(count: Int, sites: [Int], outside: Int) {
+        self.count = count
+        self.sites = sites
+        self.outside = outside
+    }
+
     /// `isDurable` by shard.
     package func isMet(_ isDurable: (Int) -> Bool, of shards: Int) -> Bool {
         let durable = (0..<shards).filter(isDurable)

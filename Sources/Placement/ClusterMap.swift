@@ -73,20 +73,27 @@ package struct GroupChooser: Sendable {
     }
 
     /// The best group for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals. nil when no
-    /// group has at least `degradedQuorum` usable members with room.
+    /// group has at least `degradedQuorum` usable members with room. Of whole groups one without the disks of `slow`
+    /// comes first; a group with them is better than one that is short of members.
     package func choose(
         shardLength: Int,
         turn: Int,
-        conditions: [DiskID: DiskCondition]
+        conditions: [DiskID: DiskCondition],
+        avoiding slow: Set<DiskID> = []
     ) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
         var best: (group: ClusterMap.Group, usable: Set<DiskID>, room: Int)?
+        var wholeButSlow: (group: ClusterMap.Group, usable: Set<DiskID>)?
         for step in order.indices {
             guard let group = map.groups[order[(turn + step) % order.count]] else { continue }
             let usable = group.members.filter { conditions[$0].map { $0.isUsable && $0.room >= shardLength } ?? false }
             guard usable.count >= group.scheme.degradedQuorum else { continue }
             // A whole group found first in turn order is as good as any: no disk is preferred by room until one
             // group is short of members.
-            if usable.count == group.members.count { return (group, Set(usable)) }
+            if usable.count == group.members.count {
+                if slow.isEmpty || slow.isDisjoint(with: usable) { return (group, Set(usable)) }
+                wholeButSlow = wholeButSlow ?? (group, Set(usable))
+                continue
+            }
             let room = usable.compactMap { conditions[$0]?.room }.min() ?? 0
             if best.map({ usable.count > $0.usable.count || (usable.count == $0.usable.count && room > $0.room) })
                 ?? true
@@ -94,6 +101,6 @@ package struct GroupChooser: Sendable {
                 best = (group, Set(usable), room)
             }
         }
-        return best.map { ($0.group, $0.usable) }
+        return wholeButSlow ?? best.map { ($0.group, $0.usable) }
     }
 }

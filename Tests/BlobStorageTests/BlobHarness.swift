@@ -26,8 +26,9 @@ final class BlobHarness: Sendable {
     let bad = Mutex<Set<ShardID>>([])
     private let sequence = Mutex<UInt64>(0)
 
-    init(cellSize: Int = 64 << 10) async throws {
-        scheme = try #require(Scheme(dataCount: 4, parityCount: 2, cellSize: cellSize))
+    /// `sites`: the disks take turns among so many.
+    init(cellSize: Int = 64 << 10, data: Int = 4, parity: Int = 2, sites: Int = 1) async throws {
+        scheme = try #require(Scheme(dataCount: data, parityCount: parity, cellSize: cellSize))
         var generator = SplitMix64(seed: 3)
         let service = StorageNodeService()
         let cluster = ClusterID(.random(using: &generator))
@@ -58,7 +59,7 @@ final class BlobHarness: Sendable {
                 configuration: configuration
             )
             service.host(HostedDisk(shards: shards, journal: nil))
-            map.disks[id] = PlacementDisk(id: id, site: SiteName("site-1"), node: Self.node)
+            map.disks[id] = PlacementDisk(id: id, site: SiteName("site-\(number % sites + 1)"), node: Self.node)
             ids.append(id)
             memory.append(disk)
         }

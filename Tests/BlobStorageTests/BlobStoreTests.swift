@@ -95,6 +95,34 @@ struct BlobStoreTests {
         #expect(found == bytes)
     }
 
+    @Test("a disk that hangs holds no write up that would outlive any site without it", arguments: [10_000, 700_000])
+    func stragglerOfASite(length: Int) async throws {
+        let harness = try await BlobHarness(data: 3, parity: 3, sites: 3)
+        let hanging = harness.disks[4]
+        harness.transport.set(.delay(.seconds(20)), for: hanging)
+        let start = harness.time.monotonic
+        let bytes = BlobHarness.bytes(length)
+        let blob = harness.nextBlob()
+        let receipt = try await harness.write(blob, bytes)
+        #expect(receipt.missing == [4])
+        // Three are left without the fullest site, and one more would be wanted: it is said.
+        #expect(receipt.isDegraded)
+        #expect(harness.time.monotonic.duration(since: start) < .seconds(10))
+        let location = try harness.location(blob, length: length, missing: receipt.missing)
+        #expect(try await harness.read(location, 0..<length) == bytes)
+    }
+
+    @Test("disks of sites that are all slow wait for one another", arguments: [10_000, 700_000])
+    func slowSites(length: Int) async throws {
+        let harness = try await BlobHarness(data: 3, parity: 3, sites: 3)
+        for (number, disk) in harness.disks.enumerated() {
+            harness.transport.set(.delay(.milliseconds(300 + 60 * number)), for: disk)
+        }
+        let receipt = try await harness.write(harness.nextBlob(), BlobHarness.bytes(length))
+        #expect(receipt.missing.isEmpty)
+        #expect(!receipt.isDegraded)
+    }
+
     @Test("disks that are all slow wait for one another", arguments: [10_000, 700_000])
     func slowDisks(length: Int) async throws {
         let harness = try await BlobHarness()

@@ -26,8 +26,8 @@ final class PeerLanes: Sendable {
     static let lastPause = Duration.seconds(2)
     /// After so much silence a peer that owes an answer is asked whether it is there; it is given up when it has not
     /// said a word after so much.
-    static let pingSilence = Duration.seconds(2)
-    static let deadSilence = Duration.seconds(10)
+    static let pingSilence = Duration.seconds(1)
+    static let deadSilence = Duration.seconds(5)
 
     let name: String
     private let time: any TimeSource
