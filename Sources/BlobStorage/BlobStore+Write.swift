@@ -5,16 +5,11 @@ internal import Placement
 package import SystemInterface
 
 extension BlobStore {
-    /// Memory for a blob of at most one stripe of the scheme in use: the blob's bytes go to its beginning, and the
+    /// Memory for a blob of at most one stripe of a scheme: the blob's bytes go to its beginning, and the
     /// cells of parity are computed behind them.
     package func stripeBuffer(for scheme: Scheme, blobLength: Int) -> AlignedBuffer {
         let cell = StripeGeometry(scheme: scheme, blobLength: blobLength).shardLength
         return pool.take(cell * scheme.shardCount)
-    }
-
-    /// The scheme that new blobs get; nil before the map is known.
-    package var currentScheme: Scheme? {
-        view.map.groups.min { $0.key < $1.key }?.value.scheme
     }
 
     /// Writes a blob of at most one stripe, all its shards in one call per disk, and returns once a quorum is durable.
@@ -24,15 +19,19 @@ extension BlobStore {
     /// of bytes whose old place is given up for it, goes on where disks are too full for anything new.
     package func write(
         _ blob: BlobID,
+        scheme: Scheme,
         stripe: AlignedBuffer,
         length: Int,
         description: BlobDescription,
         isRewrite: Bool = false
     ) async throws(BlobError) -> BlobReceipt {
-        guard let scheme = currentScheme else { throw .tooFewDisks("no placement group is known yet") }
         let geometry = StripeGeometry(scheme: scheme, blobLength: length)
         precondition(geometry.stripeCount <= 1 && geometry.shardLength * scheme.shardCount <= stripe.capacity)
-        let (group, usable) = try view.chooseGroup(shardLength: geometry.shardLength, isRewrite: isRewrite)
+        let (group, usable) = try view.chooseGroup(
+            scheme: scheme,
+            shardLength: geometry.shardLength,
+            isRewrite: isRewrite
+        )
         let stamps = writeStamps(scheme.shardCount)
         var encoder = StripeEncoder(coder: try coder(for: scheme), blob: blob, writeStamps: stamps)
         zero(stripe, from: length, to: geometry.shardLength * scheme.dataCount)

@@ -25,11 +25,13 @@ package final class BlobWriter {
     private var failures: [ShardFailure?]
     private var inFlight: Task<[ShardFailure?], Never>?
 
-    /// Reserves room for `capacity` bytes on a group's disks. Throws when fewer than k+1 could do so.
-    package init(_ store: BlobStore, blob: BlobID, capacity: Int) async throws(BlobError) {
-        guard let scheme = store.currentScheme else { throw .tooFewDisks("no placement group is known yet") }
+    /// Reserves room for `capacity` bytes on the disks of a group of `scheme`. Throws when fewer than k+1 could do so.
+    package init(_ store: BlobStore, blob: BlobID, scheme: Scheme, capacity: Int) async throws(BlobError) {
         let geometry = StripeGeometry(scheme: scheme, blobLength: capacity)
-        let (group, usable) = try store.view.chooseGroup(shardLength: geometry.shardLength)
+        let (group, usable) = try store.view.chooseGroup(
+            scheme: scheme,
+            shardLength: geometry.shardLength
+        )
         self.store = store
         self.blob = blob
         self.group = group

@@ -11,8 +11,11 @@ package final class ClusterView: Sendable {
         var chooser = GroupChooser(map: ClusterMap())
         var conditions: [DiskID: DiskCondition] = [:]
         var latency: [DiskID: LatencyEstimate] = [:]
-        var turn = 0
+        /// By scheme: with one for all, two schemes that are written by turns would each use every other group.
+        var turns: [Scheme: Int] = [:]
         var version: UInt64 = 0
+        var schemes: [Scheme] = []
+        var strongest: Scheme?
         var quorums: [GroupID: Quorum] = [:]
         /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
         /// for the moment in which one ends before it is noted.
@@ -26,11 +29,37 @@ package final class ClusterView: Sendable {
     package var map: ClusterMap { state.withLock { $0.map } }
 
     package func update(map: ClusterMap) {
+        // What takes a while with very many groups is not done under the lock that every read and write takes.
+        let quorums = map.groups.mapValues { Quorum($0, disks: map.disks) }
+        let chooser = GroupChooser(map: map)
+        let (schemes, strongest) = (map.schemes, map.strongestScheme)
         state.withLock { state in
             state.map = map
             state.version += 1
-            state.quorums = map.groups.mapValues { Quorum($0, disks: map.disks) }
-            state.chooser = GroupChooser(map: map)
+            state.quorums = quorums
+            state.chooser = chooser
+            state.schemes = schemes
+            state.strongest = strongest
+        }
+    }
+
+    // MARK: Schemes
+
+    /// The scheme of `STANDARD`; nil before there are groups.
+    package var standardScheme: Scheme? { state.withLock { $0.schemes.first } }
+
+    /// Those of the groups, that of `STANDARD` first.
+    package var schemes: [Scheme] { state.withLock { $0.schemes } }
+
+    /// Of these the one whose blobs survive most.
+    package var strongestScheme: Scheme? { state.withLock { $0.strongest } }
+
+    /// The scheme of a write with this label into a bucket with this default: that of the class of the label's name,
+    /// else of the default's, else of `STANDARD`; nil before there are groups.
+    package func scheme(label: String, default name: String?) -> Scheme? {
+        state.withLock { state in
+            if label == StorageClass.standard { return state.schemes.first }
+            return state.map.classes[label] ?? name.flatMap { state.map.classes[$0] } ?? state.schemes.first
         }
     }
 
@@ -62,29 +91,33 @@ package final class ClusterView: Sendable {
 
     package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }
 
-    /// The group for the next blob; shards of it take `shardLength` bytes each. A rewrite is let in where there is no
-    /// room: its disks take it from their reserve.
+    /// The group for the next blob of a scheme; its shards take `shardLength` bytes each. A rewrite is let in where
+    /// there is no room: its disks take it from their reserve.
     package func chooseGroup(
+        scheme: Scheme,
         shardLength: Int,
         isRewrite: Bool = false
     ) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
         let (choice, usable, total) = state.withLock { state in
-            state.turn &+= 1
+            let turn = state.turns[scheme, default: 0] &+ 1
+            state.turns[scheme] = turn
             var choice = state.chooser.choose(
+                scheme: scheme,
                 shardLength: shardLength,
-                turn: state.turn,
+                turn: turn,
                 conditions: state.conditions,
                 avoiding: Set(state.overdue.lazy.filter { $0.value > 0 }.map(\.key))
             )
             if isRewrite, choice == nil {
-                choice = state.chooser.choose(shardLength: 0, turn: state.turn, conditions: state.conditions)
+                choice = state.chooser.choose(scheme: scheme, shardLength: 0, turn: turn, conditions: state.conditions)
             }
             return (choice, state.conditions.values.filter(\.isUsable).count, state.map.disks.count)
         }
         if let choice { return choice }
-        let needed = map.groups.values.map(\.scheme.degradedQuorum).min() ?? 0
-        if usable >= needed, needed > 0 { throw .full }
-        throw .tooFewDisks("\(usable) of \(total) disks are usable, a write needs \(needed)")
+        guard schemes.contains(scheme) else { throw .tooFewDisks("no placement group of \(scheme) is known") }
+        let needed = scheme.degradedQuorum
+        if usable >= needed { throw .full }
+        throw .tooFewDisks("\(usable) of \(total) disks are usable, a write of \(scheme) needs \(needed)")
     }
 
     // MARK: Latency

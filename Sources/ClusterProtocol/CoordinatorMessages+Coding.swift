@@ -245,6 +245,10 @@ extension MessageEncoder {
                     out.append(place.value)
                 }
             }
+            out.append(list: map.classes) { out, item in
+                out.append(text: item.name)
+                out.append(item.scheme)
+            }
         }
         append(optional: state.credentials) { out, credentials in
             out.append(credentials.version)
@@ -310,8 +314,19 @@ extension MessageDecoder {
             disks: try list(limit: CoordinatorMessageKind.nodeLimit) { d throws(MessageError) in
                 MapUpdate.Disk(id: try d.diskID(), site: SiteName(try d.name()), node: NodeName(try d.name()))
             },
-            groups: try list(limit: CoordinatorMessageKind.groupLimit) { d throws(MessageError) in try d.group() }
+            groups: try list(limit: CoordinatorMessageKind.groupLimit) { d throws(MessageError) in try d.group() },
+            classes: try classes()
         )
+    }
+
+    private mutating func classes() throws(MessageError) -> [StorageClass] {
+        let classes = try list(limit: StorageClass.limit) { d throws(MessageError) in
+            StorageClass(name: try d.text(limit: StorageClass.nameLimit), scheme: try d.scheme())
+        }
+        guard classes.allSatisfy({ StorageClass.isName($0.name) }),
+            zip(classes, classes.dropFirst()).allSatisfy({ $0.name < $1.name })
+        else { throw .invalid(field: "storage classes") }
+        return classes
     }
 
     private mutating func group() throws(MessageError) -> MapUpdate.Group {

@@ -127,7 +127,7 @@ package struct HeldLease: Hashable, Sendable {
     }
 }
 
-/// Nodes, disks and groups.
+/// Nodes, disks, groups and storage classes.
 package struct MapUpdate: Hashable, Sendable {
     package struct Disk: Hashable, Sendable {
         package var id: DiskID
@@ -168,12 +168,21 @@ package struct MapUpdate: Hashable, Sendable {
     package var nodes: [NodeAddress]
     package var disks: [Disk]
     package var groups: [Group]
+    /// Without `STANDARD`, by name, rising.
+    package var classes: [StorageClass]
 
-    package init(version: UInt64, nodes: [NodeAddress], disks: [Disk], groups: [Group]) {
+    package init(
+        version: UInt64,
+        nodes: [NodeAddress],
+        disks: [Disk],
+        groups: [Group],
+        classes: [StorageClass] = []
+    ) {
         self.version = version
         self.nodes = nodes
         self.disks = disks
         self.groups = groups
+        self.classes = classes
     }
 }
 

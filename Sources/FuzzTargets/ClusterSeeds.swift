@@ -66,7 +66,8 @@ enum ClusterSeeds {
                 version: 9,
                 nodes: [node],
                 disks: [MapUpdate.Disk(id: disk, site: node.site, node: node.name)],
-                groups: [group]
+                groups: [group],
+                classes: [StorageClass(name: "COLD", scheme: scheme)]
             ),
             credentials: CredentialsUpdate(
                 version: 4,

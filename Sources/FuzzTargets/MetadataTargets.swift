@@ -217,6 +217,8 @@ enum MetadataSeeds {
             [.membersMoved([GroupID(1): [0: DiskID(Identifier128(high: 7, low: 8))]])],
             [.shardsMoving([ShardID(blob: blob.id, index: 0)]), .movesEnded([GroupID(1): [0]])],
             [.memberReplaced(disks[0], with: DiskID(Identifier128(high: 7, low: 9))), .leaseEnded(lease)],
+            [.classPut(StorageClass(name: "COLD", scheme: scheme)), .bucketClassPut(bucket: "ct", name: "COLD")],
+            [.bucketClassPut(bucket: "ct", name: nil), .classRemoved(name: "COLD")],
             [.uploadEnded(UploadID("up")), .versionRemoved(bucket: "ct", key: "a/b", number: 1)],
             [.checkpointsPut([]), .blobsForgotten([blob.id]), .bucketDeleted("ct"), .userRemoved(name: "u")],
         ]
@@ -227,7 +229,7 @@ enum MetadataSeeds {
     /// Journals of different lengths.
     static func journals() throws -> [[UInt8]] {
         let payloads = try payloads()
-        return [4, 6, 8, payloads.count].map { count in
+        return [4, 6, 8, 12, payloads.count].map { count in
             payloads.prefix(count).flatMap { payload in
                 [UInt8(truncatingIfNeeded: payload.count), UInt8(payload.count >> 8)] + payload
             }
@@ -237,7 +239,7 @@ enum MetadataSeeds {
     /// What stores export into which those journals were replayed.
     static func exports() async throws -> [[UInt8]] {
         var exports: [[UInt8]] = []
-        for count in [4, 6, 8] {
+        for count in [4, 6, 8, 12] {
             let store = JournaledMetadataStore.inMemory(journal: NoJournal())
             for (index, payload) in try payloads().prefix(count).enumerated() {
                 let position = JournalPosition(incarnation: 1, sequence: UInt64(index) + 1)

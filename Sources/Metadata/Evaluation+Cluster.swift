@@ -12,6 +12,7 @@ extension MetadataTransaction {
             }
             throw .refused(.bucketOwnedByYou, "You have a bucket of this name already.")
         }
+        try checkClass(bucket.storageClass)
         try perform([.bucketCreated(bucket)])
     }
 
@@ -124,11 +125,15 @@ extension MetadataTransaction {
         try perform([.leaseEnded(lease)])
     }
 
+    func checkMembers(of groups: [GroupRecord]) throws(MetadataError) {
+        for group in groups where group.members.count != group.scheme.shardCount {
+            throw .refused(.invalidArgument, "Group \(group.id) needs \(group.scheme.shardCount) members.")
+        }
+    }
+
     func putGroups(_ groups: [GroupRecord]) throws(MetadataError) {
+        try checkMembers(of: groups)
         for group in groups {
-            guard group.members.count == group.scheme.shardCount else {
-                throw .refused(.invalidArgument, "Group \(group.id) needs \(group.scheme.shardCount) members.")
-            }
             guard let old = try self.group(group.id) else { continue }
             guard old.scheme == group.scheme, old.epoch <= group.epoch else {
                 throw .refused(.invalidArgument, "Group \(group.id) keeps its scheme, and its epoch never falls.")

@@ -84,6 +84,22 @@ extension JournaledMetadataStore {
         try await read { (view) throws(MetadataError) in try view.groups() }
     }
 
+    package func addClass(_ item: StorageClass, groups: [GroupRecord]) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.addClass(item, groups: groups) }
+    }
+
+    package func removeClass(_ name: String) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.removeClass(name) }
+    }
+
+    package func classes() async throws(StorageError) -> [StorageClass] {
+        try await read { (view) throws(MetadataError) in try view.classes() }
+    }
+
+    package func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.setBucketClass(bucket, name) }
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.spreadMember(evaluating: old, over: groups) }
     }

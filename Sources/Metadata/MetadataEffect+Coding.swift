@@ -86,6 +86,9 @@ extension MetadataEffect {
         case .membersMoved: 24
         case .movesEnded: 25
         case .shardsMoving: 26
+        case .classPut: 27
+        case .classRemoved: 28
+        case .bucketClassPut: 29
         }
     }
 
@@ -155,6 +158,11 @@ extension MetadataEffect {
             writer.put(ends.mapValues { Dictionary(uniqueKeysWithValues: $0.map { ($0, ()) }) }) { (writer, place, _) in
                 writer.put(byte: place)
             }
+        case .classPut(let item): item.encode(into: &writer)
+        case .classRemoved(let name): writer.put(name)
+        case .bucketClassPut(let bucket, let name):
+            writer.put(bucket)
+            writer.put(name ?? "")
         case .incarnationBegan(let incarnation): writer.put(incarnation)
         case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
         default: preconditionFailure("an effect without encoding")
@@ -217,6 +225,12 @@ extension MetadataEffect {
             let places = try reader.getPlaces { (_) throws(MetadataError) in () }
             return .movesEnded(places.mapValues { $0.keys.sorted() })
         case 26: return .shardsMoving(try shards(from: &reader))
+        case 27: return .classPut(try StorageClass(from: &reader))
+        case 28: return .classRemoved(name: try reader.getText())
+        case 29:
+            let bucket = try reader.getText()
+            let name = try reader.getText()
+            return .bucketClassPut(bucket: bucket, name: name.isEmpty ? nil : name)
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }

@@ -36,6 +36,11 @@ package enum MetadataEffect: Sendable {
     case movesEnded([GroupID: [UInt8]])
     /// Shards of new blobs that were written to the disks that stood in their places before.
     case shardsMoving([ShardID])
+    /// From here on the class has this scheme.
+    case classPut(StorageClass)
+    case classRemoved(name: String)
+    /// The class of writes into a bucket that name none; nil for `STANDARD`.
+    case bucketClassPut(bucket: String, name: String?)
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

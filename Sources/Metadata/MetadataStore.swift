@@ -84,6 +84,15 @@ package protocol MetadataStore: Sendable {
     func disks() async throws(StorageError) -> [DiskRecord]
     func putGroups(_ groups: [GroupRecord]) async throws(StorageError)
     func groups() async throws(StorageError) -> [GroupRecord]
+    /// Adds a storage class, with groups of its scheme that are new; one that is there already with this scheme only
+    /// gets the groups. `.invalidArgument` when its name is none, taken for another scheme, or there would be no group.
+    func addClass(_ item: StorageClass, groups: [GroupRecord]) async throws(StorageError)
+    /// `.invalidArgument` when there is none, or while it is a bucket's default. What was written in it stays as it is.
+    func removeClass(_ name: String) async throws(StorageError)
+    /// By name, without `STANDARD`.
+    func classes() async throws(StorageError) -> [StorageClass]
+    /// The class of later writes into a bucket that name none; nil for `STANDARD`.
+    func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError)
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)

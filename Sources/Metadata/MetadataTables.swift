@@ -34,6 +34,8 @@ enum MetadataTable: UInt8, CaseIterable, Sendable {
     case groups = 16
     /// Live blobs with shards that are to be moved, by group and id.
     case moves = 17
+    /// By name.
+    case classes = 18
 }
 
 /// The seam between what metadata means, written once, and where its rows are kept.

@@ -43,6 +43,9 @@ extension MetadataTransaction {
         case .movesEnded(let ends): try endMoves(ends)
         case .shardsMoving(let shards):
             for shard in shards { try mark(shard) { $0.setMoving($1) } }
+        case .classPut(let item): try tables.put(.classes, .text(item.name), item.encoded())
+        case .classRemoved(let name): try tables.remove(.classes, .text(name))
+        case .bucketClassPut(let bucket, let name): try putBucketClass(bucket, name)
         case .incarnationBegan(let incarnation):
             state.incarnation = incarnation
             state.nextLease = 1
@@ -59,6 +62,13 @@ extension MetadataTransaction {
         state.nextBucket += 1
         state.statistics.buckets += 1
         try tables.put(.buckets, .text(bucket.name), row.encoded())
+    }
+
+    private func putBucketClass(_ name: String, _ storageClass: String?) throws(MetadataError) {
+        touched.buckets.insert(.text(name))
+        var row = try bucket(name)
+        row.bucket.storageClass = storageClass
+        try tables.put(.buckets, .text(name), row.encoded())
     }
 
     private func putVersion(_ version: VersionRecord) throws(MetadataError) {

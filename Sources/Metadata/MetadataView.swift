@@ -215,6 +215,14 @@ struct MetadataView {
     func groups() throws(MetadataError) -> [GroupRecord] { try all(.groups) }
     func disks() throws(MetadataError) -> [DiskRecord] { try all(.disks) }
 
+    /// By name.
+    func classes() throws(MetadataError) -> [StorageClass] { try all(.classes) }
+
+    func storageClass(_ name: String) throws(MetadataError) -> StorageClass? {
+        guard let row = try tables.get(.classes, .text(name)) else { return nil }
+        return try StorageClass(row: row)
+    }
+
     func activeLeases() throws(MetadataError) -> [(lease: WriteLease, holder: NodeName)] {
         var leases: [(lease: WriteLease, holder: NodeName)] = []
         try tables.scan(.leases, from: [], below: nil) { (key, row) throws(MetadataError) in

@@ -52,9 +52,26 @@ extension Bucket: RowCodable {
         writer.put(owner.text)
         writer.put(region)
         writer.put(created)
+        // Not there in buckets without a default, nor in rows of before there were classes.
+        if let storageClass { writer.put(storageClass) }
+    }
+
+    /// The fields that every bucket has: more can follow.
+    func encodeFixed(into writer: inout ByteWriter) {
+        var bucket = self
+        bucket.storageClass = nil
+        bucket.encode(into: &writer)
     }
 
     init(from reader: inout ByteReader) throws(MetadataError) {
+        try self.init(fixed: &reader)
+        guard !reader.isAtEnd else { return }
+        let name = try reader.getText()
+        guard !name.isEmpty else { throw .corrupt("class of a bucket") }
+        storageClass = name
+    }
+
+    init(fixed reader: inout ByteReader) throws(MetadataError) {
         self.init(
             name: try reader.getText(),
             owner: UserID(try reader.getText()),
@@ -175,12 +192,7 @@ extension GroupRecord: RowCodable {
     func encode(into writer: inout ByteWriter) {
         writer.put(id.number)
         writer.put(epoch)
-        writer.put(byte: scheme.family.rawValue)
-        writer.put(scheme.dataCount)
-        writer.put(scheme.parityCount)
-        writer.put(scheme.localGroups)
-        writer.put(byte: scheme.matrix.rawValue)
-        writer.put(scheme.cellSize)
+        writer.put(scheme)
         writer.put(members)
         // Not there in groups whose members never changed, nor in rows of before this was kept.
         guard !former.isEmpty || since.contains(where: { $0 > 0 }) else { return }
@@ -195,16 +207,7 @@ extension GroupRecord: RowCodable {
     init(from reader: inout ByteReader) throws(MetadataError) {
         let id = GroupID(try reader.getUInt32())
         let epoch = try reader.getUInt32()
-        let family = try reader.getByte()
-        let dataCount = try reader.getInt()
-        let parityCount = try reader.getInt()
-        let localGroups = try reader.getInt()
-        let matrix = try reader.getByte()
-        let cellSize = try reader.getInt()
-        guard dataCount < 32, parityCount < 32,
-            let scheme = Scheme(dataCount: dataCount, parityCount: parityCount, cellSize: cellSize),
-            scheme.family.rawValue == family, scheme.matrix.rawValue == matrix, scheme.localGroups == localGroups
-        else { throw .unsupported("scheme of a group") }
+        let scheme = try reader.getScheme()
         let members = try reader.getDisks()
         guard members.count == scheme.shardCount else { throw .corrupt("members of a group") }
         self.init(id: id, epoch: epoch, scheme: scheme, members: members)
@@ -215,6 +218,17 @@ extension GroupRecord: RowCodable {
             guard Int(place) < members.count, former[place] == nil else { throw .corrupt("moves of a group") }
             former[place] = DiskID(try reader.getIdentifier())
         }
+    }
+}
+
+extension StorageClass: RowCodable {
+    func encode(into writer: inout ByteWriter) {
+        writer.put(name)
+        writer.put(scheme)
+    }
+
+    init(from reader: inout ByteReader) throws(MetadataError) {
+        self.init(name: try reader.getText(), scheme: try reader.getScheme())
     }
 }
 
@@ -286,6 +300,15 @@ extension JournalPosition: RowCodable {
 }
 
 extension ByteWriter {
+    mutating func put(_ scheme: Scheme) {
+        put(byte: scheme.family.rawValue)
+        put(scheme.dataCount)
+        put(scheme.parityCount)
+        put(scheme.localGroups)
+        put(byte: scheme.matrix.rawValue)
+        put(scheme.cellSize)
+    }
+
     mutating func put(_ disks: [DiskID]) {
         put(disks.count)
         for disk in disks { put(disk.value) }
@@ -293,6 +316,20 @@ extension ByteWriter {
 }
 
 extension ByteReader {
+    mutating func getScheme() throws(MetadataError) -> Scheme {
+        let family = try getByte()
+        let dataCount = try getInt()
+        let parityCount = try getInt()
+        let localGroups = try getInt()
+        let matrix = try getByte()
+        let cellSize = try getInt()
+        guard dataCount < Scheme.maximumShardCount, parityCount < Scheme.maximumShardCount,
+            let scheme = Scheme(dataCount: dataCount, parityCount: parityCount, cellSize: cellSize),
+            scheme.family.rawValue == family, scheme.matrix.rawValue == matrix, scheme.localGroups == localGroups
+        else { throw .unsupported("scheme") }
+        return scheme
+    }
+
     mutating func getDisks() throws(MetadataError) -> [DiskID] {
         var disks: [DiskID] = []
         for _ in 0..<(try getCount(size: 16)) { disks.append(DiskID(try getIdentifier())) }

@@ -7,7 +7,7 @@ package struct ObjectAttributes: Hashable, Sendable {
     package var headers: [Header]
     /// User metadata, by lower-case name without `x-amz-meta-`, sorted.
     package var metadata: [Header]
-    /// Any label a client gives; `STANDARD` when none.
+    /// Any label a client gives; `storageClassNotSaid` in requests that give none.
     package var storageClass: String
 
     package struct Header: Hashable, Sendable {
@@ -22,6 +22,8 @@ package struct ObjectAttributes: Hashable, Sendable {
 
     package static let defaultContentType = "binary/octet-stream"
     package static let defaultStorageClass = "STANDARD"
+    /// The label of a request that names none: the bucket's default takes its place, else `STANDARD`. Never stored.
+    package static let storageClassNotSaid = ""
 
     package init(
         contentType: String = ObjectAttributes.defaultContentType,

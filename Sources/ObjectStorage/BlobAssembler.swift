@@ -21,6 +21,7 @@ struct WrittenBlob: Sendable {
 /// One user at a time. Memory is bounded: two stripes and one frame, whatever the blob's length.
 struct BlobAssembler {
     private let store: BlobStore
+    private let scheme: Scheme
     private let codec: FrameEncoder
     private var frames: [Frame] = []
     private let digest = XXH3Digest()
@@ -30,8 +31,9 @@ struct BlobAssembler {
     /// Whether the frame before shrank: only then is the next one read apart from its stripe.
     private var expectsCompression: Bool
 
-    init(store: BlobStore, codec: FrameEncoder, expectsCompression: Bool) {
+    init(store: BlobStore, scheme: Scheme, codec: FrameEncoder, expectsCompression: Bool) {
         self.store = store
+        self.scheme = scheme
         self.codec = codec
         self.expectsCompression = expectsCompression
     }
@@ -46,9 +48,6 @@ struct BlobAssembler {
         hasher: ContentHasher,
         identity: IdentityBlock
     ) async throws(StorageError) -> WrittenBlob {
-        guard let scheme = store.currentScheme else {
-            throw StorageError(.unavailable, "No placement group is known yet; try again.")
-        }
         let receipt: BlobReceipt
         let stored: Int
         if length <= scheme.dataCount * scheme.cellSize {
@@ -57,7 +56,13 @@ struct BlobAssembler {
             stored = fill
             let description = description(identity)
             receipt = try await storageErrors { () async throws(BlobError) in
-                try await store.write(blob, stripe: stripe, length: stored, description: description)
+                try await store.write(
+                    blob,
+                    scheme: scheme,
+                    stripe: stripe,
+                    length: stored,
+                    description: description
+                )
             }
         } else {
             (receipt, stored) = try await stream(
@@ -117,7 +122,7 @@ struct BlobAssembler {
         identity: IdentityBlock
     ) async throws(StorageError) -> (BlobReceipt, Int) {
         let writer = try await storageErrors { () async throws(BlobError) in
-            try await BlobWriter(store, blob: blob, capacity: length)
+            try await BlobWriter(store, blob: blob, scheme: scheme, capacity: length)
         }
         do {
             var left = length

@@ -56,6 +56,13 @@ struct ContentDigests: Sendable {
 
     var eTag: String { Hexadecimal.text(md5) }
 
+    /// The digest in the ETag of a single PUT; nil when it is none.
+    static func md5(ofETag eTag: String) -> [UInt8]? {
+        Hexadecimal.bytes(eTag).flatMap { $0.count == md5Length ? $0 : nil }
+    }
+
+    private static let md5Length = 16
+
     /// Compares with what the client stated: headers first, then what came behind the body.
     func check(
         contentMD5: [UInt8]?,

@@ -76,9 +76,10 @@ extension ObjectStore {
         return (bytes, pending)
     }
 
-    /// Writes a body as blobs of at most `Limits.blobLength`. On an error nothing of it stays.
+    /// Writes a body as blobs of a scheme and of at most `Limits.blobLength`. On an error nothing of it stays.
     func ingest(
         _ length: Int,
+        scheme: Scheme,
         body: any BodyReader,
         checksum: ChecksumRequest,
         contentMD5: [UInt8]?,
@@ -93,7 +94,12 @@ extension ObjectStore {
             var compresses = true
             while offset < length {
                 let count = min(Limits.blobLength, length - offset)
-                var assembler = BlobAssembler(store: blobs, codec: codec, expectsCompression: compresses)
+                var assembler = BlobAssembler(
+                    store: blobs,
+                    scheme: scheme,
+                    codec: codec,
+                    expectsCompression: compresses
+                )
                 let document = IdentityDocument(objects: [identity.object(offset: offset, length: count)])
                 written.append(
                     try await assembler.assemble(

@@ -4,18 +4,19 @@ internal import ObjectModel
 internal import SystemInterface
 
 extension ObjectStore {
-    /// A copy names the source's blobs: no byte moves (DESIGN §4).
+    /// A copy names the source's blobs: no byte moves (DESIGN §4). Only one into another scheme is written anew.
     package func copy(_ request: CopyRequest) async throws(StorageError) -> WriteResult {
-        _ = try await bucket(request.bucket)
+        let target = try await bucket(request.bucket)
         return try await withSource(
             bucket: request.sourceBucket,
             key: request.sourceKey,
             version: request.sourceVersion
-        ) { detail, hold throws(StorageError) in try await copy(request, detail, hold) }
+        ) { detail, hold throws(StorageError) in try await copy(request, into: target, detail, hold) }
     }
 
     private func copy(
         _ request: CopyRequest,
+        into target: Bucket,
         _ detail: VersionDetail,
         _ hold: BlobHold
     ) async throws(StorageError) -> WriteResult {
@@ -26,8 +27,14 @@ extension ObjectStore {
         version.owner = request.owner
         version.modified = time.wall
         if let attributes = request.attributes { version.attributes = attributes }
-        version.attributes.storageClass = request.storageClass
+        version.attributes.storageClass = label(request.storageClass, in: target)
         if let tags = request.tags { version.tags = tags }
+        if version.length > 0 {
+            let scheme = try scheme(label: version.attributes.storageClass, in: target)
+            guard lies(version.extents, of: detail, in: scheme) else {
+                return try await copyAnew(version, request, detail, hold, scheme)
+            }
+        }
         if let algorithm = request.checksum, version.checksum?.algorithm != algorithm {
             version.checksum = try await digests(detail, range: 0..<version.length, hold: hold, algorithm).checksum
         }
@@ -36,6 +43,42 @@ extension ObjectStore {
         )
         _ = try results.first?.get()
         return writeResult(version, isDegraded: false)
+    }
+
+    /// The copy's bytes in another scheme; its parts, ETag and checksum stay.
+    private func copyAnew(
+        _ version: VersionRecord,
+        _ request: CopyRequest,
+        _ detail: VersionDetail,
+        _ hold: BlobHold,
+        _ scheme: Scheme
+    ) async throws(StorageError) -> WriteResult {
+        let algorithm = request.checksum.flatMap { $0 == version.checksum?.algorithm ? nil : $0 }
+        let condition = request.condition
+        let written = try await rewrite(
+            Rewriting(
+                detail: detail,
+                range: 0..<version.length,
+                hold: hold,
+                scheme: scheme,
+                identity: ContentIdentity(
+                    bucket: version.bucket,
+                    key: version.key,
+                    contentType: version.attributes.contentType
+                ),
+                checksum: algorithm.map { .computed($0) } ?? .none,
+                md5: version.parts.isEmpty ? ContentDigests.md5(ofETag: version.eTag) : nil
+            ) { digests, extents in
+                var version = version
+                version.extents = extents
+                if algorithm != nil { version.checksum = digests.checksum }
+                return .version(version, condition)
+            }
+        )
+        guard case .version(let version, _) = written.write else {
+            throw StorageError(.internalFailure, "A copy's answer was another write's.")
+        }
+        return writeResult(version, isDegraded: written.isDegraded)
     }
 
     /// A part that names bytes of another object; they are read once for the part's ETag.
@@ -56,6 +99,11 @@ extension ObjectStore {
     ) async throws(StorageError) -> PartResult {
         try checkSource(detail.version, request.sourceConditions)
         let range = try copiedRange(request.sourceRange, length: detail.version.length)
+        let extents = Self.extents(detail.version.extents, range: range)
+        let scheme = try await scheme(of: upload)
+        guard lies(extents, of: detail, in: scheme) else {
+            return try await copyPartAnew(request, upload, detail, range: range, hold, scheme)
+        }
         let digests = try await digests(detail, range: range, hold: hold, upload.checksum)
         let summary = PartSummary(
             number: request.partNumber,
@@ -64,16 +112,59 @@ extension ObjectStore {
             modified: time.wall,
             checksum: digests.checksum
         )
-        let part = PartRecord(
-            upload: request.upload,
-            summary: summary,
-            extents: Self.extents(detail.version.extents, range: range)
-        )
+        let part = PartRecord(upload: request.upload, summary: summary, extents: extents)
         let results = try await metadata.commit(
             WriteTransaction(lease: nil, blobs: [], writes: [.part(part, bucket: request.bucket, key: request.key)])
         )
         _ = try results.first?.get()
         return PartResult(eTag: summary.eTag, checksum: summary.checksum, modified: summary.modified)
+    }
+
+    private func copyPartAnew(
+        _ request: CopyPartRequest,
+        _ upload: Upload,
+        _ detail: VersionDetail,
+        range: Range<Int>,
+        _ hold: BlobHold,
+        _ scheme: Scheme
+    ) async throws(StorageError) -> PartResult {
+        let modified = time.wall
+        let written = try await rewrite(
+            Rewriting(
+                detail: detail,
+                range: range,
+                hold: hold,
+                scheme: scheme,
+                identity: ContentIdentity(
+                    bucket: request.bucket,
+                    key: request.key,
+                    contentType: upload.attributes.contentType,
+                    upload: request.upload,
+                    part: request.partNumber
+                ),
+                checksum: upload.checksum.map { .computed($0) } ?? .none
+            ) { digests, extents in
+                let summary = PartSummary(
+                    number: request.partNumber,
+                    eTag: digests.eTag,
+                    length: range.count,
+                    modified: modified,
+                    checksum: digests.checksum
+                )
+                let part = PartRecord(upload: request.upload, summary: summary, extents: extents)
+                return .part(part, bucket: request.bucket, key: request.key)
+            }
+        )
+        guard case .part(let part, _, _) = written.write else {
+            throw StorageError(.internalFailure, "A copy's answer was another write's.")
+        }
+        let summary = part.summary
+        return PartResult(
+            eTag: summary.eTag,
+            checksum: summary.checksum,
+            modified: summary.modified,
+            isDegraded: written.isDegraded
+        )
     }
 
     /// How often a copy's source is looked up at most.

@@ -6,7 +6,9 @@ internal import SystemInterface
 
 extension ObjectStore {
     package func createUpload(_ request: CreateUploadRequest) async throws(StorageError) -> Upload {
-        _ = try await bucket(request.bucket)
+        let bucket = try await bucket(request.bucket)
+        var attributes = request.attributes
+        attributes.storageClass = label(attributes.storageClass, in: bucket)
         let id = UploadID(Hexadecimal.text(random.bytes(Self.uploadIDLength)))
         let upload = Upload(
             id: id,
@@ -14,7 +16,7 @@ extension ObjectStore {
             key: request.key,
             owner: request.owner,
             created: time.wall,
-            attributes: request.attributes,
+            attributes: attributes,
             checksum: request.checksum,
             checksumKind: request.checksumKind
         )
@@ -51,13 +53,16 @@ extension ObjectStore {
             upload: request.upload,
             part: request.partNumber
         )
-        if request.length <= packer.currentItemLength {
-            return try await uploadSmallPart(request, body: body, checksum: checksum, identity: identity)
+        let scheme = try await scheme(of: upload)
+        let packer = packer(for: scheme)
+        if request.length <= packer.itemLength {
+            return try await uploadSmallPart(request, body, checksum: checksum, identity: identity, packer: packer)
         }
         let session = try await leases.begin()
         defer { session.end() }
         let content = try await ingest(
             request.length,
+            scheme: scheme,
             body: body,
             checksum: checksum,
             contentMD5: request.contentMD5,
@@ -95,9 +100,10 @@ extension ObjectStore {
 
     private func uploadSmallPart(
         _ request: UploadPartRequest,
-        body: any BodyReader,
+        _ body: any BodyReader,
         checksum: ChecksumRequest,
-        identity: ContentIdentity
+        identity: ContentIdentity,
+        packer: Packer
     ) async throws(StorageError) -> PartResult {
         let (bytes, digests) = try await readSmall(
             request.length,

@@ -5,13 +5,16 @@ internal import SystemInterface
 
 extension ObjectStore {
     package func put(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
-        _ = try await bucket(request.bucket)
+        let bucket = try await bucket(request.bucket)
+        var request = request
+        request.attributes.storageClass = label(request.attributes.storageClass, in: bucket)
         try await checkEarly(request)
-        return switch request.length {
-        case 0: try await putEmpty(request, body: body)
-        case ...packer.currentItemLength: try await putSmall(request, body: body)
-        default: try await putLarge(request, body: body)
-        }
+        guard request.length > 0 else { return try await putEmpty(request, body: body) }
+        let scheme = try scheme(label: request.attributes.storageClass, in: bucket)
+        let packer = packer(for: scheme)
+        return request.length <= packer.itemLength
+            ? try await putSmall(request, body: body, packer: packer)
+            : try await putLarge(request, body: body, scheme: scheme)
     }
 
     /// A condition that fails already is answered before the body is read; the commit decides all the same.
@@ -48,7 +51,11 @@ extension ObjectStore {
         return writeResult(version, isDegraded: false)
     }
 
-    private func putSmall(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+    private func putSmall(
+        _ request: PutRequest,
+        body: any BodyReader,
+        packer: Packer
+    ) async throws(StorageError) -> WriteResult {
         let (bytes, digests) = try await readSmall(
             request.length,
             body: body,
@@ -73,7 +80,11 @@ extension ObjectStore {
         return writeResult(version, isDegraded: result.isDegraded)
     }
 
-    private func putLarge(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
+    private func putLarge(
+        _ request: PutRequest,
+        body: any BodyReader,
+        scheme: Scheme
+    ) async throws(StorageError) -> WriteResult {
         let session = try await leases.begin()
         defer { session.end() }
         let identity = ContentIdentity(
@@ -83,6 +94,7 @@ extension ObjectStore {
         )
         let content = try await ingest(
             request.length,
+            scheme: scheme,
             body: body,
             checksum: request.checksum,
             contentMD5: request.contentMD5,

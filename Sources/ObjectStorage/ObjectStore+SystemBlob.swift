@@ -13,14 +13,17 @@ extension ObjectStore {
 
     /// Stores bytes of the store's own (a checkpoint's range) as one blob, durable and not yet in the metadata.
     ///
-    /// At most `Limits.blobLength` bytes; `name` is kept in the trailers as evidence.
+    /// At most `Limits.blobLength` bytes; `name` is kept in the trailers as evidence. In the scheme that survives most:
+    /// what metadata can be made anew from must not be lost before what it is about.
     package func storeSystemBlob(
         _ bytes: [UInt8],
         name: String,
         session: WriteSession
     ) async throws(StorageError) -> (record: BlobRecord, extent: Extent) {
+        guard let scheme = blobs.view.strongestScheme else { throw Self.noGroups }
         let content = try await ingest(
             bytes.count,
+            scheme: scheme,
             body: BytesBody(bytes),
             checksum: .none,
             contentMD5: nil,
@@ -32,6 +35,11 @@ extension ObjectStore {
             throw StorageError(.internalFailure, "A system blob must have from 1 to \(Limits.blobLength) bytes.")
         }
         return (blob.record, blob.extent)
+    }
+
+    /// Whether a blob is in the scheme that the store's own bytes would get now.
+    package func isSystemScheme(_ record: BlobRecord) -> Bool {
+        blobs.view.group(record.group)?.scheme == blobs.view.strongestScheme
     }
 
     /// Erases system blobs whose transaction was refused.

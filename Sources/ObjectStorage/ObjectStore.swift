@@ -5,6 +5,7 @@ package import Metadata
 package import ObjectInterface
 package import ObjectModel
 internal import Placement
+internal import Synchronization
 package import SystemInterface
 
 /// The store's `ObjectService`: objects on blobs and metadata (DESIGN §4, §5).
@@ -15,7 +16,7 @@ package final class ObjectStore: ObjectService {
     package let blobs: BlobStore
     package let readers: BlobReaders
     package let leases: WriteLeases
-    let packer: Packer
+    private let packers = Mutex<[Scheme: Packer]>([:])
     let codec = FrameEncoder()
     let decoder = FrameDecoder()
     let time: any TimeSource
@@ -38,7 +39,16 @@ package final class ObjectStore: ObjectService {
         self.random = random
         readers = BlobReaders()
         leases = WriteLeases(metadata: metadata, node: node)
-        packer = Packer(blobs: blobs, metadata: metadata, leases: leases, codec: codec)
+    }
+
+    /// The packer of small objects of a scheme.
+    func packer(for scheme: Scheme) -> Packer {
+        packers.withLock { packers in
+            if let packer = packers[scheme] { return packer }
+            let packer = Packer(scheme: scheme, blobs: blobs, metadata: metadata, leases: leases, codec: codec)
+            packers[scheme] = packer
+            return packer
+        }
     }
 
     // MARK: Buckets

@@ -28,6 +28,8 @@ struct PackResult: Sendable {
 ///
 /// Nobody waits for company: a pack leaves as soon as the disks are done with the one before, with whatever has come by
 /// then. The metadata of several may commit meanwhile; a pack that is full goes at once.
+///
+/// A pack is one blob, so there is a packer for each scheme.
 final class Packer: Sendable {
     /// Packs under way at a time: bounds their memory.
     static let packsInFlight = 4
@@ -35,10 +37,10 @@ final class Packer: Sendable {
     static let itemLimit = 64
     /// Bytes of an object that goes into a pack at most.
     static let itemLengthLimit = 1 << 20
-    /// The same, where a stripe of the scheme in use holds less than that: a pack is one stripe.
-    var currentItemLength: Int {
-        blobs.currentScheme.map { min(Self.itemLengthLimit, $0.dataCount * $0.cellSize) } ?? Self.itemLengthLimit
-    }
+    /// The same, where a stripe of the scheme holds less than that: a pack is one stripe.
+    var itemLength: Int { min(Self.itemLengthLimit, capacity) }
+    /// Bytes of a pack at most.
+    private var capacity: Int { scheme.dataCount * scheme.cellSize }
     /// Items waiting at most; more get `.busy`.
     static let queueLimit = 4_096
 
@@ -74,12 +76,20 @@ final class Packer: Sendable {
     }
 
     private let state = Mutex(State())
+    private let scheme: Scheme
     private let blobs: BlobStore
     private let metadata: any MetadataStore
     private let leases: WriteLeases
     private let codec: FrameEncoder
 
-    init(blobs: BlobStore, metadata: any MetadataStore, leases: WriteLeases, codec: FrameEncoder) {
+    init(
+        scheme: Scheme,
+        blobs: BlobStore,
+        metadata: any MetadataStore,
+        leases: WriteLeases,
+        codec: FrameEncoder
+    ) {
+        self.scheme = scheme
         self.blobs = blobs
         self.metadata = metadata
         self.leases = leases
@@ -108,7 +118,6 @@ final class Packer: Sendable {
     /// A caller's own pack begins on its thread. One that waited begins on a new task, so that a long queue of packs
     /// that fail at once never becomes a deep stack.
     private func startPack(isCaller: Bool) {
-        let capacity = blobs.currentScheme.map { $0.dataCount * $0.cellSize } ?? Self.itemLengthLimit
         let pack = state.withLock { $0.takePack(capacity: capacity) }
         guard !pack.isEmpty else { return }
         // Owned by `inFlight`: at most `packsInFlight`, each ends with its pack.
@@ -234,9 +243,6 @@ final class Packer: Sendable {
     }
 
     private func store(_ items: [PackItem], session: WriteSession) async throws(StorageError) -> StoredPack {
-        guard let scheme = blobs.currentScheme else {
-            throw StorageError(.unavailable, "No placement group is known yet; try again.")
-        }
         let blob = session.nextBlob()
         let length = items.reduce(0) { $0 + $1.bytes.count }
         let stripe = blobs.stripeBuffer(for: scheme, blobLength: length)
@@ -245,7 +251,13 @@ final class Packer: Sendable {
         let description = layout.description
         let stored = layout.storedLength
         let receipt = try await storageErrors { () async throws(BlobError) in
-            try await blobs.write(blob, stripe: stripe, length: stored, description: description)
+            try await blobs.write(
+                blob,
+                scheme: scheme,
+                stripe: stripe,
+                length: stored,
+                description: description
+            )
         }
         let record = BlobRecord(
             id: blob,

@@ -42,10 +42,37 @@ package struct ClusterMap: Sendable {
 
     package var groups: [GroupID: Group]
     package var disks: [DiskID: PlacementDisk]
+    /// By name; `STANDARD` is not among them.
+    package var classes: [String: Scheme]
 
-    package init(groups: [GroupID: Group] = [:], disks: [DiskID: PlacementDisk] = [:]) {
+    package init(
+        groups: [GroupID: Group] = [:],
+        disks: [DiskID: PlacementDisk] = [:],
+        classes: [String: Scheme] = [:]
+    ) {
         self.groups = groups
         self.disks = disks
+        self.classes = classes
+    }
+
+    /// The schemes of the groups, each once, in the order of their first groups: that of `STANDARD` first.
+    package var schemes: [Scheme] {
+        var seen: Set<Scheme> = []
+        return groups.values.sorted { $0.id < $1.id }.map(\.scheme).filter { seen.insert($0).inserted }
+    }
+
+    /// The scheme whose blobs survive most: sites first, then disks, then nodes.
+    package var strongestScheme: Scheme? {
+        let schemes = schemes
+        guard schemes.count > 1 else { return schemes.first }
+        let all = Dictionary(grouping: groups.values, by: \.scheme)
+        let survivals = schemes.map { scheme in
+            (scheme, Survival(StoreLayout(groups: all[scheme, default: []], disks: disks)))
+        }
+        return survivals.max { left, right in
+            guard let weak = left.1, let strong = right.1 else { return false }
+            return (weak.sites, weak.disks, weak.nodes) < (strong.sites, strong.disks, strong.nodes)
+        }?.0
     }
 }
 
@@ -65,22 +92,26 @@ package struct DiskCondition: Hashable, Sendable {
 /// Chooses the group of the next blob: most usable members first, then room (DESIGN §4).
 package struct GroupChooser: Sendable {
     private let map: ClusterMap
-    private let order: [GroupID]
+    private let order: [Scheme: [GroupID]]
 
     package init(map: ClusterMap) {
         self.map = map
-        order = map.groups.keys.sorted()
+        order = Dictionary(grouping: map.groups.values.sorted { $0.id < $1.id }, by: \.scheme).mapValues {
+            $0.map(\.id)
+        }
     }
 
-    /// The best group for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals. nil when no
-    /// group has at least `degradedQuorum` usable members with room. Of whole groups one without the disks of `slow`
-    /// comes first; a group with them is better than one that is short of members.
+    /// The best group of a scheme for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals.
+    /// nil when no group has at least `degradedQuorum` usable members with room. Of whole groups one without the disks
+    /// of `slow` comes first; a group with them is better than one that is short of members.
     package func choose(
+        scheme: Scheme,
         shardLength: Int,
         turn: Int,
         conditions: [DiskID: DiskCondition],
         avoiding slow: Set<DiskID> = []
     ) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
+        let order = order[scheme, default: []]
         var best: (group: ClusterMap.Group, usable: Set<DiskID>, room: Int)?
         var wholeButSlow: (group: ClusterMap.Group, usable: Set<DiskID>)?
         for step in order.indices {

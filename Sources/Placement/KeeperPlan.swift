@@ -6,28 +6,40 @@ package struct KeeperPlan: Sendable {
     private let disks: [PlacementDisk]
     /// N; odd, or 0 when there are no disks.
     package let count: Int
+    /// What N would have to be for the scheme's promise, however many disks there are.
+    package let needed: Int
 
     /// Among equally good disks those that come first in `disks` are taken.
     package init(scheme: Scheme, disks: [PlacementDisk]) {
         self.disks = disks
         let wanted = Self.wanted(scheme: scheme, disks: disks)
-        let possible = min(wanted, disks.count)
-        count = possible % 2 == 0 ? max(possible - 1, 0) : possible
+        count = Self.odd(min(wanted.possible, disks.count))
+        needed = Self.odd(wanted.needed)
     }
+
+    /// The plan of the scheme that promises most. nil when there is none.
+    package init?(schemes: some Collection<Scheme>, disks: [PlacementDisk]) {
+        guard let strongest = schemes.map({ Self(scheme: $0, disks: disks) }).max(by: { $0.count < $1.count }) else {
+            return nil
+        }
+        self = strongest
+    }
+
+    private static func odd(_ count: Int) -> Int { count % 2 == 0 ? max(count - 1, 0) : count }
 
     /// With one site, f is the number of disks that may be lost: m. With three and more, of which one may be lost
     /// together with e further disks, it is the keepers of a site and e: p keepers in each of s sites are enough when
     /// p · s ≥ 2 · (p + e) + 1. Two sites hold no majority without one of them.
-    private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> Int {
+    private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> (needed: Int, possible: Int) {
         let bySite = Dictionary(grouping: disks, by: \.site).mapValues(\.count)
         let sites = bySite.count
         guard sites >= 3, let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks),
             rule.perSite <= scheme.parityCount
-        else { return 2 * scheme.parityCount + 1 }
+        else { return (2 * scheme.parityCount + 1, 2 * scheme.parityCount + 1) }
         let further = scheme.parityCount - rule.perSite
         let perSite = (2 * further + 1 + sites - 3) / (sites - 2)
         // No site may hold more than its share, or losing it would lose more than p.
-        return sites * min(perSite, bySite.values.min() ?? 0)
+        return (sites * perSite, sites * min(perSite, bySite.values.min() ?? 0))
     }
 
     /// The keepers of a store that begins.

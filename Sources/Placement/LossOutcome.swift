@@ -23,13 +23,14 @@ package struct LossOutcome: Hashable, Sendable {
     package var fullWrites = 0
     package var degradedWrites = 0
     package var noWrites = 0
-    /// What the store as a whole would do with a write: its best groups are chosen.
+    /// What the store as a whole would do with a write: the best groups of its scheme are chosen. Of several schemes
+    /// the one that does worst counts: a client may want just that.
     package var writes = Writes.refused
 
     /// `lost` are gone; `full` are read, and take nothing new.
     package init(_ layout: StoreLayout, without lost: Set<DiskID>, full: Set<DiskID> = []) {
         let damaged = Dictionary(grouping: layout.damaged, by: \.group.id)
-        var best = 0
+        var best: [Scheme: (usable: Int, writes: Writes)] = [:]
         for group in layout.groups {
             let fewest =
                 ([ShardLayout(group: group)] + damaged[group.id, default: []])
@@ -40,10 +41,12 @@ package struct LossOutcome: Hashable, Sendable {
             count(taken)
             // The store chooses by the number of usable members alone (`GroupChooser`): where the choice is among
             // several such groups, the worst of them is what a client may meet.
-            guard taken != .refused else { continue }
-            if usable.count > best || (usable.count == best && taken == .degraded) { writes = taken }
-            best = max(best, usable.count)
+            let known = best[group.scheme, default: (0, .refused)]
+            let isBetter = usable.count > known.usable || (usable.count == known.usable && taken == .degraded)
+            best[group.scheme] = taken != .refused && isBetter ? (usable.count, taken) : known
         }
+        let found = best.values.map(\.writes)
+        writes = Writes.allCases.last { found.contains($0) } ?? .refused
     }
 
     private mutating func count(_ present: Int, of group: ClusterMap.Group) {

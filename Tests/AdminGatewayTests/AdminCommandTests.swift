@@ -49,6 +49,33 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("classes are added, listed and removed, and become a bucket's default")
+    func classes() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let tried = try output(["class", "add", "COLD", "--scheme", "rs-6-3", "--dry-run"], client)
+                #expect(tried.hasPrefix("Would add class COLD: rs-6-3.") && tried.hasSuffix("Nothing was changed."))
+                #expect(tried.contains("any 3 disks") && tried.contains("1.50 bytes") && tried.contains("7 are needed"))
+                #expect(try !output(["class", "list"], client).contains("COLD"))
+                #expect(try output(["class", "add", "COLD", "--scheme", "rs-6-3"], client).contains("32 new"))
+                #expect(throws: AdminError.self) { try output(["class", "add", "DEEP", "--scheme", "rs-8-7"], client) }
+                let set = try output(["bucket", "class", "ct", "COLD"], client)
+                #expect(set == "Writes into ct that name no class get COLD from now on.")
+                let list = try output(["class", "list"], client)
+                #expect(list.contains("COLD") && list.contains("rs-6-3") && list.contains("ct"))
+                let json = try output(["class", "list", "--json"], client)
+                let report = try JSONDecoder().decode(ClassesReport.self, from: Data(json.utf8))
+                #expect(report.classes.map(\.buckets) == [["ct"]])
+                #expect(throws: AdminError.self) { try output(["class", "remove", "COLD"], client) }
+                #expect(try output(["bucket", "class", "ct", "none"], client).contains("STANDARD"))
+                #expect(try output(["class", "remove", "DEEP"], client).hasPrefix("Class DEEP is removed."))
+            }
+        }
+        for arguments in [["class", "add", "COLD"], ["class", "remove"], ["bucket", "class", "ct"]] {
+            #expect(throws: (any Error).self) { _ = try AdminCommand.parseAsRoot(arguments) }
+        }
+    }
+
     @Test("disks are added, emptied and evened out, and moves are shown, paused and cancelled")
     func moves() async throws {
         try await withFolder { folder in

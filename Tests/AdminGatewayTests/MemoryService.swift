@@ -7,6 +7,7 @@ final class MemoryService: AdminService {
         var report = StatusReport.sample()
         var users: [NewUser] = []
         var isScrubPaused = false
+        var classes: [ClassReport] = []
     }
 
     private let state = Mutex(State())
@@ -107,6 +108,55 @@ final class MemoryService: AdminService {
             return before - state.users.count
         }
         guard count == 1 else { throw AdminError(.notFound, "there is no user \(name)", advice: "See the list.") }
+    }
+
+    func classes() async throws(AdminError) -> ClassesReport {
+        ClassesReport(classes: state.withLock { $0.classes }, keepers: 5, keepersNeeded: 7)
+    }
+
+    func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition {
+        guard request.scheme == "rs-6-3" else {
+            throw AdminError(.conflict, "refused: too few disks", advice: "Nothing was changed.")
+        }
+        let report = ClassReport(
+            name: request.name,
+            scheme: request.scheme,
+            dataShards: 6,
+            totalShards: 9,
+            groups: 32,
+            survives: ProtectionReport(disks: 3, nodes: 0, sites: 0, spares: 3, sparesWithoutSite: -6),
+            durability: DurabilityReport(
+                ninesByDisks: 11.4,
+                nines: 3,
+                diskFailuresPerYear: 0.015,
+                repairHours: 24,
+                siteLossPerYear: 0.001
+            ),
+            buckets: []
+        )
+        if !request.isDryRun { state.withLock { $0.classes.append(report) } }
+        return ClassAddition(
+            storageClass: report,
+            groupsMade: 32,
+            keepers: 5,
+            keepersNeeded: 7,
+            isDryRun: request.isDryRun
+        )
+    }
+
+    func removeClass(named name: String) async throws(AdminError) {
+        let isUsed = state.withLock { $0.classes.contains { $0.name == name && !$0.buckets.isEmpty } }
+        guard !isUsed else { throw AdminError(.conflict, "\(name) is the default of a bucket") }
+        state.withLock { $0.classes.removeAll { $0.name == name } }
+    }
+
+    func setBucketClass(_ request: BucketClass) async throws(AdminError) -> BucketClass {
+        state.withLock { state in
+            for index in state.classes.indices where state.classes[index].name == request.storageClass {
+                state.classes[index].buckets.append(request.bucket)
+            }
+        }
+        return request
     }
 
     func recoveryKit() async throws(AdminError) -> RecoveryKit {

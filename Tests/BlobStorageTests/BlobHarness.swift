@@ -98,9 +98,15 @@ final class BlobHarness: Sendable {
         guard bytes.count > capacity else {
             let stripe = store.stripeBuffer(for: scheme, blobLength: bytes.count)
             stripe.mutableBytes.copyBytes(from: bytes)
-            return try await store.write(blob, stripe: stripe, length: bytes.count, description: description(bytes))
+            return try await store.write(
+                blob,
+                scheme: scheme,
+                stripe: stripe,
+                length: bytes.count,
+                description: description(bytes)
+            )
         }
-        let writer = try await BlobWriter(store, blob: blob, capacity: bytes.count)
+        let writer = try await BlobWriter(store, blob: blob, scheme: scheme, capacity: bytes.count)
         var position = 0
         while bytes.count - position >= capacity {
             writer.stripe.mutableBytes.copyBytes(from: bytes[position..<position + capacity])

@@ -22,7 +22,8 @@ struct CoordinatorMessageTests {
             version: 9,
             nodes: [address],
             disks: [MapUpdate.Disk(id: disk, site: SiteName("s"), node: NodeName("n"))],
-            groups: [MapUpdate.Group(id: GroupID(7), epoch: 2, scheme: scheme, members: [disk, disk, disk])]
+            groups: [MapUpdate.Group(id: GroupID(7), epoch: 2, scheme: scheme, members: [disk, disk, disk])],
+            classes: [StorageClass(name: "COLD", scheme: scheme), StorageClass(name: "HOT", scheme: scheme)]
         )
         let credentials = CredentialsUpdate(
             version: 4,

@@ -30,6 +30,53 @@ struct MembershipTests {
         )
     }
 
+    @Test("nodes learn of a storage class by their next beat, and of a bucket's default at once")
+    func classes() async throws {
+        let cluster = try await ClusterHarness()
+        let scheme = try #require(Scheme(name: "rs-1-1"))
+        _ = try await cluster.store.addClass(StorageClass(name: "COLD", scheme: scheme))
+        let bytes = Content.random(70_000)
+        // Not heard of yet: stored as if there were none.
+        try await Self.put(cluster, "before/0", bytes, "COLD", at: 0)
+        for node in cluster.nodes { await node.feed.beat() }
+        for node in 0..<3 { try await Self.put(cluster, "after/\(node)", bytes, "COLD", at: node) }
+        try await cluster.store.setBucketClass(ClusterHarness.bucket, "COLD")
+        try await Self.put(cluster, "default/0", bytes, ObjectAttributes.storageClassNotSaid, at: 2)
+        for (key, name) in [
+            ("before/0", "rs-2-1"), ("after/0", "rs-1-1"), ("after/2", "rs-1-1"), ("default/0", "rs-1-1"),
+        ] {
+            let detail = try await cluster.store.metadata.version(bucket: ClusterHarness.bucket, key: key)
+            let groups = try #require(detail).blobs.values.compactMap { cluster.nodes[0].view.map.groups[$0.group] }
+            #expect(groups.map(\.scheme.name) == [name], "\(key)")
+            #expect(try await cluster.get(key, at: 1) == bytes)
+        }
+        #expect(cluster.nodes[1].view.map.classes == ["COLD": scheme])
+        try await cluster.store.setBucketClass(ClusterHarness.bucket, nil)
+        try await cluster.store.removeClass("COLD")
+        await cluster.nodes[1].feed.beat()
+        #expect(cluster.nodes[1].view.map.classes.isEmpty)
+        await cluster.close()
+    }
+
+    private static func put(
+        _ cluster: ClusterHarness,
+        _ key: String,
+        _ bytes: [UInt8],
+        _ label: String,
+        at node: Int
+    ) async throws {
+        _ = try await cluster.nodes[node].objects.put(
+            PutRequest(
+                bucket: ClusterHarness.bucket,
+                key: key,
+                owner: ClusterHarness.owner,
+                length: bytes.count,
+                attributes: ObjectAttributes(storageClass: label)
+            ),
+            body: ArrayBody(bytes)
+        )
+    }
+
     @Test("a beat is answered with what the node lacks, and with nothing that it has")
     func answers() async throws {
         let cluster = try await ClusterHarness()

@@ -280,6 +280,42 @@ extension Check {
             try await store.putCheckpoints(CheckpointTransaction(lease: lease, blobs: [], checkpoints: []))
             try expect(try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blob.id], "freed")
         },
+        Check("classes come with groups of their scheme, and go when no bucket has them as default") { store in
+            _ = try await store.prepare()
+            guard let cold = Scheme(dataCount: 2, parityCount: 1) else { throw Violation(description: "scheme") }
+            let item = StorageClass(name: "COLD", scheme: cold)
+            let group = GroupRecord(id: GroupID(9), epoch: 1, scheme: cold, members: Array(Sample.disks.prefix(3)))
+            try expect(await code { try await store.addClass(item, groups: []) } == .invalidArgument, "no groups")
+            let other = StorageClass(name: "COLD", scheme: try Sample.scheme())
+            try expect(await code { try await store.addClass(other, groups: [group]) } == .invalidArgument, "mixed")
+            for name in ["", "STANDARD", "cold", "A B", String(repeating: "A", count: StorageClass.nameLimit + 1)] {
+                let bad = StorageClass(name: name, scheme: cold)
+                try expect(await code { try await store.addClass(bad, groups: [group]) } == .invalidArgument, name)
+            }
+            try expect(try await store.groups().count == 1, "no group was made")
+            try expect(try await store.classes().isEmpty, "no class was made")
+            try await store.addClass(item, groups: [group])
+            try await store.addClass(item, groups: [])
+            try expect(await code { try await store.addClass(item, groups: [group]) } == .invalidArgument, "twice")
+            try expect(await code { try await store.addClass(other, groups: []) } == .invalidArgument, "another scheme")
+            try expect(try await store.classes() == [item], "classes")
+            try expect(try await store.groups().last == group, "groups")
+            try await store.createBucket(Sample.bucket("c"))
+            let missing = await code { try await store.setBucketClass("c", "WARM") }
+            try expect(missing == .invalidArgument, "no such class")
+            let nowhere = await code { try await store.setBucketClass("nowhere", "COLD") }
+            try expect(nowhere == .noSuchBucket, "no such bucket")
+            try await store.setBucketClass("c", "COLD")
+            try expect(try await store.bucket("c")?.storageClass == "COLD", "default")
+            try expect(try await store.buckets(owner: nil).map(\.storageClass) == [nil, "COLD"], "in lists")
+            try expect(await code { try await store.removeClass("COLD") } == .invalidArgument, "in use")
+            try await store.setBucketClass("c", nil)
+            try expect(try await store.bucket("c")?.storageClass == nil, "no default")
+            try await store.removeClass("COLD")
+            try expect(await code { try await store.removeClass("COLD") } == .invalidArgument, "gone")
+            try expect(try await store.classes().isEmpty, "no class is left")
+            try expect(try await store.groups().count == 2, "its groups stay")
+        },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()
             guard var group = try await store.groups().first else { throw Violation(description: "no group") }

@@ -60,6 +60,8 @@ struct EffectCodingTests {
             .memberSpread(Sample.disks[0], over: [GroupID(7): Sample.disks[2]]),
             .checkpointsPut([checkpoint]), .membersMoved([GroupID(7): [3: Sample.disks[2]]]),
             .movesEnded([GroupID(7): [0, 3]]), .shardsMoving([ShardID(blob: blob.id, index: 2)]),
+            .classPut(StorageClass(name: "COLD", scheme: try Sample.scheme())), .classRemoved(name: "COLD"),
+            .bucketClassPut(bucket: "b", name: "COLD"), .bucketClassPut(bucket: "b", name: nil),
         ]
     }
 
@@ -79,6 +81,21 @@ struct EffectCodingTests {
         #expect(
             bytes == [
                 1, 21, 0, 8, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0xAC, 2, 10, 0, 9, 0, 0, 0, 1, 0, 3, 0, 0, 0, 2, 0x61, 0x62,
+            ]
+        )
+    }
+
+    @Test("the layout of storage classes stays what it is")
+    func classLayout() throws {
+        let item = StorageClass(name: "C", scheme: try Sample.scheme())
+        #expect(
+            MetadataEffect.encode([.classPut(item)]) == [
+                1, 27, 0, 16, 0, 0, 0, 1, 0, 10, 0, 0, 0, 1, 0x43, 1, 4, 2, 0, 1, 0x80, 0x80, 0x40,
+            ]
+        )
+        #expect(
+            MetadataEffect.encode([.bucketClassPut(bucket: "b", name: "C"), .classRemoved(name: "C")]) == [
+                1, 29, 0, 10, 0, 0, 0, 1, 0, 4, 0, 0, 0, 1, 0x62, 1, 0x43, 28, 0, 8, 0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0x43,
             ]
         )
     }

@@ -67,7 +67,15 @@ struct MessageGenerator {
 
     // MARK: Records
 
-    mutating func bucket() -> Bucket { Bucket(name: text(), owner: user(), region: text(), created: time()) }
+    mutating func bucket() -> Bucket {
+        Bucket(
+            name: text(),
+            owner: user(),
+            region: text(),
+            created: time(),
+            storageClass: pick(nil, "COLD", "A-1_b")
+        )
+    }
     mutating func blob() -> BlobRecord {
         let frames = list(4) {
             Frame(

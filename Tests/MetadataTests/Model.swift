@@ -8,6 +8,9 @@ struct Model {
     var parts: [String: [Int: PartRecord]] = [:]
     /// All blobs ever recorded and not forgotten, with their missing shards.
     var blobs: [BlobID: BlobRecord] = [:]
+    var classes: [String: Scheme] = [:]
+    /// The default of the bucket.
+    var bucketClass: String?
 
     private var extents: [Extent] {
         versions.values.flatMap(\.extents) + parts.values.flatMap { $0.values.flatMap(\.extents) }
@@ -84,6 +87,13 @@ struct Model {
     func check(_ store: any ReplicatedMetadata, _ place: String) async throws {
         let statistics = try await store.statistics()
         try expect(statistics == self.statistics, "\(place): \(statistics), not \(self.statistics)")
+        let classes = try await store.classes()
+        try expect(
+            classes == self.classes.sorted { $0.key < $1.key }.map { StorageClass(name: $0.key, scheme: $0.value) },
+            "\(place): classes \(classes), not \(self.classes)"
+        )
+        let bucketClass = try await store.bucket("b")?.storageClass
+        try expect(bucketClass == self.bucketClass, "\(place): default \(String(describing: bucketClass))")
         let names = try await store.names().names
         let expected = versions.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         try expect(names == expected, "\(place): names \(names), not \(expected)")

@@ -106,7 +106,7 @@ private struct RandomRun {
     }
 
     mutating func step(_ step: Int) async throws {
-        switch number(18) {
+        switch number(20) {
         case 0...3: try await write()
         case 4: try await copy()
         case 5, 6: try await delete()
@@ -118,6 +118,7 @@ private struct RandomRun {
         case 12: try await replace()
         case 13, 14: try await shift()
         case 15, 16: try await settle()
+        case 17, 18: try await classify()
         default: try await crash()
         }
     }
@@ -337,6 +338,32 @@ private struct RandomRun {
             group?.members == members && group?.former == former && group?.epoch == epoch && group?.since == since,
             "group \(String(describing: group)), not \(members), \(former), \(epoch), \(since)"
         )
+    }
+
+    /// Classes come and go, and become the bucket's default.
+    private mutating func classify() async throws {
+        let name = ["COLD", "DEEP", "HOT"][number(3)]
+        let scheme = try Sample.scheme()
+        switch number(3) {
+        case 0:
+            let item = StorageClass(name: name, scheme: scheme)
+            try await sqlite.addClass(item, groups: [])
+            try await memory.addClass(item, groups: [])
+            model.classes[name] = scheme
+        case 1:
+            let isFree = model.classes[name] != nil && model.bucketClass != name
+            let left = await code { [sqlite] in try await sqlite.removeClass(name) }
+            let right = await code { [memory] in try await memory.removeClass(name) }
+            try expect(left == (isFree ? nil : .invalidArgument) && left == right, "removal of \(name)")
+            if isFree { model.classes[name] = nil }
+        default:
+            let wanted = number(3) == 0 ? nil : name
+            let isThere = wanted.map { model.classes[$0] != nil } ?? true
+            let left = await code { [sqlite] in try await sqlite.setBucketClass("b", wanted) }
+            let right = await code { [memory] in try await memory.setBucketClass("b", wanted) }
+            try expect(left == (isThere ? nil : .invalidArgument) && left == right, "default \(wanted ?? "none")")
+            if isThere { model.bucketClass = wanted }
+        }
     }
 
     /// A start after a crash: on the files as they lie there, or on those of an earlier crash. The journal has it all.

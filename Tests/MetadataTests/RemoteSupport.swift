@@ -137,6 +137,14 @@ struct RemoteTestStore: ReplicatedMetadata {
 extension RemoteTestStore {
     func addUser(_ user: UserRecord) async throws(StorageError) { try await local.addUser(user) }
     func removeUser(name: String) async throws(StorageError) { try await local.removeUser(name: name) }
+    func addClass(_ item: StorageClass, groups: [GroupRecord]) async throws(StorageError) {
+        try await local.addClass(item, groups: groups)
+    }
+    func removeClass(_ name: String) async throws(StorageError) { try await local.removeClass(name) }
+    func classes() async throws(StorageError) -> [StorageClass] { try await local.classes() }
+    func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError) {
+        try await local.setBucketClass(bucket, name)
+    }
     func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         try await local.blobs(after: id, limit: limit)

@@ -7,8 +7,7 @@ struct GroupChooserTests {
     private static let disks = (0..<9).map { DiskID(Identifier128(high: 0, low: UInt64($0))) }
 
     /// Groups of rs-4-2 on disks 0 to 5, 3 to 8, and every third but the first.
-    private static func chooser() throws -> GroupChooser {
-        let scheme = try #require(Scheme(name: "rs-4-2"))
+    private static func chooser(_ scheme: Scheme) -> GroupChooser {
         let members = [Array(disks[0..<6]), Array(disks[3..<9]), [1, 2, 4, 5, 7, 8].map { disks[$0] }]
         var map = ClusterMap()
         for (number, members) in members.enumerated() {
@@ -29,10 +28,17 @@ struct GroupChooserTests {
 
     /// The groups chosen in as many turns as there are groups, and how many disks of each are usable.
     private static func choices(_ conditions: [DiskID: DiskCondition], slow: Set<Int> = []) throws -> [[Int]] {
-        let chooser = try chooser()
+        let scheme = try #require(Scheme(name: "rs-4-2"))
+        let chooser = chooser(scheme)
         let avoided = Set(slow.map { disks[$0] })
         return (0..<3).map { turn in
-            let choice = chooser.choose(shardLength: 100, turn: turn, conditions: conditions, avoiding: avoided)
+            let choice = chooser.choose(
+                scheme: scheme,
+                shardLength: 100,
+                turn: turn,
+                conditions: conditions,
+                avoiding: avoided
+            )
             return choice.map { [Int($0.group.id.number), $0.usable.count] } ?? []
         }
     }

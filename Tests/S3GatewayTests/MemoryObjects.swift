@@ -145,7 +145,7 @@ final class MemoryObjects: ObjectService {
                     length: bytes.count,
                     eTag: eTag,
                     modified: Self.now,
-                    attributes: request.attributes,
+                    attributes: Self.labelled(request.attributes),
                     checksum: checksum,
                     tags: request.tags
                 )
@@ -224,6 +224,7 @@ final class MemoryObjects: ObjectService {
             if let tags = request.tags { object.summary.tags = tags }
             object.summary.key = request.key
             object.summary.attributes.storageClass = request.storageClass
+            object.summary.attributes = Self.labelled(object.summary.attributes)
             state.objects[request.bucket]?[request.key] = object
             return WriteResult(eTag: object.summary.eTag, modified: Self.now)
         }
@@ -277,6 +278,15 @@ final class MemoryObjects: ObjectService {
         }
     }
 
+    /// As a store without classes does.
+    private static func labelled(_ attributes: ObjectAttributes) -> ObjectAttributes {
+        var attributes = attributes
+        if attributes.storageClass == ObjectAttributes.storageClassNotSaid {
+            attributes.storageClass = ObjectAttributes.defaultStorageClass
+        }
+        return attributes
+    }
+
     // MARK: Multipart
 
     func createUpload(_ request: CreateUploadRequest) async throws(StorageError) -> Upload {
@@ -287,7 +297,7 @@ final class MemoryObjects: ObjectService {
                 key: request.key,
                 owner: request.owner,
                 created: Self.now,
-                attributes: request.attributes,
+                attributes: Self.labelled(request.attributes),
                 checksum: request.checksum,
                 checksumKind: request.checksumKind
             )

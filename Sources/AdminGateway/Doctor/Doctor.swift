@@ -187,11 +187,16 @@ struct Ward {
         let away = disksAway.map(\.place)
         let cause = [("away", away), ("full", full)].filter { !$0.1.isEmpty }
             .map { "\($0.0): \(Self.names($0.1))" }.joined(separator: "; ")
+        // Of several classes, one at least takes nothing while others go on.
+        let refusal =
+            now.noWrites < now.groups
+            ? "new objects of a storage class are refused: no group of its scheme has k + 1 disks that take them"
+            : "new objects are refused: no group has \(status.dataShards + 1) disks that take them"
         return [
             Finding(
                 now.writes == .refused ? .critical : .warning,
                 now.writes == .refused
-                    ? "new objects are refused: no group has \(status.dataShards + 1) disks that take them"
+                    ? refusal
                     : "new objects are kept with fewer shards than they should be (degraded)",
                 cause: cause.isEmpty ? "disks cannot be used" : cause,
                 action: full.isEmpty ? "see to the disks that are away" : "make room, and see to disks that are away",

@@ -69,6 +69,18 @@ package struct AdminClient: Sendable {
         try call(.planLoss, question)
     }
 
+    package func classes() throws(AdminError) -> ClassesReport { try call(.classes) }
+
+    package func addClass(_ request: ClassRequest) throws(AdminError) -> ClassAddition { try call(.addClass, request) }
+
+    package func removeClass(named name: String) throws(AdminError) {
+        let _: NameRequest = try call(.removeClass, NameRequest(name: name))
+    }
+
+    package func setBucketClass(_ request: BucketClass) throws(AdminError) -> BucketClass {
+        try call(.setBucketClass, request)
+    }
+
     // MARK: HTTP
 
     private struct Nothing: Encodable {}

@@ -23,13 +23,18 @@ enum AdminRoute: String, CaseIterable {
     case formCluster = "/v1/cluster/form"
     case examine = "/v1/examination"
     case planLoss = "/v1/plan/lose"
+    case classes = "/v1/classes"
+    case addClass = "/v1/classes/add"
+    case removeClass = "/v1/classes/remove"
+    case setBucketClass = "/v1/buckets/class"
 
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine, .scrubStatus: .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
-            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss:
+            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .addClass, .removeClass,
+            .setBucketClass:
             .POST
         }
     }
@@ -62,11 +67,20 @@ enum AdminRoute: String, CaseIterable {
         case .formCluster: try Self.encode(await service.formCluster())
         case .examine: try Self.encode(await service.examine())
         case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))
+        case .classes: try Self.encode(await service.classes())
+        case .addClass: try Self.encode(await service.addClass(Self.decode(ClassRequest.self, body)))
+        case .removeClass: try await Self.encode(Self.removeClass(Self.decode(NameRequest.self, body), by: service))
+        case .setBucketClass: try Self.encode(await service.setBucketClass(Self.decode(BucketClass.self, body)))
         }
     }
 
     private static func remove(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
         try await service.removeUser(named: request.name)
+        return request
+    }
+
+    private static func removeClass(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
+        try await service.removeClass(named: request.name)
         return request
     }
 

@@ -49,6 +49,8 @@ enum ProtectionText {
         "\(nines(report.nines)) nines a year, \(nines(report.ninesByDisks)) by disks alone"
     }
 
+    static func count(_ nines: Double) -> String { Self.nines(nines) }
+
     private static func nines(_ count: Double) -> String {
         count > mostNines ? "over \(Int(mostNines))" : tenths(count)
     }

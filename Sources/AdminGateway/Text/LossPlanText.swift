@@ -29,7 +29,10 @@ package enum LossPlanText {
         if report.keepersLeft < report.keepersNeeded {
             return "THE STORE WOULD STOP: too few journal keepers would be left. All data would be there."
         }
-        if after.writes == .refused { return "NOT WRITABLE: everything could be read, new objects would be refused." }
+        if after.writes == .refused {
+            let which = after.noWrites < after.groups ? " of some class" : ""
+            return "NOT WRITABLE: everything could be read, new objects\(which) would be refused."
+        }
         if report.protectionAfter?.spares == 0 { return "NO SPARE LEFT: all goes on, and one disk more must not go." }
         if after.writes == .degraded { return "DEGRADED: all goes on; new objects get fewer shards." }
         return "BEARABLE: everything goes on."

@@ -70,6 +70,19 @@ package protocol AdminService: Sendable {
     ///
     /// `notFound` or `badRequest` when a name is none, or that of several.
     func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport
+
+    /// All storage classes, with what each survives now.
+    func classes() async throws(AdminError) -> ClassesReport
+
+    /// Adds a class, or only tells what it would survive. Durable when it returns; `conflict` with the reason when it
+    /// could not hold its promise on these disks.
+    func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition
+
+    /// Removes a class; what was written in it stays. `conflict` while it is a bucket's default.
+    func removeClass(named name: String) async throws(AdminError)
+
+    /// Sets the class of later writes into a bucket that name none. Durable when it returns.
+    func setBucketClass(_ request: BucketClass) async throws(AdminError) -> BucketClass
 }
 
 extension AdminService {

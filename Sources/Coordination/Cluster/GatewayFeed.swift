@@ -164,6 +164,7 @@ package final class GatewayFeed: LeaseDirectory {
                 former: group.former
             )
         }
+        for item in update.classes { map.classes[item.name] = item.scheme }
         view.update(map: map)
         state.withLock { state in
             state.nodes = update.nodes

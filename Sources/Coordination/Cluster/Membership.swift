@@ -165,7 +165,8 @@ package final class Membership: Sendable {
                         members: $0.members,
                         former: $0.former
                     )
-                }
+                },
+                classes: known.classes.sorted { $0.key < $1.key }.map { StorageClass(name: $0.key, scheme: $0.value) }
             )
             state.map = (update, (storeVersion, state.version))
             return update

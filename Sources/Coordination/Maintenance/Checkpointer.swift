@@ -25,6 +25,7 @@ package final class Checkpointer: Sendable {
     private let recordLimit: UInt64
     /// The ranges of the checkpoint that this process took last; the first after a start shares nothing.
     private let last = Mutex<CheckpointList?>(nil)
+    private let isWanted = Atomic(false)
 
     package init(
         metadata: any ReplicatedMetadata,
@@ -46,11 +47,19 @@ package final class Checkpointer: Sendable {
             let report = journal.report
             guard let versions = try? await metadata.statistics().versions else { continue }
             let limit = max(recordLimit, UInt64(max(0, versions)) / Self.changedShare)
-            guard report.last.sequence - report.base.sequence >= limit else { continue }
+            let isWanted = isWanted.exchange(false, ordering: .acquiringAndReleasing)
+            guard isWanted || report.last.sequence - report.base.sequence >= limit else { continue }
             // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
-            try? await take()
+            do {
+                try await take()
+            } catch {
+                if isWanted { request() }
+            }
         }
     }
+
+    /// Has one taken soon, whether it is due or not.
+    package func request() { isWanted.store(true, ordering: .releasing) }
 
     /// Takes one now.
     package func take() async throws {
@@ -152,6 +161,8 @@ private final class CheckpointBlobSink: CheckpointSink {
 
     func holds(_ reference: [UInt8]) async -> Bool {
         guard let blob = CheckpointBlobReference.decode(reference), shared.contains(blob) else { return false }
-        return (try? await objects.metadata.blob(blob)) != nil
+        guard let record = (try? await objects.metadata.blob(blob)) ?? nil else { return false }
+        // With a stronger class added since, it is to be as safe as that.
+        return objects.isSystemScheme(record)
     }
 }

@@ -3,6 +3,7 @@ package import Metadata
 package import ObjectInterface
 internal import ObjectModel
 package import ObjectStorage
+internal import Placement
 import Synchronization
 package import SystemInterface
 
@@ -69,10 +70,28 @@ package final class Repacker: Sendable {
     package func pass() async throws(StorageError) {
         let candidates = try await candidates()
         defer { state.withLock { $0.progress.isActive = false } }
-        for batch in batches(candidates).prefix(Self.passLimit) where !Task.isCancelled {
-            state.withLock { $0.progress.isActive = true }
-            try await repack(batch)
+        var failure: StorageError?
+        var left = Self.passLimit
+        for (scheme, usages) in byScheme(candidates) {
+            do throws(StorageError) {
+                for batch in batches(usages, of: scheme).prefix(left) where !Task.isCancelled {
+                    state.withLock { $0.progress.isActive = true }
+                    left -= 1
+                    try await repack(batch)
+                }
+            } catch {
+                // A scheme whose groups take nothing now must not keep the others from getting room back.
+                failure = failure ?? error
+            }
         }
+        if let failure { throw failure }
+    }
+
+    /// A blob has one scheme, which its bytes keep: each is rewritten with others of its own.
+    private func byScheme(_ candidates: [BlobUsage]) -> [(scheme: Scheme, usages: [BlobUsage])] {
+        let groups = objects.blobs.view.map.groups
+        let sorted = Dictionary(grouping: candidates) { groups[$0.blob.group]?.scheme }
+        return objects.blobs.view.schemes.compactMap { scheme in sorted[scheme].map { (scheme, $0) } }
     }
 
     // MARK: Choosing
@@ -101,19 +120,20 @@ package final class Repacker: Sendable {
 
     /// Whether the next PUT would be refused for want of room: then nothing is waited for.
     private var isShortOfRoom: Bool {
-        guard let scheme = objects.blobs.currentScheme else { return false }
-        do throws(BlobError) {
-            _ = try objects.blobs.view.chooseGroup(shardLength: scheme.cellSize)
-            return false
-        } catch {
-            return error == .full
+        objects.blobs.view.schemes.contains { scheme in
+            do throws(BlobError) {
+                _ = try objects.blobs.view.chooseGroup(scheme: scheme, shardLength: scheme.cellSize)
+                return false
+            } catch {
+                return error == .full
+            }
         }
     }
 
     /// Puts blobs together whose live bytes fit into one stripe, as a pack is; what lives of a large one stays by
     /// itself.
-    private func batches(_ candidates: [BlobUsage]) -> [[BlobID]] {
-        let capacity = objects.blobs.currentScheme.map { $0.dataCount * $0.cellSize } ?? 0
+    private func batches(_ candidates: [BlobUsage], of scheme: Scheme) -> [[BlobID]] {
+        let capacity = scheme.dataCount * scheme.cellSize
         var batches: [[BlobID]] = []
         var batch: [BlobID] = []
         var (bytes, owners) = (0, 0)

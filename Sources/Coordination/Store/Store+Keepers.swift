@@ -2,6 +2,7 @@ internal import BlobStorage
 internal import ClusterProtocol
 internal import DiskFormat
 internal import Metadata
+package import ObjectInterface
 internal import ObjectModel
 internal import Placement
 import Synchronization
@@ -118,10 +119,16 @@ extension Store {
         return nil
     }
 
+    /// Keepers that the strongest class needs on the disks that stay in use.
+    package func keepersWanted() async throws(StorageError) -> Int {
+        keeperPlan(try await metadata.disks())?.count ?? 0
+    }
+
     /// As at the founding, for the disks that stay in use; nil before there are groups.
     private func keeperPlan(_ records: [DiskRecord]) -> KeeperPlan? {
         let disks = records.filter { $0.state == .active }.sorted { $0.id < $1.id }
             .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
-        return blobs.currentScheme.map { KeeperPlan(scheme: $0, disks: disks) }
+        // What the journal knows must not be lost before what the strongest class keeps.
+        return KeeperPlan(schemes: blobs.view.schemes, disks: disks)
     }
 }

@@ -156,6 +156,7 @@ package final class Store: Sendable {
         let records = try await metadata.disks()
         let groups = try await metadata.groups()
         var map = ClusterMap()
+        for item in try await metadata.classes() { map.classes[item.name] = item.scheme }
         for record in records where record.isInUse {
             map.disks[record.id] = PlacementDisk(id: record.id, site: record.site, node: record.node)
         }

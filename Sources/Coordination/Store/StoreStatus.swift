@@ -43,6 +43,7 @@ package struct StoreStatus: Sendable {
     package var verification: VerificationReport
     package var journal: Journal.Report
     package var incarnation: UInt32
+    /// Of `STANDARD`.
     package var scheme: Scheme?
 }
 
@@ -92,7 +93,7 @@ extension Store {
             verification: verifier.report,
             journal: journal.report,
             incarnation: journal.incarnation,
-            scheme: blobs.currentScheme
+            scheme: blobs.view.standardScheme
         )
     }
 

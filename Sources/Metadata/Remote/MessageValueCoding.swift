@@ -47,6 +47,12 @@ extension ByteWriter {
         BlobContent(blob).encode(into: &self)
     }
 
+    /// With a byte for whether it has a default class: in a row the end says that.
+    mutating func put(_ bucket: Bucket) {
+        bucket.encodeFixed(into: &self)
+        put(optional: bucket.storageClass) { $0.put($1) }
+    }
+
     mutating func put(_ version: VersionRecord) {
         put(version.bucket)
         put(version.key)
@@ -147,6 +153,12 @@ extension ByteReader {
         guard shards.allSatisfy({ $0 < Scheme.maximumShardCount }), zip(shards, shards.dropFirst()).allSatisfy(<)
         else { throw .corrupt("shards of a blob") }
         return shards
+    }
+
+    mutating func getBucket() throws(MetadataError) -> Bucket {
+        var bucket = try Bucket(fixed: &self)
+        bucket.storageClass = try getOptional { (reader) throws(MetadataError) in try reader.getText() }
+        return bucket
     }
 
     mutating func getVersion() throws(MetadataError) -> VersionRecord {

@@ -45,7 +45,7 @@ extension MetadataRequest {
         writer.put(byte: number)
         switch self {
         case .grantLease, .activeLeases: break
-        case .createBucket(let bucket): bucket.encode(into: &writer)
+        case .createBucket(let bucket): writer.put(bucket)
         case .deleteBucket(let name), .bucket(let name): writer.put(name)
         case .buckets(let owner): writer.put(optional: owner) { $0.put($1.text) }
         case .commit(let transaction): writer.put(transaction)
@@ -78,7 +78,7 @@ extension MetadataRequest {
     private init(from reader: inout ByteReader) throws(MetadataError) {
         let number = try reader.getByte()
         switch number {
-        case 1: self = .createBucket(try Bucket(from: &reader))
+        case 1: self = .createBucket(try reader.getBucket())
         case 2: self = .deleteBucket(try reader.getText())
         case 3: self = .bucket(try reader.getText())
         case 4:

@@ -42,8 +42,8 @@ extension MetadataResponse {
         switch self {
         case .done: break
         case .failed(let error): writer.put(error)
-        case .bucket(let bucket): writer.put(optional: bucket) { $1.encode(into: &$0) }
-        case .buckets(let buckets): writer.put(list: buckets) { $1.encode(into: &$0) }
+        case .bucket(let bucket): writer.put(optional: bucket) { $0.put($1) }
+        case .buckets(let buckets): writer.put(list: buckets) { $0.put($1) }
         case .outcomes(let results): writer.put(results: results) { $0.put($1.number) }
         case .version(let detail): writer.put(optional: detail) { $0.put($1) }
         case .deletions(let results): writer.put(results: results) { $0.put(flag: $1.existed) }
@@ -68,8 +68,11 @@ extension MetadataResponse {
         switch number {
         case 1: self = .failed(try reader.getStorageError())
         case 2: self = .done
-        case 4: self = .bucket(try reader.getOptional(Bucket.init(from:)))
-        case 5: self = .buckets(try reader.getList(size: 4, Bucket.init(from:)))
+        case 4: self = .bucket(try reader.getOptional { (reader) throws(MetadataError) in try reader.getBucket() })
+        case 5:
+            self = .buckets(
+                try reader.getList(size: 5) { (reader) throws(MetadataError) in try reader.getBucket() }
+            )
         case 7:
             self = .outcomes(
                 try reader.getResults { (reader) throws(MetadataError) in

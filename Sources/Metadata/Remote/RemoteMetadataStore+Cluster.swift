@@ -71,6 +71,18 @@ extension RemoteMetadataStore {
 
     package func groups() async throws(StorageError) -> [GroupRecord] { throw Self.coordinatorsOwn("groups") }
 
+    package func addClass(_ item: StorageClass, groups: [GroupRecord]) async throws(StorageError) {
+        throw Self.coordinatorsOwn("addClass")
+    }
+
+    package func removeClass(_ name: String) async throws(StorageError) { throw Self.coordinatorsOwn("removeClass") }
+
+    package func classes() async throws(StorageError) -> [StorageClass] { throw Self.coordinatorsOwn("classes") }
+
+    package func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError) {
+        throw Self.coordinatorsOwn("setBucketClass")
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         throw Self.coordinatorsOwn("spreadMember")
     }

@@ -27,6 +27,8 @@ extension ObjectStore {
 
     /// Writes what lives of the blobs as one new blob; nil when nothing of them does any more.
     ///
+    /// The blobs are of one scheme, which the new one keeps.
+    ///
     /// Each source is read in full and proved equal to its ingest digest; the new blob is on as many shards as a PUT is
     /// acknowledged with, every one of them is verified, and it is read back, before this returns. On an error nothing
     /// of it stays. To be followed by `commit`.
@@ -36,9 +38,15 @@ extension ObjectStore {
         guard plan.storedLength <= Limits.blobLength else {
             throw StorageError(.internalFailure, "What lives of these blobs does not fit into one.")
         }
+        let schemes = Set(plan.sources.map { blobs.view.group($0.record.group)?.scheme })
+        guard schemes.count == 1, let scheme = schemes.first ?? nil else {
+            throw StorageError(.internalFailure, "Blobs of several schemes cannot become one.")
+        }
         let session = try await leases.begin()
         let blob = session.nextBlob()
-        let record = try await storageErrors { () async throws(BlobError) in try await write(plan, as: blob) }
+        let record = try await storageErrors { () async throws(BlobError) in
+            try await write(plan, as: blob, scheme: scheme)
+        }
         return Repack(
             record: record,
             sources: plan.sources.map(\.record.id),
@@ -98,9 +106,14 @@ extension ObjectStore {
 
     // MARK: Writing
 
-    private func write(_ plan: RepackPlan, as blob: BlobID) async throws(BlobError) -> BlobRecord {
+    private func write(_ plan: RepackPlan, as blob: BlobID, scheme: Scheme) async throws(BlobError) -> BlobRecord {
         let frames = FrameIndex.simplest(plan.frames)
-        var writer = try await RepackWriter(store: blobs, blob: blob, length: plan.storedLength)
+        var writer = try await RepackWriter(
+            store: blobs,
+            blob: blob,
+            scheme: scheme,
+            length: plan.storedLength
+        )
         let receipt: BlobReceipt
         let digest: ContentDigest
         do throws(BlobError) {

@@ -16,20 +16,21 @@ struct RepackWriter {
 
     private let store: BlobStore
     private let blob: BlobID
+    private let scheme: Scheme
     private let target: Target
     private let digest = XXH3Digest()
     /// Bytes of the stripe in the making.
     private var fill = 0
 
     /// For `length` bytes in all.
-    init(store: BlobStore, blob: BlobID, length: Int) async throws(BlobError) {
-        guard let scheme = store.currentScheme else { throw .tooFewDisks("no placement group is known yet") }
+    init(store: BlobStore, blob: BlobID, scheme: Scheme, length: Int) async throws(BlobError) {
         self.store = store
+        self.scheme = scheme
         self.blob = blob
         if length <= scheme.dataCount * scheme.cellSize {
             target = .stripe(store.stripeBuffer(for: scheme, blobLength: length))
         } else {
-            target = .stream(try await BlobWriter(store, blob: blob, capacity: length))
+            target = .stream(try await BlobWriter(store, blob: blob, scheme: scheme, capacity: length))
         }
     }
 
@@ -81,6 +82,7 @@ struct RepackWriter {
             case .stripe(let stripe):
                 try await store.write(
                     blob,
+                    scheme: scheme,
                     stripe: stripe,
                     length: fill,
                     description: description,

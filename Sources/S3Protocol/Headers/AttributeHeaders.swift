@@ -24,10 +24,10 @@ package enum AttributeHeaders {
         return attributes
     }
 
-    /// `x-amz-storage-class`: any label is kept and echoed.
+    /// `x-amz-storage-class`: any label is kept and echoed; `storageClassNotSaid` when there is none.
     package static func storageClass(_ headers: S3Headers) throws(S3Error) -> String {
         guard let label = headers.value("x-amz-storage-class"), !label.isEmpty else {
-            return ObjectAttributes.defaultStorageClass
+            return ObjectAttributes.storageClassNotSaid
         }
         let isLabel = label.utf8.allSatisfy { PercentCoding.isUnreserved($0) }
         guard isLabel, label.utf8.count <= maximumLabelLength else {

@@ -65,6 +65,18 @@ struct CoordinatorAdmin: AdminService {
         try await store().control(action)
     }
 
+    func classes() async throws(AdminError) -> ClassesReport { try await store().classes() }
+
+    func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition {
+        try await store().addClass(request)
+    }
+
+    func removeClass(named name: String) async throws(AdminError) { try await store().removeClass(named: name) }
+
+    func setBucketClass(_ request: BucketClass) async throws(AdminError) -> BucketClass {
+        try await store().setBucketClass(request)
+    }
+
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys { try await store().addUser(user) }
     func users() async throws(AdminError) -> [UserReport] { try await store().users() }
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }

@@ -133,7 +133,8 @@ struct ServeProgram {
 
     /// What a person sees at start; scripts wait for the line that begins with `ready:`.
     private func announce(port: Int, root: RootCredentials, store: Store) {
-        let scheme = store.blobs.currentScheme?.name ?? self.scheme.name
+        let schemes = store.blobs.view.schemes.map(\.name)
+        let scheme = schemes.isEmpty ? self.scheme.name : schemes.joined(separator: " and ")
         let address = options.listen.split(separator: ":").dropLast().joined(separator: ":")
         let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(address):\(port)"
         var lines: [String] = []

@@ -35,7 +35,7 @@ struct StatusAssembly {
             missingShards: status.statistics.missingShards,
             blobsBelowK: status.statistics.blobsBelowQuorum,
             unreadableObjects: status.unreadable.map { "\($0.bucket)/\($0.key)" },
-            repair: repair(status, scheme: scheme),
+            repair: repair(status),
             verification: verification(status),
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status),
@@ -64,14 +64,14 @@ struct StatusAssembly {
         return disk.capacity > 0 ? .failed : .missing
     }
 
-    /// Several disks may share one file system: each such counts once.
+    /// What objects of `STANDARD` could fill. Several disks may share one file system: each such counts once.
     private func capacity(_ disks: [StoreDiskStatus], scheme: Scheme) -> Int {
         let raw = disks.reduce(0) { $0 + min($1.capacity, $1.liveBytes + $1.room / max(1, disks.count)) }
         return raw * scheme.dataCount / scheme.shardCount
     }
 
-    private func repair(_ status: StoreStatus, scheme: Scheme) -> RepairReport {
-        let shards = status.statistics.blobs * scheme.shardCount
+    private func repair(_ status: StoreStatus) -> RepairReport {
+        let shards = status.disks.reduce(0) { $0 + $1.shardCount }
         let live = status.disks.reduce(0) { $0 + $1.liveBytes }
         let mean = shards > 0 ? live / shards : 0
         let left = status.statistics.missingShards * mean

@@ -41,7 +41,7 @@ struct LossAssembly {
             status: try await StatusAssembly(store: store, folder: folder).report(),
             now: Self.report(now),
             protection: Survival(layout, without: snapshot.store.away).map(Self.report),
-            durability: try durability(snapshot.store)
+            durability: try Self.durability(snapshot.store)
         )
         examination.stopReason = store.stopReason
         if case .superseded? = status.journal.stopped { examination.isSuperseded = true }
@@ -88,7 +88,10 @@ struct LossAssembly {
             megabytesPerSecond: max(1, question.megabytesPerSecond),
             rebuildSeconds: plan.rebuildSeconds,
             riskMeanwhile: plan.riskMeanwhile,
-            durability: try durability(snapshot.store, bytesPerSecond: question.megabytesPerSecond * Self.megabyte),
+            durability: try Self.durability(
+                snapshot.store,
+                bytesPerSecond: question.megabytesPerSecond * Self.megabyte
+            ),
             isComplete: snapshot.isComplete
         )
     }
@@ -98,7 +101,7 @@ struct LossAssembly {
     private static let usualRate = 30 * megabyte
 
     /// A disk is made good within a day, or within the rebuild of the fullest one where that takes longer.
-    private func durability(_ store: LossPlan.Store, bytesPerSecond: Int = usualRate) throws -> DurabilityReport {
+    static func durability(_ store: LossPlan.Store, bytesPerSecond: Int = usualRate) throws -> DurabilityReport {
         let fullest = store.liveBytes.sorted { $0.key < $1.key }.max { $0.value < $1.value }?.key
         let rebuild = fullest.flatMap {
             LossPlan(store, losing: [$0], bytesPerSecond: max(1, bytesPerSecond)).rebuildSeconds
@@ -136,7 +139,7 @@ struct LossAssembly {
         )
     }
 
-    private static func report(_ survival: Survival) -> ProtectionReport {
+    static func report(_ survival: Survival) -> ProtectionReport {
         ProtectionReport(
             disks: survival.disks,
             nodes: survival.nodes,

@@ -174,10 +174,9 @@ struct StoreAdmin: AdminService {
         store.verifier.request()
         do {
             let status = try await store.status()
-            let width = status.scheme?.shardCount ?? 0
             return ScrubStart(
                 wasRunning: wasRunning,
-                shardsToVerify: status.statistics.blobs * width,
+                shardsToVerify: status.disks.reduce(0) { $0 + $1.shardCount },
                 bytesToVerify: status.disks.reduce(0) { $0 + $1.liveBytes }
             )
         } catch {

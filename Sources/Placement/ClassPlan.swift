@@ -1,0 +1,58 @@
+package import ObjectModel
+
+/// What a storage class of a scheme would be on the disks of a cluster: its groups, and what they survive.
+package struct ClassPlan: Sendable {
+    /// Why a class cannot hold its promise.
+    package enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
+        case tooFewDisks(usable: Int, scheme: Scheme)
+        /// With the journal's keepers gone the store would stop before the class's blobs are lost.
+        case tooFewKeepers(possible: Int, needed: Int, scheme: Scheme)
+
+        package var description: String {
+            switch self {
+            case .tooFewDisks(let usable, let scheme):
+                "\(scheme) needs \(scheme.shardCount) disks that work, and there are \(usable)"
+            case .tooFewKeepers(let possible, let needed, let scheme):
+                """
+                the journal would need \(needed) keepers, on disks of their own and spread over the sites, to survive \
+                what \(scheme) promises to survive, and these disks allow \(possible)
+                """
+            }
+        }
+    }
+
+    package let scheme: Scheme
+    /// Groups that have to be made: none when the scheme has some.
+    package let added: [ClusterMap.Group]
+    /// The groups that the class would use, on all disks of the map.
+    package let layout: StoreLayout
+    /// What its blobs survive, by the disks of the map.
+    package let survival: Survival
+    /// Keepers that the journal has to have for it.
+    package let keepers: Int
+
+    /// `usable`: disks that may get groups. `next`: the lowest number that no group has.
+    package init(_ scheme: Scheme, map: ClusterMap, usable: Set<DiskID>, next: UInt32) throws(Refusal) {
+        let disks = map.disks.values.filter { usable.contains($0.id) }.sorted { $0.id < $1.id }
+        guard let planner = GroupPlanner(scheme: scheme, disks: disks) else {
+            throw .tooFewDisks(usable: disks.count, scheme: scheme)
+        }
+        let keeperPlan = KeeperPlan(scheme: scheme, disks: disks)
+        guard keeperPlan.count >= keeperPlan.needed else {
+            throw .tooFewKeepers(possible: keeperPlan.count, needed: keeperPlan.needed, scheme: scheme)
+        }
+        let present = map.groups.values.filter { $0.scheme == scheme }.sorted { $0.id < $1.id }
+        added =
+            present.isEmpty
+            ? (0..<UInt32(planner.groupCount)).map { number in
+                let id = GroupID(next + number)
+                return ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: planner.members(of: id))
+            } : []
+        let layout = StoreLayout(groups: present + added, disks: map.disks)
+        guard let survival = Survival(layout) else { throw .tooFewDisks(usable: disks.count, scheme: scheme) }
+        self.scheme = scheme
+        self.layout = layout
+        self.survival = survival
+        keepers = keeperPlan.count
+    }
+}
