@@ -24,7 +24,7 @@ extension Store {
         }
     }
 
-    /// What stands against a move of its places: nothing but that it is back.
+    /// Unless it is back by now, or one of its places finds no other disk.
     private func giveUp(_ record: DiskRecord, of records: [DiskRecord]) async {
         guard isAway(record.id),
             let groups = try? await metadata.groups().filter({ $0.members.contains(record.id) })
