@@ -69,7 +69,9 @@ extension BlobStore {
             do throws(BlobError) {
                 moved += try await copy(shard, request)
             } catch {
-                if await isLost(request.location, shard: shard) { bad.append(shard) }
+                let location = request.location
+                let verdict = await nodes.judge(location.shard(Int(shard)), on: location.members[Int(shard)])
+                if verdict == .bad { bad.append(shard) }
             }
         }
         return (moved, bad)
@@ -99,19 +101,9 @@ extension BlobStore {
         return try await writer.run()
     }
 
-    /// Whether the disk that should have the shard says that it has none, or none that is good.
-    private func isLost(_ location: BlobLocation, shard: UInt8) async -> Bool {
-        do throws(ShardFailure) {
-            return try await !nodes.verify(location.members[Int(shard)], location.shard(Int(shard)))
-        } catch {
-            return error == .notFound || error == .corrupt
-        }
-    }
-
     /// A shard that arrived late, after its write was acknowledged without it, needs no repair, only proof.
     private func isPresent(_ request: RepairRequest, shard: UInt8) async -> Bool {
-        let isGood = try? await nodes.verify(request.members[Int(shard)], request.location.shard(Int(shard)))
-        return isGood ?? false
+        await nodes.judge(request.location.shard(Int(shard)), on: request.members[Int(shard)]) == .good
     }
 
     /// The trailer of a shard that is there; every one of them holds all digests.

@@ -87,6 +87,15 @@ package struct NodeClient: Sendable {
         return isGood
     }
 
+    /// The same as a judgement of the shard: a disk that does not answer says nothing of it.
+    package func judge(_ shard: ShardID, on disk: DiskID) async -> ShardVerdict {
+        do throws(ShardFailure) {
+            return try await verify(disk, shard) ? .good : .bad
+        } catch {
+            return error == .notFound || error == .corrupt ? .bad : .silent
+        }
+    }
+
     /// Tombstones durable, then the space is freed. Shards that are not there are no error.
     package func erase(_ disk: DiskID, _ shards: [ShardID]) async throws(ShardFailure) {
         _ = try await call(.erase(disk, shards))
@@ -134,4 +143,13 @@ package struct NodeClient: Sendable {
 extension ShardFailure {
     /// An answer of another kind than the question's.
     fileprivate static let unexpectedAnswer = ShardFailure.invalid("the node answered with another message")
+}
+
+/// What a disk says of a shard that it should have.
+package enum ShardVerdict: Sendable {
+    case good
+    /// It has none, or one that is not good.
+    case bad
+    /// It gave no answer that says either.
+    case silent
 }

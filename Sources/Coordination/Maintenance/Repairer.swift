@@ -105,24 +105,12 @@ package final class Repairer: Sendable {
         // A read may have met a shard that moved or was erased meanwhile: only what is bad now is noted.
         var bad: [PlacedShard] = []
         for shard in suspects {
-            if let placed = try await place(of: shard), await isBad(placed) { bad.append(placed) }
+            guard case .at(let disk) = try await metadata.place(of: shard, in: blobs.view),
+                await blobs.nodes.judge(shard, on: disk) == .bad
+            else { continue }
+            bad.append(PlacedShard(shard, on: disk))
         }
         if !bad.isEmpty { try await metadata.markMissing(bad) }
-    }
-
-    private func place(of shard: ShardID) async throws(StorageError) -> PlacedShard? {
-        guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group),
-            Int(shard.index) < group.members.count
-        else { return nil }
-        return PlacedShard(shard, on: group.holders(moving: blob.moving)[Int(shard.index)])
-    }
-
-    private func isBad(_ placed: PlacedShard) async -> Bool {
-        do throws(ShardFailure) {
-            return try await !blobs.nodes.verify(placed.disk, placed.shard)
-        } catch {
-            return error == .notFound || error == .corrupt
-        }
     }
 
     /// Repairs blobs side by side; returns those that could not be repaired in full.

@@ -145,7 +145,7 @@ package final class Verifier: Sendable {
         var gone: [ShardID] = []
         for shard in shards {
             do {
-                switch try await place(of: shard) {
+                switch try await metadata.place(of: shard, in: blobs.view) {
                 case .gone: gone.append(shard)
                 case .missing: break
                 case .at(let disk): placed.append(PlacedShard(shard, on: disk))
@@ -156,7 +156,7 @@ package final class Verifier: Sendable {
         }
         let seen = await verify(placed)
         await note(seen)
-        gone += seen.lazy.filter { $0.verdict == .gone }.map(\.placed.shard)
+        gone += seen.lazy.filter { $0.verdict == nil }.map(\.placed.shard)
         state.withLock { state in
             for shard in gone where state.lacking?.remove(shard) != nil { state.report.shardsExpected -= 1 }
             for look in seen where look.verdict == .good && state.lacking?.remove(look.placed.shard) != nil {
@@ -181,7 +181,7 @@ package final class Verifier: Sendable {
             }
         }
         let known = lacking.count
-        let seen = await verify(placed).filter { $0.verdict != .gone }
+        let seen = await verify(placed).filter { $0.verdict != nil }
         await note(seen)
         lacking.formUnion(seen.lazy.filter { $0.verdict != .good }.map(\.placed.shard))
         state.withLock { state in
@@ -189,7 +189,7 @@ package final class Verifier: Sendable {
             state.report.shardsPresent += seen.count { $0.verdict == .good }
             state.report.shardsVerified += seen.count { $0.verdict == .good }
             state.report.shardsBad += seen.count { $0.verdict == .bad }
-            state.unread.formUnion(seen.lazy.filter { $0.verdict == .unreachable }.map(\.placed.disk))
+            state.unread.formUnion(seen.lazy.filter { $0.verdict == .silent }.map(\.placed.disk))
             state.lacking?.formUnion(lacking)
             if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
         }
@@ -197,30 +197,10 @@ package final class Verifier: Sendable {
 
     // MARK: Looking
 
-    private enum Verdict {
-        case good, bad, unreachable
-        /// Its blob was deleted while it was looked for.
-        case gone
-    }
-
     private struct Look {
         var placed: PlacedShard
-        var verdict: Verdict
-    }
-
-    private enum ShardPlace {
-        case gone
-        case missing
-        case at(DiskID)
-    }
-
-    /// Where metadata places a shard by now.
-    private func place(of shard: ShardID) async throws(StorageError) -> ShardPlace {
-        guard let blob = try await metadata.blob(shard.blob), let group = blobs.view.group(blob.group),
-            Int(shard.index) < group.members.count
-        else { return .gone }
-        if blob.missing.contains(shard.index) { return .missing }
-        return .at(group.holders(moving: blob.moving)[Int(shard.index)])
+        /// nil: its blob was deleted while it was looked for.
+        var verdict: ShardVerdict?
     }
 
     /// What is bad is looked at once more, where it is by now: it may have been moved, deleted or put back meanwhile.
@@ -230,11 +210,11 @@ package final class Verifier: Sendable {
         var again: [PlacedShard] = []
         for look in first where look.verdict == .bad {
             let shard = look.placed.shard
-            switch try? await place(of: shard) {
+            switch try? await metadata.place(of: shard, in: blobs.view) {
             case .at(let disk)?: again.append(PlacedShard(shard, on: disk))
             case .missing?: looks.append(look)
-            case .gone?: looks.append(Look(placed: look.placed, verdict: .gone))
-            case nil: looks.append(Look(placed: look.placed, verdict: .unreachable))
+            case .gone?: looks.append(Look(placed: look.placed, verdict: nil))
+            case nil: looks.append(Look(placed: look.placed, verdict: .silent))
             }
         }
         guard !again.isEmpty else { return looks }
@@ -255,17 +235,9 @@ package final class Verifier: Sendable {
     private func lookInTurn(_ shards: [PlacedShard]) async -> [Look] {
         var looks: [Look] = []
         for placed in shards where !Task.isCancelled {
-            looks.append(Look(placed: placed, verdict: await verdict(on: placed)))
+            looks.append(Look(placed: placed, verdict: await blobs.nodes.judge(placed.shard, on: placed.disk)))
         }
         return looks
-    }
-
-    private func verdict(on placed: PlacedShard) async -> Verdict {
-        do throws(ShardFailure) {
-            return try await blobs.nodes.verify(placed.disk, placed.shard) ? .good : .bad
-        } catch {
-            return error == .notFound || error == .corrupt ? .bad : .unreachable
-        }
     }
 
     /// A blob may have been deleted while it was read: only what is still live and placed there is missing.

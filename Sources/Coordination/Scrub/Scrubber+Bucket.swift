@@ -81,10 +81,10 @@ extension Scrubber {
         guard let group = blobs.view.group(blob.group) else { return (0, 0, 0) }
         let holders = group.holders(moving: blob.moving)
         let present = holders.indices.filter { !blob.missing.contains(UInt8($0)) }
-        let verdicts = await withTaskGroup(of: (Int, Verdict).self) { tasks in
+        let verdicts = await withTaskGroup(of: (Int, ShardVerdict).self) { tasks in
             for index in present {
                 let shard = ShardID(blob: blob.id, index: UInt8(index))
-                tasks.addTask { (index, await self.verify(shard, on: holders[index])) }
+                tasks.addTask { (index, await self.blobs.nodes.judge(shard, on: holders[index])) }
             }
             return await tasks.reduce(into: []) { $0.append($1) }
         }

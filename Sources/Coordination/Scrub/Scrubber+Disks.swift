@@ -21,8 +21,6 @@ extension Scrubber {
     /// A disk's segments are mended no more often than this.
     private static let mendInterval = Duration.seconds(24 * 3_600)
 
-    enum Verdict { case good, bad, silent }
-
     /// Works on the disk's pass until it has ended or may not go on.
     func work(on disk: DiskID) async {
         await walk(disk)
@@ -105,21 +103,13 @@ extension Scrubber {
     }
 
     /// A node that is busy is not a shard that is bad.
-    private func patientlyVerify(_ shard: ShardID, on disk: DiskID, _ turn: Int) async -> Verdict {
+    private func patientlyVerify(_ shard: ShardID, on disk: DiskID, _ turn: Int) async -> ShardVerdict {
         for _ in 1..<Self.tries {
-            let verdict = await verify(shard, on: disk)
+            let verdict = await blobs.nodes.judge(shard, on: disk)
             guard verdict == .silent, goesOn(disk, turn) else { return verdict }
             guard (try? await time.sleep(for: settings.poll)) != nil else { return .silent }
         }
-        return await verify(shard, on: disk)
-    }
-
-    func verify(_ shard: ShardID, on disk: DiskID) async -> Verdict {
-        do {
-            return try await blobs.nodes.verify(disk, shard) ? .good : .bad
-        } catch {
-            return error == .notFound || error == .corrupt ? .bad : .silent
-        }
+        return await blobs.nodes.judge(shard, on: disk)
     }
 
     /// Hands shards to repair that are still placed on the disk and, looked at once more, still bad; how many. Nil when
@@ -129,7 +119,7 @@ extension Scrubber {
         do {
             for shard in suspects {
                 guard let blob = try await metadata.blob(shard.blob), let place = self.shard(of: blob, on: disk),
-                    place.0 == shard, await verify(shard, on: disk) == .bad
+                    place.0 == shard, await blobs.nodes.judge(shard, on: disk) == .bad
                 else { continue }
                 bad.append(shard)
             }

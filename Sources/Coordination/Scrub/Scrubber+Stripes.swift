@@ -89,7 +89,7 @@ extension Scrubber {
     private func hasEnough(_ shards: [UInt8], of blob: BlobID, at location: BlobLocation) async -> Bool {
         var good = 0
         for index in shards where good < location.scheme.dataCount {
-            let verdict = await verify(ShardID(blob: blob, index: index), on: location.members[Int(index)])
+            let verdict = await blobs.nodes.judge(ShardID(blob: blob, index: index), on: location.members[Int(index)])
             good += verdict == .good ? 1 : 0
         }
         return good >= location.scheme.dataCount
