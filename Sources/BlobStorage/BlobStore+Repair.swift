@@ -45,12 +45,24 @@ extension BlobStore {
         let location = request.location
         let reachable = request.shards.filter { view.isUsable(request.members[Int($0)]) }
         var done: [UInt8] = []
+        var older: [UInt8] = []
         var lost: [UInt8] = []
         for shard in reachable.sorted() {
-            if await isPresent(request, shard: shard) { done.append(shard) } else { lost.append(shard) }
+            switch await presence(of: shard, request) {
+            case .current: done.append(shard)
+            case .older: older.append(shard)
+            case .none: lost.append(shard)
+            }
         }
-        guard !lost.isEmpty else { return done }
-        return done + (try await write(lost, request, .decoded))
+        guard !lost.isEmpty || !older.isEmpty else { return done }
+        do throws(BlobError) {
+            let written = try await write((lost + older).sorted(), request, .decoded)
+            return done + written + older.filter { !written.contains($0) }
+        } catch {
+            // What is there is better than nothing: with it the others may be made.
+            guard !older.isEmpty else { throw error }
+            return done + older
+        }
     }
 
     /// Puts shards that still lie where their place was before where they belong. Each is read there and verified leaf
@@ -62,13 +74,19 @@ extension BlobStore {
         var moved: [UInt8] = []
         var bad: [UInt8] = []
         for shard in request.shards.sorted() where view.isUsable(request.members[Int(shard)]) {
-            if await isPresent(request, shard: shard) {
+            let presence = await presence(of: shard, request)
+            if presence == .current {
                 moved.append(shard)
                 continue
             }
             do throws(BlobError) {
-                moved += try await copy(shard, request)
+                let copied = try await copy(shard, request)
+                moved += copied.isEmpty && presence == .older ? [shard] : copied
             } catch {
+                if presence == .older {
+                    moved.append(shard)
+                    continue
+                }
                 let location = request.location
                 let verdict = await nodes.judge(location.shard(Int(shard)), on: location.members[Int(shard)])
                 if verdict == .bad { bad.append(shard) }
@@ -101,9 +119,23 @@ extension BlobStore {
         return try await writer.run()
     }
 
-    /// A shard that arrived late, after its write was acknowledged without it, needs no repair, only proof.
-    private func isPresent(_ request: RepairRequest, shard: UInt8) async -> Bool {
-        await nodes.judge(request.location.shard(Int(shard)), on: request.members[Int(shard)]) == .good
+    /// What the disk where a shard belongs holds of it.
+    private enum Presence {
+        /// A good one, written for this placement: it arrived late, after its write was acknowledged without it, or a
+        /// repair or move was cut off behind it. It needs only proof.
+        case current
+        /// A good one of another placement: an erasure that was decided under that one may still be on its way to it,
+        /// so it is written anew.
+        case older
+        case none
+    }
+
+    private func presence(of shard: UInt8, _ request: RepairRequest) async -> Presence {
+        let (disk, id) = (request.members[Int(shard)], request.location.shard(Int(shard)))
+        guard await nodes.judge(id, on: disk) == .good, let header = try? await nodes.describe(disk, id).header else {
+            return .none
+        }
+        return header.groupEpoch == request.groupEpoch ? .current : .older
     }
 
     /// The trailer of a shard that is there; every one of them holds all digests.

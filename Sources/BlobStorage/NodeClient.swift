@@ -101,6 +101,21 @@ package struct NodeClient: Sendable {
         _ = try await call(.erase(disk, shards))
     }
 
+    /// Erases the shard as it was written under this stamp; another record of it, written since, stays.
+    package func eraseRecord(_ disk: DiskID, _ shard: ShardID, writeStamp: UInt64) async throws(ShardFailure) {
+        _ = try await call(.eraseRecord(disk, shard, writeStamp: writeStamp))
+    }
+
+    /// Erases the record of a shard that the disk holds now, unless it was written for a later epoch of its group.
+    ///
+    /// Whoever decides to erase has seen a placement of that epoch: what a newer one put here is not meant, neither
+    /// when the decision nor when the call itself comes late.
+    package func erase(_ shard: ShardID, on disk: DiskID, asOf epoch: UInt32) async throws(ShardFailure) {
+        let header = try await describe(disk, shard).header
+        guard header.groupEpoch <= epoch else { return }
+        try await eraseRecord(disk, shard, writeStamp: header.writeStamp)
+    }
+
     package func inventory(
         _ disk: DiskID,
         after shard: ShardID?,

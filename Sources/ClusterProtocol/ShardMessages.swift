@@ -22,6 +22,9 @@ package enum ShardRequest: Sendable {
     /// Reads all of a shard and compares it with its checksums and digest.
     case verify(DiskID, ShardID)
     case erase(DiskID, [ShardID])
+    /// Erases a shard as it was written under one stamp, and no other: a call that is carried out late takes nothing
+    /// that was written since.
+    case eraseRecord(DiskID, ShardID, writeStamp: UInt64)
     /// Shards on the disk after one, in order.
     case inventory(DiskID, after: ShardID?, limit: Int)
     case status(DiskID)
@@ -31,7 +34,7 @@ package enum ShardRequest: Sendable {
         case .write(let disk, _, _, _), .rewrite(let disk, _, _, _), .begin(let disk, _), .append(let disk, _, _),
             .seal(let disk, _, _, _),
             .abort(let disk, _), .read(let disk, _, _), .describe(let disk, _), .verify(let disk, _),
-            .erase(let disk, _), .inventory(let disk, _, _), .status(let disk):
+            .erase(let disk, _), .eraseRecord(let disk, _, _), .inventory(let disk, _, _), .status(let disk):
             disk
         }
     }

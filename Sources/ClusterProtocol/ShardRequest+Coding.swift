@@ -16,6 +16,7 @@ private enum Kind {
     static let inventory: UInt16 = 0x010A
     static let status: UInt16 = 0x010B
     static let rewrite: UInt16 = 0x010C
+    static let eraseRecord: UInt16 = 0x010D
 }
 
 extension ShardRequest {
@@ -47,6 +48,9 @@ extension ShardRequest {
             }
         case .describe(_, let shard), .verify(_, let shard): encoder.append(shard)
         case .erase(_, let shards): encoder.append(list: shards) { $0.append($1) }
+        case .eraseRecord(_, let shard, let stamp):
+            encoder.append(shard)
+            encoder.append(stamp)
         case .inventory(_, let after, let limit):
             encoder.append(optional: after) { $0.append($1) }
             encoder.append(count: limit)
@@ -67,6 +71,7 @@ extension ShardRequest {
         case .describe: Kind.describe
         case .verify: Kind.verify
         case .erase: Kind.erase
+        case .eraseRecord: Kind.eraseRecord
         case .inventory: Kind.inventory
         case .status: Kind.status
         }
@@ -117,6 +122,8 @@ extension ShardRequest {
                     try decoder.shardID()
                 }
             )
+        case Kind.eraseRecord:
+            self = .eraseRecord(disk, try decoder.shardID(), writeStamp: try decoder.integer())
         case Kind.inventory:
             self = .inventory(
                 disk,

@@ -99,7 +99,8 @@ enum MessageSeeds {
             .begin(disk, try header()), .append(disk, handle: 7, offset: 8),
             .seal(disk, handle: 7, trailer, leafChecksums: [1, 2]), .abort(disk, handle: 7),
             .read(disk, shard, ranges: [0..<10, 20..<30]), .describe(disk, shard), .verify(disk, shard),
-            .erase(disk, [shard]), .inventory(disk, after: shard, limit: 10), .inventory(disk, after: nil, limit: 0),
+            .erase(disk, [shard]), .eraseRecord(disk, shard, writeStamp: 9), .inventory(disk, after: shard, limit: 10),
+            .inventory(disk, after: nil, limit: 0),
             .status(disk),
         ]
         return requests.map { $0.encoded() }

@@ -76,7 +76,7 @@ extension StorageNodeService {
             for lease in Set(shards.map(\.blob.writeLease)) {
                 try Self.check(lease, is: name, holder: leases.knownHolder(of: lease))
             }
-        case .rewrite, .inventory, .status:
+        case .rewrite, .eraseRecord, .inventory, .status:
             throw ShardRefusal(reason: "a call for the coordinator alone came from a node", isSuspicious: true)
         }
     }

@@ -48,6 +48,9 @@ extension StorageNodeService {
             case .erase(_, let shards):
                 _ = try await disk.erase(shards)
                 return (.done, [])
+            case .eraseRecord(_, let shard, let stamp):
+                _ = try await disk.erase([ShardErasure(shard, writeStamp: stamp)])
+                return (.done, [])
             case .inventory(_, let after, let limit): return (inventory(after: after, limit: limit, of: disk), [])
             case .status: return (.status(await status(of: disk)), [])
             }

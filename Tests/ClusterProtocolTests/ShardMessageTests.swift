@@ -53,7 +53,8 @@ struct ShardMessageTests {
             .begin(disk, header), .append(disk, handle: .max, offset: Limits.blobLength),
             .append(disk, handle: 0, offset: 0), .abort(disk, handle: 7), .read(disk, shard, ranges: []),
             .read(disk, shard, ranges: [0..<1, 5..<Limits.blobLength]), .describe(disk, shard), .verify(disk, shard),
-            .erase(disk, []), .erase(disk, [shard, other]), .inventory(disk, after: nil, limit: 0),
+            .erase(disk, []), .erase(disk, [shard, other]), .eraseRecord(disk, shard, writeStamp: .max),
+            .inventory(disk, after: nil, limit: 0),
             .inventory(disk, after: shard, limit: ShardRequest.batchLimit), .status(disk),
         ]
     }

@@ -180,7 +180,7 @@ package final class Mover: Sendable {
         }
         for shard in shards {
             guard let disk = group.former[shard], disk != group.members[Int(shard)] else { continue }
-            try? await blobs.nodes.erase(disk, [ShardID(blob: id, index: shard)])
+            try? await blobs.nodes.erase(ShardID(blob: id, index: shard), on: disk, asOf: group.epoch)
         }
     }
 

@@ -31,6 +31,8 @@ package final class OrphanCollector: Sendable {
         var kind: Kind
         var shard: ShardID
         var disk: DiskID
+        /// Of the record that was seen: what was written since is another.
+        var writeStamp: UInt64
     }
 
     let metadata: any ReplicatedMetadata
@@ -96,28 +98,34 @@ package final class OrphanCollector: Sendable {
                 guard let page = try? await blobs.nodes.inventory(disk, after: last, limit: Self.page) else {
                     return nil
                 }
-                let shards = page.entries.map(\.shard)
-                guard shards.allSatisfy({ $0.blob.incarnation <= incarnation }) else { return nil }
-                seen += try await suspects(among: shards, on: disk).prefix(Self.suspectLimit - seen.count)
-                last = shards.last
-                isLast = page.isLast || shards.isEmpty
+                let entries = page.entries
+                guard entries.allSatisfy({ $0.shard.blob.incarnation <= incarnation }) else { return nil }
+                seen += try await suspects(among: entries, on: disk).prefix(Self.suspectLimit - seen.count)
+                last = entries.last?.shard
+                isLast = page.isLast || entries.isEmpty
             }
         }
         return Task.isCancelled ? nil : seen
     }
 
-    private func suspects(among shards: [ShardID], on disk: DiskID) async throws(StorageError) -> [Suspect] {
+    private func suspects(
+        among entries: [ShardInventoryEntry],
+        on disk: DiskID
+    ) async throws(StorageError) -> [Suspect] {
         // Asked after the shards were seen: a lease that is not among them now has ended, and not only not begun.
         let active = Set(try await metadata.activeLeases().map(\.lease))
         var found: [Suspect] = []
-        for shard in shards {
+        for entry in entries {
+            let shard = entry.shard
+            let kind: Suspect.Kind
             if let blob = try await metadata.blob(shard.blob) {
-                if isElsewhere(shard, of: blob, than: disk) {
-                    found.append(Suspect(kind: .surplus, shard: shard, disk: disk))
-                }
-            } else if !active.contains(shard.blob.writeLease), try await !isDead(shard.blob) {
-                found.append(Suspect(kind: .orphan, shard: shard, disk: disk))
+                guard isElsewhere(shard, of: blob, than: disk) else { continue }
+                kind = .surplus
+            } else {
+                guard !active.contains(shard.blob.writeLease), try await !isDead(shard.blob) else { continue }
+                kind = .orphan
             }
+            found.append(Suspect(kind: kind, shard: shard, disk: disk, writeStamp: entry.writeStamp))
         }
         return found
     }
@@ -156,10 +164,18 @@ package final class OrphanCollector: Sendable {
             case .orphan: if try await isOrphan(suspect.shard.blob) { orphans.append(suspect.shard) }
             case .surplus:
                 // Each right after its own check: a place may be moved back to this disk, and what was surplus is live.
-                if try await isSurplus(suspect.shard, on: disk) { erased += await erase([suspect.shard], on: disk) }
+                if try await isSurplus(suspect.shard, on: disk) { erased += await erase(surplus: suspect) }
             }
         }
         return erased + (await erase(orphans, on: disk))
+    }
+
+    /// Only the record that was seen: by the time the call is carried out, its place may have come back to this disk.
+    private func erase(surplus: Suspect) async -> Int {
+        let (disk, shard, stamp) = (surplus.disk, surplus.shard, surplus.writeStamp)
+        guard isCurrent(), (try? await blobs.nodes.eraseRecord(disk, shard, writeStamp: stamp)) != nil else { return 0 }
+        counts.withLock { $0.erasedShards += 1 }
+        return 1
     }
 
     private func erase(_ due: [ShardID], on disk: DiskID) async -> Int {

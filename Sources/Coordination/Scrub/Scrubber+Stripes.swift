@@ -101,7 +101,9 @@ extension Scrubber {
         var gone: [PlacedShard] = []
         for index in shards {
             let placed = PlacedShard(ShardID(blob: blob, index: index), on: location.members[Int(index)])
-            guard (try? await blobs.nodes.erase(placed.disk, [placed.shard])) != nil else { continue }
+            guard (try? await blobs.nodes.erase(placed.shard, on: placed.disk, asOf: location.groupEpoch)) != nil else {
+                continue
+            }
             gone.append(placed)
         }
         // What is not noted now is found lost by the next pass over its disk.

@@ -120,6 +120,7 @@ private struct Wrapped: Transport {
         guard let request = try? ShardRequest(encoded: message.header) else { return (nil, false) }
         switch request {
         case .erase(let disk, let shards): link.noteErased(shards, on: disk)
+        case .eraseRecord(let disk, let shard, _): link.noteErased([shard], on: disk)
         case .write(let disk, let header, _, _), .rewrite(let disk, let header, _, _), .begin(let disk, let header):
             link.noteWritten(header.shard, on: disk)
         default: break
