@@ -12,6 +12,9 @@ LISTEN  ?= 127.0.0.1:9000
 # How many seeds the simulator tries; `make test-long` tries LONG_SEEDS more.
 SEEDS   ?= 2000
 LONG_SEEDS ?= 100000
+# How many of them run a whole cluster.
+CLUSTER_SEEDS ?= 150
+LONG_CLUSTER_SEEDS ?= 10000
 # Each flips 5,000 bits.
 ROT_SEEDS ?= 20
 # `make test-long` tries every so many-th crash point.
@@ -76,6 +79,8 @@ test-swift: build-tests
 test-long: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
 	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
 	.build/release/simulator run --first-seed $$(( $(SEEDS) + 1 )) --seeds $(LONG_SEEDS)
+	.build/release/simulator run --scenario cluster --first-seed $$(( $(CLUSTER_SEEDS) + 1 )) \
+	    --seeds $(LONG_CLUSTER_SEEDS)
 
 # A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
 test-mutants: $(stamps)/build-packages
@@ -87,6 +92,7 @@ check-mutants:
 
 test-simulator: build-tests
 	.build/release/simulator run --seeds $(SEEDS)
+	.build/release/simulator run --scenario cluster --seeds $(CLUSTER_SEEDS)
 	.build/release/simulator run --scenario rot --seeds $(ROT_SEEDS)
 
 test-clients: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)

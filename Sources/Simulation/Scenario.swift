@@ -33,6 +33,7 @@ package enum Scenarios {
     /// The first one runs when none is named.
     package static let all: [any Scenario] = [
         StoreScenario(),
+        ClusterScenario(),
         RotScenario(),
         PlainFilesScenario(syncsBeforeAnswering: true),
         PlainFilesScenario(syncsBeforeAnswering: false),

@@ -36,6 +36,11 @@ package struct NetworkProfile: Hashable, Sendable {
     )
 }
 
+/// What answers calls by who calls: the name of the calling process stands for what its certificate proves.
+package protocol PeerService: Sendable {
+    func answer(_ message: TransportMessage, from process: String) async -> TransportMessage
+}
+
 /// The network between simulated processes.
 package final class SimulatedNetwork: Sendable {
     private struct Link: Hashable {
@@ -44,7 +49,7 @@ package final class SimulatedNetwork: Sendable {
     }
 
     private struct Service {
-        var service: any TransportService
+        var service: any PeerService
         var process: String
         var life: ProcessLife
     }
@@ -77,13 +82,19 @@ package final class SimulatedNetwork: Sendable {
         state.withLock { _ = $0.cuts.insert(Link(from: from, to: to)) }
     }
 
+    /// Ends one cut.
+    package func heal(from: String, to: String) {
+        trace.record("network heal \(from) > \(to)")
+        state.withLock { _ = $0.cuts.remove(Link(from: from, to: to)) }
+    }
+
     /// Ends all cuts.
     package func heal() {
         trace.record("network heal")
         state.withLock { $0.cuts = [] }
     }
 
-    func register(_ node: String, _ service: any TransportService, process: String, life: ProcessLife) {
+    func register(_ node: String, _ service: any PeerService, process: String, life: ProcessLife) {
         state.withLock { $0.services[node] = Service(service: service, process: process, life: life) }
     }
 
@@ -118,11 +129,14 @@ package final class SimulatedNetwork: Sendable {
     /// One request and its answer, if both arrive.
     private func carry(_ message: TransportMessage, to node: String, from process: String, _ exchange: Exchange) async {
         guard let target = await pass(from: process, toNode: node) else { return }
+        // What comes to a paused process waits in its machine.
+        if target.life.isAlive { await target.life.gate() }
         guard target.life.isAlive, let service = state.withLock({ $0.services[node]?.service }) else {
             trace.record("network \(process) > \(node) refused")
             return exchange.resolve(.failure(.unreachable(node: node)))
         }
-        let answer = await service.answer(message)
+        let answer = await service.answer(message, from: process)
+        await target.life.gate()
         guard target.life.isAlive else { return }
         guard await travel(from: target.process, to: process) else { return }
         exchange.resolve(.success(answer))

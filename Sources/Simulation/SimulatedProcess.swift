@@ -34,9 +34,26 @@ package final class SimulatedProcess: Sendable {
     }
 
     /// Answers the calls to `node` until this process dies.
-    package func serve(_ node: String, _ service: any TransportService) {
+    package func serve(_ node: String, _ service: any TransportService) { serve(node, Anyones(service: service)) }
+
+    /// Answers the calls to `node`, by who calls, until this process dies.
+    package func serve(_ node: String, _ service: any PeerService) {
         guard isAlive else { return }
         world.network.register(node, service, process: name, life: life)
+    }
+
+    /// Stops this process where it is; calls to it wait, or time out.
+    package func pause() {
+        guard isAlive else { return }
+        world.trace.record("pause \(name)")
+        life.pause()
+    }
+
+    /// Lets a paused process go on.
+    package func resume() {
+        guard isAlive else { return }
+        world.trace.record("resume \(name)")
+        life.resume()
     }
 
     /// Ends this process in the middle of what it does: its tasks stop at their next step into the outside world and
@@ -64,5 +81,13 @@ package final class SimulatedProcess: Sendable {
         life.kill()
         life.thaw()
         task.withLock { $0 }?.cancel()
+    }
+}
+
+/// A service that asks nobody who calls.
+private struct Anyones: PeerService {
+    let service: any TransportService
+    func answer(_ message: TransportMessage, from process: String) async -> TransportMessage {
+        await service.answer(message)
     }
 }

@@ -55,6 +55,19 @@ package final class World: Sendable {
     /// Puts another image in a disk's place, for whoever mounts it next.
     package func setImage(_ name: String, _ image: MemoryDisk) { state.withLock { $0.disks[name] = image } }
 
+    /// Flips bits of a disk, in segments and journal.
+    func rot(_ name: String, bits: Int) {
+        let disk = disk(name)
+        let files = disk.files.filter { $0.hasPrefix("segments/") || $0.hasPrefix("journal/") }
+        guard !files.isEmpty else { return }
+        for _ in 0..<bits {
+            let file = files[Int(random.next() % UInt64(files.count))]
+            guard let length = disk.length(file), length > 0 else { continue }
+            let offset = Int(random.next() % UInt64(length))
+            disk.flip(file, offset: offset, mask: 1 << UInt8(random.next() % 8))
+        }
+    }
+
     /// Counts an operation of a client.
     package func countOperation() { state.withLock { $0.operations += 1 } }
 

@@ -44,6 +44,14 @@ struct SimulatorTests {
         #expect(first.output == second.output)
     }
 
+    @Test("So does one of a whole cluster")
+    func replayCluster() throws {
+        let arguments = ["replay", "3", "--scenario", "cluster", "--quiet"]
+        let (first, second) = (try Self.run(arguments), try Self.run(arguments))
+        #expect(first.status == 0, "\(first.output)")
+        #expect(first.output == second.output)
+    }
+
     @Test("Another seed gives another run")
     func seedsDiffer() throws {
         let first = try Self.run(["replay", "1", "--quiet"])

@@ -157,7 +157,7 @@ package struct RotScenario: Scenario {
         guard listed.contains(where: { $0.key == key }) else {
             throw BrokenPromise("\(key) has \(Self.parityCount + 1) bad shards and is not listed: \(listed)")
         }
-        switch await StoreClient.read(key, range: nil, from: store) {
+        switch await StoreClient.read(key, range: nil, from: store.objects) {
         case .failed(let error) where error.code == .unreadable: break
         case .bytes(let bytes, _, _, _) where bytes == WrittenValue(number: 1, length: bytes.count).bytes: break
         case let other: throw BrokenPromise("\(key) beyond m: \(other)")

@@ -1,4 +1,3 @@
-import Coordination
 import ObjectInterface
 import ObjectModel
 import ObjectStorage
@@ -9,10 +8,10 @@ import TestKit
 extension StoreClient {
     /// One part.
     func multipart(_ key: String, _ value: WrittenValue) async throws {
-        try await write(key, value) { store in
-            let upload = try await Self.createUpload(key, in: store)
-            let part = try await Self.uploadPart(1, of: upload, key, value.bytes, in: store)
-            try await Self.complete(upload, key, [part], in: store)
+        try await write(key, value) { objects in
+            let upload = try await Self.createUpload(key, in: objects)
+            let part = try await Self.uploadPart(1, of: upload, key, value.bytes, in: objects)
+            try await Self.complete(upload, key, [part], in: objects)
         }
     }
 
@@ -20,25 +19,25 @@ extension StoreClient {
     func multipartOfTwo(_ key: String, _ value: WrittenValue, second length: Int) async throws {
         let isLarge = value.number % 16 == 0
         let value = isLarge ? WrittenValue(number: value.number, length: Limits.minimumPartLength + length) : value
-        try await write(key, value) { store in
-            let upload = try await Self.createUpload(key, in: store)
+        try await write(key, value) { objects in
+            let upload = try await Self.createUpload(key, in: objects)
             let bytes = value.bytes
             let split = isLarge ? Limits.minimumPartLength : bytes.count
-            _ = try await Self.uploadPart(1, of: upload, key, Array(repeating: 7, count: length), in: store)
-            let other = try await Self.uploadPart(2, of: upload, key, Array(bytes[split...]), in: store)
-            let first = try await Self.uploadPart(1, of: upload, key, Array(bytes[..<split]), in: store)
-            try await Self.complete(upload, key, isLarge ? [first, other] : [first], in: store)
+            _ = try await Self.uploadPart(1, of: upload, key, Array(repeating: 7, count: length), in: objects)
+            let other = try await Self.uploadPart(2, of: upload, key, Array(bytes[split...]), in: objects)
+            let first = try await Self.uploadPart(1, of: upload, key, Array(bytes[..<split]), in: objects)
+            try await Self.complete(upload, key, isLarge ? [first, other] : [first], in: objects)
         }
     }
 
     /// An upload that is begun, and aborted or left alone, changes nothing.
     func abandonUpload(_ key: String, _ value: WrittenValue, aborts: Bool) async throws {
-        let outcome = await server.call { store in
+        let outcome = await server.use { objects in
             await Self.outcome {
-                let upload = try await Self.createUpload(key, in: store)
-                _ = try await Self.uploadPart(1, of: upload, key, value.bytes, in: store)
+                let upload = try await Self.createUpload(key, in: objects)
+                _ = try await Self.uploadPart(1, of: upload, key, value.bytes, in: objects)
                 guard aborts else { return }
-                try await store.objects.abortUpload(bucket: Self.bucket, key: key, upload: upload)
+                try await objects.abortUpload(bucket: Self.bucket, key: key, upload: upload)
             }
         }
         guard case .failed(let error) = outcome, error.code != .unknownOutcome, !Self.isRefusal(error) else { return }
@@ -47,8 +46,8 @@ extension StoreClient {
 
     func copy(from source: String, to key: String) async throws {
         guard let value = try await value(toCopy: source, to: key) else { return }
-        try await write(key, value) { store in
-            _ = try await store.objects.copy(
+        try await write(key, value) { objects in
+            _ = try await objects.copy(
                 CopyRequest(
                     sourceBucket: Self.bucket,
                     sourceKey: source,
@@ -62,9 +61,9 @@ extension StoreClient {
 
     func copyPart(from source: String, to key: String) async throws {
         guard let value = try await value(toCopy: source, to: key), value.length > 0 else { return }
-        try await write(key, value) { store in
-            let upload = try await Self.createUpload(key, in: store)
-            let part = try await store.objects.copyPart(
+        try await write(key, value) { objects in
+            let upload = try await Self.createUpload(key, in: objects)
+            let part = try await objects.copyPart(
                 CopyPartRequest(
                     sourceBucket: Self.bucket,
                     sourceKey: source,
@@ -75,7 +74,7 @@ extension StoreClient {
                 )
             )
             let named = CompleteUploadRequest.Part(number: 1, eTag: part.eTag)
-            try await Self.complete(upload, key, [named], in: store)
+            try await Self.complete(upload, key, [named], in: objects)
         }
     }
 
@@ -89,8 +88,8 @@ extension StoreClient {
 
     // MARK: Steps
 
-    private static func createUpload(_ key: String, in store: Store) async throws -> UploadID {
-        try await store.objects.createUpload(
+    private static func createUpload(_ key: String, in objects: ObjectStore) async throws -> UploadID {
+        try await objects.createUpload(
             CreateUploadRequest(bucket: bucket, key: key, owner: owner, attributes: ObjectAttributes())
         ).id
     }
@@ -100,7 +99,7 @@ extension StoreClient {
         of upload: UploadID,
         _ key: String,
         _ bytes: [UInt8],
-        in store: Store
+        in objects: ObjectStore
     ) async throws -> CompleteUploadRequest.Part {
         let request = UploadPartRequest(
             bucket: bucket,
@@ -109,7 +108,7 @@ extension StoreClient {
             partNumber: number,
             length: bytes.count
         )
-        let part = try await store.objects.uploadPart(request, body: MemoryBody(bytes))
+        let part = try await objects.uploadPart(request, body: MemoryBody(bytes))
         return CompleteUploadRequest.Part(number: number, eTag: part.eTag)
     }
 
@@ -117,9 +116,9 @@ extension StoreClient {
         _ upload: UploadID,
         _ key: String,
         _ parts: [CompleteUploadRequest.Part],
-        in store: Store
+        in objects: ObjectStore
     ) async throws {
-        _ = try await store.objects.completeUpload(
+        _ = try await objects.completeUpload(
             CompleteUploadRequest(bucket: bucket, key: key, upload: upload, parts: parts)
         )
     }

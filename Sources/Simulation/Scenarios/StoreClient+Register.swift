@@ -16,8 +16,8 @@ extension StoreClient {
         let value = WrittenValue(number: UInt64(operation), length: Self.valueLength + operation % 1_000)
         let place = registers.begin(key, value, replacing: seen)
         let condition = eTag.map { WriteCondition.matches($0) } ?? .isAbsent
-        let outcome = await server.call { store in
-            await Self.outcome { try await Self.put(key, value, condition, in: store) }
+        let outcome = await server.use { objects in
+            await Self.outcome { try await Self.put(key, value, condition, in: objects) }
         }
         world.trace.record("\(key) \(seen ?? 0) > \(value.number): \(outcome.map { "\($0)" } ?? "lost")")
         var problem: String?
@@ -41,7 +41,7 @@ extension StoreClient {
     @discardableResult
     func readRegister(_ key: String) async throws -> (value: UInt64?, eTag: String?)? {
         let began = registers.beginRead()
-        guard let found = await server.call({ store in await Self.read(key, range: nil, from: store) }) else {
+        guard let found = await server.use({ objects in await Self.read(key, range: nil, from: objects) }) else {
             return nil
         }
         var number: UInt64?
@@ -54,6 +54,7 @@ extension StoreClient {
             }
             (number, eTag) = (value.number, tag)
         case .unsatisfiable: throw BrokenPromise("\(key): a range that nobody asked for", subject: key)
+        case .failed(let error) where mayRefuseReads(with: error): return nil
         case .failed(let error): throw BrokenPromise("reading \(key): \(error)", subject: key)
         }
         if let problem = registers.check(key, began: began, found: number) {

@@ -1,4 +1,3 @@
-import Coordination
 import ObjectInterface
 import ObjectModel
 import ObjectStorage
@@ -11,12 +10,12 @@ import TestKit
 struct StoreClient: Sendable {
     static let bucket = "archive"
     static let owner = UserID("owner")
-    /// Keys of each client: few, so that they are overwritten and deleted often.
-    static let keyCount = 7
 
     let number: Int
     let clientCount: Int
-    let server: StoreServer
+    /// Keys of each client: few, so that they are overwritten and deleted often.
+    let keyCount: Int
+    let server: any ObjectServer
     let oracle: StoreOracle
     let registers: RegisterOracle
     let world: World
@@ -34,13 +33,13 @@ struct StoreClient: Sendable {
     }
 
     private func operate(_ operation: Int, using generator: inout SplitMix64) async throws {
-        let own = Self.key(number, Int(generator.next() % UInt64(Self.keyCount)))
+        let own = ownKey(Int(generator.next() % UInt64(keyCount)))
         let any = Self.key(
             Int(generator.next() % UInt64(clientCount)),
-            Int(generator.next() % UInt64(Self.keyCount))
+            Int(generator.next() % UInt64(keyCount))
         )
         let value = WrittenValue(number: UInt64(operation), length: Self.length(using: &generator))
-        let source = Self.key(number, Int(generator.next() % UInt64(Self.keyCount)))
+        let source = Self.key(number, Int(generator.next() % UInt64(keyCount)))
         switch generator.next() % 100 {
         case 0..<34: try await put(own, value)
         case 34..<52: try await read(any, range: nil)
@@ -54,6 +53,13 @@ struct StoreClient: Sendable {
         case 86..<90: try await copy(from: source, to: own)
         default: try await compareAndSet(Int(generator.next() % 2), operation)
         }
+    }
+
+    /// The own key of this number, or the next one of which it is known what it holds.
+    private func ownKey(_ first: Int) -> String {
+        var number = first
+        while oracle.isPending(Self.key(self.number, number)) { number += 1 }
+        return Self.key(self.number, number)
     }
 
     static func key(_ client: Int, _ number: Int) -> String { "client-\(client)/key-\(number)" }
@@ -83,11 +89,13 @@ struct StoreClient: Sendable {
     // MARK: Writes
 
     func put(_ key: String, _ value: WrittenValue) async throws {
-        try await write(key, value) { store in try await Self.put(key, value, .none, in: store) }
+        try await write(key, value) { objects in try await Self.put(key, value, .none, in: objects) }
     }
 
-    static func put(_ key: String, _ value: WrittenValue, _ condition: WriteCondition, in store: Store) async throws {
-        _ = try await store.objects.put(
+    static func put(_ key: String, _ value: WrittenValue, _ condition: WriteCondition, in objects: ObjectStore)
+        async throws
+    {
+        _ = try await objects.put(
             PutRequest(
                 bucket: bucket,
                 key: key,
@@ -101,18 +109,18 @@ struct StoreClient: Sendable {
     }
 
     func delete(_ key: String) async throws {
-        try await write(key, nil) { store in
-            _ = try await store.objects.delete(DeleteRequest(bucket: Self.bucket, key: key))
+        try await write(key, nil) { objects in
+            _ = try await objects.delete(DeleteRequest(bucket: Self.bucket, key: key))
         }
     }
 
     func write(
         _ key: String,
         _ value: WrittenValue?,
-        _ body: @escaping @Sendable (Store) async throws -> Void
+        _ body: @escaping @Sendable (ObjectStore) async throws -> Void
     ) async throws {
         let place = oracle.beginWrite(key, value)
-        let outcome = await server.call { store in await Self.outcome { try await body(store) } }
+        let outcome = await server.use { objects in await Self.outcome { try await body(objects) } }
         world.trace.record("\(key) \(value.map { "\($0.number)" } ?? "deleted"): \(outcome.map { "\($0)" } ?? "lost")")
         switch outcome {
         case nil: oracle.lose(key, place)
@@ -129,6 +137,11 @@ struct StoreClient: Sendable {
         case .unavailable, .leaseEnded, .full, .busy: true
         default: false
         }
+    }
+
+    /// While parts of the store cannot reach one another, too few shards of a blob may be within reach.
+    func mayRefuseReads(with error: StorageError) -> Bool {
+        server.mayBeUnavailable && (Self.isRefusal(error) || error.code == .unreadable)
     }
 
     enum WriteOutcome: Sendable {
@@ -159,7 +172,7 @@ struct StoreClient: Sendable {
 
     func read(_ key: String, range: ByteRange?) async throws {
         let reading = oracle.beginRead()
-        guard let found = await server.call({ store in await Self.read(key, range: range, from: store) }) else {
+        guard let found = await server.use({ objects in await Self.read(key, range: range, from: objects) }) else {
             return
         }
         let allowed = oracle.allowed(key, reading)
@@ -169,6 +182,7 @@ struct StoreClient: Sendable {
             guard allowed.contains(where: { $0.map { range?.resolved(length: $0.length) == nil } ?? false }) else {
                 throw BrokenPromise("\(key): a range that exists was refused", subject: key)
             }
+        case .failed(let error) where mayRefuseReads(with: error): return
         case .failed(let error):
             let shards = await server.describeShards(of: key)
             throw BrokenPromise("reading \(key): \(error) \(shards)", subject: key)
@@ -191,9 +205,9 @@ struct StoreClient: Sendable {
         }
     }
 
-    static func read(_ key: String, range: ByteRange?, from store: Store) async -> Found {
+    static func read(_ key: String, range: ByteRange?, from objects: ObjectStore) async -> Found {
         do {
-            let result = try await store.objects.get(GetRequest(bucket: bucket, key: key, range: range))
+            let result = try await objects.get(GetRequest(bucket: bucket, key: key, range: range))
             var bytes: [UInt8] = []
             while let slice = try await result.body?.next() { bytes += slice.copied() }
             return .bytes(bytes, result.range, length: result.object.length, eTag: result.object.eTag)
@@ -213,9 +227,9 @@ struct StoreClient: Sendable {
     /// Every key that surely is there is listed, none that surely is not, and in order.
     func list() async throws {
         let reading = oracle.beginRead()
-        let answer = await server.call { store -> Result<[String], StorageError> in
+        let answer = await server.use { objects -> Result<[String], StorageError> in
             do throws(StorageError) {
-                return .success(try await Self.list(store))
+                return .success(try await Self.list(objects))
             } catch {
                 return .failure(error)
             }
@@ -224,6 +238,8 @@ struct StoreClient: Sendable {
         let listed: [String]
         do {
             listed = try answer.get()
+        } catch let error where mayRefuseReads(with: error) {
+            return
         } catch {
             throw BrokenPromise("listing: \(error)")
         }
@@ -246,10 +262,10 @@ struct StoreClient: Sendable {
     }
 
     /// All keys, by small pages.
-    private static func list(_ store: Store) async throws(StorageError) -> [String] {
+    private static func list(_ objects: ObjectStore) async throws(StorageError) -> [String] {
         var keys: [String] = []
         while true {
-            let page = try await store.objects.list(ListRequest(bucket: bucket, after: keys.last ?? "", limit: 10))
+            let page = try await objects.list(ListRequest(bucket: bucket, after: keys.last ?? "", limit: 10))
             keys += page.entries.map(\.name)
             if !page.isTruncated { return keys }
         }

@@ -97,7 +97,7 @@ final class StoreNemesis: Sendable {
             noteReplaced(slot)
             crash(after: .zero, losingPower: false, databaseBack: nil)
         case .rollBack(let slot): rollBack(slot)
-        case .rot(let slot, let bits): rot(world.disk(server.disk(slot)), bits: bits)
+        case .rot(let slot, let bits): world.rot(server.disk(slot), bits: bits)
         case .lostWrite(let slot, let count):
             world.disk(server.disk(slot)).inject(WriteLie(.lost, pathPrefix: "segments/", after: count))
         case .misdirectedWrite(let slot, let count, let distance):
@@ -148,57 +148,11 @@ final class StoreNemesis: Sendable {
         }
     }
 
-    private func rot(_ disk: MemoryDisk, bits: Int) {
-        let files = disk.files.filter { $0.hasPrefix("segments/") || $0.hasPrefix("journal/") }
-        guard !files.isEmpty else { return }
-        for _ in 0..<bits {
-            let file = files[Int(world.random.next() % UInt64(files.count))]
-            guard let length = disk.length(file), length > 0 else { continue }
-            let offset = Int(world.random.next() % UInt64(length))
-            disk.flip(file, offset: offset, mask: 1 << UInt8(world.random.next() % 8))
-        }
-    }
-
     /// Beside everything else, in the server's process; what fails is the store's own to try again.
     private func maintain(_ work: StoreMaintenance) {
         begin { [self] in
-            await server.call { [self] store in
-                switch work {
-                case .checkpoint: try? await store.checkpointer.take()
-                case .compact: await store.compactDisks()
-                case .collect: try? await store.collector.pass()
-                case .orphans: _ = try? await store.orphans.pass()
-                case .repack: try? await store.repacker.pass()
-                case .verify: store.verifier.request()
-                case .shift: try? await store.begin(self.shifts(of: store))
-                case .unshift: _ = try? await store.cancelMoves()
-                }
-            }
+            await server.call { [self] store in await store.maintain(work, random: world.random) }
         }
-    }
-
-    /// Places in each of this many groups.
-    private static let shiftedGroups = 4
-
-    private func shifts(of store: Store) -> [PlaceMove] {
-        let map = store.blobs.view.map
-        let groups = map.groups.values.filter(\.former.isEmpty).sorted { $0.id < $1.id }
-        guard !groups.isEmpty else { return [] }
-        var moves: [GroupID: PlaceMove] = [:]
-        for _ in 0..<Self.shiftedGroups {
-            let group = groups[Int(world.random.next() % UInt64(groups.count))]
-            let shard = Int(world.random.next() % UInt64(group.members.count))
-            let others = map.disks.keys.filter { !group.members.contains($0) }.sorted()
-            guard !others.isEmpty else { continue }
-            moves[group.id] = PlaceMove(
-                group: group.id,
-                shard: UInt8(shard),
-                from: group.members[shard],
-                to: others[Int(world.random.next() % UInt64(others.count))],
-                bytes: 0
-            )
-        }
-        return moves.sorted { $0.key < $1.key }.map(\.value)
     }
 
     private func begin(_ body: @escaping @Sendable () async -> Void) {

@@ -28,7 +28,8 @@ struct WrittenValue: Hashable, Sendable {
 ///
 /// Each key has one writer, so that its writes have an order. A read may give the last write acknowledged before it
 /// began, or a later one that began before the read ended and was not refused; and once a read has decided whether a
-/// write of unknown outcome happened, every later read must agree.
+/// write of unknown outcome happened, every later read must agree. Where calls cross a network, such a write may happen
+/// long after its client gave up: it stays pending until `settle`, and its key is not written again before.
 final class StoreOracle: Sendable {
     private enum Fate { case open, acknowledged, refused, unknown }
 
@@ -38,6 +39,8 @@ final class StoreOracle: Sendable {
         var fate = Fate.open
         /// The turn in which it was answered, or its server died.
         var settled: Int?
+        /// Of unknown outcome, and may still happen.
+        var isPending = false
     }
 
     private struct State {
@@ -52,6 +55,10 @@ final class StoreOracle: Sendable {
     }
 
     private let state = Mutex(State())
+    private let landsLate: Bool
+
+    /// `landsLate`: what nobody answered may happen until `settle`.
+    init(landsLate: Bool = false) { self.landsLate = landsLate }
 
     /// The number of the next operation; nil when so many have been begun.
     func beginOperation(limit: Int) -> Int? {
@@ -93,6 +100,19 @@ final class StoreOracle: Sendable {
             state.turn += 1
             state.writes[key]?[place].fate = fate
             state.writes[key]?[place].settled = state.turn
+            state.writes[key]?[place].isPending = landsLate && fate == .unknown
+        }
+    }
+
+    /// Whether a write of unknown outcome may still change the key.
+    func isPending(_ key: String) -> Bool { state.withLock { $0.writes[key]?.contains(where: \.isPending) ?? false } }
+
+    /// Nothing that was begun is under way any longer.
+    func settle() {
+        state.withLock { state in
+            for key in state.writes.keys {
+                for place in state.writes[key, default: []].indices { state.writes[key]?[place].isPending = false }
+            }
         }
     }
 
@@ -119,7 +139,8 @@ final class StoreOracle: Sendable {
             guard let seen = allowed.last(where: { $0.value == value }) else {
                 return "\(key) gave \(Self.text(value)), allowed: \(allowed.map { Self.text($0.value) })"
             }
-            Self.decide(&state.writes[key, default: []], seen: seen, reading)
+            state.turn += 1
+            Self.decide(&state.writes[key, default: []], seen: seen, reading, turn: state.turn)
             return nil
         }
     }
@@ -141,10 +162,19 @@ final class StoreOracle: Sendable {
     private static func decide(
         _ writes: inout [Write],
         seen: (place: Int, value: WrittenValue?),
-        _ reading: Reading
+        _ reading: Reading,
+        turn: Int
     ) {
         for place in writes.indices where writes[place].fate == .unknown {
             guard let settled = writes[place].settled, settled < reading.began else { continue }
+            if writes[place].isPending {
+                // Not seen yet does not mean never; and what looks like it may be what was there before.
+                let isAlone = !writes[..<place].contains { $0.fate != .refused && $0.value == writes[place].value }
+                guard place == seen.place, isAlone, writes[place].value != nil else { continue }
+                writes[place].isPending = false
+                // It may have happened just now: a read that began before need not have seen it.
+                writes[place].settled = turn
+            }
             if place > seen.place, writes[place].value != seen.value { writes[place].fate = .refused }
             if place == seen.place { writes[place].fate = .acknowledged }
         }

@@ -38,15 +38,6 @@ struct StoreFault: Sendable, CustomStringConvertible {
     var description: String { "\(number): at operation \(operation) \(kind)" }
 }
 
-/// What the store does by itself at its own pace, done now.
-enum StoreMaintenance: Sendable, CaseIterable {
-    case checkpoint, compact, collect, orphans, repack, verify
-    /// Places of groups go to other disks.
-    case shift
-    /// What is being moved goes back.
-    case unshift
-}
-
 /// What one seed does to the store: operations in rounds, and faults in each.
 ///
 /// Within a round at most m disks are touched by what may cost them a shard; after each round all is mended, and the

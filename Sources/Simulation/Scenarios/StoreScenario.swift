@@ -15,6 +15,7 @@ import TestKit
 package struct StoreScenario: Scenario {
     static let operationCount = 500
     static let clientCount = 5
+    static let keyCount = 7
 
     package init() {}
 
@@ -102,6 +103,7 @@ struct StoreRun: Sendable {
         StoreClient(
             number: number,
             clientCount: StoreScenario.clientCount,
+            keyCount: StoreScenario.keyCount,
             server: server,
             oracle: oracle,
             registers: registers,

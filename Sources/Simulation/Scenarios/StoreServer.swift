@@ -6,6 +6,7 @@ import JournalStorage
 import Metadata
 import ObjectInterface
 import ObjectModel
+import ObjectStorage
 import Placement
 import ShardStorage
 import StorageNode
@@ -14,7 +15,7 @@ import SystemInterface
 import TestKit
 
 /// The store under test, as its clients reach it: up, down, or up again.
-final class StoreServer: Sendable {
+final class StoreServer: ObjectServer {
     /// Disks of the store; a slot holds its first disk until that is replaced by its next.
     static let slotCount = 8
     /// Disks that a slot may see in a run: each fault of a plan may swap it, and each round replace it.
@@ -176,6 +177,12 @@ final class StoreServer: Sendable {
     }
 
     // MARK: Calls
+
+    var mayBeUnavailable: Bool { false }
+
+    func use<Value: Sendable>(_ body: @escaping @Sendable (ObjectStore) async -> Value) async -> Value? {
+        await call { store in await body(store.objects) }
+    }
 
     /// The store, once it serves.
     func store() async -> Store {

@@ -14,13 +14,9 @@ import SystemInterface
 
 /// The life of a coordinator's store: not founded yet, starting, running, starting again.
 actor CoordinatorControl {
-    /// Until which nodes of the last run are waited for at a start.
-    private static let patience = Duration.seconds(5)
     private static let poll = Duration.milliseconds(100)
     /// Between two tries to start.
     private static let retry = Duration.seconds(1)
-    /// How often the leases of silent nodes are looked for.
-    private static let leaseCheck = Duration.seconds(20)
 
     /// A store that runs, with what belongs to it.
     struct Running: Sendable {
@@ -38,7 +34,7 @@ actor CoordinatorControl {
     let membership: Membership
     let service: CoordinatorService
     let client: ClusterClient
-    private let advertised: ListenAddress
+    private let duties: CoordinatorDuties
     private let options: CoordinatorCommand
     private let uploadAge: Duration
     private let scrub: ScrubSettings
@@ -69,7 +65,13 @@ actor CoordinatorControl {
         membership = parts.membership
         service = parts.service
         client = parts.client
-        advertised = parts.advertised
+        duties = CoordinatorDuties(
+            membership: parts.membership,
+            transport: parts.client,
+            host: parts.advertised.host,
+            port: parts.advertised.port,
+            time: LinuxTime()
+        )
         logger = parts.logger
         self.options = options
         mayForce = options.forceJournal
@@ -101,25 +103,10 @@ actor CoordinatorControl {
                 continue
             }
             guard let running else { continue }
-            await work(running)
+            await duties.run(running.store)
             try await end(running)
         }
         if let running { try await end(running) }
-    }
-
-    /// The store's own work in the background, and what the cluster adds to it.
-    private func work(_ running: Running) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await running.store.run() }
-            group.addTask { [membership, time] in
-                while (try? await time.sleep(for: Self.leaseCheck)) != nil { await membership.endLeasesOfTheSilent() }
-            }
-            group.addTask { [time] in
-                while (try? await time.sleep(for: Self.patience)) != nil { await self.announceToTheSilent(running) }
-            }
-            await group.next()
-            group.cancelAll()
-        }
     }
 
     private func end(_ running: Running) async throws {
@@ -143,7 +130,7 @@ actor CoordinatorControl {
     /// Founds the store on the empty disks of all nodes that are here.
     func form() async throws -> String {
         guard !store.has(.formed) else { throw ServeError("the cluster is formed already") }
-        let nodes = membership.present(within: Self.patience)
+        let nodes = membership.present(within: CoordinatorDuties.patience)
         try await open(mayFound: true)
         try await store.set(.formed)
         let disks = running?.store.blobs.view.map.disks.count ?? 0
@@ -155,7 +142,7 @@ actor CoordinatorControl {
         guard !isOpening, running == nil else { throw ServeError("the store is being started: try again") }
         isOpening = true
         defer { isOpening = false }
-        await awaitNodes()
+        await duties.awaitNodes()
         guard let scheme = Scheme(name: settings.scheme), let cluster = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no scheme or cluster: restore it")
         }
@@ -204,38 +191,6 @@ actor CoordinatorControl {
         mayForce = false
         isTakingOver = false
         running = Running(store: opened, users: users, reserve: reserve)
-        await announce(incarnation: opened.journal.incarnation, to: membership.nodes)
-    }
-
-    /// Nodes that were there in the last run get a moment to beat.
-    private func awaitNodes() async {
-        let start = time.monotonic
-        let known = Set(membership.nodes.map(\.name))
-        while time.monotonic.duration(since: start) < Self.patience {
-            let present = Set(membership.present(within: Self.patience).map(\.name))
-            if !known.isEmpty, known.isSubset(of: present) { return }
-            guard (try? await time.sleep(for: Self.poll)) != nil else { return }
-        }
-    }
-
-    /// Nodes that were away when this coordinator began may still look for the one before.
-    private func announceToTheSilent(_ running: Running) async {
-        let present = Set(membership.present(within: Self.patience).map(\.name))
-        let silent = membership.nodes.filter { !present.contains($0.name) }
-        guard !silent.isEmpty else { return }
-        await announce(incarnation: running.store.journal.incarnation, to: silent)
-    }
-
-    /// Tells nodes where the coordinator is: those of one that was elsewhere follow at once.
-    private func announce(incarnation: UInt32, to nodes: [NodeAddress]) async {
-        let call = GatewayCall.follow(incarnation: incarnation, host: advertised.host, port: advertised.port)
-        let message = TransportMessage(header: call.encoded)
-        await withTaskGroup(of: Void.self) { group in
-            for node in nodes {
-                group.addTask { [client] in
-                    _ = try? await client.call(node.name.name, message, timeout: Self.patience)
-                }
-            }
-        }
+        await duties.announce(incarnation: opened.journal.incarnation)
     }
 }

@@ -1,0 +1,184 @@
+import Synchronization
+import SystemInterface
+import TestKit
+
+/// Carries a plan's faults out as the clients reach their operations, and mends them at the end of a round.
+final class ClusterNemesis: Sendable {
+    /// How much longer a slow disk takes.
+    private static let slowness = 100
+    /// What a full disk still has room for.
+    private static let lastRoom = 32 << 10
+    private static let roomOfDisk = 1 << 40
+    /// Operations between two copies of the database.
+    private static let copyInterval = 20
+    /// Nothing arrives twice: a connection's messages do not.
+    private static let rough = NetworkProfile(delay: 50...2_000, slowPerThousand: 20, lossPerThousand: 10)
+    static let calm = NetworkProfile(delay: 20...300)
+
+    private struct State {
+        /// Places whose disk must be replaced at the end of the round.
+        var replaced: Set<Int> = []
+        var tasks: [Task<Void, Never>] = []
+    }
+
+    private let faults: [ClusterFault]
+    private let cluster: SimulatedCluster
+    private let world: World
+    private let state = Mutex(State())
+
+    init(faults: [ClusterFault], cluster: SimulatedCluster) {
+        self.faults = faults
+        self.cluster = cluster
+        world = cluster.world
+    }
+
+    /// A client begins operation `number`.
+    func reached(_ number: Int) {
+        if number % Self.copyInterval == 1 { cluster.coordinator?.keepCopy() }
+        for fault in faults where fault.operation == number {
+            world.trace.record("fault \(fault)")
+            cluster.isCalm = false
+            strike(fault.kind)
+        }
+    }
+
+    /// Waits for the faults to end, and returns the places whose disks must be replaced.
+    func mend() async -> [Int] {
+        let tasks = state.withLock { state in
+            defer { state.tasks = [] }
+            return state.tasks
+        }
+        for task in tasks { await task.value }
+        world.network.heal()
+        world.network.profile = Self.calm
+        for place in 0..<ClusterLayout.diskCount { world.disk(cluster.disk(place)).clearFaults() }
+        cluster.startAll()
+        return state.withLock { state in
+            defer { state.replaced = [] }
+            return state.replaced.sorted()
+        }
+    }
+
+    // MARK: Faults
+
+    private func strike(_ kind: ClusterFault.Kind) {
+        switch kind {
+        case .crash(.node(let node), let losesPower, _, let duration):
+            crash([node], losingPower: losesPower, for: duration)
+        case .crash(.coordinator, let losesPower, let back, let duration):
+            guard let coordinator = cluster.coordinator else { return }
+            coordinator.crash(losingPower: losesPower, databaseBack: losesPower ? back : nil)
+            after(duration) { coordinator.start() }
+        case .loseSite(let site, let losesPower, let duration):
+            crash(Array(ClusterLayout.nodes(ofSite: site)), losingPower: losesPower, for: duration)
+        case .pause(.node(let number), let duration):
+            let node = cluster.nodes[number]
+            node.pause()
+            after(duration) { node.resume() }
+        case .pause(.coordinator, let duration): pauseCoordinator(duration)
+        case .takeOver(let old): takeOver(old)
+        case .cut(let cut, let duration):
+            let links = links(of: cut)
+            for link in links { world.network.cut(from: link.from, to: link.to) }
+            after(duration) { [world] in for link in links { world.network.heal(from: link.from, to: link.to) } }
+        case .rough(let duration):
+            world.network.profile = Self.rough
+            after(duration) { [world] in world.network.profile = Self.calm }
+        case .maintain(let work):
+            // Not waited for: its process may die in it.
+            Task { [cluster, world] in await cluster.coordinator?.store?.maintain(work, random: world.random) }
+        case .lose, .pull, .swapEmpty, .rot, .slow, .full, .fail: hurt(kind)
+        }
+    }
+
+    private func hurt(_ kind: ClusterFault.Kind) {
+        switch kind {
+        case .lose(let place):
+            world.disk(cluster.disk(place)).isGone = true
+            noteReplaced(place)
+        case .pull(let place, let duration):
+            let disk = world.disk(cluster.disk(place))
+            disk.isGone = true
+            after(duration) { [self] in
+                // What was lost for good meanwhile, or before, does not come back.
+                if !state.withLock({ $0.replaced.contains(place) }) { disk.isGone = false }
+            }
+        case .swapEmpty(let place):
+            cluster.useSpare(place)
+            noteReplaced(place)
+            crash([ClusterLayout.node(ofPlace: place)], losingPower: false, for: .zero)
+        case .rot(let place, let bits): world.rot(cluster.disk(place), bits: bits)
+        case .slow(let place, let duration):
+            let name = cluster.disk(place)
+            world.slow(name, times: Self.slowness)
+            after(duration) { [world] in world.slow(name, times: 1) }
+        case .full(let place, let duration):
+            let disk = world.disk(cluster.disk(place))
+            disk.capacity = disk.used + Self.lastRoom
+            after(duration) { disk.capacity = Self.roomOfDisk }
+        case .fail(let place, let operation, let count, let times):
+            world.disk(cluster.disk(place)).inject(DiskFault(operation, after: count, times: times))
+        default: break
+        }
+    }
+
+    private func crash(_ nodes: [Int], losingPower: Bool, for duration: Duration) {
+        let nodes = nodes.map { cluster.nodes[$0] }
+        for node in nodes { node.crash(losingPower: losingPower) }
+        after(duration) { for node in nodes { node.start() } }
+    }
+
+    private func pauseCoordinator(_ duration: Duration) {
+        guard let coordinator = cluster.coordinator else { return }
+        coordinator.pause()
+        after(duration) { coordinator.resume() }
+    }
+
+    private func takeOver(_ old: ClusterFault.OldCoordinator) {
+        switch old {
+        case .running: break
+        case .crashed: cluster.coordinator?.crash(losingPower: true, databaseBack: nil)
+        case .paused(let duration): pauseCoordinator(duration)
+        }
+        cluster.addCoordinator()
+    }
+
+    private func links(of cut: ClusterFault.Cut) -> [(from: String, to: String)] {
+        let coordinators = [cluster.coordinator].compactMap { $0?.name }
+        let all = (0..<ClusterLayout.nodeCount)
+        switch cut {
+        case .oneWay(let from, let to): return [(ClusterLayout.nodeName(from), ClusterLayout.nodeName(to))]
+        case .pair(let one, let other):
+            let names = (ClusterLayout.nodeName(one), ClusterLayout.nodeName(other))
+            return [(names.0, names.1), (names.1, names.0)]
+        case .site(let site):
+            let inside = ClusterLayout.nodes(ofSite: site)
+            let others = all.filter { !inside.contains($0) }.map(ClusterLayout.nodeName) + coordinators
+            return inside.map(ClusterLayout.nodeName).flatMap { node in
+                others.flatMap { [(from: node, to: $0), (from: $0, to: node)] }
+            }
+        case .coordinator(let site, let toSite, let fromSite):
+            return ClusterLayout.nodes(ofSite: site).map(ClusterLayout.nodeName).flatMap { node in
+                coordinators.flatMap { name in
+                    (toSite ? [(from: name, to: node)] : []) + (fromSite ? [(from: node, to: name)] : [])
+                }
+            }
+        }
+    }
+
+    // MARK: Time
+
+    private func noteReplaced(_ place: Int) { state.withLock { _ = $0.replaced.insert(place) } }
+
+    private func after(_ duration: Duration, _ body: @escaping @Sendable () -> Void) {
+        begin { [world] in
+            try? await world.time.sleep(for: duration)
+            body()
+        }
+    }
+
+    private func begin(_ body: @escaping @Sendable () async -> Void) {
+        let task = Task { await body() }
+        state.withLock { $0.tasks.append(task) }
+    }
+}

@@ -1,0 +1,144 @@
+import ObjectInterface
+import ObjectModel
+import ObjectStorage
+import SystemInterface
+import TestKit
+
+/// A whole cluster, as its programs run in production: six nodes of two disks in three sites, a coordinator, clients
+/// on all nodes; processes crash, pause and wake late, the network is cut, coordinators are taken over from, disks are
+/// lost.
+///
+/// After each round everything is mended, the cluster must become whole by itself, every shard counted as verified, and
+/// every key is read again.
+package struct ClusterScenario: Scenario {
+    static let operationCount = 500
+    static let clientCount = 5
+    /// More than in one store: what nobody answered keeps its key for the round.
+    static let keyCount = 12
+
+    package init() {}
+
+    package var name: String { "cluster" }
+
+    package var summary: String {
+        "\(Self.operationCount) operations by \(Self.clientCount) clients on \(ClusterLayout.nodeCount) nodes in "
+            + "\(ClusterLayout.siteCount) sites: crashes, pauses, cuts, take-overs, hurt disks"
+    }
+
+    package func faults(seed: UInt64) -> [String] {
+        var generator = Self.generator(World(seed: seed, echo: nil))
+        return ClusterPlan(using: &generator).faults.map(\.description)
+    }
+
+    private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
+
+    package func run(world: World, without left: Set<Int>) async throws {
+        var generator = Self.generator(world)
+        var plan = ClusterPlan(using: &generator)
+        plan.faults.removeAll { left.contains($0.number) }
+        let run = ClusterRun(plan: plan, world: world)
+        defer { run.cluster.end() }
+        try await run.run(using: &generator)
+    }
+}
+
+/// One run of the scenario.
+struct ClusterRun: Sendable {
+    /// How long calls may still be under way when all is mended: longer than any call's timeout.
+    private static let lastCalls = Duration.seconds(60)
+
+    let plan: ClusterPlan
+    let world: World
+    let cluster: SimulatedCluster
+    let oracle = StoreOracle(landsLate: true)
+    let registers = RegisterOracle()
+
+    init(plan: ClusterPlan, world: World) {
+        self.plan = plan
+        self.world = world
+        cluster = SimulatedCluster(world: world)
+    }
+
+    func run(using generator: inout SplitMix64) async throws {
+        world.network.profile = ClusterNemesis.calm
+        cluster.start()
+        try await waitUntilServing()
+        try await createBucket()
+        let nemesis = ClusterNemesis(faults: plan.faults, cluster: cluster)
+        for end in plan.roundEnds {
+            await runClients(until: end, nemesis, using: &generator)
+            let replaced = await nemesis.mend()
+            guard world.problems.isEmpty else { return }
+            try await waitUntilServing()
+            try await world.time.sleep(for: Self.lastCalls)
+            oracle.settle()
+            cluster.isCalm = true
+            try await replace(replaced)
+            try await waitUntilWhole()
+            try await checkErased()
+            try checkCoordinators()
+            try await readAll()
+        }
+        if plan.checksLeaks { try await checkLeaks() }
+    }
+
+    private func runClients(until limit: Int, _ nemesis: ClusterNemesis, using generator: inout SplitMix64) async {
+        let clients = (0..<ClusterScenario.clientCount).map { number in
+            let client = client(number)
+            let seed = generator.next()
+            return Task { [world] in
+                do {
+                    try await client.run(limit: limit, seed: seed) {
+                        world.countOperation()
+                        nemesis.reached($0)
+                    }
+                } catch {
+                    world.report(error)
+                }
+            }
+        }
+        for client in clients { await client.value }
+    }
+
+    func client(_ number: Int) -> StoreClient {
+        StoreClient(
+            number: number,
+            clientCount: ClusterScenario.clientCount,
+            keyCount: ClusterScenario.keyCount,
+            server: cluster,
+            oracle: oracle,
+            registers: registers,
+            world: world
+        )
+    }
+
+    private func createBucket() async throws {
+        let failure = await cluster.use { objects -> String? in
+            do {
+                try await objects.createBucket(
+                    StoreClient.bucket,
+                    owner: StoreClient.owner,
+                    region: ClusterLayout.region
+                )
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        if let failure = failure ?? nil { throw BrokenPromise("no bucket: \(failure)") }
+    }
+
+    private func readAll() async throws {
+        let reader = client(0)
+        for key in oracle.keys {
+            world.countOperation()
+            try await reader.read(key, range: nil)
+        }
+        for key in registers.keys {
+            world.countOperation()
+            try await reader.readRegister(key)
+        }
+        world.countOperation()
+        try await reader.list()
+    }
+}
