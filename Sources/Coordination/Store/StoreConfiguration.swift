@@ -106,6 +106,8 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
     case mixedClusters([String])
     case database(String)
     case journal(String)
+    /// The database ends before what the journal still has begins: it must be read anew from the checkpoint.
+    case databaseBehind(String)
     case disk(slot: String, reason: String)
 
     package var description: String {
@@ -122,7 +124,7 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
             "these disks belong to another store: \(slots.joined(separator: ", ")). Nothing was changed; take them "
                 + "out or give empty disks"
         case .database(let reason): "the metadata database cannot be used: \(reason)"
-        case .journal(let reason): "the journal cannot be started: \(reason)"
+        case .journal(let reason), .databaseBehind(let reason): "the journal cannot be started: \(reason)"
         case .disk(let slot, let reason): "disk \(slot): \(reason)"
         }
     }

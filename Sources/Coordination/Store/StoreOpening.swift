@@ -306,6 +306,8 @@ struct StoreOpening {
             return (journal, Task { [executor = configuration.callExecutor] in await journal.run(executor: executor) })
         } catch .superseded(let incarnation) {
             throw .superseded(incarnation)
+        } catch .databaseBehind(let database, let journal) {
+            throw .databaseBehind(JournalError.databaseBehind(database: database, journal: journal).description)
         } catch {
             throw .journal(error.description)
         }

@@ -10,6 +10,7 @@ import Metadata
 import ObjectInterface
 import ObjectModel
 import Placement
+import Recovery
 import SystemInterface
 
 /// The life of a coordinator's store: not founded yet, starting, running, starting again.
@@ -143,6 +144,32 @@ actor CoordinatorControl {
         isOpening = true
         defer { isOpening = false }
         await duties.awaitNodes()
+        do {
+            try await openNow(mayFound: mayFound)
+        } catch StoreStartError.databaseBehind {
+            // An old copy, or one that was made while the coordinator before still checkpointed; that one is fenced off
+            // by now.
+            try await readCheckpoint()
+            try await openNow(mayFound: false)
+        }
+    }
+
+    /// Brings the database to where the journal ends, from the checkpoint that the nodes hold.
+    private func readCheckpoint() async throws {
+        guard let cluster = Identifier128(text: settings.cluster) else { return }
+        logger.warning("the database is older than the journal's beginning: it is read anew from the nodes")
+        let rebuild = ClusterRebuild(
+            nodes: membership.nodes.map { NodeMember(name: $0.name, site: $0.site) },
+            cluster: ClusterID(cluster),
+            transport: client,
+            isForced: mayForce
+        )
+        _ = try await rebuild.run(time: time, random: random) { [folder] journal in
+            try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+        }
+    }
+
+    private func openNow(mayFound: Bool) async throws {
         guard let scheme = Scheme(name: settings.scheme), let cluster = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no scheme or cluster: restore it")
         }

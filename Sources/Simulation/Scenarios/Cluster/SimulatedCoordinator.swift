@@ -137,6 +137,8 @@ final class SimulatedCoordinator: Sendable {
                 try await close(store, life)
             } catch StoreStartError.superseded {
                 return stopForGood(process)
+            } catch StoreStartError.databaseBehind {
+                state.withLock { $0.isRebuilt = false }
             } catch {
                 note(problem: "\(error)")
                 try await process.time.sleep(for: Self.retry)
@@ -158,7 +160,7 @@ final class SimulatedCoordinator: Sendable {
         process.crash(losingPower: false)
     }
 
-    /// The database of one that takes over, from what the nodes hold.
+    /// The database of one that takes over or has an old copy, from what the nodes hold.
     private func rebuild(_ life: Life) async throws {
         guard !state.withLock({ $0.isRebuilt }) else { return }
         let database = MemoryMetadataDatabase()
