@@ -23,6 +23,9 @@ final class ProcessLife: Sendable {
         }
     }
 
+    /// Neither paused nor dead.
+    var isRunning: Bool { state.withLock { $0.phase == .alive } }
+
     func kill() {
         state.withLock { if $0.phase != .over { $0.phase = .dead } }
     }

@@ -61,6 +61,10 @@ package final class SimulatedNetwork: Sendable {
         var cuts: Set<Link> = []
     }
 
+    /// A connection whose peer gives no sign of life for so long is given up, with the calls on it
+    /// (`ClusterClient` does the same).
+    private static let silence = Duration.seconds(5)
+
     private let state: Mutex<State>
     private let time: SimulatedTime
     private let trace: Trace
@@ -110,7 +114,7 @@ package final class SimulatedNetwork: Sendable {
     ) async -> Result<TransportMessage, TransportError> {
         let exchange = Exchange()
         let timer = Task {
-            try? await time.sleep(for: timeout)
+            await wait(for: node, from: process, exchange, timeout)
             exchange.resolve(.failure(.unknownOutcome(node: node)))
         }
         let isDouble = state.withLock { $0.generator.strikes($0.profile.duplicatePerThousand) }
@@ -126,9 +130,30 @@ package final class SimulatedNetwork: Sendable {
         return result
     }
 
+    /// Returns when the call's time is up, or its peer has been silent for long.
+    private func wait(for node: String, from process: String, _ exchange: Exchange, _ timeout: Duration) async {
+        let first = state.withLock { $0.services[node]?.life }
+        var left = timeout
+        while left > .zero, !Task.isCancelled {
+            let step = min(left, Self.silence)
+            guard (try? await time.sleep(for: step)) != nil else { return }
+            left -= step
+            if exchange.isLost || !isAnswering(node, first, to: process) { return }
+        }
+    }
+
+    /// Whether a sign of life would arrive.
+    private func isAnswering(_ node: String, _ life: ProcessLife?, to process: String) -> Bool {
+        state.withLock { state in
+            guard let target = state.services[node], target.life === life, target.life.isRunning else { return false }
+            return !state.cuts.contains(Link(from: process, to: target.process))
+                && !state.cuts.contains(Link(from: target.process, to: process))
+        }
+    }
+
     /// One request and its answer, if both arrive.
     private func carry(_ message: TransportMessage, to node: String, from process: String, _ exchange: Exchange) async {
-        guard let target = await pass(from: process, toNode: node) else { return }
+        guard let target = await pass(from: process, toNode: node) else { return exchange.lose() }
         // What comes to a paused process waits in its machine.
         if target.life.isAlive { await target.life.gate() }
         guard target.life.isAlive, let service = state.withLock({ $0.services[node]?.service }) else {
@@ -138,7 +163,7 @@ package final class SimulatedNetwork: Sendable {
         let answer = await service.answer(message, from: process)
         await target.life.gate()
         guard target.life.isAlive else { return }
-        guard await travel(from: target.process, to: process) else { return }
+        guard await travel(from: target.process, to: process) else { return exchange.lose() }
         exchange.resolve(.success(answer))
     }
 
@@ -184,6 +209,7 @@ extension ProcessLife {
 private final class Exchange: Sendable {
     private struct State {
         var result: Result<TransportMessage, TransportError>?
+        var isLost = false
         var waiter: UnsafeContinuation<Result<TransportMessage, TransportError>, Never>?
     }
 
@@ -198,6 +224,10 @@ private final class Exchange: Sendable {
         }
         waiter?.resume(returning: result)
     }
+
+    /// A message of it has not arrived.
+    func lose() { state.withLock { $0.isLost = true } }
+    var isLost: Bool { state.withLock { $0.isLost } }
 
     /// Asked once.
     func value() async -> Result<TransportMessage, TransportError> {

@@ -141,11 +141,11 @@ extension ClusterRun {
         try await abortUploads()
         var leaked: [String] = []
         for _ in 0..<Self.collections {
-            for node in cluster.nodes {
-                try await node.objects?.leases.rotate()
-                try await node.objects?.leases.endDrained()
-            }
             let store = try await cluster.store()
+            for objects in cluster.nodes.map(\.objects) + [store.objects] {
+                try await objects?.leases.rotate()
+                try await objects?.leases.endDrained()
+            }
             try await store.collector.pass()
             try await store.orphans.pass()
             try await world.time.sleep(for: SimulatedCluster.orphanQuarantine + .seconds(2))
@@ -176,13 +176,17 @@ extension ClusterRun {
     private func leaked(in store: Store) async throws -> [String] {
         let live = try await Self.liveBlobs(of: store)
         let inUse = store.blobs.view.map.disks
+        let leases = Dictionary(try await store.metadata.activeLeases().map { ($0.lease, $0.holder) }) { first, _ in first }
         var leaked: [String] = []
         for disk in cluster.hosted where inUse[disk.shards.identity.disk] != nil {
             let id = disk.shards.identity.disk
             for entry in disk.shards.inventory(after: nil, limit: 1_000) {
                 let members = live[entry.shard.blob] ?? []
                 let isPlaced = members.indices.contains(Int(entry.shard.index)) && members[Int(entry.shard.index)] == id
-                if !isPlaced { leaked.append("\(entry.shard) on \(id)") }
+                guard !isPlaced else { continue }
+                let holder = leases[entry.shard.blob.writeLease].map { ", its lease is \($0)'s" } ?? ""
+                let live = members.isEmpty ? "" : ", of a live blob"
+                leaked.append("\(entry.shard) on \(id)\(holder)\(live)")
             }
         }
         for place in 0..<ClusterLayout.diskCount {
