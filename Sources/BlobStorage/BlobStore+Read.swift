@@ -50,6 +50,7 @@ extension BlobStore {
                 }
             }
         }
+        if buggify.strikes(.hedgeAtOnce) { hedge = .zero }
         let outcomes = await fanOut.wait(needed: Quorum(count: 0), grace: hedge, alarm: alarm)
         return outcomes.map { try? $0?.get() }
     }

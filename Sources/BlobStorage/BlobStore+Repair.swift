@@ -327,6 +327,7 @@ private struct RepairWriter {
                     leafChecksums: target.leafChecksums
                 )
             }
+            if store.buggify.strikes(.repairReadsBad) { return false }
             return try await store.nodes.verify(target.disk, target.header.shard)
         } catch {
             return false

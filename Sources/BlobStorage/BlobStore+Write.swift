@@ -88,10 +88,23 @@ extension BlobStore {
         let outcomes = await fanOut.wait(
             needed: quorum,
             lesser: quorum.withoutSpare,
-            grace: Self.stragglerGrace,
+            grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : Self.stragglerGrace,
             alarm: alarm
         )
         for (index, outcome) in outcomes.enumerated() where outcome == nil { view.noteOverdue(group.members[index]) }
+        return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
+    }
+
+    /// One success less, if the quorum holds without it: as if its answer had not come in time.
+    private static func losingAnAnswer<Value>(
+        _ outcomes: [Result<Value, ShardFailure>?],
+        _ quorum: Quorum
+    ) -> [Result<Value, ShardFailure>?] {
+        for index in outcomes.indices where outcomes[index]?.isSuccess ?? false {
+            var fewer = outcomes
+            fewer[index] = nil
+            if quorum.isMet({ fewer[$0]?.isSuccess ?? false }, of: fewer.count) { return fewer }
+        }
         return outcomes
     }
 

@@ -25,6 +25,7 @@ package final class BlobStore: Sendable {
     package let executor: (any TaskExecutor)?
     let time: any TimeSource
     let random: any RandomSource
+    package let buggify: Buggify
     private let coders = Mutex<[Scheme: ErasureCoder]>([:])
     private let badShardObserver = Mutex<(@Sendable (ShardID) -> Void)?>(nil)
 
@@ -34,7 +35,8 @@ package final class BlobStore: Sendable {
         time: any TimeSource,
         random: any RandomSource,
         pool: BufferPool = BufferPool(limit: BlobStore.poolLimit),
-        executor: (any TaskExecutor)? = nil
+        executor: (any TaskExecutor)? = nil,
+        buggify: Buggify = .never
     ) {
         self.view = view
         nodes = NodeClient(transport: transport, view: view)
@@ -43,6 +45,7 @@ package final class BlobStore: Sendable {
         self.executor = executor
         self.time = time
         self.random = random
+        self.buggify = buggify
     }
 
     /// Called with each shard that a read found lost or bad, from any task: to be handed to repair.

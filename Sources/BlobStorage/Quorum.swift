@@ -42,7 +42,7 @@ package struct Quorum: Sendable {
     /// What a write may settle for when a disk does not answer in time, rather than wait for it: as many shards, and k
     /// outside every single site, so that still no loss of a site loses what was just acknowledged. Nil where sites do
     /// not matter.
-    var withoutSpare: Quorum? {
+    package var withoutSpare: Quorum? {
         sites.isEmpty ? nil : Quorum(count: count, sites: sites, outside: outside - 1)
     }
 

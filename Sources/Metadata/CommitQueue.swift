@@ -1,6 +1,7 @@
 internal import DiskFormat
 internal import ObjectInterface
 import Synchronization
+internal import SystemInterface
 
 /// A change that waits for its turn.
 struct PendingChange: Sendable {
@@ -34,15 +35,18 @@ final class CommitQueue: Sendable {
     private let journal: any JournalWriter
     private let cache: ReadCache
     private let executor: (any TaskExecutor)?
+    private let buggify: Buggify
 
     /// `executor`: where the writer goes on after each wait; nil is the global executor.
     init(
         backend: any MetadataBackend,
         journal: any JournalWriter,
         cache: ReadCache,
-        executor: (any TaskExecutor)?
+        executor: (any TaskExecutor)?,
+        buggify: Buggify = .never
     ) {
         self.executor = executor
+        self.buggify = buggify
         self.backend = backend
         self.journal = journal
         self.cache = cache
@@ -90,7 +94,8 @@ final class CommitQueue: Sendable {
     private func run() async {
         while true {
             let batch = state.withLock { state -> [PendingChange] in
-                var count = min(state.waiting.count, Self.batchLength)
+                let most = buggify.strikes(.changeAlone) ? 1 : Self.batchLength
+                var count = min(state.waiting.count, most)
                 if let place = state.waiting.prefix(count).firstIndex(where: { $0.alone != nil }) {
                     count = max(1, place)
                 }
@@ -158,6 +163,7 @@ final class CommitQueue: Sendable {
             try await journal.append(evaluated.records)
             cache.willCommit(evaluated.touched)
             defer { cache.didCommit() }
+            if buggify.strikes(.commitFails) { throw MetadataError.failed("the database failed, in a simulation") }
             try await backend.commit()
             return nil
         } catch {

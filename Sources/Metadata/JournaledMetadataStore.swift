@@ -1,5 +1,6 @@
 package import ObjectInterface
 internal import ObjectModel
+internal import SystemInterface
 
 /// The metadata store: conditions and effects written once, on rows kept by SQLite or in memory.
 ///
@@ -11,10 +12,17 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     let backend: any MetadataBackend
     let queue: CommitQueue
     let cache = ReadCache()
+    private let buggify: Buggify
 
-    init(backend: any MetadataBackend, journal: any JournalWriter, executor: (any TaskExecutor)? = nil) {
+    init(
+        backend: any MetadataBackend,
+        journal: any JournalWriter,
+        executor: (any TaskExecutor)? = nil,
+        buggify: Buggify = .never
+    ) {
         self.backend = backend
-        queue = CommitQueue(backend: backend, journal: journal, cache: cache, executor: executor)
+        self.buggify = buggify
+        queue = CommitQueue(backend: backend, journal: journal, cache: cache, executor: executor, buggify: buggify)
     }
 
     /// Changes that wait for the writer: a measure of load.
@@ -94,7 +102,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
         let cacheKey = ReadCache.key(bucket: bucket, key: key)
         let (found, ticket) = cache.version(cacheKey)
         if let stopped = queue.stopped { throw stopped }
-        if let found { return found }
+        if let found, !buggify.strikes(.cacheForgets) { return found }
         // A bucket deleted and made again meanwhile was empty in between: the old number then finds nothing, rightly.
         let row = try await existingBucket(bucket)
         let detail = try await read { (view) throws(MetadataError) -> VersionDetail? in

@@ -1,4 +1,5 @@
 import Synchronization
+package import SystemInterface
 
 /// The rows of a memory store. Outlives the store, as a database file does, so that a test can open it again.
 package final class MemoryMetadataDatabase: Sendable {
@@ -45,9 +46,10 @@ extension JournaledMetadataStore {
     /// A store in memory, for simulations: no thread, no file, the same steps for the same seed.
     package static func inMemory(
         _ database: MemoryMetadataDatabase = MemoryMetadataDatabase(),
-        journal: any JournalWriter
+        journal: any JournalWriter,
+        buggify: Buggify = .never
     ) -> JournaledMetadataStore {
-        JournaledMetadataStore(backend: MemoryBackend(database), journal: journal)
+        JournaledMetadataStore(backend: MemoryBackend(database), journal: journal, buggify: buggify)
     }
 }
 

@@ -7,6 +7,7 @@ internal import SystemInterface
 extension ObjectStore {
     package func get(_ request: GetRequest) async throws(StorageError) -> GetResult {
         let (detail, hold) = try await lookUp(bucket: request.bucket, key: request.key, version: request.version)
+        await blobs.buggify.pause(.readLate, time)
         let version = detail.version
         try request.conditions.check(eTag: version.eTag, modified: version.modified)
         let range = try resolvedRange(request, version: version)

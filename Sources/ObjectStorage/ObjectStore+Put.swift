@@ -1,3 +1,4 @@
+internal import BlobStorage
 internal import Metadata
 package import ObjectInterface
 internal import ObjectModel
@@ -113,6 +114,7 @@ extension ObjectStore {
         write: WriteTransaction.Write
     ) async throws(StorageError) {
         let results: [Result<CommitOutcome, StorageError>]
+        await blobs.buggify.pause(.commitLate, time)
         do {
             results = try await metadata.commit(
                 WriteTransaction(lease: session.lease, blobs: content.blobs.map(\.record), writes: [write])

@@ -38,14 +38,21 @@ package final class ObjectStore: ObjectService {
         self.time = time
         self.random = random
         readers = BlobReaders()
-        leases = WriteLeases(metadata: metadata, node: node)
+        leases = WriteLeases(metadata: metadata, node: node, buggify: blobs.buggify)
     }
 
     /// The packer of small objects of a scheme.
     func packer(for scheme: Scheme) -> Packer {
         packers.withLock { packers in
             if let packer = packers[scheme] { return packer }
-            let packer = Packer(scheme: scheme, blobs: blobs, metadata: metadata, leases: leases, codec: codec)
+            let packer = Packer(
+                scheme: scheme,
+                blobs: blobs,
+                metadata: metadata,
+                leases: leases,
+                codec: codec,
+                time: time
+            )
             packers[scheme] = packer
             return packer
         }

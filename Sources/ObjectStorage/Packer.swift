@@ -58,11 +58,11 @@ final class Packer: Sendable {
         var inFlight = 0
 
         /// Takes the next pack if it may leave.
-        mutating func takePack(capacity: Int) -> [Waiting] {
+        mutating func takePack(capacity: Int, most: Int) -> [Waiting] {
             let isFull = queueLength >= capacity || queue.count >= Packer.itemLimit
             guard !queue.isEmpty, inFlight < Packer.packsInFlight, writing == 0 || isFull else { return [] }
             var length = 0
-            let count = queue.prefix(Packer.itemLimit).prefix { waiting in
+            let count = queue.prefix(most).prefix { waiting in
                 length += waiting.item.bytes.count
                 return length <= capacity
             }.count
@@ -81,15 +81,18 @@ final class Packer: Sendable {
     private let metadata: any MetadataStore
     private let leases: WriteLeases
     private let codec: FrameEncoder
+    private let time: any TimeSource
 
     init(
         scheme: Scheme,
         blobs: BlobStore,
         metadata: any MetadataStore,
         leases: WriteLeases,
-        codec: FrameEncoder
+        codec: FrameEncoder,
+        time: any TimeSource
     ) {
         self.scheme = scheme
+        self.time = time
         self.blobs = blobs
         self.metadata = metadata
         self.leases = leases
@@ -118,7 +121,8 @@ final class Packer: Sendable {
     /// A caller's own pack begins on its thread. One that waited begins on a new task, so that a long queue of packs
     /// that fail at once never becomes a deep stack.
     private func startPack(isCaller: Bool) {
-        let pack = state.withLock { $0.takePack(capacity: capacity) }
+        let most = blobs.buggify.strikes(.packOfOne) ? 1 : Self.itemLimit
+        let pack = state.withLock { $0.takePack(capacity: capacity, most: most) }
         guard !pack.isEmpty else { return }
         // Owned by `inFlight`: at most `packsInFlight`, each ends with its pack.
         if isCaller {
@@ -203,6 +207,7 @@ final class Packer: Sendable {
                 waiting.continuation.resume(returning: .failure(error))
             }
         }
+        await blobs.buggify.pause(.commitLate, time)
         do throws(StorageError) {
             var results: [Result<CommitOutcome, StorageError>] = []
             if !accepted.isEmpty {

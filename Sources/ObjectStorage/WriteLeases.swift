@@ -23,10 +23,12 @@ package final class WriteLeases: Sendable {
     private let state = Mutex(State())
     private let metadata: any MetadataStore
     private let node: NodeName
+    private let buggify: Buggify
 
-    package init(metadata: any MetadataStore, node: NodeName) {
+    package init(metadata: any MetadataStore, node: NodeName, buggify: Buggify = .never) {
         self.metadata = metadata
         self.node = node
+        self.buggify = buggify
     }
 
     /// A session under the current lease, which is granted first when there is none.
@@ -37,7 +39,10 @@ package final class WriteLeases: Sendable {
                 state.sessions[lease, default: 0] += 1
                 return WriteSession(lease: lease, leases: self)
             }
-            if let session { return session }
+            if let session {
+                if buggify.strikes(.leaseEndsEarly) { try? await metadata.endLease(session.lease) }
+                return session
+            }
             try await grantIfNeeded()
         }
     }

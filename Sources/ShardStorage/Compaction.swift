@@ -112,6 +112,8 @@ extension ShardDisk {
                 state.withLock { $0.segments[segment.id]?.passedOverAt = $0.removals }
                 return false
             }
+            if configuration.buggify.strikes(.compactionCutShort) { throw ShardStorageError.full }
+            await configuration.buggify.pause(.compactionLate, time)
             try await mark(segment, copied: copies.pairs.count)
         } catch {
             drop(copies)

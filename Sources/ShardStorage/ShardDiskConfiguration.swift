@@ -1,3 +1,5 @@
+package import SystemInterface
+
 /// How one disk is run. Nothing of it changes the format.
 package struct ShardDiskConfiguration: Sendable {
     /// Planned bytes of a segment: large enough that files stay few, small enough that compaction moves little.
@@ -24,6 +26,9 @@ package struct ShardDiskConfiguration: Sendable {
     package var directReadLength = 64 << 10
     /// First reads that are remembered.
     package var rememberedReads = 1 << 15
+
+    /// What a simulation makes happen often.
+    package var buggify = Buggify.never
 
     package init() {}
 

@@ -11,10 +11,13 @@ package protocol Scenario: Sendable {
     func run(world: World, without faults: Set<Int>) async throws
     /// The faults that a seed plans, in words, by number.
     func faults(seed: UInt64) -> [String]
+    /// The buggify points that its seeds switch on.
+    var points: [String] { get }
 }
 
 extension Scenario {
     package func faults(seed: UInt64) -> [String] { [] }
+    package var points: [String] { [] }
 }
 
 /// A promise that the system under test broke.
@@ -59,6 +62,8 @@ package struct Outcome: Sendable {
     package var steps: Int
     /// Operations of clients.
     package var operations: Int
+    /// By buggify point: how often it struck.
+    package var strikes: [String: Int]
     package var virtualTime: Duration
 }
 
@@ -95,6 +100,7 @@ extension Scenario {
             hash: world.trace.hash,
             steps: report.steps,
             operations: world.operations,
+            strikes: world.strikes,
             virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0))
         )
     }

@@ -16,6 +16,8 @@ package final class World: Sendable {
         var disks: [String: MemoryDisk] = [:]
         var slowness: [String: Int] = [:]
         var operations = 0
+        /// By buggify point: how often it struck.
+        var strikes: [String: Int] = [:]
         var processes: [SimulatedProcess] = []
         var problems: [String] = []
         var subject: String?
@@ -70,6 +72,12 @@ package final class World: Sendable {
 
     /// Counts an operation of a client.
     package func countOperation() { state.withLock { $0.operations += 1 } }
+
+    /// Counts a buggify point that struck.
+    package func countStrike(_ point: String) { state.withLock { $0.strikes[point, default: 0] += 1 } }
+
+    /// By buggify point: how often it struck.
+    package var strikes: [String: Int] { state.withLock { $0.strikes } }
 
     /// Operations of clients so far.
     package var operations: Int { state.withLock { $0.operations } }

@@ -73,7 +73,11 @@ struct RunCommand: ParsableCommand {
         let began = Clock.seconds
         let totals = SharedRun(scenario: scenario.name, firstSeed: firstSeed, seeds: seeds, jobs: jobs).run()
         print("\(scenario.name): \(totals.summary(seconds: Clock.seconds - began))")
-        if totals.failures > 0 { throw ExitCode.failure }
+        if let strikes = totals.strikes(of: scenario.points) { print("\(scenario.name): \(strikes)") }
+        let unreached = totals.unreached(of: scenario.points)
+        // A point that nothing passes any more tests nothing.
+        if !unreached.isEmpty { print("never struck: \(unreached.joined(separator: ", "))") }
+        if totals.failures > 0 || !unreached.isEmpty { throw ExitCode.failure }
     }
 }
 

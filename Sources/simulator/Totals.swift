@@ -8,6 +8,8 @@ struct Totals {
     /// Virtual milliseconds.
     var milliseconds = 0
     var failures = 0
+    /// By buggify point: how often it struck.
+    var strikes: [String: Int] = [:]
 
     init() {}
 
@@ -17,6 +19,7 @@ struct Totals {
         operations += outcome.operations
         milliseconds += Int(outcome.virtualTime / .milliseconds(1))
         if outcome.failure != nil { failures += 1 }
+        strikes.merge(outcome.strikes, uniquingKeysWith: +)
     }
 
     mutating func add(_ other: Totals) {
@@ -25,6 +28,7 @@ struct Totals {
         operations += other.operations
         milliseconds += other.milliseconds
         failures += other.failures
+        strikes.merge(other.strikes, uniquingKeysWith: +)
     }
 
     // MARK: From process to process
@@ -32,16 +36,25 @@ struct Totals {
     private static let mark = "totals"
 
     /// One line that `init(line:)` reads.
-    var line: String { "\(Self.mark) \(seeds) \(steps) \(operations) \(milliseconds) \(failures)" }
+    var line: String {
+        let points = strikes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return (["\(Self.mark) \(seeds) \(steps) \(operations) \(milliseconds) \(failures)"] + points)
+            .joined(separator: " ")
+    }
 
     /// Nil for any other line.
     init?(line: Substring) {
         let words = line.split(separator: " ")
-        let numbers = words.dropFirst().compactMap { Int($0) }
+        let numbers = words.dropFirst().prefix(5).compactMap { Int($0) }
         guard words.first == Self.mark[...], numbers.count == 5 else { return nil }
         (seeds, steps, operations, milliseconds, failures) = (
             numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
         )
+        for word in words.dropFirst(6) {
+            let parts = word.split(separator: "=")
+            guard parts.count == 2, let count = Int(parts[1]) else { return nil }
+            strikes[String(parts[0])] = count
+        }
     }
 
     /// For people.
@@ -51,4 +64,18 @@ struct Totals {
         return "\(seeds) seeds, \(operations) operations in \(hours) simulated hours, \(steps) steps, "
             + "\(failures) failures; \(Int(seconds)) s, \(rate) operations/s"
     }
+
+    /// How often each of these buggify points struck, for people; nil where there are none.
+    func strikes(of points: [String]) -> String? {
+        if points.isEmpty { return nil }
+        return "struck: " + points.map { "\($0) \(strikes[$0, default: 0])" }.joined(separator: ", ")
+    }
+
+    /// Those that so many seeds should have reached, and did not.
+    func unreached(of points: [String]) -> [String] {
+        seeds < Self.enoughSeeds ? [] : points.filter { strikes[$0] == nil }
+    }
+
+    /// Of a run that reaches every point.
+    private static let enoughSeeds = 500
 }

@@ -45,6 +45,21 @@ struct QuorumTests {
         #expect(!Self.isMet(quorum, 0b0000_1101_1111 | 0b0010_0000_0000, 12))
     }
 
+    @Test("what a write settles for when a disk hangs: as many shards, and k outside the site with most")
+    func withoutSpare() throws {
+        let sites = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]
+        let lesser = try #require(try Self.quorum("rs-6-6", sites).withoutSpare)
+        for set in Self.sets(12) {
+            let bySite = (0..<3).map { site in (0..<12).count { set & (1 << $0) != 0 && sites[$0] == site } }
+            let durable = bySite.reduce(0, +)
+            #expect(Self.isMet(lesser, set, 12) == (durable >= 9 && durable - (bySite.max() ?? 0) >= 6))
+        }
+        #expect(
+            try Self.quorum("rs-4-2", [0, 0, 0, 0, 0, 0]).withoutSpare.map(\.count) == nil,
+            "there are no sites to go by"
+        )
+    }
+
     @Test("three sites with rs-4-2: a whole site lost right after the answer leaves k, one more than a loss may take")
     func fourTwo() throws {
         let quorum = try Self.quorum("rs-4-2", [0, 0, 1, 1, 2, 2])

@@ -173,9 +173,11 @@ struct StoreMoveTests {
         let store = try await Self.filled(disks: 9)
         let bytes = Content.random(9 << 20)
         let located = try await store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "k\(bytes.count)"))
-        var disks: Set<DiskID> = []
-        for slot in 0..<3 { disks.insert(try await Self.disk(slot, of: store)) }
-        _ = try await store.store.beginMoves(.empty(disks))
+        let version = try await store.store.metadata.version(bucket: StoreHarness.bucket, key: "k\(bytes.count)")
+        let blob = try #require(version?.blobs.values.first)
+        // One more than it could do without.
+        let disks = try #require(try store.store.blobs.view.group(blob.group)).members.prefix(3)
+        _ = try await store.store.beginMoves(.empty(Set(disks)))
         try await store.running { try await Self.waitUntilMoved(store) }
         #expect(try await StoreHarness.bytes(of: located) == bytes)
         // Nobody was told that they are bad.
@@ -202,6 +204,31 @@ struct StoreMoveTests {
         try await store.running { try await Self.waitUntilMoved(store) }
         try await store.store.metadata.markMissing(seen)
         #expect(try await store.store.metadata.missingShardCount() == 0)
+        try await store.close()
+    }
+
+    @Test("a disk that loses what is moved to it gets it again: nothing counts there that was not read there")
+    func lyingDisk() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(0, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        for slot in 1..<8 { store.disk(slot).inject(WriteLie(.lost, pathPrefix: "segments/")) }
+        try await store.store.mover.pass()
+        let map = try store.store.blobs.view.map
+        for blob in try await store.store.metadata.blobs(after: nil, limit: .max) {
+            let holders = try #require(map.groups[blob.group]).holders(moving: blob.moving)
+            for (index, holder) in holders.enumerated() {
+                let shard = ShardID(blob: blob.id, index: UInt8(index))
+                let verdict = try await store.store.blobs.nodes.judge(shard, on: holder)
+                #expect(verdict == .good, "a shard is good where it counts")
+            }
+        }
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await Self.waitUntilVerified(store)
+        }
+        for slot in 0..<3 { store.disk(slot).isGone = true }
+        try await Self.check(store)
         try await store.close()
     }
 

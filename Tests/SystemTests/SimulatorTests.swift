@@ -59,6 +59,29 @@ struct SimulatorTests {
         #expect(first.lastLine != second.lastLine)
     }
 
+    @Test("Only the points that a seed lists strike, and those that are left out do not")
+    func points() throws {
+        var struck = 0
+        for seed in 1...6 {
+            let lines = try Self.run(["replay", "\(seed)"]).output.split(separator: "\n")
+            let listed = lines.filter { $0.hasPrefix("fault ") && $0.contains(" one time in ") }.map {
+                $0.dropFirst("fault ".count).split(separator: " ").map(String.init)
+            }
+            let strikes = Self.strikes(lines)
+            #expect(Set(strikes).isSubset(of: listed.map { $0[1] }), "seed \(seed)")
+            struck += strikes.count
+            guard let first = listed.first(where: { strikes.contains($0[1]) }) else { continue }
+            let left = try Self.run(["replay", "\(seed)", "--without", "\(first[0].dropLast())"])
+            #expect(!Self.strikes(left.output.split(separator: "\n")).contains(first[1]), "seed \(seed)")
+        }
+        #expect(struck > 0)
+    }
+
+    /// The points that struck, in order.
+    private static func strikes(_ lines: [Substring]) -> [String] {
+        lines.filter { $0.contains(" buggify ") }.compactMap { $0.split(separator: " ").last.map(String.init) }
+    }
+
     @Test("The simulator's own checks pass")
     func selfTest() throws {
         let ended = try Self.run(["self-test"])

@@ -1,3 +1,4 @@
+internal import BlobStorage
 package import DiskFormat
 package import Metadata
 package import ObjectInterface
@@ -77,6 +78,7 @@ package final class Checkpointer: Sendable {
             let record = try record(of: taken, sink: sink)
             // The journal is trimmed behind it: a database that a power cut throws back may not fall behind that.
             try await metadata.makeDurable()
+            if objects.blobs.buggify.strikes(.checkpointCutShort) { throw Self.cutShort }
             try await metadata.putCheckpoints(
                 CheckpointTransaction(
                     lease: session.lease,
@@ -88,10 +90,13 @@ package final class Checkpointer: Sendable {
             if (error as? StorageError)?.code != .unknownOutcome { await objects.eraseSystemBlobs(sink.written) }
             throw error
         }
+        if objects.blobs.buggify.strikes(.journalUntrimmed) { throw Self.cutShort }
         try journal.checkpointTaken(taken.position, checkpoint: taken.list)
         let list = CheckpointList(position: taken.position, entries: taken.entries)
         last.withLock { $0 = list }
     }
+
+    private static let cutShort = CheckpointError.invalid("cut short, in a simulation")
 
     /// The checkpoint as metadata names it: so its blobs live, are repaired and scrubbed like any other.
     private func record(

@@ -48,6 +48,7 @@ package final class GarbageCollector: Sendable {
             let held = await held(dead.map(\.id))
             let free = dead.filter { !held.contains($0.id) }
             guard !free.isEmpty else { continue }
+            await blobs.buggify.pause(.collectorLate, time)
             await erase(free)
             try await metadata.forgetBlobs(free.map(\.id))
         }

@@ -104,6 +104,7 @@ package final class Mover: Sendable {
         let wanted = shards.map(\.index).filter { blob.moving.contains($0) && group.former[$0] != nil }
         guard !wanted.isEmpty, isKnownToAll(group, now: start) else { return }
         let moved = await move(wanted, of: blob, in: group)
+        if blobs.buggify.strikes(.moveCutShort) { return }
         var registered: [UInt8] = []
         for shard in moved {
             let id = ShardID(blob: id, index: shard)
@@ -138,6 +139,7 @@ package final class Mover: Sendable {
         if !there.isEmpty, let outcome = try? await blobs.move(request(blob, group, there, missing: blob.missing)) {
             done += outcome.moved
             if !outcome.bad.isEmpty {
+                await blobs.buggify.pause(.lookLate, time)
                 try? await metadata.markMissing(
                     outcome.bad.map { PlacedShard(ShardID(blob: blob.id, index: $0), on: holders[Int($0)]) }
                 )
@@ -180,6 +182,7 @@ package final class Mover: Sendable {
         }
         for shard in shards {
             guard let disk = group.former[shard], disk != group.members[Int(shard)] else { continue }
+            await blobs.buggify.pause(.moveErasesLate, time)
             try? await blobs.nodes.erase(ShardID(blob: id, index: shard), on: disk, asOf: group.epoch)
         }
     }

@@ -179,7 +179,9 @@ package final class OrphanCollector: Sendable {
     }
 
     private func erase(_ due: [ShardID], on disk: DiskID) async -> Int {
-        guard !due.isEmpty, isCurrent(), (try? await blobs.nodes.erase(disk, due)) != nil else { return 0 }
+        guard !due.isEmpty else { return 0 }
+        await blobs.buggify.pause(.orphansLate, time)
+        guard isCurrent(), (try? await blobs.nodes.erase(disk, due)) != nil else { return 0 }
         counts.withLock { $0.erasedShards += due.count }
         return due.count
     }

@@ -110,7 +110,10 @@ package final class Repairer: Sendable {
             else { continue }
             bad.append(PlacedShard(shard, on: disk))
         }
-        if !bad.isEmpty { try await metadata.markMissing(bad) }
+        if !bad.isEmpty {
+            await blobs.buggify.pause(.lookLate, time)
+            try await metadata.markMissing(bad)
+        }
     }
 
     /// Repairs blobs side by side; returns those that could not be repaired in full.

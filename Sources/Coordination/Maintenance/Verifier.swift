@@ -243,7 +243,10 @@ package final class Verifier: Sendable {
     /// A blob may have been deleted while it was read: only what is still live and placed there is missing.
     private func note(_ looks: [Look]) async {
         let bad = looks.filter { $0.verdict == .bad }.map(\.placed).sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) }
-        if !bad.isEmpty { try? await metadata.markMissing(bad) }
+        if !bad.isEmpty {
+            await blobs.buggify.pause(.lookLate, time)
+            try? await metadata.markMissing(bad)
+        }
     }
 }
 

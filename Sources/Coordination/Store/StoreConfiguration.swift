@@ -60,6 +60,8 @@ package struct StoreConfiguration: Sendable {
     package var callExecutor: (any TaskExecutor)?
     /// The operator's word to go on with fewer than J journal keepers.
     package var forcesJournal: Bool
+    /// What a simulation makes happen often.
+    package var buggify = Buggify.never
 
     /// Within one process no other coordinator can be confirmed: the file locks on the disks see to it. So T is short.
     package static let confirmation = Duration.milliseconds(200)

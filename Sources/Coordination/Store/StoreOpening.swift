@@ -363,7 +363,8 @@ struct StoreOpening {
                 view: view,
                 time: time,
                 random: random,
-                executor: configuration.callExecutor
+                executor: configuration.callExecutor,
+                buggify: configuration.buggify
             ),
             agents: agents,
             nodes: nodes,

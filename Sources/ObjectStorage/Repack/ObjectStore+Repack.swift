@@ -3,6 +3,7 @@ package import Metadata
 package import ObjectInterface
 package import ObjectModel
 internal import Placement
+internal import SystemInterface
 
 /// Live frames of sparse blobs in a new blob that is durable and proved, and that no metadata names yet.
 ///
@@ -62,6 +63,7 @@ extension ObjectStore {
         defer { repack.session.end() }
         var outcome = RepackOutcome(moved: 0, refused: 0)
         var rest = repack.moves[...]
+        await blobs.buggify.pause(.repackLate, time)
         do {
             while !rest.isEmpty {
                 let moves = Array(rest.prefix(Self.moveLimit))

@@ -28,16 +28,22 @@ package struct StoreScenario: Scenario {
 
     package func faults(seed: UInt64) -> [String] {
         var generator = Self.generator(World(seed: seed, echo: nil))
-        return StorePlan(using: &generator).faults.map(\.description)
+        let faults = StorePlan(using: &generator).faults
+        let points = StoreMischief.settings(seed: seed, after: faults.count)
+        return faults.map(\.description) + points.map(\.description)
     }
+
+    package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
 
     private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
 
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = StorePlan(using: &generator)
+        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count)
         plan.faults.removeAll { left.contains($0.number) }
-        let run = StoreRun(plan: plan, world: world)
+        let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
+        let run = StoreRun(plan: plan, world: world, mischief: mischief)
         defer { run.server.end() }
         try await run.run(using: &generator)
     }
@@ -47,14 +53,17 @@ package struct StoreScenario: Scenario {
 struct StoreRun: Sendable {
     let plan: StorePlan
     let world: World
+    let mischief: StoreMischief
     let server: StoreServer
     let oracle = StoreOracle()
     let registers = RegisterOracle()
 
-    init(plan: StorePlan, world: World) {
+    init(plan: StorePlan, world: World, mischief: StoreMischief? = nil) {
+        let mischief = mischief ?? StoreMischief([], world: world)
         self.plan = plan
         self.world = world
-        server = StoreServer(world: world)
+        self.mischief = mischief
+        server = StoreServer(world: world, mischief: mischief)
     }
 
     func run(using generator: inout SplitMix64) async throws {
@@ -62,7 +71,9 @@ struct StoreRun: Sendable {
         try await createBucket()
         let nemesis = StoreNemesis(faults: plan.faults, server: server, world: world)
         for end in plan.roundEnds {
+            mischief.allowEnds(true)
             await runClients(until: end, nemesis, using: &generator)
+            mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
             try await replace(replaced)
@@ -77,6 +88,7 @@ struct StoreRun: Sendable {
         }
         guard plan.checksLeaks else { return }
         // Disks that were pulled are left alone for a while, and garbage is looked for only when all are there.
+        mischief.end()
         if plan.pullsTwoAtLast { try await waitUntilWhole() }
         try await checkLeaks()
     }

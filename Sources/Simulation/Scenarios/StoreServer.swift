@@ -39,11 +39,13 @@ final class StoreServer: ObjectServer {
     }
 
     private let world: World
+    private let mischief: StoreMischief
     private let state = Mutex(State())
     let link: StoreLink
 
-    init(world: World) {
+    init(world: World, mischief: StoreMischief) {
         self.world = world
+        self.mischief = mischief
         link = StoreLink(seed: world.random.next())
     }
 
@@ -63,13 +65,16 @@ final class StoreServer: ObjectServer {
             (0..<Self.generationCount).map { Self.diskName(slot, $0) }
         }
         let process = world.start("server", disks: all) { [self] process in
+            let buggify = buggify(process)
             let database = state.withLock { $0.database }
             let store = try await Store.open(
-                configuration(process),
+                configuration(process, buggify),
                 time: process.time,
                 random: process.random,
                 md5: .inline
-            ) { journal async throws(MetadataError) in JournaledMetadataStore.inMemory(database, journal: journal) }
+            ) { [buggify] journal async throws(MetadataError) in
+                JournaledMetadataStore.inMemory(database, journal: journal, buggify: buggify)
+            }
             await learnDisks(store)
             serve(store, from: process)
             await store.run()
@@ -130,10 +135,20 @@ final class StoreServer: ObjectServer {
     static let segmentLength = 2 << 20
     /// Of a journal's file: a run fills several.
     private static let logLength = 256 << 10
+    /// Of the journal in memory, where it forgets.
+    private static let shortRing = 1 << 10
     /// Short, so that a run meets it.
     static let orphanQuarantine = Duration.seconds(1)
 
-    private func configuration(_ process: SimulatedProcess) throws -> StoreConfiguration {
+    /// What makes the process end is followed by a start, as by a supervisor.
+    private func buggify(_ process: SimulatedProcess) -> Buggify {
+        mischief.buggify { [weak self] in
+            guard let self, process.isAlive else { return }
+            Task.immediate { await self.crash(losingPower: false, databaseBack: nil) }
+        }
+    }
+
+    private func configuration(_ process: SimulatedProcess, _ buggify: Buggify) throws -> StoreConfiguration {
         // Small cells, segments and reserves: the same paths with less to move.
         guard let scheme = Scheme(dataCount: 4, parityCount: 2, cellSize: Leaf.size) else {
             throw BrokenPromise("no such scheme")
@@ -151,6 +166,10 @@ final class StoreServer: ObjectServer {
         configuration.keeper = KeeperLog.Configuration(fileLength: Self.logLength)
         configuration.repackGrace = .milliseconds(500)
         configuration.orphanQuarantine = Self.orphanQuarantine
+        configuration.buggify = buggify
+        configuration.disk.buggify = buggify
+        if buggify.strikes(.journalForgets) { configuration.journal.ringBytes = Self.shortRing }
+        if buggify.strikes(.smallRounds) { configuration.disk.roundLength = 1 }
         configuration.link = { [link] in link.wrapping($0, time: process.time) }
         return configuration
     }

@@ -1,0 +1,103 @@
+import Synchronization
+import SystemInterface
+import TestKit
+
+/// The buggify points of one run: which are on, how often they strike, and how often they have.
+final class StoreMischief: Sendable {
+    /// A point that is on.
+    struct Setting: Sendable, CustomStringConvertible {
+        /// Counted on behind the faults of the plan, so that it is left out like one of them.
+        var number: Int
+        var point: BuggifyPoint
+        /// It strikes one time in so many.
+        var rate: UInt64
+        fileprivate var seed: UInt64
+
+        var description: String { "\(number): \(point.rawValue) one time in \(rate)" }
+    }
+
+    private static let rates: [UInt64] = [2, 8, 40]
+    /// The same of points that are passed now and then; never always, or nothing would ever become whole.
+    private static let rareRates: [UInt64] = [2, 3, 5]
+    /// The same of a point that ends the process.
+    private static let endingRate: UInt64 = 200
+
+    private struct State {
+        var generators: [BuggifyPoint: SplitMix64] = [:]
+        var isOver = false
+        /// Points that end the process do not strike while somebody works with the store directly.
+        var mayEnd = true
+    }
+
+    private let rates: [BuggifyPoint: UInt64]
+    private let world: World
+    private let state: Mutex<State>
+
+    /// What a seed switches on: in one run of three nothing, else about one point in three. Drawn apart from the plan.
+    static func settings(seed: UInt64, after count: Int) -> [Setting] {
+        var generator = SplitMix64(seed: ~seed)
+        guard generator.next() % 3 != 0 else { return [] }
+        var settings: [Setting] = []
+        for point in BuggifyPoint.allCases {
+            let draw = generator.next()
+            guard draw % 3 == 0 else { continue }
+            let choice = point.isRare ? rareRates : rates
+            let rate = point.endsProcess ? endingRate : choice[Int(truncatingIfNeeded: draw >> 8 & 0xFF) % choice.count]
+            settings.append(
+                Setting(number: count + settings.count + 1, point: point, rate: rate, seed: generator.next())
+            )
+        }
+        return settings
+    }
+
+    init(_ settings: [Setting], world: World) {
+        rates = Dictionary(settings.map { ($0.point, $0.rate) }) { first, _ in first }
+        let generators = settings.map { ($0.point, SplitMix64(seed: $0.seed)) }
+        state = Mutex(State(generators: Dictionary(generators) { first, _ in first }))
+        self.world = world
+    }
+
+    /// What the store's code is given.
+    ///
+    /// `onEnd` is called from within where a point says that the process ends.
+    func buggify(onEnd: @escaping @Sendable () -> Void) -> Buggify {
+        rates.isEmpty ? .never : Buggify { [weak self] in self?.draw($0, onEnd) }
+    }
+
+    /// Nothing strikes from here on.
+    func end() { state.withLock { $0.isOver = true } }
+
+    /// Whether points that end the process may strike.
+    func allowEnds(_ may: Bool) { state.withLock { $0.mayEnd = may } }
+
+    private func draw(_ point: BuggifyPoint, _ onEnd: () -> Void) -> UInt64? {
+        guard let rate = rates[point] else { return nil }
+        let number: UInt64? = state.withLock { state in
+            guard !state.isOver, !point.endsProcess || state.mayEnd,
+                let draw = state.generators[point]?.next(), draw % rate == 0
+            else { return nil }
+            return draw / rate
+        }
+        if number != nil {
+            world.trace.record("buggify \(point.rawValue)")
+            world.countStrike(point.rawValue)
+            if point.endsProcess { onEnd() }
+        }
+        return number
+    }
+}
+
+extension BuggifyPoint {
+    /// The process ends with it, as `cairn serve` does when its metadata stops, and a supervisor starts it again.
+    fileprivate var endsProcess: Bool { self == .commitFails }
+
+    /// Passed a few times in a run at most, not with every request.
+    fileprivate var isRare: Bool {
+        switch self {
+        case .checkpointCutShort, .journalUntrimmed, .journalForgets, .repackLate, .repairReadsBad, .lookLate,
+            .moveCutShort, .moveErasesLate, .orphansLate, .compactionCutShort, .compactionLate, .smallRounds:
+            true
+        default: false
+        }
+    }
+}
