@@ -7,7 +7,7 @@ extension BlobStore {
     /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
     ///
     /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
-    /// Shards are asked k at a time, the nearest first and those tried before, as the wanted ones are taken to be, last:
+    /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
     /// one that is merely slow may still answer for itself.
     func reconstruct(
         _ location: BlobLocation,
