@@ -7,6 +7,7 @@ Packets are dropped by policy rules, which need nothing but `ip`: in the router 
 arrive for hosts of one site. They vanish without an answer, as on a cut line.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -137,6 +138,12 @@ class Network:
     @staticmethod
     def gateway(site: str) -> str:
         return f"10.42.{site_number(site)}.{ROUTER_HOST}"
+
+    @staticmethod
+    def bytes_into(site: str) -> int:
+        """Bytes that have come into a site from the others, and from the office, since the lab is up."""
+        shown = run("ip", "-n", ROUTER, "-s", "-j", "link", "show", "dev", site).stdout
+        return json.loads(shown)[0]["stats64"]["tx"]["bytes"]
 
     # Cut lines
 

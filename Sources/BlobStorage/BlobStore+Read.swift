@@ -6,10 +6,14 @@ extension BlobStore {
     /// The stored bytes of `range`, in order, verified; the pieces lie within one cell each.
     ///
     /// `range` must lie within the blob and in one stripe (`stripeRange(containing:)`). Asks the shards that hold the
-    /// bytes; whatever is lost, bad or slower than its disk's hedge delay is reconstructed from the others.
+    /// bytes, or k others where fewer bytes come from other sites then; whatever is lost, bad or slower than its disk's
+    /// hedge delay is reconstructed from what is left.
     package func read(_ location: BlobLocation, range: Range<Int>) async throws(BlobError) -> [BufferSlice] {
         let runs = location.geometry.runs(of: range)
         guard let first = runs.first else { return [] }
+        if let sources = nearSources(location, runs: runs) {
+            return try await readDecoding(location, runs: runs, from: sources)
+        }
         if runs.count == 1, !location.missing.contains(UInt8(first.shard)) {
             return [try await readOne(location, run: first)]
         }
@@ -35,18 +39,26 @@ extension BlobStore {
         _ location: BlobLocation,
         runs: [StripeGeometry.Run]
     ) async -> [VerifiedRange?] {
-        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: runs.count, executor: executor)
+        await readInTime(location, pieces: runs.map { (shard: $0.shard, range: $0.shardRange) })
+    }
+
+    /// Reads ranges of shards; nil for what failed or is slower than its disk's hedge delay.
+    private func readInTime(
+        _ location: BlobLocation,
+        pieces: [(shard: Int, range: Range<Int>)]
+    ) async -> [VerifiedRange?] {
+        let fanOut = FanOut<VerifiedRange, ShardFailure>(count: pieces.count, executor: executor)
         var hedge = Duration.zero
-        for (place, run) in runs.enumerated() {
-            let disk = location.members[run.shard]
-            guard !location.missing.contains(UInt8(run.shard)), view.isUsable(disk) else {
+        for (place, piece) in pieces.enumerated() {
+            let disk = location.members[piece.shard]
+            guard !location.missing.contains(UInt8(piece.shard)), view.isUsable(disk) else {
                 fanOut.settle(place, .failure(.notFound))
                 continue
             }
             hedge = max(hedge, view.hedgeDelay(for: disk))
             fanOut.start(place) { [self] in
                 await ShardFailure.result { () async throws(ShardFailure) in
-                    try await readVerified(location, shard: run.shard, range: run.shardRange)
+                    try await readVerified(location, shard: piece.shard, range: piece.range)
                 }
             }
         }
@@ -64,7 +76,7 @@ extension BlobStore {
         let lost = runs.indices.filter { direct[$0] == nil }
         guard !lost.isEmpty, let stripe = runs.first?.stripe else { return direct.compactMap { $0?.bytes } }
         let wanted = lost.map { runs[$0] }
-        let hull = (wanted.map(\.shardRange.lowerBound).min() ?? 0)..<(wanted.map(\.shardRange.upperBound).max() ?? 0)
+        let hull = StripeGeometry.hull(wanted)
         let given = direct.compactMap { $0 }
         let cells = try await reconstruct(
             location,
@@ -76,9 +88,48 @@ extension BlobStore {
         return try runs.indices.map { place throws(BlobError) in
             if let bytes = direct[place]?.bytes { return bytes }
             let run = runs[place]
-            guard let cell = cells[run.shard] else { throw BlobError.digestMismatch(location.blob) }
-            return cell.slice(run.shardRange.lowerBound - hull.lowerBound..<run.shardRange.upperBound - hull.lowerBound)
+            return try Self.part(run, of: cells, hull: hull, location)
         }
+    }
+
+    private static func part(
+        _ run: StripeGeometry.Run,
+        of cells: [Int: BufferSlice],
+        hull: Range<Int>,
+        _ location: BlobLocation
+    ) throws(BlobError) -> BufferSlice {
+        guard let cell = cells[run.shard] else { throw .digestMismatch(location.blob) }
+        return cell.slice(run.shardRange.lowerBound - hull.lowerBound..<run.shardRange.upperBound - hull.lowerBound)
+    }
+
+    // MARK: Near reads
+
+    /// The shards to decode the runs from, where that spares bytes from other sites.
+    private func nearSources(_ location: BlobLocation, runs: [StripeGeometry.Run]) -> [Int]? {
+        guard let distances = view.distances(to: location.members) else { return nil }
+        let present = location.members.indices.filter {
+            !location.missing.contains(UInt8($0)) && view.isUsable(location.members[$0])
+        }
+        return ReadChoice(location: location, distances: distances, present: Set(present)).sources(for: runs)
+    }
+
+    /// The runs by way of k near shards; one that fails or is too slow is left out for another.
+    private func readDecoding(
+        _ location: BlobLocation,
+        runs: [StripeGeometry.Run],
+        from sources: [Int]
+    ) async throws(BlobError) -> [BufferSlice] {
+        let hull = StripeGeometry.hull(runs)
+        let pieces = await readInTime(location, pieces: sources.map { (shard: $0, range: hull) }).compactMap { $0 }
+        let cells = try await reconstruct(
+            location,
+            stripe: runs[0].stripe,
+            range: hull,
+            wanted: Set(runs.map(\.shard)),
+            given: pieces,
+            tried: Set(sources)
+        )
+        return try runs.map { run throws(BlobError) in try Self.part(run, of: cells, hull: hull, location) }
     }
 }
 

@@ -7,13 +7,15 @@ extension BlobStore {
     /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
     ///
     /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
-    /// Shards are asked k at a time, the wanted ones last: one that is merely slow may still answer for itself.
+    /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
+    /// one that is merely slow may still answer for itself.
     func reconstruct(
         _ location: BlobLocation,
         stripe: Int,
         range: Range<Int>,
         wanted: Set<Int>,
-        given: [VerifiedRange] = []
+        given: [VerifiedRange] = [],
+        tried: Set<Int>? = nil
     ) async throws(BlobError) -> [Int: BufferSlice] {
         let coder = try coder(for: location.scheme)
         var available: [Int: BufferSlice] = [:]
@@ -23,7 +25,7 @@ extension BlobStore {
             available[piece.shard] = piece.bytes.slice(start..<start + range.count)
         }
         let needed = location.scheme.dataCount
-        var candidates = candidates(location, wanted: wanted, excluding: Set(available.keys))
+        var candidates = candidates(location, tried: tried ?? wanted, excluding: Set(available.keys))
         while available.count < needed, !candidates.isEmpty {
             let asked = Array(candidates.prefix(needed - available.count))
             candidates.removeFirst(asked.count)
@@ -37,13 +39,16 @@ extension BlobStore {
         return try decode(location, coder: coder, available: available, wanted: wanted, length: range.count)
     }
 
-    /// Shards to ask, best first: usable and not wanted, then wanted or on disks thought unusable, never those known
-    /// to be missing.
-    private func candidates(_ location: BlobLocation, wanted: Set<Int>, excluding: Set<Int>) -> [Int] {
-        let present = (0..<location.scheme.shardCount).filter {
+    /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable, never those known
+    /// to be missing; of each kind the nearest first.
+    private func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
+        var present = (0..<location.scheme.shardCount).filter {
             !excluding.contains($0) && !location.missing.contains(UInt8($0))
         }
-        let isGood = { (shard: Int) in !wanted.contains(shard) && self.view.isUsable(location.members[shard]) }
+        if let distances = view.distances(to: location.members) {
+            present.sort { (distances[$0].rawValue, $0) < (distances[$1].rawValue, $1) }
+        }
+        let isGood = { (shard: Int) in !tried.contains(shard) && self.view.isUsable(location.members[shard]) }
         return present.filter(isGood) + present.filter { !isGood($0) }
     }
 

@@ -17,14 +17,17 @@ package final class ClusterView: Sendable {
         var schemes: [Scheme] = []
         var strongest: Scheme?
         var quorums: [GroupID: Quorum] = [:]
+        var distances = DistanceTable()
         /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
         /// for the moment in which one ends before it is noted.
         var overdue: [DiskID: Int] = [:]
     }
 
     private let state = Mutex(State())
+    private let standpoint: Standpoint?
 
-    package init() {}
+    /// `standpoint`: where this process stands, when reads are to prefer what is near.
+    package init(standpoint: Standpoint? = nil) { self.standpoint = standpoint }
 
     package var map: ClusterMap { state.withLock { $0.map } }
 
@@ -33,6 +36,7 @@ package final class ClusterView: Sendable {
         let quorums = map.groups.mapValues { Quorum($0, disks: map.disks) }
         let chooser = GroupChooser(map: map)
         let (schemes, strongest) = (map.schemes, map.strongestScheme)
+        let distances = DistanceTable(from: standpoint, to: map.disks)
         state.withLock { state in
             state.map = map
             state.version += 1
@@ -40,6 +44,7 @@ package final class ClusterView: Sendable {
             state.chooser = chooser
             state.schemes = schemes
             state.strongest = strongest
+            state.distances = distances
         }
     }
 
@@ -88,6 +93,11 @@ package final class ClusterView: Sendable {
     }
 
     package func group(_ id: GroupID) -> ClusterMap.Group? { state.withLock { $0.map.groups[id] } }
+
+    /// How far the disks are, in their order; nil where reads need not care.
+    func distances(to disks: [DiskID]) -> [Distance]? {
+        standpoint == nil ? nil : state.withLock { $0.distances }.distances(to: disks)
+    }
 
     package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }
 

@@ -21,13 +21,22 @@ final class BlobHarness: Sendable {
     let memory: [MemoryDisk]
     let transport: FaultyTransport
     let store: BlobStore
-    let view = ClusterView()
+    let view: ClusterView
     let time = LinuxTime()
     let bad = Mutex<Set<ShardID>>([])
     private let sequence = Mutex<UInt64>(0)
 
-    /// `sites`: the disks take turns among so many.
-    init(cellSize: Int = 64 << 10, data: Int = 4, parity: Int = 2, sites: Int = 1) async throws {
+    /// `sites`: the disks take turns among so many; within a site, among so many `nodes`. `standpoint`: where the
+    /// reader is.
+    init(
+        cellSize: Int = 64 << 10,
+        data: Int = 4,
+        parity: Int = 2,
+        sites: Int = 1,
+        nodes: Int = 1,
+        standpoint: Standpoint? = nil
+    ) async throws {
+        view = ClusterView(standpoint: standpoint)
         scheme = try #require(Scheme(dataCount: data, parityCount: parity, cellSize: cellSize))
         var generator = SplitMix64(seed: 3)
         let service = StorageNodeService()
@@ -59,13 +68,17 @@ final class BlobHarness: Sendable {
                 configuration: configuration
             )
             service.host(HostedDisk(shards: shards, journal: nil))
-            map.disks[id] = PlacementDisk(id: id, site: SiteName("site-\(number % sites + 1)"), node: Self.node)
+            map.disks[id] = PlacementDisk(
+                id: id,
+                site: SiteName("site-\(number % sites + 1)"),
+                node: NodeName("node-\(number / sites % nodes + 1)")
+            )
             ids.append(id)
             memory.append(disk)
         }
         map.groups[GroupID(0)] = ClusterMap.Group(id: GroupID(0), epoch: 1, scheme: scheme, members: ids)
         let local = LocalTransport(time: time)
-        local.register(Self.node.name, service)
+        for number in 1...nodes { local.register("node-\(number)", service) }
         disks = ids
         self.memory = memory
         transport = FaultyTransport(local, time: time)
@@ -157,6 +170,7 @@ final class FaultyTransport: Transport {
     private let time: any TimeSource
     private let faults = Mutex<[DiskID: Fault]>([:])
     private let reads = Mutex<[DiskID: Int]>([:])
+    private let sent = Mutex<[DiskID: Int]>([:])
 
     init(_ transport: any Transport, time: any TimeSource) {
         self.transport = transport
@@ -173,7 +187,28 @@ final class FaultyTransport: Transport {
         }
     }
 
+    /// Bytes of shards that each disk has sent since the last call.
+    func takeSent() -> [DiskID: Int] {
+        sent.withLock { sent in
+            defer { sent = [:] }
+            return sent
+        }
+    }
+
     func call(
+        _ node: String,
+        _ message: TransportMessage,
+        timeout: Duration
+    ) async throws(TransportError) -> TransportMessage {
+        let answer = try await answer(node, message, timeout: timeout)
+        if let disk = (try? ShardRequest(encoded: message.header))?.disk {
+            let count = answer.buffers.reduce(0) { $0 + $1.count }
+            sent.withLock { $0[disk, default: 0] += count }
+        }
+        return answer
+    }
+
+    private func answer(
         _ node: String,
         _ message: TransportMessage,
         timeout: Duration

@@ -34,6 +34,21 @@ def used(server) -> dict[str, int]:
     return {disk["slot"]: disk["liveBytes"] for disk in server.status()["disks"]}
 
 
+def plan_two_disks(server, like) -> dict:
+    """What two disks more on the node would change, in words and in numbers."""
+    size = f"{like['capacity'] // 10**6}MB"
+    question = ("plan", "add", "--site", like["site"], "--node", NODE, "--disks", "2", "--size", size)
+    text = server.admin(*question).stdout
+    assert text.startswith("MORE ROOM: ") and "Nothing was changed." in text, text
+    assert "any 2 disks; no node; no site, as now" in text, text
+    plan = json.loads(server.admin(*question, "--json").stdout)
+    assert plan["bytes"] > 0 and plan["capacityAfter"] > plan["capacityBefore"]
+    assert not plan["isNewNode"] and len(plan["disks"]) == 8
+    refused = server.admin(*question[:3], "elsewhere", *question[4:], check=False)
+    assert refused.returncode == 1 and "stands in site" in refused.stderr, refused
+    return plan
+
+
 def test_disks_added_one_drained_and_two_lost(servers, tmp_path):
     folder = tmp_path / "disks"
     for number in range(1, 9):
@@ -45,11 +60,15 @@ def test_disks_added_one_drained_and_two_lost(servers, tmp_path):
     # Two more disks: they are known, and nothing is on them until they are added.
     server.arguments = disk_arguments(folder, 8)
     server.start()
-    assert len(server.status()["disks"]) == 6
+    disks = server.status()["disks"]
+    assert len(disks) == 6
+    planned = plan_two_disks(server, disks[0])
     with Reader(server, digests) as reader:
         said = server.admin("disk", "add", "--node", NODE).stdout
         assert "disk-7" in said and "disk-8" in said, said
         wait_until_moved(server)
+        # What was moved is what the plan said, and so is where it went.
+        assert abs(moves(server)["bytesDone"] - planned["bytes"]) < 0.15 * planned["bytes"], (moves(server), planned)
         reader.rounds = 0
         server.admin("scrub")
         server.wait_until_whole()

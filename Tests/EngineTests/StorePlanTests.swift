@@ -82,4 +82,28 @@ struct StorePlanTests {
         #expect(Survival(try await snapshot(harness).store.layout)?.disks == 2)
         try await harness.close()
     }
+
+    @Test("what a plan of growth says is what adding the disks then moves")
+    func growth() async throws {
+        let harness = try await StoreHarness.open()
+        for number in 0..<8 { try await harness.put("k\(number)", Content.random((number + 1) << 20)) }
+        let capacity = try #require(try await harness.store.status().disks.first?.capacity)
+        let groups = try await harness.store.metadata.groups()
+        let (plan, records) = try await harness.store.planGrowth([
+            SupposedNode(site: SiteName("site-1"), node: NodeName("node-1"), disks: 2, capacity: capacity)
+        ])
+        #expect(records.count == 6 && plan.before.disks.count == 6 && plan.after.disks.count == 8)
+        #expect(plan.bytesMoved > 0)
+        #expect(plan.before.survival(of: harness.scheme) == plan.after.survival(of: harness.scheme))
+        #expect(plan.after.room(for: harness.scheme) > plan.before.room(for: harness.scheme) * 5 / 4)
+        #expect(try await harness.store.metadata.groups() == groups)
+        harness.addSlot()
+        harness.addSlot()
+        try await harness.close()
+        try await harness.start()
+        _ = try await harness.store.addDisks(of: NodeName("node-1"))
+        let real = try await harness.store.plan(.even)
+        #expect(abs(real.bytes - plan.bytesMoved) <= plan.bytesMoved / 10)
+        try await harness.close()
+    }
 }

@@ -5,7 +5,7 @@ package struct PlanCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Ask what would be, without changing anything.",
-        subcommands: [Lose.self]
+        subcommands: [Lose.self, Add.self]
     )
 
     package init() {}
@@ -22,7 +22,7 @@ package struct PlanCommand: ParsableCommand {
 
         /// 10 to 60 MB/s a disk are what a rebuild may take beside clients.
         static let usualRate = 30
-        private static let rates = 1...100_000
+        static let rates = 1...100_000
 
         @Argument(help: "disk:NODE/SLOT, node:NAME or site:NAME. Repeatable.")
         var targets: [String]

@@ -69,6 +69,10 @@ package struct AdminClient: Sendable {
         try call(.planLoss, question)
     }
 
+    package func planGrowth(_ question: GrowthQuestion) throws(AdminError) -> GrowthPlanReport {
+        try call(.planGrowth, question)
+    }
+
     package func classes() throws(AdminError) -> ClassesReport { try call(.classes) }
 
     package func addClass(_ request: ClassRequest) throws(AdminError) -> ClassAddition { try call(.addClass, request) }

@@ -23,6 +23,7 @@ enum AdminRoute: String, CaseIterable {
     case formCluster = "/v1/cluster/form"
     case examine = "/v1/examination"
     case planLoss = "/v1/plan/lose"
+    case planGrowth = "/v1/plan/add"
     case classes = "/v1/classes"
     case addClass = "/v1/classes/add"
     case removeClass = "/v1/classes/remove"
@@ -33,7 +34,8 @@ enum AdminRoute: String, CaseIterable {
         switch self {
         case .status, .listUsers, .moves, .examine, .scrubStatus, .classes: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
-            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .addClass, .removeClass,
+            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .planGrowth, .addClass,
+            .removeClass,
             .setBucketClass:
             .POST
         }
@@ -67,6 +69,7 @@ enum AdminRoute: String, CaseIterable {
         case .formCluster: try Self.encode(await service.formCluster())
         case .examine: try Self.encode(await service.examine())
         case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))
+        case .planGrowth: try Self.encode(await service.planGrowth(Self.decode(GrowthQuestion.self, body)))
         case .classes: try Self.encode(await service.classes())
         case .addClass: try Self.encode(await service.addClass(Self.decode(ClassRequest.self, body)))
         case .removeClass: try await Self.encode(Self.removeClass(Self.decode(NameRequest.self, body), by: service))

@@ -71,6 +71,10 @@ package protocol AdminService: Sendable {
     /// `notFound` or `badRequest` when a name is none, or that of several.
     func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport
 
+    /// What would be if these disks were added and the shards evened out. Changes nothing. `badRequest` when a node of
+    /// that name stands in another site.
+    func planGrowth(_ question: GrowthQuestion) async throws(AdminError) -> GrowthPlanReport
+
     /// All storage classes, with what each survives now.
     func classes() async throws(AdminError) -> ClassesReport
 

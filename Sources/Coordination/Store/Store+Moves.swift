@@ -119,7 +119,7 @@ extension Store {
     /// Blobs read in one go.
     private static let loadPage = 1_000
 
-    private func groupLoads() async throws(StorageError) -> [GroupLoad] {
+    func groupLoads() async throws(StorageError) -> [GroupLoad] {
         let groups = blobs.view.map.groups
         var bytes: [GroupID: Int] = [:]
         var last: BlobID?
@@ -136,7 +136,7 @@ extension Store {
     }
 
     /// Bytes that each disk can hold; those that do not answer are taken for the smallest.
-    private func capacities() async -> [DiskID: Int] {
+    func capacities() async -> [DiskID: Int] {
         let disks = blobs.view.map.disks.keys.sorted()
         var found: [DiskID: Int] = [:]
         for disk in disks { found[disk] = (try? await blobs.nodes.status(disk))?.capacity }

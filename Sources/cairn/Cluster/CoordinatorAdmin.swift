@@ -100,6 +100,10 @@ struct CoordinatorAdmin: AdminService {
         try await store().planLoss(question)
     }
 
+    func planGrowth(_ question: GrowthQuestion) async throws(AdminError) -> GrowthPlanReport {
+        try await store().planGrowth(question)
+    }
+
     func examine() async throws(AdminError) -> StoreExamination {
         let store = try await store()
         let present = Set(control.membership.present(within: Self.patience).map(\.name))

@@ -111,7 +111,7 @@ struct RunningNode: Sendable {
         let client = try ClusterClient(identity: identity, time: time, logger: logger)
         let coordinator = try ListenAddress(settings.coordinator, option: "--join")
         client.setAddress(CoordinatorName.name, host: coordinator.host, port: coordinator.port)
-        let view = ClusterView()
+        let view = ClusterView(standpoint: Standpoint(site: SiteName(settings.site), node: name))
         let blobs = BlobStore(
             transport: NearestTransport(own: name.name, local: local, remote: client),
             view: view,
