@@ -173,6 +173,7 @@ package final class OrphanCollector: Sendable {
     /// Only the record that was seen: by the time the call is carried out, its place may have come back to this disk.
     private func erase(surplus: Suspect) async -> Int {
         let (disk, shard, stamp) = (surplus.disk, surplus.shard, surplus.writeStamp)
+        await blobs.buggify.pause(.orphansLate, time)
         guard isCurrent(), (try? await blobs.nodes.eraseRecord(disk, shard, writeStamp: stamp)) != nil else { return 0 }
         counts.withLock { $0.erasedShards += 1 }
         return 1

@@ -64,6 +64,9 @@ final class StoreMischief: Sendable {
         rates.isEmpty ? .never : Buggify { [weak self] in self?.draw($0, onEnd) }
     }
 
+    /// Whether a point is on that ends the process.
+    var endsProcesses: Bool { rates.keys.contains(where: \.endsProcess) }
+
     /// Nothing strikes from here on.
     func end() { state.withLock { $0.isOver = true } }
 

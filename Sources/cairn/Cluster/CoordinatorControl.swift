@@ -49,7 +49,8 @@ actor CoordinatorControl {
     private var isOpening = false
     /// The operator's word is for one start.
     private var mayForce: Bool
-    /// The first start of a take-over, and that alone, may begin although another coordinator has.
+    /// The first start of a take-over, and that alone, may begin although another coordinator has: also when that one
+    /// came back and began in the same moment, which otherwise would stop both.
     private var isTakingOver: Bool
 
     init(
@@ -93,7 +94,7 @@ actor CoordinatorControl {
             do {
                 if running == nil { try await open(mayFound: false) }
                 problem = ""
-            } catch StoreStartError.superseded(let incarnation) {
+            } catch StoreStartError.superseded(let incarnation) where !isTakingOver {
                 throw try await superseded(by: incarnation)
             } catch {
                 if problem != "\(error)" {

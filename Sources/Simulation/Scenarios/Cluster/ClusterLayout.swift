@@ -1,6 +1,7 @@
 import JournalStorage
 import ObjectModel
 import ShardStorage
+import SystemInterface
 
 /// What the simulated cluster is made of: three sites of two nodes of two disks, and rs-3-3, of which a site holds two
 /// shards.
@@ -40,12 +41,13 @@ enum ClusterLayout {
     }
 
     /// Small segments, growth and reserves: the same paths with less to move.
-    static var disk: ShardDiskConfiguration {
+    static func disk(_ buggify: Buggify) -> ShardDiskConfiguration {
         var disk = ShardDiskConfiguration()
         disk.segmentLength = segmentLength
         disk.growthLength = 256 << 10
         disk.reserveLength = 64 << 10
         disk.quarantine = .seconds(2)
+        disk.buggify = buggify
         return disk
     }
 

@@ -27,16 +27,22 @@ package struct ClusterScenario: Scenario {
 
     package func faults(seed: UInt64) -> [String] {
         var generator = Self.generator(World(seed: seed, echo: nil))
-        return ClusterPlan(using: &generator).faults.map(\.description)
+        let faults = ClusterPlan(using: &generator).faults
+        return faults.map(\.description)
+            + StoreMischief.settings(seed: seed, after: faults.count).map(\.description)
     }
+
+    package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
 
     private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
 
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = ClusterPlan(using: &generator)
+        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count)
         plan.faults.removeAll { left.contains($0.number) }
-        let run = ClusterRun(plan: plan, world: world)
+        let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
+        let run = ClusterRun(plan: plan, world: world, mischief: mischief)
         defer { run.cluster.end() }
         try await run.run(using: &generator)
     }
@@ -49,24 +55,30 @@ struct ClusterRun: Sendable {
 
     let plan: ClusterPlan
     let world: World
+    let mischief: StoreMischief
     let cluster: SimulatedCluster
     let oracle = StoreOracle(landsLate: true)
     let registers = RegisterOracle()
 
-    init(plan: ClusterPlan, world: World) {
+    init(plan: ClusterPlan, world: World, mischief: StoreMischief) {
         self.plan = plan
         self.world = world
-        cluster = SimulatedCluster(world: world)
+        self.mischief = mischief
+        cluster = SimulatedCluster(world: world, mischief: mischief)
     }
 
     func run(using generator: inout SplitMix64) async throws {
         world.network.profile = ClusterNemesis.calm
+        mischief.allowEnds(false)
         cluster.start()
         try await waitUntilServing()
         try await createBucket()
         let nemesis = ClusterNemesis(faults: plan.faults, cluster: cluster)
         for end in plan.roundEnds {
+            mischief.allowEnds(true)
+            if mischief.endsProcesses { cluster.isCalm = false }
             await runClients(until: end, nemesis, using: &generator)
+            mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
             try await waitUntilServing()
@@ -79,6 +91,7 @@ struct ClusterRun: Sendable {
             try checkCoordinators()
             try await readAll()
         }
+        mischief.end()
         if plan.checksLeaks { try await checkLeaks() }
     }
 

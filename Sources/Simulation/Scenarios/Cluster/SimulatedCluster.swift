@@ -29,10 +29,13 @@ final class SimulatedCluster: ObjectServer {
     private let cluster: ClusterID
     private let state = Mutex(State())
 
-    init(world: World) {
+    private let mischief: StoreMischief
+
+    init(world: World, mischief: StoreMischief) {
         self.world = world
+        self.mischief = mischief
         let watch = watch
-        nodes = (0..<ClusterLayout.nodeCount).map { SimulatedNode($0, world: world, watch: watch) }
+        nodes = (0..<ClusterLayout.nodeCount).map { SimulatedNode($0, world: world, watch: watch, mischief: mischief) }
         var generator = SplitMix64(seed: world.random.next())
         cluster = ClusterID(.random(using: &generator))
     }
@@ -61,7 +64,7 @@ final class SimulatedCluster: ObjectServer {
     func addCoordinator() {
         let coordinator = state.withLock { state in
             let number = state.coordinators.count
-            let next = SimulatedCoordinator(number, of: cluster, takesOver: number > 0, world: world)
+            let next = SimulatedCoordinator(number, of: cluster, takesOver: number > 0, world: world, mischief: mischief)
             state.coordinators.append(next)
             return next
         }

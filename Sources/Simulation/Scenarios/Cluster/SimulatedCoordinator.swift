@@ -34,13 +34,15 @@ final class SimulatedCoordinator: Sendable {
     let name: String
     private let cluster: ClusterID
     private let world: World
+    private let mischief: StoreMischief
     private let state: Mutex<State>
 
     /// `takesOver`: begins with nothing but the nodes' addresses, as with `--take-over`.
-    init(_ number: Int, of cluster: ClusterID, takesOver: Bool, world: World) {
+    init(_ number: Int, of cluster: ClusterID, takesOver: Bool, world: World, mischief: StoreMischief) {
         name = ClusterLayout.coordinatorName(number)
         self.cluster = cluster
         self.world = world
+        self.mischief = mischief
         var first = State(isFormed: takesOver, isRebuilt: !takesOver, isTakingOver: takesOver)
         if takesOver { first.nodes = (0..<ClusterLayout.nodeCount).map(SimulatedCluster.address) }
         state = Mutex(first)
@@ -90,6 +92,7 @@ final class SimulatedCoordinator: Sendable {
     /// What belongs to one life of the process.
     private struct Life {
         let process: SimulatedProcess
+        let buggify: Buggify
         let transport: AddressedTransport
         let membership: Membership
         let service: CoordinatorService
@@ -110,6 +113,7 @@ final class SimulatedCoordinator: Sendable {
         ])
         return Life(
             process: process,
+            buggify: mischief.buggify { [self] in endAndStart(process) },
             transport: transport,
             membership: membership,
             service: CoordinatorService(membership: membership) { _, _, _ in throw NobodyJoins() },
@@ -121,6 +125,16 @@ final class SimulatedCoordinator: Sendable {
                 time: process.time
             )
         )
+    }
+
+    /// As by a supervisor.
+    private func endAndStart(_ process: SimulatedProcess) {
+        guard state.withLock({ $0.process === process }) else { return }
+        crash(losingPower: false, databaseBack: nil)
+        Task { [self] in
+            try? await world.time.sleep(for: Self.retry)
+            start()
+        }
     }
 
     private struct NobodyJoins: Error {}
@@ -135,7 +149,7 @@ final class SimulatedCoordinator: Sendable {
                 await life.duties.announce(incarnation: store.journal.incarnation)
                 await life.duties.run(store)
                 try await close(store, life)
-            } catch StoreStartError.superseded {
+            } catch StoreStartError.superseded where !state.withLock({ $0.isTakingOver }) {
                 return stopForGood(process)
             } catch StoreStartError.databaseBehind {
                 state.withLock { $0.isRebuilt = false }
@@ -186,7 +200,9 @@ final class SimulatedCoordinator: Sendable {
             time: life.process.time,
             random: life.process.random,
             md5: .inline
-        ) { journal async throws(MetadataError) in JournaledMetadataStore.inMemory(database, journal: journal) }
+        ) { journal async throws(MetadataError) in 
+            JournaledMetadataStore.inMemory(database, journal: journal, buggify: life.buggify)
+        }
         life.service.attach(store)
         state.withLock { state in
             (state.isFormed, state.isTakingOver, state.problem) = (true, false, "")
@@ -216,6 +232,7 @@ final class SimulatedCoordinator: Sendable {
             repackGrace: .milliseconds(500),
             orphanQuarantine: SimulatedCluster.orphanQuarantine
         )
+        configuration.buggify = life.buggify
         configuration.nodes = nodes.map { NodeMember(name: $0.name, site: $0.site) }
         configuration.transport = life.transport
         configuration.cluster = cluster

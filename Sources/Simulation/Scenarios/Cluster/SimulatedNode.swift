@@ -39,12 +39,14 @@ final class SimulatedNode: Sendable {
     let name: String
     private let world: World
     private let watch: ErasureWatch
+    private let mischief: StoreMischief
     private let state = Mutex(State())
 
-    init(_ number: Int, world: World, watch: ErasureWatch) {
+    init(_ number: Int, world: World, watch: ErasureWatch, mischief: StoreMischief) {
         self.number = number
         self.world = world
         self.watch = watch
+        self.mischief = mischief
         name = ClusterLayout.nodeName(number)
     }
 
@@ -101,15 +103,18 @@ final class SimulatedNode: Sendable {
 
     private func life(of process: SimulatedProcess) -> Life {
         let node = NodeName(name)
+        let site = SiteName(ClusterLayout.siteName(ofNode: number))
+        // Nothing of a node ends with a point.
+        let buggify = mischief.buggify {}
         let agent = NodeAgent(
             slots: places.map { place in
                 StoreSlot(
-                    site: SiteName(ClusterLayout.siteName(ofNode: number)),
+                    site: site,
                     node: node,
                     name: ClusterLayout.slotName(place)
                 ) { [self] () throws(FileError) in process.files(disk(place)) }
             },
-            configuration: ClusterLayout.disk,
+            configuration: ClusterLayout.disk(buggify),
             keeper: ClusterLayout.keeper,
             time: process.time,
             random: process.random
@@ -122,12 +127,13 @@ final class SimulatedNode: Sendable {
         )
         let local = LocalTransport(time: process.time)
         local.register(name, WatchedService(service: agent, watch: watch))
-        let view = ClusterView()
+        let view = ClusterView(standpoint: Standpoint(site: site, node: node))
         let blobs = BlobStore(
             transport: NearestTransport(own: name, local: local, remote: remote),
             view: view,
             time: process.time,
-            random: process.random
+            random: process.random,
+            buggify: buggify
         )
         let objects = ObjectStore(
             metadata: RemoteMetadataStore(
