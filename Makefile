@@ -21,6 +21,8 @@ ROT_SEEDS ?= 20
 STRIDE  ?= 1
 # Options of the mutants' runner: `make test-mutants MUTANTS="--only drop-fsync"`.
 MUTANTS ?=
+# Which tests the sanitizers watch, a regular expression; all when empty: `make test-thread WATCHED=EngineTests`.
+WATCHED ?=
 # How long each fuzzer runs, and which of them (all when empty).
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
@@ -42,13 +44,14 @@ faults  := .build/faults/faults.so
 swift-log := .build/swift-tests.log
 
 .PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long test-mutants \
-        check-mutants faults fuzz demo bench deb format lint clean
+        test-thread test-address check-mutants faults fuzz demo bench deb format lint clean
 
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
 	@echo "make test-long  every client test and crash point: kills, full disks, memory; and 100,000 seeds"
 	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
+	@echo "make test-thread, make test-address  Swift tests under the thread and the address sanitizer; WATCHED=FILTER"
 	@echo "make fuzz    fuzz every decoder for FUZZ_SECONDS=$(FUZZ_SECONDS) each and keep what reaches more of it"
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
@@ -85,6 +88,12 @@ test-long: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-pac
 # A build of its own, in .build/mutants: the first takes as long as a clean build, the next only what changed.
 test-mutants: $(stamps)/build-packages
 	$(PYTHON) Tests/Mutants/run.py $(MUTANTS)
+
+# Builds of their own, in .build/thread and .build/address: the first of each takes as long as a clean build. What is
+# known to be a false alarm, and why, is in Tests/Sanitizers.
+test-thread test-address: test-%: $(stamps)/build-packages
+	nice $(SWIFT) build -c release --build-tests --sanitize=$* --scratch-path .build/$*
+	Scripts/sanitizers/run $* .build/$* $(WATCHED)
 
 # A change that a patch no longer fits is to be noticed at once, and not when the mutants are built next.
 check-mutants:

@@ -25,8 +25,9 @@ final class StoreMischief: Sendable {
     private struct State {
         var generators: [BuggifyPoint: SplitMix64] = [:]
         var isOver = false
-        /// Points that end the process do not strike while somebody works with the store directly.
-        var mayEnd = true
+        /// Points that end the process strike while clients work. Not while somebody works with the store directly; nor
+        /// while it is founded: a founding that is cut off may leave disks that are formatted and unknown to it.
+        var mayEnd = false
     }
 
     private let rates: [BuggifyPoint: UInt64]
@@ -34,18 +35,20 @@ final class StoreMischief: Sendable {
     private let state: Mutex<State>
 
     /// What a seed switches on: in one run of three nothing, else about one point in three. Drawn apart from the plan.
-    static func settings(seed: UInt64, after count: Int) -> [Setting] {
+    ///
+    /// What costs a shard is for plans that leave one to be lost: a write is promised to survive m disks only once all
+    /// of its shards are there.
+    static func settings(seed: UInt64, plan: StorePlan) -> [Setting] {
         var generator = SplitMix64(seed: ~seed)
         guard generator.next() % 3 != 0 else { return [] }
         var settings: [Setting] = []
         for point in BuggifyPoint.allCases {
             let draw = generator.next()
-            guard draw % 3 == 0 else { continue }
+            guard draw % 3 == 0, !point.costsShard || plan.mostTouched < StorePlan.touchedLimit else { continue }
             let choice = point.isRare ? rareRates : rates
             let rate = point.endsProcess ? endingRate : choice[Int(truncatingIfNeeded: draw >> 8 & 0xFF) % choice.count]
-            settings.append(
-                Setting(number: count + settings.count + 1, point: point, rate: rate, seed: generator.next())
-            )
+            let number = plan.faults.count + settings.count + 1
+            settings.append(Setting(number: number, point: point, rate: rate, seed: generator.next()))
         }
         return settings
     }
@@ -93,6 +96,9 @@ final class StoreMischief: Sendable {
 extension BuggifyPoint {
     /// The process ends with it, as `cairn serve` does when its metadata stops, and a supervisor starts it again.
     fileprivate var endsProcess: Bool { self == .commitFails }
+
+    /// A blob lacks a shard after it, for a while.
+    fileprivate var costsShard: Bool { self == .answerLost }
 
     /// Passed a few times in a run at most, not with every request.
     fileprivate var isRare: Bool {

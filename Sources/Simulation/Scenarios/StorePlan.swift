@@ -46,6 +46,8 @@ struct StorePlan: Sendable {
     /// The operation with which each round ends.
     var roundEnds: [Int]
     var faults: [StoreFault] = []
+    /// Disks that the round with most of them may hurt.
+    var mostTouched = 0
     var pullsTwoAtLast: Bool
     var checksLeaks: Bool
     /// Slots pulled when all is whole again.
@@ -77,6 +79,7 @@ struct StorePlan: Sendable {
         for end in roundEnds {
             slots.shuffle(using: &generator)
             let touched = Array(slots.prefix(Int(generator.next() % UInt64(Self.touchedLimit + 1))))
+            mostTouched = max(mostTouched, touched.count)
             addRound(begin + 1...end, touched, using: &generator)
             begin = end
         }

@@ -28,9 +28,9 @@ package struct StoreScenario: Scenario {
 
     package func faults(seed: UInt64) -> [String] {
         var generator = Self.generator(World(seed: seed, echo: nil))
-        let faults = StorePlan(using: &generator).faults
-        let points = StoreMischief.settings(seed: seed, after: faults.count)
-        return faults.map(\.description) + points.map(\.description)
+        let plan = StorePlan(using: &generator)
+        let points = StoreMischief.settings(seed: seed, plan: plan)
+        return plan.faults.map(\.description) + points.map(\.description)
     }
 
     package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
@@ -40,7 +40,7 @@ package struct StoreScenario: Scenario {
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = StorePlan(using: &generator)
-        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count)
+        let points = StoreMischief.settings(seed: world.seed, plan: plan)
         plan.faults.removeAll { left.contains($0.number) }
         let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
         let run = StoreRun(plan: plan, world: world, mischief: mischief)
