@@ -77,8 +77,11 @@ struct StoreOpening {
         } catch {
             throw .database("\(error)")
         }
-        if records.isEmpty {
+        // Groups come last: without them a founding was cut off, and whatever it had done is done again.
+        let groups = try await reading { () async throws(StorageError) in try await metadata.groups() }
+        if records.isEmpty || groups.isEmpty {
             guard configuration.mayFound else { throw .notFounded }
+            records = []
             try await found()
         } else {
             try await takeUp(&records)

@@ -36,18 +36,18 @@ final class StoreMischief: Sendable {
 
     /// What a seed switches on: in one run of three nothing, else about one point in three. Drawn apart from the plan.
     ///
-    /// What costs a shard is for plans that leave one to be lost: a write is promised to survive m disks only once all
-    /// of its shards are there.
-    static func settings(seed: UInt64, plan: StorePlan) -> [Setting] {
+    /// `mayCostShards`: whether the plan leaves one to be lost; a write is promised to survive m disks only once all of
+    /// its shards are there. `count`: of the plan's faults.
+    static func settings(seed: UInt64, after count: Int, mayCostShards: Bool) -> [Setting] {
         var generator = SplitMix64(seed: ~seed)
         guard generator.next() % 3 != 0 else { return [] }
         var settings: [Setting] = []
         for point in BuggifyPoint.allCases {
             let draw = generator.next()
-            guard draw % 3 == 0, !point.costsShard || plan.mostTouched < StorePlan.touchedLimit else { continue }
+            guard draw % 3 == 0, !point.costsShard || mayCostShards else { continue }
             let choice = point.isRare ? rareRates : rates
             let rate = point.endsProcess ? endingRate : choice[Int(truncatingIfNeeded: draw >> 8 & 0xFF) % choice.count]
-            let number = plan.faults.count + settings.count + 1
+            let number = count + settings.count + 1
             settings.append(Setting(number: number, point: point, rate: rate, seed: generator.next()))
         }
         return settings

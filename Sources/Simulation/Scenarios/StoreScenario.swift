@@ -29,18 +29,26 @@ package struct StoreScenario: Scenario {
     package func faults(seed: UInt64) -> [String] {
         var generator = Self.generator(World(seed: seed, echo: nil))
         let plan = StorePlan(using: &generator)
-        let points = StoreMischief.settings(seed: seed, plan: plan)
+        let points = Self.points(seed: seed, plan)
         return plan.faults.map(\.description) + points.map(\.description)
     }
 
     package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
+
+    private static func points(seed: UInt64, _ plan: StorePlan) -> [StoreMischief.Setting] {
+        StoreMischief.settings(
+            seed: seed,
+            after: plan.faults.count,
+            mayCostShards: plan.mostTouched < StorePlan.touchedLimit
+        )
+    }
 
     private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
 
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = StorePlan(using: &generator)
-        let points = StoreMischief.settings(seed: world.seed, plan: plan)
+        let points = Self.points(seed: world.seed, plan)
         plan.faults.removeAll { left.contains($0.number) }
         let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
         let run = StoreRun(plan: plan, world: world, mischief: mischief)

@@ -29,7 +29,7 @@ package struct ClusterScenario: Scenario {
         var generator = Self.generator(World(seed: seed, echo: nil))
         let faults = ClusterPlan(using: &generator).faults
         return faults.map(\.description)
-            + StoreMischief.settings(seed: seed, after: faults.count).map(\.description)
+            + StoreMischief.settings(seed: seed, after: faults.count, mayCostShards: true).map(\.description)
     }
 
     package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
@@ -39,7 +39,7 @@ package struct ClusterScenario: Scenario {
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = ClusterPlan(using: &generator)
-        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count)
+        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count, mayCostShards: true)
         plan.faults.removeAll { left.contains($0.number) }
         let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
         let run = ClusterRun(plan: plan, world: world, mischief: mischief)
