@@ -68,6 +68,11 @@ package final class ClusterView: Sendable {
         }
     }
 
+    /// The scheme of a class; nil when there is none of that name, or before there are groups.
+    package func scheme(named name: String) -> Scheme? {
+        state.withLock { name == StorageClass.standard ? $0.schemes.first : $0.map.classes[name] }
+    }
+
     /// Rises with each new map.
     package var version: UInt64 { state.withLock { $0.version } }
 

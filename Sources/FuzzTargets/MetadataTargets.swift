@@ -218,6 +218,10 @@ enum MetadataSeeds {
             [.shardsMoving([ShardID(blob: blob.id, index: 0)]), .movesEnded([GroupID(1): [0]])],
             [.memberReplaced(disks[0], with: DiskID(Identifier128(high: 7, low: 9))), .leaseEnded(lease)],
             [.classPut(StorageClass(name: "COLD", scheme: scheme)), .bucketClassPut(bucket: "ct", name: "COLD")],
+            [
+                .classRewritePut(ClassRewrite(bucket: "ct", prefix: "a", storageClass: "COLD", before: 2, rate: 1)),
+                .versionClassPut(bucket: "ct", key: "a/b", storageClass: "COLD"), .classRewriteEnded(bucket: "ct"),
+            ],
             [.bucketClassPut(bucket: "ct", name: nil), .classRemoved(name: "COLD")],
             [.uploadEnded(UploadID("up")), .versionRemoved(bucket: "ct", key: "a/b", number: 1)],
             [.checkpointsPut([]), .blobsForgotten([blob.id]), .bucketDeleted("ct"), .userRemoved(name: "u")],

@@ -40,6 +40,10 @@ extension MetadataTransaction {
         guard users.isEmpty else {
             throw .refused(.invalidArgument, "It is the default of bucket \(users.joined(separator: ", ")).")
         }
+        let rewritten = try view.classRewrites().filter { $0.storageClass == name }.map(\.bucket)
+        guard rewritten.isEmpty else {
+            throw .refused(.invalidArgument, "Bucket \(rewritten.joined(separator: ", ")) is being rewritten into it.")
+        }
         try perform([.classRemoved(name: name)])
     }
 

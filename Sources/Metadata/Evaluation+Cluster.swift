@@ -85,7 +85,7 @@ extension MetadataTransaction {
                 continue
             }
             do throws(MetadataError) {
-                let effects = try adopt(move.after, &pending) + [.extentsMoved(move.owner, move.after)]
+                let effects = try adopt(move.after, &pending) + Self.effects(of: move)
                 for effect in effects { try apply(effect) }
                 performed += effects
                 results.append(true)
@@ -95,6 +95,14 @@ extension MetadataTransaction {
         }
         record(performed)
         return results
+    }
+
+    private static func effects(of move: MoveTransaction.Move) -> [MetadataEffect] {
+        var effects: [MetadataEffect] = [.extentsMoved(move.owner, move.after)]
+        if let name = move.storageClass, case .version(let bucket, let key, _) = move.owner {
+            effects.append(.versionClassPut(bucket: bucket, key: key, storageClass: name))
+        }
+        return effects
     }
 
     /// What an owner names now; nil when there is no such version or part any more.

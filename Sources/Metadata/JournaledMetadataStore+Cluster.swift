@@ -100,6 +100,22 @@ extension JournaledMetadataStore {
         try await change { (change) throws(MetadataError) in try change.setBucketClass(bucket, name) }
     }
 
+    package func beginClassRewrite(_ rewrite: ClassRewrite) async throws(StorageError) -> ClassRewrite {
+        try await change { (change) throws(MetadataError) in try change.beginClassRewrite(rewrite) }
+    }
+
+    package func pauseClassRewrite(_ bucket: String, _ isPaused: Bool) async throws(StorageError) -> Bool {
+        try await change { (change) throws(MetadataError) in try change.pauseClassRewrite(bucket, isPaused) }
+    }
+
+    package func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool {
+        try await change { (change) throws(MetadataError) in try change.endClassRewrite(bucket, before: before) }
+    }
+
+    package func classRewrites() async throws(StorageError) -> [ClassRewrite] {
+        try await read { (view) throws(MetadataError) in try view.classRewrites() }
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.spreadMember(evaluating: old, over: groups) }
     }

@@ -89,6 +89,9 @@ extension MetadataEffect {
         case .classPut: 27
         case .classRemoved: 28
         case .bucketClassPut: 29
+        case .versionClassPut: 30
+        case .classRewritePut: 31
+        case .classRewriteEnded: 32
         }
     }
 
@@ -163,6 +166,9 @@ extension MetadataEffect {
         case .bucketClassPut(let bucket, let name):
             writer.put(bucket)
             writer.put(name ?? "")
+        case .versionClassPut(let bucket, let key, let name): for text in [bucket, key, name] { writer.put(text) }
+        case .classRewritePut(let rewrite): rewrite.encode(into: &writer)
+        case .classRewriteEnded(let bucket): writer.put(bucket)
         case .incarnationBegan(let incarnation): writer.put(incarnation)
         case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
         default: preconditionFailure("an effect without encoding")
@@ -231,6 +237,14 @@ extension MetadataEffect {
             let bucket = try reader.getText()
             let name = try reader.getText()
             return .bucketClassPut(bucket: bucket, name: name.isEmpty ? nil : name)
+        case 30:
+            return .versionClassPut(
+                bucket: try reader.getText(),
+                key: try reader.getText(),
+                storageClass: try reader.getText()
+            )
+        case 31: return .classRewritePut(try ClassRewrite(from: &reader))
+        case 32: return .classRewriteEnded(bucket: try reader.getText())
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }

@@ -41,6 +41,11 @@ package enum MetadataEffect: Sendable {
     case classRemoved(name: String)
     /// The class of writes into a bucket that name none; nil for `STANDARD`.
     case bucketClassPut(bucket: String, name: String?)
+    /// The storage class that a version is labelled with from here on.
+    case versionClassPut(bucket: String, key: String, storageClass: String)
+    /// Objects of its bucket are being rewritten; replaces what was said of the bucket before.
+    case classRewritePut(ClassRewrite)
+    case classRewriteEnded(bucket: String)
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

@@ -16,6 +16,7 @@ struct MetadataState: RowCodable {
     static let key: RowKey = .text("state")
     static let keepersKey: RowKey = .text("keepers")
     static let checkpointsKey: RowKey = .text("checkpoints")
+    static let rewritesKey: RowKey = .text("rewrites")
     /// Present while an import is not finished; never exported.
     static let importKey: RowKey = .text("import")
 

@@ -93,6 +93,17 @@ package protocol MetadataStore: Sendable {
     func classes() async throws(StorageError) -> [StorageClass]
     /// The class of later writes into a bucket that name none; nil for `STANDARD`.
     func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError)
+    /// Begins to rewrite a bucket's objects into another class: durable, and carried out by who works them off. Gives
+    /// it back with the number that bounds it. `.invalidArgument` when the bucket has one already, or there is no such
+    /// class.
+    func beginClassRewrite(_ rewrite: ClassRewrite) async throws(StorageError) -> ClassRewrite
+    /// False when the bucket has none.
+    func pauseClassRewrite(_ bucket: String, _ isPaused: Bool) async throws(StorageError) -> Bool
+    /// Ends a bucket's, the one bounded by `before` where that is given; what was rewritten stays. False when there is
+    /// none.
+    func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool
+    /// Those that are open, by bucket. They go with their buckets.
+    func classRewrites() async throws(StorageError) -> [ClassRewrite]
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)

@@ -10,6 +10,7 @@ extension MetadataTransaction {
         case .bucketDeleted(let name):
             touched.buckets.insert(.text(name))
             try tables.remove(.buckets, .text(name))
+            try removeClassRewrite(of: name)
             state.statistics.buckets -= 1
         case .userPut(let user): try tables.put(.users, .text(user.name), user.encoded())
         case .userRemoved(let name): try tables.remove(.users, .text(name))
@@ -17,6 +18,7 @@ extension MetadataTransaction {
         case .versionPut(let version): try putVersion(version)
         case .versionRemoved(let bucket, let key, _): try removeVersion(bucket, key)
         case .tagsPut(let bucket, let key, let tags): try putTags(bucket, key, tags)
+        case .versionClassPut(let bucket, let key, let name): try putClass(bucket, key, name)
         case .uploadCreated(let upload): try createUpload(upload)
         case .uploadEnded(let id): try endUpload(id)
         case .partPut(let part): try putPart(part)
@@ -46,6 +48,8 @@ extension MetadataTransaction {
         case .classPut(let item): try tables.put(.classes, .text(item.name), item.encoded())
         case .classRemoved(let name): try tables.remove(.classes, .text(name))
         case .bucketClassPut(let bucket, let name): try putBucketClass(bucket, name)
+        case .classRewritePut(let rewrite): try putClassRewrite(rewrite)
+        case .classRewriteEnded(let bucket): try removeClassRewrite(of: bucket)
         case .incarnationBegan(let incarnation):
             state.incarnation = incarnation
             state.nextLease = 1
@@ -109,6 +113,13 @@ extension MetadataTransaction {
         let bucket = try bucket(bucketName)
         var version = try existingVersion(bucket, key)
         version.tags = tags
+        try put(version, bucket)
+    }
+
+    private func putClass(_ bucketName: String, _ key: String, _ name: String) throws(MetadataError) {
+        let bucket = try bucket(bucketName)
+        var version = try existingVersion(bucket, key)
+        version.attributes.storageClass = name
         try put(version, bucket)
     }
 

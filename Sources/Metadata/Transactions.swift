@@ -47,11 +47,14 @@ package struct MoveTransaction: Sendable {
         /// What the owner must hold now, unchanged; else this move is refused and the others go on.
         package var before: [Extent]
         package var after: [Extent]
+        /// Of a version: the label of its class from then on; nil leaves it as it is.
+        package var storageClass: String?
 
-        package init(owner: Owner, before: [Extent], after: [Extent]) {
+        package init(owner: Owner, before: [Extent], after: [Extent], storageClass: String? = nil) {
             self.owner = owner
             self.before = before
             self.after = after
+            self.storageClass = storageClass
         }
     }
 

@@ -1,5 +1,6 @@
 """Storage classes: rs-6-3 beside rs-4-2 on nine disks, chosen by label, by bucket and by copy."""
 
+import concurrent.futures
 import json
 import time
 
@@ -182,3 +183,116 @@ def test_a_bucket_has_a_default_and_copies_change_the_class(nine):
     for key in digests:
         wanted = 9 if key.startswith("copied/") else 6
         assert shards(server, key) == {wanted}, key
+
+
+def rewrites(server) -> list[dict]:
+    return json.loads(server.admin("class", "rewrites", "--json").stdout)["rewrites"]
+
+
+def wait_until_rewritten(server, seconds=120):
+    deadline = time.monotonic() + seconds
+    while rewrites(server):
+        assert time.monotonic() < deadline, f"{rewrites(server)}\n{server.tail()}"
+        time.sleep(0.2)
+
+
+def seen(client, key) -> dict:
+    """What a client sees of an object, but for its class."""
+    head = client.head_object(Bucket=BUCKET, Key=key)
+    tags = client.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
+    names = ("ETag", "LastModified", "ContentLength", "ContentType", "Metadata", "PartsCount")
+    return {name: head.get(name) for name in names} | {"tags": tags}
+
+
+def fill_for_rewriting(client) -> dict[str, str]:
+    """Packs, single objects of several blobs' length, and an upload of parts; by key with what they hash to."""
+    digests = {}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for number in range(80):
+            key, data = f"old/small-{number}", noise(30 * KIB + number, f"small {number}")
+            digests[key] = sha256(data)
+            pool.submit(client.put_object, Bucket=BUCKET, Key=key, Body=data, Metadata={"number": str(number)},
+                        Tagging="study=7", ContentType="application/dicom").result
+    for number in range(4):
+        digests |= put(client, f"old/{number}")
+    digests |= put(client, "other")
+    client.put_object(Bucket=BUCKET, Key="old/empty", Body=b"")
+    digests["old/empty"] = sha256(b"")
+    parts = [noise(6 * MIB, "part 1"), noise(70 * KIB, "part 2")]
+    upload = client.create_multipart_upload(Bucket=BUCKET, Key="old/parts")["UploadId"]
+    done = [
+        {"PartNumber": number, "ETag": client.upload_part(
+            Bucket=BUCKET, Key="old/parts", UploadId=upload, PartNumber=number, Body=part)["ETag"]}
+        for number, part in enumerate(parts, 1)
+    ]
+    client.complete_multipart_upload(Bucket=BUCKET, Key="old/parts", UploadId=upload, MultipartUpload={"Parts": done})
+    digests["old/parts"] = sha256(b"".join(parts))
+    return digests
+
+
+def test_objects_that_are_there_go_over_while_clients_go_on(nine):
+    server = nine
+    client = server.client()
+    digests = fill_for_rewriting(client)
+    before = {key: seen(client, key) for key in digests}
+    apply = ("class", "apply", "--bucket", BUCKET, "--to", "COLD", "--prefix", "old/")
+    refused = server.admin(*apply, check=False)
+    assert refused.returncode == 1 and "no class COLD" in refused.stderr, refused
+    add_cold(server)
+    meant = [key for key in digests if key.startswith("old/")]
+    plan = json.loads(server.admin(*apply, "--dry-run", "--json").stdout)
+    assert plan["objects"] == len(meant) and plan["bytesOnDisks"] > plan["bytes"]
+    assert abs(plan["bytesOnDisks"] - plan["bytesOnDisksThen"]) < 10 * len(meant), "both cost half as much again"
+    assert rewrites(server) == []
+
+    # About seven seconds: long enough to be killed, held, and crossed by what clients write.
+    said = server.admin(*apply, "--rate", "8").stdout
+    assert f"Rewriting {len(meant)} objects" in said, said
+    refused = server.admin(*apply, check=False)
+    assert refused.returncode == 1 and "being rewritten already" in refused.stderr, refused
+    refused = server.admin("class", "remove", "COLD", check=False)
+    assert refused.returncode == 1 and BUCKET in refused.stderr, refused
+    deadline = time.monotonic() + 30
+    while not (rewrites(server)[0]["bytesDone"] and rewrites(server)[0]["bytesLeft"]):
+        assert time.monotonic() < deadline, rewrites(server)
+        time.sleep(0.1)
+    server.kill()
+    server.start()
+    client = server.client()
+    assert "Paused." in server.admin("class", "rewrites", "pause", "--bucket", BUCKET).stdout
+    newer = noise(2 * MIB, "newer")
+    client.put_object(Bucket=BUCKET, Key="old/3/large", Body=newer)
+    digests["old/3/large"] = sha256(newer)
+    client.delete_object(Bucket=BUCKET, Key="old/small-79")
+    del digests["old/small-79"]
+    server.stop()
+    server.start()
+    client = server.client()
+    assert rewrites(server)[0]["isPaused"]
+    read_all(server, digests)
+    server.admin("class", "rewrites", "resume", "--bucket", BUCKET)
+    wait_until_rewritten(server)
+
+    read_all(server, digests)
+    cold = [key for key in digests if key.startswith("old/") and key != "old/3/large"]
+    for key in cold:
+        assert client.head_object(Bucket=BUCKET, Key=key)["StorageClass"] == "COLD", key
+        assert seen(client, key) == before[key], key
+    for key in ("other/small", "other/large", "old/3/large"):
+        assert "StorageClass" not in client.head_object(Bucket=BUCKET, Key=key), key
+    said = server.admin(*apply, "--dry-run").stdout
+    assert "Would rewrite 1 object of" in said, said
+    again = server.admin("class", "rewrites", "cancel", "--bucket", BUCKET, check=False)
+    assert again.returncode == 1 and "no objects of" in again.stderr, again
+    server.stop()
+    for key in ("old/small-3", "old/parts", "old/0/large", "old/0/small"):
+        assert shards(server, key) == {9}, key
+    assert shards(server, "other/small") == {6}
+
+    # What it is for: three disks may go now.
+    server.start()
+    server.admin("scrub")
+    server.wait_until_whole()
+    for disk in [server.disks()[number] for number in (0, 4, 7)]:
+        destroy(disk)
+    read_all(server, {key: digests[key] for key in cold})

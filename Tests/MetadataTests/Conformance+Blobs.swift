@@ -316,6 +316,58 @@ extension Check {
             try expect(try await store.classes().isEmpty, "no class is left")
             try expect(try await store.groups().count == 2, "its groups stay")
         },
+        Check("rewrites into classes are bounded, kept, held and ended, and go with their bucket") { store in
+            let lease = try await store.prepare()
+            let old = try await store.put(lease, 1, "old")
+            try await store.addClass(StorageClass(name: "IA", scheme: try Sample.scheme()), groups: [])
+            let wanted = ClassRewrite(bucket: "b", prefix: "o", storageClass: "IA", rate: 7)
+            let unknown = ClassRewrite(bucket: "b", storageClass: "WARM", rate: 7)
+            try expect(await code { _ = try await store.beginClassRewrite(unknown) } == .invalidArgument, "class")
+            let nowhere = ClassRewrite(bucket: "nowhere", storageClass: "IA", rate: 7)
+            try expect(await code { _ = try await store.beginClassRewrite(nowhere) } == .noSuchBucket, "bucket")
+            let begun = try await store.beginClassRewrite(wanted)
+            let number = try await store.version(bucket: "b", key: "old")?.version.number
+            try expect(begun.before > number ?? .max, "versions that are there are meant")
+            let later = try await store.put(lease, 2, "later")
+            let newer = try await store.version(bucket: "b", key: "later")?.version.number
+            try expect(begun.before <= newer ?? 0, "later ones are not")
+            try expect(await code { _ = try await store.beginClassRewrite(wanted) } == .invalidArgument, "twice")
+            try expect(await code { try await store.removeClass("IA") } == .invalidArgument, "its class is in use")
+            try expect(try await store.classRewrites() == [begun], "kept")
+            try expect(try await store.pauseClassRewrite("b", true), "paused")
+            try expect(try await store.classRewrites().map(\.isPaused) == [true], "held")
+            try expect(try await store.pauseClassRewrite("c", true) == false, "there is none")
+
+            // A move that labels: the version is the same but for that.
+            var move = MoveTransaction.Move(
+                owner: .version(bucket: "b", key: "old", number: number ?? 0),
+                before: [Sample.extent(old)],
+                after: [Sample.extent(old)],
+                storageClass: "IA"
+            )
+            let before = try await store.version(bucket: "b", key: "old")?.version
+            try expect(try await store.move(MoveTransaction(lease: lease, blobs: [], moves: [move])) == [true], "moved")
+            var labelled = try await store.version(bucket: "b", key: "old")?.version
+            try expect(labelled?.attributes.storageClass == "IA", "label")
+            labelled?.attributes.storageClass = before?.attributes.storageClass ?? ""
+            try expect(labelled == before, "the rest")
+            move.owner = .version(bucket: "b", key: "later", number: number ?? 0)
+            move.before = [Sample.extent(later)]
+            move.after = [Sample.extent(later)]
+            try expect(
+                try await store.move(MoveTransaction(lease: lease, blobs: [], moves: [move])) == [false],
+                "other"
+            )
+
+            try expect(try await store.endClassRewrite("b", before: begun.before + 1) == false, "another one")
+            try expect(try await store.endClassRewrite("b", before: begun.before), "ended")
+            try expect(try await store.endClassRewrite("b", before: nil) == false, "there is none now")
+            _ = try await store.beginClassRewrite(wanted)
+            for key in ["old", "later"] { try expect(try await store.delete(key), key) }
+            try await store.deleteBucket("b")
+            try expect(try await store.classRewrites().isEmpty, "gone with the bucket")
+            try await store.removeClass("IA")
+        },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()
             guard var group = try await store.groups().first else { throw Violation(description: "no group") }

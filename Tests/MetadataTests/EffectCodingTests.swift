@@ -62,6 +62,10 @@ struct EffectCodingTests {
             .movesEnded([GroupID(7): [0, 3]]), .shardsMoving([ShardID(blob: blob.id, index: 2)]),
             .classPut(StorageClass(name: "COLD", scheme: try Sample.scheme())), .classRemoved(name: "COLD"),
             .bucketClassPut(bucket: "b", name: "COLD"), .bucketClassPut(bucket: "b", name: nil),
+            .versionClassPut(bucket: "b", key: "k", storageClass: "COLD"),
+            .classRewritePut(ClassRewrite(bucket: "b", prefix: "p/", storageClass: "COLD", before: 9, rate: 1 << 20)),
+            .classRewritePut(ClassRewrite(bucket: "b", storageClass: "STANDARD", isPaused: true, rate: 0)),
+            .classRewriteEnded(bucket: "b"),
         ]
     }
 
@@ -96,6 +100,22 @@ struct EffectCodingTests {
         #expect(
             MetadataEffect.encode([.bucketClassPut(bucket: "b", name: "C"), .classRemoved(name: "C")]) == [
                 1, 29, 0, 10, 0, 0, 0, 1, 0, 4, 0, 0, 0, 1, 0x62, 1, 0x43, 28, 0, 8, 0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0x43,
+            ]
+        )
+    }
+
+    @Test("the layout of rewrites into classes stays what it is")
+    func rewriteLayout() {
+        let rewrite = ClassRewrite(bucket: "b", prefix: "p", storageClass: "C", before: 300, isPaused: true, rate: 5)
+        #expect(
+            MetadataEffect.encode([.classRewritePut(rewrite), .classRewriteEnded(bucket: "b")]) == [
+                1, 31, 0, 16, 0, 0, 0, 1, 0, 10, 0, 0, 0, 1, 0x62, 1, 0x70, 1, 0x43, 0xAC, 2, 1, 5, 32, 0, 8, 0, 0, 0,
+                1, 0, 2, 0, 0, 0, 1, 0x62,
+            ]
+        )
+        #expect(
+            MetadataEffect.encode([.versionClassPut(bucket: "b", key: "k", storageClass: "C")]) == [
+                1, 30, 0, 12, 0, 0, 0, 1, 0, 6, 0, 0, 0, 1, 0x62, 1, 0x6B, 1, 0x43,
             ]
         )
     }

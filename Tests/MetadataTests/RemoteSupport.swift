@@ -145,6 +145,16 @@ extension RemoteTestStore {
     func setBucketClass(_ bucket: String, _ name: String?) async throws(StorageError) {
         try await local.setBucketClass(bucket, name)
     }
+    func beginClassRewrite(_ rewrite: ClassRewrite) async throws(StorageError) -> ClassRewrite {
+        try await local.beginClassRewrite(rewrite)
+    }
+    func pauseClassRewrite(_ bucket: String, _ isPaused: Bool) async throws(StorageError) -> Bool {
+        try await local.pauseClassRewrite(bucket, isPaused)
+    }
+    func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool {
+        try await local.endClassRewrite(bucket, before: before)
+    }
+    func classRewrites() async throws(StorageError) -> [ClassRewrite] { try await local.classRewrites() }
     func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         try await local.blobs(after: id, limit: limit)

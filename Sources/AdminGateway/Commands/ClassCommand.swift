@@ -4,8 +4,8 @@ import ArgumentParser
 package struct ClassCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "class",
-        abstract: "Add, list and remove storage classes: several schemes side by side.",
-        subcommands: [Add.self, List.self, Remove.self]
+        abstract: "Add, list, remove and apply storage classes: several schemes side by side.",
+        subcommands: [Add.self, List.self, Remove.self, Apply.self, Rewrites.self]
     )
 
     package init() {}
@@ -88,7 +88,7 @@ package struct BucketCommand: ParsableCommand {
     package struct Class: AdminSubcommand {
         package static let configuration = CommandConfiguration(
             abstract: "Set the storage class of writes into a bucket that name none.",
-            discussion: "Objects that are there already stay as they are."
+            discussion: "Objects that are there already stay as they are, until `cairn admin class apply`."
         )
 
         @Argument(help: "The bucket's name.")

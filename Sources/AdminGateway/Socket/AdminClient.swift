@@ -85,6 +85,16 @@ package struct AdminClient: Sendable {
         try call(.setBucketClass, request)
     }
 
+    package func applyClass(_ application: ClassApplication) throws(AdminError) -> ClassApplicationReport {
+        try call(.applyClass, application)
+    }
+
+    package func classRewrites() throws(AdminError) -> ClassRewritesReport { try call(.classRewrites) }
+
+    package func control(_ control: ClassRewriteControl) throws(AdminError) -> ClassRewritesReport {
+        try call(.controlRewrite, control)
+    }
+
     // MARK: HTTP
 
     private struct Nothing: Encodable {}

@@ -28,15 +28,18 @@ enum AdminRoute: String, CaseIterable {
     case addClass = "/v1/classes/add"
     case removeClass = "/v1/classes/remove"
     case setBucketClass = "/v1/buckets/class"
+    case applyClass = "/v1/classes/apply"
+    case classRewrites = "/v1/classes/rewrites"
+    case controlRewrite = "/v1/classes/rewrites/control"
 
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes: .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
             .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .planGrowth, .addClass,
             .removeClass,
-            .setBucketClass:
+            .setBucketClass, .applyClass, .controlRewrite:
             .POST
         }
     }
@@ -73,6 +76,9 @@ enum AdminRoute: String, CaseIterable {
         case .classes: try Self.encode(await service.classes())
         case .addClass: try Self.encode(await service.addClass(Self.decode(ClassRequest.self, body)))
         case .removeClass: try await Self.encode(Self.removeClass(Self.decode(NameRequest.self, body), by: service))
+        case .applyClass: try Self.encode(await service.applyClass(Self.decode(ClassApplication.self, body)))
+        case .classRewrites: try Self.encode(await service.classRewrites())
+        case .controlRewrite: try Self.encode(await service.control(Self.decode(ClassRewriteControl.self, body)))
         case .setBucketClass: try Self.encode(await service.setBucketClass(Self.decode(BucketClass.self, body)))
         }
     }

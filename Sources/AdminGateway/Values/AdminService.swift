@@ -87,6 +87,16 @@ package protocol AdminService: Sendable {
 
     /// Sets the class of later writes into a bucket that name none. Durable when it returns.
     func setBucketClass(_ request: BucketClass) async throws(AdminError) -> BucketClass
+
+    /// Begins to rewrite objects into another class, or only tells what that would take. Durable when it returns, and
+    /// goes on after a restart. `conflict` while the bucket is being rewritten already.
+    func applyClass(_ application: ClassApplication) async throws(AdminError) -> ClassApplicationReport
+
+    /// How what is rewritten goes, by bucket.
+    func classRewrites() async throws(AdminError) -> ClassRewritesReport
+
+    /// Pauses, resumes or cancels the rewriting of a bucket. Durable when it returns.
+    func control(_ control: ClassRewriteControl) async throws(AdminError) -> ClassRewritesReport
 }
 
 extension AdminService {

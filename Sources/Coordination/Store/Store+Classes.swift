@@ -15,6 +15,10 @@ package enum ClassChangeError: Error, Hashable, Sendable, CustomStringConvertibl
     case exists(String, scheme: Scheme)
     /// It is the default of these buckets.
     case inUse(String, buckets: [String])
+    /// Buckets are being rewritten into it.
+    case isTarget(String, buckets: [String])
+    case isRewriting(String)
+    case notRewriting(String)
     case tooMany
     /// It could not hold its promise on these disks.
     case refused(ClassPlan.Refusal)
@@ -32,6 +36,13 @@ package enum ClassChangeError: Error, Hashable, Sendable, CustomStringConvertibl
         case .inUse(let name, let buckets):
             "\(name) is the default of \(buckets.joined(separator: ", ")): "
                 + "change that first by `cairn admin bucket class`"
+        case .isTarget(let name, let buckets):
+            "\(buckets.joined(separator: ", ")) is being rewritten into \(name): "
+                + "wait, or cancel that by `cairn admin class rewrites cancel`"
+        case .isRewriting(let bucket):
+            "objects of \(bucket) are being rewritten already: wait until `cairn admin class rewrites` shows none, or "
+                + "cancel that by `cairn admin class rewrites cancel --bucket \(bucket)`"
+        case .notRewriting(let bucket): "no objects of \(bucket) are being rewritten"
         case .tooMany: "a store has at most \(StorageClass.limit) classes"
         case .refused(let refusal): "refused: \(refusal)"
         case .busy: "a disk is being added, replaced or emptied right now: wait until that command has returned"
@@ -100,6 +111,10 @@ extension Store {
             try await self.metadata.buckets(owner: nil).filter { $0.storageClass == name }.map(\.name)
         }
         guard buckets.isEmpty else { throw .inUse(name, buckets: buckets) }
+        let rewritten = try await classErrors {
+            try await self.metadata.classRewrites().filter { $0.storageClass == name }.map(\.bucket)
+        }
+        guard rewritten.isEmpty else { throw .isTarget(name, buckets: rewritten) }
         try await classErrors {
             try await self.metadata.removeClass(name)
             try await self.reloadMap()

@@ -30,6 +30,7 @@ package final class Store: Sendable {
     package let scrubber: Scrubber
     package let collector: GarbageCollector
     package let repacker: Repacker
+    package let classRewriter: ClassRewriter
     package let orphans: OrphanCollector
     package let checkpointer: Checkpointer
     /// The nodes of this process.
@@ -109,6 +110,7 @@ package final class Store: Sendable {
             time: time,
             grace: parts.configuration.repackGrace
         )
+        classRewriter = ClassRewriter(metadata: metadata, objects: objects, time: time)
         // An operator's word to go on without enough keepers may have lost what they alone knew.
         let keepsAll = parts.configuration.forcesJournal || parts.configuration.keepsOrphans
         orphans = OrphanCollector(

@@ -83,6 +83,22 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("setBucketClass")
     }
 
+    package func beginClassRewrite(_ rewrite: ClassRewrite) async throws(StorageError) -> ClassRewrite {
+        throw Self.coordinatorsOwn("beginClassRewrite")
+    }
+
+    package func pauseClassRewrite(_ bucket: String, _ isPaused: Bool) async throws(StorageError) -> Bool {
+        throw Self.coordinatorsOwn("pauseClassRewrite")
+    }
+
+    package func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool {
+        throw Self.coordinatorsOwn("endClassRewrite")
+    }
+
+    package func classRewrites() async throws(StorageError) -> [ClassRewrite] {
+        throw Self.coordinatorsOwn("classRewrites")
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         throw Self.coordinatorsOwn("spreadMember")
     }

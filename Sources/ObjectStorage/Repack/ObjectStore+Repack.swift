@@ -20,6 +20,8 @@ package struct Repack: ~Copyable, Sendable {
 package struct RepackOutcome: Hashable, Sendable {
     package var moved: Int
     package var refused: Int
+    /// Of those moved, versions that are labelled with the target's class now.
+    package var labelled = 0
 }
 
 extension ObjectStore {
@@ -28,33 +30,66 @@ extension ObjectStore {
 
     /// Writes what lives of the blobs as one new blob; nil when nothing of them does any more.
     ///
-    /// The blobs are of one scheme, which the new one keeps.
+    /// The blobs are of one scheme, which the new one keeps. With a `target` only what its versions name goes on, from
+    /// blobs of any scheme but its own into one of its own; the rest stays where it is.
     ///
     /// Each source is read in full and proved equal to its ingest digest; the new blob is on as many shards as a PUT is
     /// acknowledged with, every one of them is verified, and it is read back, before this returns. On an error nothing
     /// of it stays. To be followed by `commit`.
-    package func repack(_ ids: [BlobID]) async throws(StorageError) -> Repack? {
-        let (plan, hold) = try await planRepack(ids)
+    package func repack(_ ids: [BlobID], into target: ClassTarget? = nil) async throws(StorageError) -> Repack? {
+        let (plan, hold) = try await planRepack(ids, target)
         guard !plan.frames.isEmpty else { return nil }
         guard plan.storedLength <= Limits.blobLength else {
             throw StorageError(.internalFailure, "What lives of these blobs does not fit into one.")
         }
-        let schemes = Set(plan.sources.map { blobs.view.group($0.record.group)?.scheme })
-        guard schemes.count == 1, let scheme = schemes.first ?? nil else {
-            throw StorageError(.internalFailure, "Blobs of several schemes cannot become one.")
-        }
+        let scheme: Scheme
+        if let target { scheme = target.scheme } else { scheme = try commonScheme(of: plan.sources) }
+        let moves = try await moves(plan, target)
         let session = try await leases.begin()
         let blob = session.nextBlob()
         let record = try await storageErrors { () async throws(BlobError) in
-            try await write(plan, as: blob, scheme: scheme)
+            try await write(plan, as: blob, scheme: scheme, usesReserve: target == nil)
         }
         return Repack(
             record: record,
             sources: plan.sources.map(\.record.id),
-            moves: plan.moves(to: blob),
+            moves: moves(blob),
             session: session,
             hold: hold
         )
+    }
+
+    private func commonScheme(of sources: [RepackPlan.Source]) throws(StorageError) -> Scheme {
+        let schemes = Set(sources.map { blobs.view.group($0.record.group)?.scheme })
+        guard schemes.count == 1, let scheme = schemes.first ?? nil else {
+            throw StorageError(.internalFailure, "Blobs of several schemes cannot become one.")
+        }
+        return scheme
+    }
+
+    /// The moves to the new blob, once it has an id. A version whose bytes all lie in the target's scheme then gets its
+    /// label, not before: a label must not promise what some of the bytes do not keep.
+    private func moves(
+        _ plan: RepackPlan,
+        _ target: ClassTarget?
+    ) async throws(StorageError) -> @Sendable (BlobID) -> [MoveTransaction.Move] {
+        guard let target else { return { plan.moves(to: $0) } }
+        let sources = Set(plan.sources.map(\.record.id))
+        var others: [BlobID: Bool] = [:]
+        for extent in plan.owners.flatMap(\.extents) where !sources.contains(extent.blob) && others[extent.blob] == nil
+        {
+            let group = try await metadata.blob(extent.blob)?.group
+            others[extent.blob] = group.flatMap { blobs.view.group($0)?.scheme } == target.scheme
+        }
+        let fitting = Set(others.filter(\.value).keys)
+        return { blob in
+            plan.moves(to: blob).map { move in
+                var move = move
+                let isWhole = move.after.allSatisfy { $0.blob == blob || fitting.contains($0.blob) }
+                if isWhole { move.storageClass = target.rewrite.storageClass }
+                return move
+            }
+        }
     }
 
     /// Lets the owners name the new blob: each only if it still is what it was when the repack was planned, so that an
@@ -74,6 +109,7 @@ extension ObjectStore {
                 )
                 outcome.moved += results.count { $0 }
                 outcome.refused += results.count { !$0 }
+                outcome.labelled += zip(moves, results).count { $0.storageClass != nil && $1 }
             }
         } catch {
             // An unknown outcome may have been committed: then the new blob is live and stays.
@@ -87,7 +123,10 @@ extension ObjectStore {
     // MARK: Reading
 
     /// Looks the blobs and their owners up and keeps the blobs from being erased as long as the hold lives.
-    private func planRepack(_ ids: [BlobID]) async throws(StorageError) -> (RepackPlan, BlobHold) {
+    private func planRepack(
+        _ ids: [BlobID],
+        _ target: ClassTarget?
+    ) async throws(StorageError) -> (RepackPlan, BlobHold) {
         let turn = readers.enter()
         do {
             var records: [BlobRecord] = []
@@ -96,8 +135,11 @@ extension ObjectStore {
             for id in ids {
                 // A sealed frame cannot go to another blob as it is: its nonce is made of its place.
                 guard let record = try await metadata.blob(id), record.dataKeys.isEmpty else { continue }
+                if let target, blobs.view.group(record.group)?.scheme == target.scheme { continue }
                 records.append(record)
-                owners += try await metadata.owners(of: id).filter { seen.insert($0.owner).inserted }
+                owners += try await metadata.owners(of: id).filter {
+                    (target?.covers($0.owner) ?? true) && seen.insert($0.owner).inserted
+                }
             }
             return (try RepackPlan(records, owners: owners), readers.hold(records.map(\.id), entered: turn))
         } catch {
@@ -108,13 +150,19 @@ extension ObjectStore {
 
     // MARK: Writing
 
-    private func write(_ plan: RepackPlan, as blob: BlobID, scheme: Scheme) async throws(BlobError) -> BlobRecord {
+    private func write(
+        _ plan: RepackPlan,
+        as blob: BlobID,
+        scheme: Scheme,
+        usesReserve: Bool
+    ) async throws(BlobError) -> BlobRecord {
         let frames = FrameIndex.simplest(plan.frames)
         var writer = try await RepackWriter(
             store: blobs,
             blob: blob,
             scheme: scheme,
-            length: plan.storedLength
+            length: plan.storedLength,
+            usesReserve: usesReserve
         )
         let receipt: BlobReceipt
         let digest: ContentDigest

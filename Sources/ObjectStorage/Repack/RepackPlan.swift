@@ -20,10 +20,10 @@ struct RepackPlan: Sendable {
     private(set) var frames: [Frame] = []
     /// By frame of the new blob: where its logical bytes begin.
     private var starts: [Int] = []
-    private let owners: [BlobOwner]
+    let owners: [BlobOwner]
     private let sourceNumbers: [BlobID: Int]
 
-    /// `owners` are all that name the blobs, each once.
+    /// `owners` are those that name the blobs and are to go with the new one, each once.
     init(_ records: [BlobRecord], owners: [BlobOwner]) throws(StorageError) {
         self.owners = owners
         sourceNumbers = Dictionary(records.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })

@@ -18,12 +18,21 @@ struct RepackWriter {
     private let blob: BlobID
     private let scheme: Scheme
     private let target: Target
+    private let usesReserve: Bool
     private let digest = XXH3Digest()
     /// Bytes of the stripe in the making.
     private var fill = 0
 
-    /// For `length` bytes in all.
-    init(store: BlobStore, blob: BlobID, scheme: Scheme, length: Int) async throws(BlobError) {
+    /// For `length` bytes in all. `usesReserve`: on full disks a small blob is written from their reserve, for what
+    /// wins room back.
+    init(
+        store: BlobStore,
+        blob: BlobID,
+        scheme: Scheme,
+        length: Int,
+        usesReserve: Bool
+    ) async throws(BlobError) {
+        self.usesReserve = usesReserve
         self.store = store
         self.scheme = scheme
         self.blob = blob
@@ -86,7 +95,7 @@ struct RepackWriter {
                     stripe: stripe,
                     length: fill,
                     description: description,
-                    isRewrite: true
+                    isRewrite: usesReserve
                 )
             case .stream(let writer): try await writer.finish(rest: fill, description: description)
             }

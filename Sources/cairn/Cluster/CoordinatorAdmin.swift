@@ -77,6 +77,16 @@ struct CoordinatorAdmin: AdminService {
         try await store().setBucketClass(request)
     }
 
+    func applyClass(_ application: ClassApplication) async throws(AdminError) -> ClassApplicationReport {
+        try await store().applyClass(application)
+    }
+
+    func classRewrites() async throws(AdminError) -> ClassRewritesReport { try await store().classRewrites() }
+
+    func control(_ control: ClassRewriteControl) async throws(AdminError) -> ClassRewritesReport {
+        try await store().control(control)
+    }
+
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys { try await store().addUser(user) }
     func users() async throws(AdminError) -> [UserReport] { try await store().users() }
     func removeUser(named name: String) async throws(AdminError) { try await store().removeUser(named: name) }

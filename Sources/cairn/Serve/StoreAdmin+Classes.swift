@@ -118,14 +118,15 @@ extension LossPlan.Store {
 }
 
 extension AdminError {
-    fileprivate init(_ error: ClassChangeError) {
+    init(_ error: ClassChangeError) {
         let (code, advice): (Code, String) =
             switch error {
             case .badName: (.badRequest, "")
             case .noSuchClass, .noSuchBucket: (.notFound, "")
             case .exists: (.conflict, "Give another name, or remove it first.")
             case .refused: (.conflict, "Nothing was changed. Add disks, or give a smaller scheme.")
-            case .standard, .inUse, .tooMany, .busy: (.conflict, "")
+            case .notRewriting: (.notFound, "`cairn admin class rewrites` shows what is being rewritten.")
+            case .standard, .inUse, .isTarget, .isRewriting, .tooMany, .busy: (.conflict, "")
             case .failed: (.failed, "")
             }
         self.init(code, error.description, advice: advice)
