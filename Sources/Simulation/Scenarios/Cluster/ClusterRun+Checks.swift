@@ -176,7 +176,9 @@ extension ClusterRun {
     private func leaked(in store: Store) async throws -> [String] {
         let live = try await Self.liveBlobs(of: store)
         let inUse = store.blobs.view.map.disks
-        let leases = Dictionary(try await store.metadata.activeLeases().map { ($0.lease, $0.holder) }) { first, _ in first }
+        let leases = Dictionary(try await store.metadata.activeLeases().map { ($0.lease, $0.holder) }) { first, _ in
+            first
+        }
         var leaked: [String] = []
         for disk in cluster.hosted where inUse[disk.shards.identity.disk] != nil {
             let id = disk.shards.identity.disk

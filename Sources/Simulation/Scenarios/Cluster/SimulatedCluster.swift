@@ -64,7 +64,13 @@ final class SimulatedCluster: ObjectServer {
     func addCoordinator() {
         let coordinator = state.withLock { state in
             let number = state.coordinators.count
-            let next = SimulatedCoordinator(number, of: cluster, takesOver: number > 0, world: world, mischief: mischief)
+            let next = SimulatedCoordinator(
+                number,
+                of: cluster,
+                takesOver: number > 0,
+                world: world,
+                mischief: mischief
+            )
             state.coordinators.append(next)
             return next
         }

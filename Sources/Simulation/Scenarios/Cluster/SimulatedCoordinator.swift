@@ -200,7 +200,7 @@ final class SimulatedCoordinator: Sendable {
             time: life.process.time,
             random: life.process.random,
             md5: .inline
-        ) { journal async throws(MetadataError) in 
+        ) { journal async throws(MetadataError) in
             JournaledMetadataStore.inMemory(database, journal: journal, buggify: life.buggify)
         }
         life.service.attach(store)
