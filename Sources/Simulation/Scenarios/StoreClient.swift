@@ -126,7 +126,8 @@ struct StoreClient: Sendable {
         case nil: oracle.lose(key, place)
         case .done: oracle.acknowledge(key, place)
         case .failed(let error) where error.code == .unknownOutcome: oracle.lose(key, place)
-        case .failed(let error) where Self.isRefusal(error): oracle.refuse(key, place)
+        // What is copied must be read first.
+        case .failed(let error) where Self.isRefusal(error) || mayRefuseReads(with: error): oracle.refuse(key, place)
         case .failed(let error): throw BrokenPromise("writing \(key): \(error)", subject: key)
         }
     }
