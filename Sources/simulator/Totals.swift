@@ -77,5 +77,5 @@ struct Totals {
     }
 
     /// Of a run that reaches every point.
-    private static let enoughSeeds = 500
+    private static let enoughSeeds = 10_000
 }
