@@ -7,8 +7,6 @@ package struct BlobLocation: Sendable {
     package let scheme: Scheme
     package let geometry: StripeGeometry
     let group: GroupID
-    /// Of the placement that was looked up.
-    package let groupEpoch: UInt32
     /// In shard order.
     package let members: [DiskID]
     /// Shards known not to be there.
@@ -19,7 +17,6 @@ package struct BlobLocation: Sendable {
         self.blob = blob
         scheme = group.scheme
         self.group = group.id
-        groupEpoch = group.epoch
         geometry = StripeGeometry(scheme: group.scheme, blobLength: length)
         members = group.holders(moving: moving)
         self.missing = Set(missing)
@@ -30,7 +27,6 @@ package struct BlobLocation: Sendable {
         blob = location.blob
         scheme = location.scheme
         group = location.group
-        groupEpoch = location.groupEpoch
         geometry = location.geometry
         members = location.members
         missing = location.missing.union(shards)

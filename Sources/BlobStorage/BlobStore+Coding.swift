@@ -11,9 +11,15 @@ package struct CodingCheck: Hashable, Sendable {
     package var isAsIngested: Bool
     /// Shards whose own trailer states other digests than coding gives: each may be good by its own measure and is
     /// still not what it should be. Empty, as `fitting` is, when `isAsIngested` does not hold: then nothing is proved.
-    package var deviating: [UInt8]
+    package var deviating: [Deviation]
     /// Shards whose trailer states what coding gives.
     package var fitting: [UInt8]
+
+    /// A shard as it was looked at: what is written since is another record.
+    package struct Deviation: Hashable, Sendable {
+        package var shard: UInt8
+        package var writeStamp: UInt64
+    }
 
     package var isGood: Bool { isAsIngested && deviating.isEmpty }
 }
@@ -29,7 +35,8 @@ extension BlobStore {
         frames: FrameIndex,
         ingestDigest: ContentDigest
     ) async throws(BlobError) -> CodingCheck {
-        let trailers = await trailers(of: location)
+        let described = await described(location)
+        let trailers = described.mapValues(\.trailer)
         // What differs from most others is taken for data only when there is no other way.
         let stated = Self.most(trailers.sorted { $0.key < $1.key }.map { Stated($0.value) })
         let odd = trailers.filter { Stated($0.value) != stated }.map(\.key)
@@ -47,7 +54,9 @@ extension BlobStore {
         let right = Stated(blobLength: location.geometry.blobLength, shards: digests, ingest: ingestDigest)
         return CodingCheck(
             isAsIngested: true,
-            deviating: trailers.filter { Stated($0.value) != right }.map(\.key).sorted(),
+            deviating: described.filter { Stated($0.value.trailer) != right }.sorted { $0.key < $1.key }.map {
+                CodingCheck.Deviation(shard: $0.key, writeStamp: $0.value.header.writeStamp)
+            },
             fitting: trailers.filter { Stated($0.value) == right }.map(\.key).sorted()
         )
     }
@@ -62,12 +71,14 @@ extension BlobStore {
     }
 
     /// Of the shards that answer.
-    private func trailers(of location: BlobLocation) async -> [UInt8: ShardTrailer] {
-        await withTaskGroup(of: (UInt8, ShardTrailer?).self) { group in
+    private func described(
+        _ location: BlobLocation
+    ) async -> [UInt8: (header: ShardHeader, trailer: ShardTrailer)] {
+        await withTaskGroup(of: (UInt8, (header: ShardHeader, trailer: ShardTrailer)?).self) { group in
             for shard in location.members.indices where !location.missing.contains(UInt8(shard)) {
                 group.addTask { [nodes] in
                     let described = try? await nodes.describe(location.members[shard], location.shard(shard))
-                    return (UInt8(shard), described?.trailer)
+                    return (UInt8(shard), described)
                 }
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }

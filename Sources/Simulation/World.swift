@@ -70,6 +70,12 @@ package final class World: Sendable {
         }
     }
 
+    /// Bytes of a disk's segments.
+    func segmentBytes(of name: String) -> Int {
+        let disk = disk(name)
+        return disk.files.filter { $0.hasPrefix("segments/") }.reduce(0) { $0 + (disk.length($1) ?? 0) }
+    }
+
     /// Counts an operation of a client.
     package func countOperation() { state.withLock { $0.operations += 1 } }
 

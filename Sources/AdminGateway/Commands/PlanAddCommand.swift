@@ -36,9 +36,7 @@ extension PlanCommand {
             for (name, value) in [("--nodes", nodes), ("--disks", disks)] where !Self.counts.contains(value) {
                 throw ValidationError("\(name) \(value): give from 1 to \(Self.counts.upperBound)")
             }
-            guard Lose.rates.contains(rate) else {
-                throw ValidationError("--rate \(rate): give from \(Lose.rates.lowerBound) to \(Lose.rates.upperBound)")
-            }
+            try Lose.validate(rate: rate)
             guard !site.isEmpty, !node.isEmpty else { throw ValidationError("--site and --node take names") }
         }
 

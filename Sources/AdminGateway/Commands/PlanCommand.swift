@@ -38,8 +38,13 @@ package struct PlanCommand: ParsableCommand {
             for text in targets where LossTarget(text) == nil {
                 throw ValidationError("\(text): give disk:NODE/SLOT, node:NAME or site:NAME")
             }
-            guard Self.rates.contains(rate) else {
-                throw ValidationError("--rate \(rate): give from \(Self.rates.lowerBound) to \(Self.rates.upperBound)")
+            try Self.validate(rate: rate)
+        }
+
+        /// Of every question that asks for a rate.
+        static func validate(rate: Int) throws {
+            guard rates.contains(rate) else {
+                throw ValidationError("--rate \(rate): give from \(rates.lowerBound) to \(rates.upperBound)")
             }
         }
 

@@ -97,11 +97,12 @@ extension Scrubber {
 
     /// The data is proved by its ingest digest, and k good shards with the right digests remain: what differs is taken
     /// away, because repair would find it good by its own measure, and made anew.
-    private func giveUp(_ shards: [UInt8], of blob: BlobID, at location: BlobLocation) async {
+    private func giveUp(_ shards: [CodingCheck.Deviation], of blob: BlobID, at location: BlobLocation) async {
         var gone: [PlacedShard] = []
-        for index in shards {
-            let placed = PlacedShard(ShardID(blob: blob, index: index), on: location.members[Int(index)])
-            guard (try? await blobs.nodes.erase(placed.shard, on: placed.disk, asOf: location.groupEpoch)) != nil else {
+        for odd in shards {
+            let placed = PlacedShard(ShardID(blob: blob, index: odd.shard), on: location.members[Int(odd.shard)])
+            let stamp = odd.writeStamp
+            guard (try? await blobs.nodes.eraseRecord(placed.disk, placed.shard, writeStamp: stamp)) != nil else {
                 continue
             }
             gone.append(placed)

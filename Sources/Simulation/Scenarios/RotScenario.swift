@@ -31,7 +31,7 @@ package struct RotScenario: Scenario {
         let run = StoreRun(plan: .quiet, world: world)
         defer { run.server.end() }
         run.server.start()
-        try await run.createBucket()
+        try await run.createBucket(region: "us-east-1")
         var generator = SplitMix64(seed: world.random.next())
         for number in 1...UInt64(Self.objectCount) {
             let value = WrittenValue(number: number, length: 1 + Int(generator.next() % Self.largestObject))

@@ -14,18 +14,10 @@ final class StoreLink: Sendable {
     /// Microseconds that a late message or answer takes.
     private static let lateness: UInt64 = 300_000
 
-    /// A shard on one disk.
-    private struct Place: Hashable {
-        var shard: ShardID
-        var disk: DiskID
-    }
-
     private struct State {
         var disturbedSlot: String?
         /// The disk in each slot, as metadata last said.
         var slots: [DiskID: String] = [:]
-        /// What was erased and not written again.
-        var erased: Set<Place> = []
         var generator: SplitMix64
     }
 
@@ -37,6 +29,7 @@ final class StoreLink: Sendable {
         var delay = 0
     }
 
+    let watch = ErasureWatch()
     private let state: Mutex<State>
 
     init(seed: UInt64) { state = Mutex(State(generator: SplitMix64(seed: seed))) }
@@ -49,23 +42,6 @@ final class StoreLink: Sendable {
 
     func wrapping(_ transport: any Transport, time: any TimeSource) -> any Transport {
         Wrapped(link: self, transport: transport, time: time)
-    }
-
-    // MARK: Erased
-
-    fileprivate func noteErased(_ shards: [ShardID], on disk: DiskID) {
-        state.withLock { state in
-            for shard in shards { state.erased.insert(Place(shard: shard, disk: disk)) }
-        }
-    }
-
-    fileprivate func noteWritten(_ shard: ShardID, on disk: DiskID) {
-        state.withLock { _ = $0.erased.remove(Place(shard: shard, disk: disk)) }
-    }
-
-    /// Whether the shard was erased there and not written since.
-    func wasErased(_ shard: ShardID, on disk: DiskID) -> Bool {
-        state.withLock { $0.erased.contains(Place(shard: shard, disk: disk)) }
     }
 
     // MARK: Disturbed
@@ -118,13 +94,7 @@ private struct Wrapped: Transport {
     private func watch(_ message: TransportMessage) -> (disk: DiskID?, canRepeat: Bool) {
         if let call = try? KeeperCall(decoding: message.header) { return (call.keeper, true) }
         guard let request = try? ShardRequest(encoded: message.header) else { return (nil, false) }
-        switch request {
-        case .erase(let disk, let shards): link.noteErased(shards, on: disk)
-        case .eraseRecord(let disk, let shard, _): link.noteErased([shard], on: disk)
-        case .write(let disk, let header, _, _), .rewrite(let disk, let header, _, _), .begin(let disk, let header):
-            link.noteWritten(header.shard, on: disk)
-        default: break
-        }
+        link.watch.note(request)
         switch request {
         case .begin, .append, .seal, .abort: return (request.disk, false)
         default: return (request.disk, true)

@@ -58,7 +58,7 @@ package struct StoreScenario: Scenario {
 }
 
 /// One run of the scenario.
-struct StoreRun: Sendable {
+struct StoreRun: ClientRun {
     let plan: StorePlan
     let world: World
     let mischief: StoreMischief
@@ -74,13 +74,20 @@ struct StoreRun: Sendable {
         server = StoreServer(world: world, mischief: mischief)
     }
 
+    var clientCount: Int { StoreScenario.clientCount }
+    var keyCount: Int { StoreScenario.keyCount }
+    var objects: any ObjectServer { server }
+    var watch: ErasureWatch { server.link.watch }
+
+    func currentStore() async throws -> Store { await server.store() }
+
     func run(using generator: inout SplitMix64) async throws {
         server.start()
-        try await createBucket()
+        try await createBucket(region: "us-east-1")
         let nemesis = StoreNemesis(faults: plan.faults, server: server, world: world)
         for end in plan.roundEnds {
             mischief.allowEnds(true)
-            await runClients(until: end, nemesis, using: &generator)
+            await runClients(until: end, using: &generator) { nemesis.reached($0) }
             mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
@@ -99,61 +106,5 @@ struct StoreRun: Sendable {
         mischief.end()
         if plan.pullsTwoAtLast { try await waitUntilWhole() }
         try await checkLeaks()
-    }
-
-    private func runClients(until limit: Int, _ nemesis: StoreNemesis, using generator: inout SplitMix64) async {
-        let clients = (0..<StoreScenario.clientCount).map { number in
-            let client = client(number)
-            let seed = generator.next()
-            return Task { [world] in
-                do {
-                    try await client.run(limit: limit, seed: seed) {
-                        world.countOperation()
-                        nemesis.reached($0)
-                    }
-                } catch {
-                    world.report(error)
-                }
-            }
-        }
-        for client in clients { await client.value }
-    }
-
-    func client(_ number: Int) -> StoreClient {
-        StoreClient(
-            number: number,
-            clientCount: StoreScenario.clientCount,
-            keyCount: StoreScenario.keyCount,
-            server: server,
-            oracle: oracle,
-            registers: registers,
-            world: world
-        )
-    }
-
-    func createBucket() async throws {
-        let failure = await server.call { store -> String? in
-            do {
-                try await store.objects.createBucket(StoreClient.bucket, owner: StoreClient.owner, region: "us-east-1")
-                return nil
-            } catch {
-                return "\(error)"
-            }
-        }
-        if let failure = failure ?? nil { throw BrokenPromise("no bucket: \(failure)") }
-    }
-
-    func readAll() async throws {
-        let reader = client(0)
-        for key in oracle.keys {
-            world.countOperation()
-            try await reader.read(key, range: nil)
-        }
-        for key in registers.keys {
-            world.countOperation()
-            try await reader.readRegister(key)
-        }
-        world.countOperation()
-        try await reader.list()
     }
 }

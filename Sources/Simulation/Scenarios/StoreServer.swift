@@ -174,25 +174,9 @@ final class StoreServer: ObjectServer {
         return configuration
     }
 
-    /// What each shard of an object's blobs is like, for the report of a failure.
     func describeShards(of key: String) async -> [String] {
         let store = await store()
-        var found = store.absentSlots.map { "\($0.slot): \($0.reason)" }
-        for blob in (try? await store.metadata.blobs(after: nil, limit: 4_096)) ?? [] {
-            let owners = (try? await store.metadata.owners(of: blob.id)) ?? []
-            guard owners.contains(where: { $0.key == key }), let group = store.blobs.view.group(blob.group) else {
-                continue
-            }
-            found.append("\(blob.id) missing \(blob.missing) moving \(blob.moving)")
-            for (index, disk) in group.holders(moving: blob.moving).enumerated() {
-                let shard = ShardID(blob: blob.id, index: UInt8(index))
-                let shards = store.hosted.first { $0.disk.shards.identity.disk == disk }?.disk.shards
-                let verdict = try? await shards?.verify(shard)
-                let isUsable = store.blobs.view.isUsable(disk)
-                found.append("\(index): \(verdict.map { "\($0)" } ?? "none")\(isUsable ? "" : " unusable")")
-            }
-        }
-        return found
+        return await store.describeShards(of: key, on: store.hosted.map(\.disk))
     }
 
     // MARK: Calls

@@ -217,22 +217,6 @@ struct RunningNode: Sendable {
     }
 }
 
-/// Calls to this node's own disks stay in the process.
-private struct NearestTransport: Transport {
-    let own: String
-    let local: LocalTransport
-    let remote: ClusterClient
-
-    func call(
-        _ node: String,
-        _ message: TransportMessage,
-        timeout: Duration
-    ) async throws(TransportError) -> TransportMessage {
-        if node == own { return try await local.call(node, message, timeout: timeout) }
-        return try await remote.call(node, message, timeout: timeout)
-    }
-}
-
 /// The port of a node.
 private struct NodePort: ClusterService {
     let service: NodeService

@@ -19,19 +19,3 @@ final class AddressedTransport: Transport, AddressBook {
         try await transport.call(hosts.withLock { $0[node] } ?? node, message, timeout: timeout)
     }
 }
-
-/// Calls to a node's own disks stay in its process.
-struct NearestTransport: Transport {
-    let own: String
-    let local: LocalTransport
-    let remote: any Transport
-
-    func call(
-        _ node: String,
-        _ message: TransportMessage,
-        timeout: Duration
-    ) async throws(TransportError) -> TransportMessage {
-        if node == own { return try await local.call(node, message, timeout: timeout) }
-        return try await remote.call(node, message, timeout: timeout)
-    }
-}

@@ -1,3 +1,4 @@
+import Coordination
 import ObjectInterface
 import ObjectModel
 import ObjectStorage
@@ -52,7 +53,7 @@ package struct ClusterScenario: Scenario {
 }
 
 /// One run of the scenario.
-struct ClusterRun: Sendable {
+struct ClusterRun: ClientRun {
     /// How long calls may still be under way when all is mended: longer than any call's timeout.
     private static let lastCalls = Duration.seconds(60)
 
@@ -70,17 +71,24 @@ struct ClusterRun: Sendable {
         cluster = SimulatedCluster(world: world, mischief: mischief)
     }
 
+    var clientCount: Int { ClusterScenario.clientCount }
+    var keyCount: Int { ClusterScenario.keyCount }
+    var objects: any ObjectServer { cluster }
+    var watch: ErasureWatch { cluster.watch }
+
+    func currentStore() async throws -> Store { try await cluster.store() }
+
     func run(using generator: inout SplitMix64) async throws {
         world.network.profile = ClusterNemesis.calm
         mischief.allowEnds(false)
         cluster.start()
         try await waitUntilServing()
-        try await createBucket()
+        try await createBucket(region: ClusterLayout.region)
         let nemesis = ClusterNemesis(faults: plan.faults, cluster: cluster)
         for end in plan.roundEnds {
             mischief.allowEnds(true)
             if mischief.endsProcesses { cluster.isCalm = false }
-            await runClients(until: end, nemesis, using: &generator)
+            await runClients(until: end, using: &generator) { nemesis.reached($0) }
             mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
@@ -96,65 +104,5 @@ struct ClusterRun: Sendable {
         }
         mischief.end()
         if plan.checksLeaks { try await checkLeaks() }
-    }
-
-    private func runClients(until limit: Int, _ nemesis: ClusterNemesis, using generator: inout SplitMix64) async {
-        let clients = (0..<ClusterScenario.clientCount).map { number in
-            let client = client(number)
-            let seed = generator.next()
-            return Task { [world] in
-                do {
-                    try await client.run(limit: limit, seed: seed) {
-                        world.countOperation()
-                        nemesis.reached($0)
-                    }
-                } catch {
-                    world.report(error)
-                }
-            }
-        }
-        for client in clients { await client.value }
-    }
-
-    func client(_ number: Int) -> StoreClient {
-        StoreClient(
-            number: number,
-            clientCount: ClusterScenario.clientCount,
-            keyCount: ClusterScenario.keyCount,
-            server: cluster,
-            oracle: oracle,
-            registers: registers,
-            world: world
-        )
-    }
-
-    private func createBucket() async throws {
-        let failure = await cluster.use { objects -> String? in
-            do {
-                try await objects.createBucket(
-                    StoreClient.bucket,
-                    owner: StoreClient.owner,
-                    region: ClusterLayout.region
-                )
-                return nil
-            } catch {
-                return "\(error)"
-            }
-        }
-        if let failure = failure ?? nil { throw BrokenPromise("no bucket: \(failure)") }
-    }
-
-    private func readAll() async throws {
-        let reader = client(0)
-        for key in oracle.keys {
-            world.countOperation()
-            try await reader.read(key, range: nil)
-        }
-        for key in registers.keys {
-            world.countOperation()
-            try await reader.readRegister(key)
-        }
-        world.countOperation()
-        try await reader.list()
     }
 }

@@ -107,7 +107,6 @@ final class SimulatedCluster: ObjectServer {
 
     /// Every disk that some node serves.
     var hosted: [HostedDisk] { nodes.flatMap { $0.agent?.service.disks ?? [] } }
-    func hosted(_ disk: DiskID) -> HostedDisk? { hosted.first { $0.shards.identity.disk == disk } }
 
     // MARK: Clients
 
@@ -132,20 +131,6 @@ final class SimulatedCluster: ObjectServer {
 
     func describeShards(of key: String) async -> [String] {
         guard let store = coordinator?.store else { return ["no coordinator: \(coordinator?.problem ?? "")"] }
-        var found = store.absentSlots.map { "\($0.slot): \($0.reason)" }
-        for blob in (try? await store.metadata.blobs(after: nil, limit: 4_096)) ?? [] {
-            let owners = (try? await store.metadata.owners(of: blob.id)) ?? []
-            guard owners.contains(where: { $0.key == key }), let group = store.blobs.view.group(blob.group) else {
-                continue
-            }
-            found.append("\(blob.id) missing \(blob.missing) moving \(blob.moving)")
-            for (index, disk) in group.holders(moving: blob.moving).enumerated() {
-                let shard = ShardID(blob: blob.id, index: UInt8(index))
-                let verdict = try? await hosted(disk)?.shards.verify(shard)
-                let isUsable = store.blobs.view.isUsable(disk)
-                found.append("\(index): \(verdict.map { "\($0)" } ?? "none")\(isUsable ? "" : " unusable")")
-            }
-        }
-        return found
+        return await store.describeShards(of: key, on: hosted)
     }
 }

@@ -221,3 +221,14 @@ private struct NodePort: PeerService {
         return await service.answer(message, from: caller)
     }
 }
+
+/// A node's service behind the watch.
+private struct WatchedService: TransportService {
+    let service: any TransportService
+    let watch: ErasureWatch
+
+    func answer(_ message: TransportMessage) async -> TransportMessage {
+        watch.note(message)
+        return await service.answer(message)
+    }
+}
