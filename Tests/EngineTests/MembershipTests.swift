@@ -30,6 +30,44 @@ struct MembershipTests {
         )
     }
 
+    @Test(
+        "a cluster is formed of the nodes that have joined, also of those whose first beat is on its way",
+        .timeLimit(.minutes(1))
+    )
+    func joinedAMomentAgo() async throws {
+        let cluster = try await ClusterHarness()
+        let line = ClusterHarness.Line(board: cluster.board, caller: .coordinator)
+        // Nobody is waited for longer than that, by this clock.
+        let time = ManualTime()
+        time.advance(by: .seconds(1))
+        let membership = Membership(
+            known: [],
+            region: ClusterHarness.region,
+            addresses: ClusterHarness.NoAddresses(),
+            transport: line,
+            time: time
+        ) { _ in }
+        let duties = CoordinatorDuties(
+            membership: membership,
+            transport: line,
+            host: "10.0.0.1",
+            port: 7_400,
+            time: time
+        )
+        _ = await membership.answer(Self.beat(cluster.nodes[0]), from: cluster.nodes[0].name)
+        membership.expect(cluster.nodes[1].name)
+        let waiting = Task {
+            await duties.awaitNodes()
+            return membership.nodes.map(\.name)
+        }
+        await time.waitForSleepers()
+        _ = await membership.answer(Self.beat(cluster.nodes[1]), from: cluster.nodes[1].name)
+        // Its next look finds it.
+        time.advance(by: .milliseconds(200))
+        #expect(await waiting.value == cluster.nodes[..<2].map(\.name))
+        await cluster.close()
+    }
+
     @Test("nodes learn of a storage class by their next beat, and of a bucket's default at once")
     func classes() async throws {
         let cluster = try await ClusterHarness()

@@ -26,10 +26,10 @@ package struct CoordinatorDuties: Sendable {
         self.time = time
     }
 
-    /// Nodes that were there in the last run get a moment to beat.
+    /// Nodes that were there in the last run, or have joined a moment ago, get a moment to beat.
     package func awaitNodes() async {
         let start = time.monotonic
-        let known = Set(membership.nodes.map(\.name))
+        let known = Set(membership.nodes.map(\.name)).union(membership.expected)
         while time.monotonic.duration(since: start) < Self.patience {
             let present = Set(membership.present(within: Self.patience).map(\.name))
             if !known.isEmpty, known.isSubset(of: present) { return }

@@ -28,6 +28,8 @@ package final class Membership: Sendable {
 
     private struct State {
         var nodes: [NodeName: Entry] = [:]
+        /// Have joined and not beaten yet.
+        var expected: Set<NodeName> = []
         /// Rises with each change of the nodes.
         var version: UInt64
         var store: Store?
@@ -100,6 +102,14 @@ package final class Membership: Sendable {
         }
     }
 
+    /// A node has been given its certificate: it beats from now on.
+    package func expect(_ name: NodeName) {
+        state.withLock { if $0.nodes[name] == nil { $0.expected.insert(name) } }
+    }
+
+    /// Those that have joined, and have not beaten yet.
+    var expected: Set<NodeName> { state.withLock { $0.expected } }
+
     // MARK: Beats
 
     /// What the node lacks. `name` is what its certificate says.
@@ -109,6 +119,7 @@ package final class Membership: Sendable {
         let (isNew, all, store) = state.withLock { state in
             let isNew = state.nodes[name]?.address != address
             state.nodes[name] = Entry(address: address, lastBeat: time.monotonic)
+            state.expected.remove(name)
             if isNew { state.version += 1 }
             return (isNew, state.nodes.values.map(\.address), state.store)
         }

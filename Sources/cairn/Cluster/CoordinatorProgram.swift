@@ -117,6 +117,7 @@ struct CoordinatorProgram {
                     throw ServeError("the token is wrong, used or expired: `cairn admin node token` makes another")
                 }
                 logger.info("a node has joined", metadata: ["node": "\(name)"])
+                membership.expect(name)
             }
             return NodeCertificate(
                 cluster: ClusterID(id),
