@@ -119,6 +119,45 @@ def test_reads_cross_the_wan_only_for_what_the_site_lacks(cluster):
         report(f"{shares[-1]:.2f} of an object crosses the WAN when {name} is asked for it")
 
 
+def test_a_class_side_by_side_on_all_nodes(cluster):
+    """Written with it at one node, rewritten into it in the background, read at every other."""
+    names = cluster.names()
+    first = cluster.client(names[0], retries=1)
+    first.create_bucket(Bucket="classes")
+    bodies = {f"study/{number}": noise(100_000 + number * 400_000, f"class {number}") for number in range(8)}
+    for key, body in bodies.items():
+        first.put_object(Bucket="classes", Key=key, Body=body, Metadata={"study": key})
+    tags = {key: first.head_object(Bucket="classes", Key=key)["ETag"] for key in bodies}
+    cluster.lab.admin("class", "add", "NEAR", "--scheme", "rs-4-2")
+    cluster.lab.admin("class", "apply", "--bucket", "classes", "--to", "NEAR")
+    # A node hears of a class with its next beat, within half a second.
+    time.sleep(1)
+    bodies["direct"] = noise(2 * MIB, "direct")
+    cluster.client(names[4], retries=1).put_object(
+        Bucket="classes", Key="direct", Body=bodies["direct"], StorageClass="NEAR"
+    )
+    began = time.monotonic()
+    while "No objects are being rewritten" not in (said := cluster.lab.admin("class", "rewrites").stdout):
+        assert time.monotonic() - began < 120, said
+        time.sleep(0.2)
+    for name in names:
+        client = cluster.client(name, retries=1)
+        for key, body in bodies.items():
+            answer = client.get_object(Bucket="classes", Key=key)
+            assert (answer["Body"].read(), answer["StorageClass"]) == (body, "NEAR"), (name, key)
+            if key in tags:
+                assert (answer["ETag"], answer["Metadata"]) == (tags[key], {"study": key}), (name, key)
+    # rs-4-2 over three sites lies with two shards in each: one may go.
+    cluster.lab.lose_site("site-2")
+    for key, body in bodies.items():
+        assert first.get_object(Bucket="classes", Key=key)["Body"].read() == body, key
+    cluster.lab.return_site("site-2")
+    for key in bodies:
+        first.delete_object(Bucket="classes", Key=key)
+    first.delete_bucket(Bucket="classes")
+    cluster.lab.admin("class", "remove", "NEAR")
+
+
 def test_a_node_killed_and_back(cluster):
     lost = "node-5"
     others = [name for name in cluster.names() if name != lost]
