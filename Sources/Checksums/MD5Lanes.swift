@@ -38,7 +38,7 @@ package enum MD5Lanes {
 
     /// The ways to run, for measurement and tests: name and width, those that this processor has.
     package static var kernels: [(number: Int, name: String, width: Int)] {
-        let names = ["scalar", "SSE2 x 4", "AVX2 x 8", "AVX-512 x 4", "AVX-512 x 8", "AVX-512 x 16"]
+        let names = ["scalar", "scalar x 2", "SSE2 x 4", "AVX2 x 8", "AVX-512 x 4", "AVX-512 x 8", "AVX-512 x 16"]
         return names.enumerated().compactMap { number, name in
             let width = Int(cairn_md5_width(cairn_md5_kernel(UInt32(number))))
             return width > 0 ? (number, name, width) : nil

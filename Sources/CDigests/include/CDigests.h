@@ -19,21 +19,23 @@ uint64_t cairn_crc64nvme_portable(uint64_t crc, const void *bytes, size_t count)
 /// in it.
 typedef enum {
     CAIRN_MD5_SCALAR = 0,
-    CAIRN_MD5_SSE2_4 = 1,
-    CAIRN_MD5_AVX2_8 = 2,
-    CAIRN_MD5_AVX512_4 = 3,
-    CAIRN_MD5_AVX512_8 = 4,
-    CAIRN_MD5_AVX512_16 = 5,
+    CAIRN_MD5_SCALAR_2 = 1,
+    CAIRN_MD5_SSE2_4 = 2,
+    CAIRN_MD5_AVX2_8 = 3,
+    CAIRN_MD5_AVX512_4 = 4,
+    CAIRN_MD5_AVX512_8 = 5,
+    CAIRN_MD5_AVX512_16 = 6,
 } cairn_md5_kernel;
 
-#define CAIRN_MD5_KERNEL_COUNT 6
+#define CAIRN_MD5_KERNEL_COUNT 7
 /// The most streams of one call.
 #define CAIRN_MD5_LANES 16
 
 /// The streams that the kernel runs side by side; 0 when this processor cannot run it.
 unsigned cairn_md5_width(cairn_md5_kernel kernel);
 
-/// The kernel that is fastest on this processor for so many streams.
+/// The kernel that is fastest on this processor for so many streams, as the first call has found by trying each for
+/// a moment. Any thread may call it.
 cairn_md5_kernel cairn_md5_best_kernel(unsigned lanes);
 
 /// Advances the state of every stream (`lanes` of them, four words each) over `blocks` blocks of 64 bytes at its
