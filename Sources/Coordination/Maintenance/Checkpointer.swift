@@ -9,14 +9,18 @@ package import SystemInterface
 
 /// Takes checkpoints of the metadata and trims the journal behind them (DESIGN §7).
 ///
-/// A checkpoint is due when the journal has grown by so many records: a restart replays no more than about that. The
-/// ranges that did not change keep the blobs of the checkpoint before.
+/// A checkpoint is due when the journal has grown by so many records: a restart replays no more than about that. When
+/// nothing changes any more, a tenth of it is enough: then the log's room comes back, and a restart has little to do.
+/// The ranges that did not change keep the blobs of the checkpoint before.
 package final class Checkpointer: Sendable {
     /// Journal records after which a checkpoint is due: some tens of megabytes of log, replayed in seconds.
     package static let recordLimit: UInt64 = 50_000
     /// In a large store one in so many versions must have changed as well: with keys in no order each change touches a
     /// range of its own, and a checkpoint then writes everything anew.
     private static let changedShare: UInt64 = 16
+    /// After so long without a change, so much less is enough.
+    package static let quietTime = Duration.seconds(30)
+    private static let quietShare: UInt64 = 10
     package static let interval = Duration.seconds(5)
 
     private let metadata: any ReplicatedMetadata
@@ -43,11 +47,13 @@ package final class Checkpointer: Sendable {
     }
 
     package func run() async {
+        var seen = (sequence: journal.report.last.sequence, at: time.monotonic)
         while !Task.isCancelled {
             guard (try? await time.sleep(for: Self.interval)) != nil else { return }
             let report = journal.report
-            guard let versions = try? await metadata.statistics().versions else { continue }
-            let limit = max(recordLimit, UInt64(max(0, versions)) / Self.changedShare)
+            if report.last.sequence != seen.sequence { seen = (report.last.sequence, time.monotonic) }
+            let isQuiet = time.monotonic.duration(since: seen.at) >= Self.quietTime
+            guard let limit = await dueLength(isQuiet: isQuiet) else { continue }
             let isWanted = isWanted.exchange(false, ordering: .acquiringAndReleasing)
             guard isWanted || report.last.sequence - report.base.sequence >= limit else { continue }
             // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
@@ -57,6 +63,13 @@ package final class Checkpointer: Sendable {
                 if isWanted { request() }
             }
         }
+    }
+
+    /// Records in the journal from which on a checkpoint is due; nil when it cannot be told just now.
+    private func dueLength(isQuiet: Bool) async -> UInt64? {
+        guard let versions = try? await metadata.statistics().versions else { return nil }
+        let limit = max(recordLimit, UInt64(max(0, versions)) / Self.changedShare)
+        return isQuiet ? limit / Self.quietShare : limit
     }
 
     /// Has one taken soon, whether it is due or not.
