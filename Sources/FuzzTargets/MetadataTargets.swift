@@ -223,6 +223,12 @@ enum MetadataSeeds {
                 .versionClassPut(bucket: "ct", key: "a/b", storageClass: "COLD"), .classRewriteEnded(bucket: "ct"),
             ],
             [.bucketClassPut(bucket: "ct", name: nil), .classRemoved(name: "COLD")],
+            [
+                .maintenancePut(
+                    NodeMaintenance(site: SiteName("s"), node: NodeName("n"), until: WallTime(milliseconds: 1))
+                ),
+                .maintenanceEnded(SiteName("s"), NodeName("n")),
+            ],
             [.uploadEnded(UploadID("up")), .versionRemoved(bucket: "ct", key: "a/b", number: 1)],
             [.checkpointsPut([]), .blobsForgotten([blob.id]), .bucketDeleted("ct"), .userRemoved(name: "u")],
         ]

@@ -1,5 +1,6 @@
 package import ObjectInterface
 package import ObjectModel
+package import SystemInterface
 
 extension JournaledMetadataStore {
     // MARK: Blobs, repair and garbage
@@ -114,6 +115,18 @@ extension JournaledMetadataStore {
 
     package func classRewrites() async throws(StorageError) -> [ClassRewrite] {
         try await read { (view) throws(MetadataError) in try view.classRewrites() }
+    }
+
+    package func beginMaintenance(_ maintenance: NodeMaintenance, now: WallTime) async throws(StorageError) {
+        try await change { (change) throws(MetadataError) in try change.beginMaintenance(maintenance, now: now) }
+    }
+
+    package func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool {
+        try await change { (change) throws(MetadataError) in try change.endMaintenance(site, node) }
+    }
+
+    package func maintenances() async throws(StorageError) -> [NodeMaintenance] {
+        try await read { (view) throws(MetadataError) in try view.maintenances() }
     }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {

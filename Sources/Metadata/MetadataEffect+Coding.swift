@@ -92,6 +92,8 @@ extension MetadataEffect {
         case .versionClassPut: 30
         case .classRewritePut: 31
         case .classRewriteEnded: 32
+        case .maintenancePut: 33
+        case .maintenanceEnded: 34
         }
     }
 
@@ -169,6 +171,10 @@ extension MetadataEffect {
         case .versionClassPut(let bucket, let key, let name): for text in [bucket, key, name] { writer.put(text) }
         case .classRewritePut(let rewrite): rewrite.encode(into: &writer)
         case .classRewriteEnded(let bucket): writer.put(bucket)
+        case .maintenancePut(let maintenance): maintenance.encode(into: &writer)
+        case .maintenanceEnded(let site, let node):
+            writer.put(site.name)
+            writer.put(node.name)
         case .incarnationBegan(let incarnation): writer.put(incarnation)
         case .checkpointsPut(let checkpoints): KeptCheckpoints(checkpoints).encode(into: &writer)
         default: preconditionFailure("an effect without encoding")
@@ -245,6 +251,8 @@ extension MetadataEffect {
             )
         case 31: return .classRewritePut(try ClassRewrite(from: &reader))
         case 32: return .classRewriteEnded(bucket: try reader.getText())
+        case 33: return .maintenancePut(try NodeMaintenance(from: &reader))
+        case 34: return .maintenanceEnded(SiteName(try reader.getText()), NodeName(try reader.getText()))
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }

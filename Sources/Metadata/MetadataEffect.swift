@@ -46,6 +46,9 @@ package enum MetadataEffect: Sendable {
     /// Objects of its bucket are being rewritten; replaces what was said of the bucket before.
     case classRewritePut(ClassRewrite)
     case classRewriteEnded(bucket: String)
+    /// A node's disks are waited for until then; replaces what was said of the node before.
+    case maintenancePut(NodeMaintenance)
+    case maintenanceEnded(SiteName, NodeName)
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

@@ -17,6 +17,7 @@ struct MetadataState: RowCodable {
     static let keepersKey: RowKey = .text("keepers")
     static let checkpointsKey: RowKey = .text("checkpoints")
     static let rewritesKey: RowKey = .text("rewrites")
+    static let maintenancesKey: RowKey = .text("maintenance")
     /// Present while an import is not finished; never exported.
     static let importKey: RowKey = .text("import")
 

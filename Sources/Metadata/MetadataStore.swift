@@ -104,6 +104,13 @@ package protocol MetadataStore: Sendable {
     func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool
     /// Those that are open, by bucket. They go with their buckets.
     func classRewrites() async throws(StorageError) -> [ClassRewrite]
+    /// Notes that a node's disks are to be waited for; replaces what was noted of the node, and forgets what was over
+    /// at `now`.
+    func beginMaintenance(_ maintenance: NodeMaintenance, now: WallTime) async throws(StorageError)
+    /// False when none is noted for the node.
+    func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool
+    /// Those that are noted, by site and node; some may be over.
+    func maintenances() async throws(StorageError) -> [NodeMaintenance]
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)

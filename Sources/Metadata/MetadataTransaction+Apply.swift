@@ -50,6 +50,8 @@ extension MetadataTransaction {
         case .bucketClassPut(let bucket, let name): try putBucketClass(bucket, name)
         case .classRewritePut(let rewrite): try putClassRewrite(rewrite)
         case .classRewriteEnded(let bucket): try removeClassRewrite(of: bucket)
+        case .maintenancePut(let maintenance): try putMaintenance(maintenance)
+        case .maintenanceEnded(let site, let node): try removeMaintenance(site, node)
         case .incarnationBegan(let incarnation):
             state.incarnation = incarnation
             state.nextLease = 1

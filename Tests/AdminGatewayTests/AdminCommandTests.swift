@@ -102,6 +102,28 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("a node is taken down for a while, with what is at risk meanwhile")
+    func maintenance() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let begin = ["node", "maintenance", "begin", "n1", "--for", "8h"]
+                #expect(try output(begin + ["--dry-run"], client).contains("Survives then"))
+                #expect(try output(["node", "maintenance"], client) == "No node is in maintenance.")
+                #expect(try output(begin, client).contains("n1 is in maintenance for another 8 h"))
+                #expect(try output(["status"], client).contains("\nMaintenance   "))
+                #expect(try output(["node", "maintenance", "end", "n1"], client) == "No node is in maintenance.")
+                #expect(throws: AdminError.self) {
+                    try output(["node", "maintenance", "end", "nowhere"], client)
+                }
+            }
+        }
+        for time in ["8", "0h", "h", "31d", "-1h", "9223372036854775807d"] {
+            #expect(throws: (any Error).self) {
+                try AdminCommand.parseAsRoot(["node", "maintenance", "begin", "n1", "--for=\(time)"])
+            }
+        }
+    }
+
     @Test("the recovery kit goes to a new file of mode 0600 and overwrites nothing")
     func recoveryKit() async throws {
         try await withFolder { folder in

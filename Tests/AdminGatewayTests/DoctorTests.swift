@@ -115,6 +115,11 @@ struct DoctorTests {
         Case("node silent", .warning, "node default/n1 does not answer: 6 disks away", "cairn node --data DIR") {
             $0.silentNodes = [SilentNode(site: "default", name: "n1")]
         },
+        Case("maintained", .notice, "down for maintenance, for another", "cairn admin node maintenance end default/n1")
+        {
+            $0.silentNodes = [SilentNode(site: "default", name: "n1")]
+            $0.status.maintained = [MaintenanceReport.Node(site: "default", node: "n1", secondsLeft: 7_200)]
+        },
     ]
 
     @Test("Each problem is found, with its cause and its command", arguments: cases)

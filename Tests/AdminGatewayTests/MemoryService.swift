@@ -110,6 +110,23 @@ final class MemoryService: AdminService {
         guard count == 1 else { throw AdminError(.notFound, "there is no user \(name)", advice: "See the list.") }
     }
 
+    func maintenances() async throws(AdminError) -> MaintenanceReport {
+        MaintenanceReport(nodes: state.withLock { $0.report.maintained })
+    }
+
+    func setMaintenance(_ request: MaintenanceRequest) async throws(AdminError) -> MaintenanceReport {
+        try state.withLock { state throws(AdminError) in
+            guard let disk = state.report.disks.first(where: { $0.node == request.node }) else {
+                throw AdminError(.notFound, "there is no node \(request.node)", advice: "See the list.")
+            }
+            state.report.maintained =
+                request.seconds.map { seconds in
+                    [MaintenanceReport.Node(site: disk.site, node: disk.node, secondsLeft: seconds)]
+                } ?? []
+        }
+        return try await maintenances()
+    }
+
     func classes() async throws(AdminError) -> ClassesReport {
         ClassesReport(classes: state.withLock { $0.classes }, keepers: 5, keepersNeeded: 7)
     }

@@ -44,6 +44,35 @@ struct StoreOutTests {
         try await store.close()
     }
 
+    @Test("the disks of a node in maintenance are waited for until it is over, also after a restart")
+    func maintenance() async throws {
+        let store = try await StoreHarness.open(disks: 8) { $0.outAfter = .milliseconds(1) }
+        try await store.put("k", Content.random(70_000))
+        let record = try #require(try await store.store.metadata.disks().first { $0.slot == StoreHarness.name(0) })
+        await #expect(throws: DiskChangeError.self) {
+            _ = try await store.store.beginMaintenance(record.site, NodeName("nowhere"), for: .seconds(60))
+        }
+        _ = try await store.store.beginMaintenance(record.site, record.node, for: .seconds(3_600))
+        try await store.close()
+        try await store.start()
+        store.disk(0).isGone = true
+        try await store.store.watchDisks()
+        func lookTwice() async throws -> Bool {
+            for _ in 0..<2 {
+                try await store.store.giveUpLongAway()
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            try await store.store.giveUpLongAway()
+            return try await Self.isPlaced(record.id, in: store)
+        }
+        #expect(try await lookTwice())
+        #expect(try await store.store.maintenances().map(\.node) == [record.node])
+        #expect(try await store.store.endMaintenance(record.site, record.node))
+        #expect(try await !store.store.endMaintenance(record.site, record.node))
+        #expect(try await !lookTwice())
+        try await store.close()
+    }
+
     @Test("one that no other can stand in for keeps its places")
     func noStandIn() async throws {
         let store = try await StoreHarness.open { $0.outAfter = .milliseconds(1) }

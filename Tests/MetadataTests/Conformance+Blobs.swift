@@ -368,6 +368,32 @@ extension Check {
             try expect(try await store.classRewrites().isEmpty, "gone with the bucket")
             try await store.removeClass("IA")
         },
+        Check("nodes in maintenance are noted until they are not, and forgotten when it is over") { store in
+            _ = try await store.prepare()
+            func noted() async throws -> [String] {
+                try await store.maintenances().map { "\($0.site)/\($0.node) \($0.until.milliseconds)" }
+            }
+            func begin(_ site: String, _ node: String, until: Int64, now: Int64) async throws {
+                let until = WallTime(milliseconds: until)
+                let maintenance = NodeMaintenance(site: SiteName(site), node: NodeName(node), until: until)
+                try await store.beginMaintenance(maintenance, now: WallTime(milliseconds: now))
+            }
+            func end(_ site: String, _ node: String) async throws -> Bool {
+                try await store.endMaintenance(SiteName(site), NodeName(node))
+            }
+            try expect(try await end("s", "n") == false, "there is none")
+            try await begin("s", "n", until: 10, now: 1)
+            try await begin("s", "m", until: 20, now: 1)
+            try expect(try await noted() == ["s/m 20", "s/n 10"], "both")
+            try await begin("s", "n", until: 12, now: 2)
+            try expect(try await noted() == ["s/m 20", "s/n 12"], "replaced")
+            try await begin("t", "n", until: 30, now: 12)
+            try expect(try await noted() == ["s/m 20", "t/n 30"], "what is over is gone")
+            try expect(try await end("s", "n") == false, "of another site")
+            try expect(try await end("t", "n"), "ended")
+            try expect(try await end("s", "m"), "ended")
+            try expect(try await noted().isEmpty, "none")
+        },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()
             guard var group = try await store.groups().first else { throw Violation(description: "no group") }

@@ -66,6 +66,10 @@ struct EffectCodingTests {
             .classRewritePut(ClassRewrite(bucket: "b", prefix: "p/", storageClass: "COLD", before: 9, rate: 1 << 20)),
             .classRewritePut(ClassRewrite(bucket: "b", storageClass: "STANDARD", isPaused: true, rate: 0)),
             .classRewriteEnded(bucket: "b"),
+            .maintenancePut(
+                NodeMaintenance(site: SiteName("s"), node: NodeName("n"), until: WallTime(milliseconds: 1 << 40))
+            ),
+            .maintenanceEnded(SiteName("s"), NodeName("n")),
         ]
     }
 
@@ -116,6 +120,18 @@ struct EffectCodingTests {
         #expect(
             MetadataEffect.encode([.versionClassPut(bucket: "b", key: "k", storageClass: "C")]) == [
                 1, 30, 0, 12, 0, 0, 0, 1, 0, 6, 0, 0, 0, 1, 0x62, 1, 0x6B, 1, 0x43,
+            ]
+        )
+    }
+
+    @Test("the layout of maintenances stays what it is")
+    func maintenanceLayout() {
+        let (site, node) = (SiteName("s"), NodeName("n"))
+        let maintenance = NodeMaintenance(site: site, node: node, until: WallTime(milliseconds: 150))
+        #expect(
+            MetadataEffect.encode([.maintenancePut(maintenance), .maintenanceEnded(site, node)]) == [
+                1, 33, 0, 12, 0, 0, 0, 1, 0, 6, 0, 0, 0, 1, 0x73, 1, 0x6E, 0xAC, 2, 34, 0, 10, 0, 0, 0, 1, 0, 4, 0, 0,
+                0, 1, 0x73, 1, 0x6E,
             ]
         )
     }

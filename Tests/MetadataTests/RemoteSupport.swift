@@ -154,6 +154,13 @@ extension RemoteTestStore {
     func endClassRewrite(_ bucket: String, before: UInt64?) async throws(StorageError) -> Bool {
         try await local.endClassRewrite(bucket, before: before)
     }
+    func beginMaintenance(_ maintenance: NodeMaintenance, now: WallTime) async throws(StorageError) {
+        try await local.beginMaintenance(maintenance, now: now)
+    }
+    func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool {
+        try await local.endMaintenance(site, node)
+    }
+    func maintenances() async throws(StorageError) -> [NodeMaintenance] { try await local.maintenances() }
     func classRewrites() async throws(StorageError) -> [ClassRewrite] { try await local.classRewrites() }
     func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {

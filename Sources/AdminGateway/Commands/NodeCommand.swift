@@ -4,8 +4,8 @@ import ArgumentParser
 struct NodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
-        abstract: "Let nodes join the cluster, and leave it.",
-        subcommands: [Token.self, Drain.self]
+        abstract: "Let nodes join the cluster, be away for a while, and leave it.",
+        subcommands: [Token.self, MaintenanceCommand.self, Drain.self]
     )
 
     /// `cairn admin node drain NODE`.
@@ -29,7 +29,6 @@ struct NodeCommand: ParsableCommand {
             abstract: "Print a token with which one node may join, once."
         )
 
-        private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         /// A token that lies about for longer is more likely stolen than used.
         private static let longest = 7 * 86_400
 
@@ -41,12 +40,7 @@ struct NodeCommand: ParsableCommand {
             guard seconds != nil else { throw ValidationError("--valid \(valid): give from 1s to 7d") }
         }
 
-        private var seconds: Int? {
-            guard let unit = valid.last.flatMap({ Self.units[$0] }), let number = Int(valid.dropLast()), number > 0,
-                number <= Self.longest / unit
-            else { return nil }
-            return number * unit
-        }
+        private var seconds: Int? { TimeSpan.seconds(valid).flatMap { $0 <= Self.longest ? $0 : nil } }
 
         func perform(_ client: AdminClient) throws -> String {
             try client.makeNodeToken(validFor: seconds ?? 0).text

@@ -26,6 +26,9 @@ extension Ward {
         let others = examination.silentNodes.filter { !sitesGone.contains($0.site) }
         return sites
             + others.map { node in
+                if let maintenance = status.maintained.first(where: { $0.site == node.site && $0.node == node.name }) {
+                    return Self.isMaintained(maintenance)
+                }
                 let disks = status.disks.count { $0.site == node.site && $0.node == node.name }
                 return Finding(
                     .warning,
@@ -35,6 +38,16 @@ extension Ward {
                     command: "cairn node --data DIR"
                 )
             }
+    }
+
+    private static func isMaintained(_ node: MaintenanceReport.Node) -> Finding {
+        Finding(
+            .notice,
+            "node \(node.name) is down for maintenance, for another \(Words.span(node.secondsLeft))",
+            cause: "an operator said so",
+            action: "start it again before that: then its disks are given up as others are. When it is back",
+            command: "cairn admin node maintenance end \(node.name)"
+        )
     }
 
     var disks: [Finding] {

@@ -61,6 +61,12 @@ package struct AdminClient: Sendable {
         try call(.nodeToken, TokenRequest(seconds: seconds))
     }
 
+    package func maintenances() throws(AdminError) -> MaintenanceReport { try call(.maintenances) }
+
+    package func setMaintenance(_ request: MaintenanceRequest) throws(AdminError) -> MaintenanceReport {
+        try call(.setMaintenance, request)
+    }
+
     package func formCluster() throws(AdminError) -> ClusterFormation { try call(.formCluster) }
 
     package func examine() throws(AdminError) -> StoreExamination { try call(.examine) }

@@ -20,6 +20,8 @@ enum AdminRoute: String, CaseIterable {
     case pauseScrub = "/v1/scrub/pause"
     case resumeScrub = "/v1/scrub/resume"
     case nodeToken = "/v1/nodes/token"
+    case maintenances = "/v1/nodes/maintenance"
+    case setMaintenance = "/v1/nodes/maintenance/set"
     case formCluster = "/v1/cluster/form"
     case examine = "/v1/examination"
     case planLoss = "/v1/plan/lose"
@@ -35,11 +37,13 @@ enum AdminRoute: String, CaseIterable {
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites: .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites,
+            .maintenances:
+            .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
             .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .planGrowth, .addClass,
             .removeClass,
-            .setBucketClass, .applyClass, .controlRewrite:
+            .setBucketClass, .setMaintenance, .applyClass, .controlRewrite:
             .POST
         }
     }
@@ -69,6 +73,8 @@ enum AdminRoute: String, CaseIterable {
             try Self.encode(
                 await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)
             )
+        case .maintenances: try Self.encode(await service.maintenances())
+        case .setMaintenance: try Self.encode(await service.setMaintenance(Self.decode(MaintenanceRequest.self, body)))
         case .formCluster: try Self.encode(await service.formCluster())
         case .examine: try Self.encode(await service.examine())
         case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))

@@ -5,12 +5,12 @@ package enum LossPlanText {
         lines += [
             ("Lost", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
             ("Writes", writes(report)), ("Metadata", metadata(report)), ("Rebuild", rebuild(report)),
-            ("Meanwhile", meanwhile(report)),
+            ("Meanwhile", risk(report)),
             ("Survives then", report.protectionAfter.map(ProtectionText.survives) ?? "nothing is stored"),
             ("Survives now", report.protectionBefore.map(ProtectionText.survives) ?? "nothing is stored"),
             ("Now by model", ProtectionText.nines(report.durability)),
             ("  supposing", ProtectionText.assumptions(report.durability)),
-        ].map { label, value in label + String(repeating: " ", count: 15 - label.count) + value }
+        ].map(line)
         if !report.isComplete {
             lines.append("More shards are missing than were looked at: ask again once repair has ended.")
         }
@@ -18,6 +18,20 @@ package enum LossPlanText {
             "", "Nothing was changed. A coordinator on a lost machine is not counted: another takes over by the kit.",
         ]
         return lines.joined(separator: "\n")
+    }
+
+    /// What goes on while something is away that will be back.
+    static func meanwhile(_ report: LossPlanReport) -> String {
+        let lines = [
+            ("Away", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
+            ("Writes", writes(report)), ("Metadata", metadata(report)),
+            ("Survives then", report.protectionAfter.map(ProtectionText.survives) ?? "nothing is stored"),
+        ].map(line)
+        return ([verdict(report), ""] + lines).joined(separator: "\n")
+    }
+
+    private static func line(_ label: String, _ value: String) -> String {
+        label + String(repeating: " ", count: 15 - label.count) + value
     }
 
     private static func verdict(_ report: LossPlanReport) -> String {
@@ -93,7 +107,7 @@ package enum LossPlanText {
             + "; begun by disk replace or retire"
     }
 
-    private static func meanwhile(_ report: LossPlanReport) -> String {
+    private static func risk(_ report: LossPlanReport) -> String {
         guard report.rebuildSeconds != nil else { return "-" }
         guard report.riskMeanwhile > 0 else { return "no risk by the model" }
         let odds = 1 / report.riskMeanwhile

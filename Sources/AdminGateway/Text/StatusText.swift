@@ -48,7 +48,8 @@ package enum StatusText {
     }
 
     private static func figures(_ report: StatusReport) -> [String] {
-        [
+        let maintained = report.maintained.map { "\($0.name), for another \(Words.span($0.secondsLeft))" }
+        let figures = [
             ("Store", store(report)),
             (
                 "Objects",
@@ -59,7 +60,11 @@ package enum StatusText {
             ("Verified", verified(report)), ("Scrub", ScrubText.summary(report.scrub)),
             ("Journal", journal(report.journal)),
             ("Recovery kit", report.recoveryKitTaken ? "taken" : "NOT TAKEN"),
-        ].map { label, value in label + String(repeating: " ", count: 14 - label.count) + value }
+        ]
+        let more = maintained.isEmpty ? [] : [("Maintenance", maintained.joined(separator: "; "))]
+        return (figures + more).map { label, value in
+            label + String(repeating: " ", count: 14 - label.count) + value
+        }
     }
 
     private static func store(_ report: StatusReport) -> String {

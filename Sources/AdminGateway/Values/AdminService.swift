@@ -60,6 +60,13 @@ package protocol AdminService: Sendable {
     /// A one-use token with which a node joins the cluster within so many seconds; kept durably before it is given out.
     func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken
 
+    /// The nodes that are in maintenance.
+    func maintenances() async throws(AdminError) -> MaintenanceReport
+
+    /// Notes that a node's disks are to be waited for, or no longer. Durable when it returns. `notFound` when there is
+    /// no such node.
+    func setMaintenance(_ request: MaintenanceRequest) async throws(AdminError) -> MaintenanceReport
+
     /// Founds the store on the empty disks of the nodes that have joined. Durable when it returns.
     func formCluster() async throws(AdminError) -> ClusterFormation
 

@@ -187,6 +187,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var scrub: ScrubReport
     package var journal: JournalReport
     package var recoveryKitTaken: Bool
+    /// Nodes in maintenance.
+    package var maintained: [MaintenanceReport.Node]
 
     package init(
         clusterID: String,
@@ -206,7 +208,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         verification: VerificationReport,
         scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
-        recoveryKitTaken: Bool
+        recoveryKitTaken: Bool,
+        maintained: [MaintenanceReport.Node] = []
     ) {
         self.clusterID = clusterID
         self.scheme = scheme
@@ -226,5 +229,6 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.scrub = scrub
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken
+        self.maintained = maintained
     }
 }

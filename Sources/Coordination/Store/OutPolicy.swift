@@ -5,7 +5,8 @@ package import Placement
 /// others (DESIGN §8, membership: down, then out).
 ///
 /// A disk that is out keeps its record: it is taken up when it is back, then without a place. Never given up is what
-/// more probably comes back as it is: a whole site, or many disks at once, which is the network, or power.
+/// more probably comes back as it is: a whole site, or many disks at once, which is the network, or power; and what is
+/// said to come back, the disks of a node in maintenance.
 package struct OutPolicy: Sendable {
     /// Of all disks at most one in so many is away when one is given up.
     package static let share = 4
@@ -15,13 +16,22 @@ package struct OutPolicy: Sendable {
         package var disk: PlacementDisk
         /// How long it has been away; nil when it is not.
         package var away: Duration?
+        /// Its node is in maintenance: it is away all the same, and waited for.
+        package var isAwaited: Bool
         /// Bytes of shards on it, and bytes it may still take; zero of one that is away.
         package var live: Int
         package var room: Int
 
-        package init(_ disk: PlacementDisk, away: Duration? = nil, live: Int = 0, room: Int = 0) {
+        package init(
+            _ disk: PlacementDisk,
+            away: Duration? = nil,
+            isAwaited: Bool = false,
+            live: Int = 0,
+            room: Int = 0
+        ) {
             self.disk = disk
             self.away = away
+            self.isAwaited = isAwaited
             self.live = live
             self.room = room
         }
@@ -38,7 +48,7 @@ package struct OutPolicy: Sendable {
         guard away.count * Self.share <= disks.count, hasRoom(for: away.count, disks) else { return [] }
         let sitesLeft = Set(disks.filter { $0.away == nil }.map(\.disk.site))
         return away.filter { disk in
-            (disk.away ?? .zero) >= patience && sitesLeft.contains(disk.disk.site)
+            !disk.isAwaited && (disk.away ?? .zero) >= patience && sitesLeft.contains(disk.disk.site)
         }
         .map(\.disk.id).sorted()
     }

@@ -17,7 +17,8 @@ extension Store {
             let records = try? await metadata.disks().filter({ $0.state == .active })
         else { return }
         noteAway(records)
-        let due = OutPolicy(patience: patience).due(await outlook(records))
+        guard let maintained = try? await maintenances() else { return }
+        let due = OutPolicy(patience: patience).due(await outlook(records, maintained))
         guard !due.isEmpty, let groups = try? await metadata.groups() else { return }
         for record in records where due.contains(record.id) && groups.contains(where: { $0.involves(record.id) }) {
             await alone(.replacement) { await alone(.slot(record.place)) { await giveUp(record, of: records) } }
@@ -60,14 +61,15 @@ extension Store {
         }
     }
 
-    private func outlook(_ records: [DiskRecord]) async -> [OutPolicy.Disk] {
+    private func outlook(_ records: [DiskRecord], _ maintained: [NodeMaintenance]) async -> [OutPolicy.Disk] {
         let now = time.monotonic
         let since = awaySince.withLock { $0 }
         var disks: [OutPolicy.Disk] = []
         for record in records {
             let disk = PlacementDisk(id: record.id, site: record.site, node: record.node)
             if let since = since[record.id] {
-                disks.append(OutPolicy.Disk(disk, away: now.duration(since: since)))
+                let isAwaited = maintained.contains { $0.site == record.site && $0.node == record.node }
+                disks.append(OutPolicy.Disk(disk, away: now.duration(since: since), isAwaited: isAwaited))
             } else {
                 let status = try? await blobs.nodes.status(record.id)
                 disks.append(OutPolicy.Disk(disk, live: status?.liveBytes ?? 0, room: status?.room ?? 0))

@@ -1,5 +1,6 @@
 package import ObjectInterface
 package import ObjectModel
+package import SystemInterface
 
 extension RemoteMetadataStore {
     // MARK: Write leases
@@ -97,6 +98,18 @@ extension RemoteMetadataStore {
 
     package func classRewrites() async throws(StorageError) -> [ClassRewrite] {
         throw Self.coordinatorsOwn("classRewrites")
+    }
+
+    package func beginMaintenance(_ maintenance: NodeMaintenance, now: WallTime) async throws(StorageError) {
+        throw Self.coordinatorsOwn("beginMaintenance")
+    }
+
+    package func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool {
+        throw Self.coordinatorsOwn("endMaintenance")
+    }
+
+    package func maintenances() async throws(StorageError) -> [NodeMaintenance] {
+        throw Self.coordinatorsOwn("maintenances")
     }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {

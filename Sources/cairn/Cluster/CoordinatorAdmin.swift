@@ -106,6 +106,12 @@ struct CoordinatorAdmin: AdminService {
         try await store().resumeScrub(target)
     }
 
+    func maintenances() async throws(AdminError) -> MaintenanceReport { try await store().maintenances() }
+
+    func setMaintenance(_ request: MaintenanceRequest) async throws(AdminError) -> MaintenanceReport {
+        try await store().setMaintenance(request)
+    }
+
     func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport {
         try await store().planLoss(question)
     }

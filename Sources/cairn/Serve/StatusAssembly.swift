@@ -39,7 +39,8 @@ struct StatusAssembly {
             verification: verification(status),
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status),
-            recoveryKitTaken: isTaken
+            recoveryKitTaken: isTaken,
+            maintained: try await StoreAdmin.maintained(store)
         )
     }
 
