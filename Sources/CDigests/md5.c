@@ -209,9 +209,9 @@ void cairn_md5_advance(
 #endif
 
 // Which kernel is fastest depends on more than the instructions a processor has: a vector operation takes one cycle on
-// Which kernel is fastest depends on more than the instructions a processor has: a vector operation takes one cycle on
 // Zen 4 and two on Zen 5, where a lone stream is hashed twice as fast without vectors. So each is tried once, for half
 // a millisecond in all. The choice changes no result.
+#define TRIAL_BLOCKS 32
 #define TRIALS 8
 
 static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
