@@ -50,6 +50,26 @@ struct AdminTextTests {
         #expect(text.contains("running, 1.5 GB of 2.0 GB done, about 14 min left"))
     }
 
+    @Test("shards that are being moved have a line while they are")
+    func moving() {
+        var report = StatusReport.sample()
+        #expect(!StatusText.text(report).contains("Moves"))
+        report.moves = MovesReport(
+            places: 2,
+            shardsLeft: 20,
+            shardsDone: 5,
+            bytesDone: 3_000_000,
+            isPaused: false,
+            draining: [],
+            secondsLeft: 180
+        )
+        #expect(
+            StatusText.text(report).contains(
+                "\nMoves         To move: 2 places, 20 shards; moved since the start: 3.0 MB; about 3 min left.\n"
+            )
+        )
+    }
+
     @Test("objects that cannot be read come before everything else")
     func unreadable() {
         var report = StatusReport.sample()

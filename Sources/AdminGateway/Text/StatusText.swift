@@ -61,7 +61,9 @@ package enum StatusText {
             ("Journal", journal(report.journal)),
             ("Recovery kit", report.recoveryKitTaken ? "taken" : "NOT TAKEN"),
         ]
-        let more = maintained.isEmpty ? [] : [("Maintenance", maintained.joined(separator: "; "))]
+        let more =
+            (report.moves.map { [("Moves", MovesText.text($0))] } ?? [])
+            + (maintained.isEmpty ? [] : [("Maintenance", maintained.joined(separator: "; "))])
         return (figures + more).map { label, value in
             label + String(repeating: " ", count: 14 - label.count) + value
         }

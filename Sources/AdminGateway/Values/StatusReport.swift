@@ -189,6 +189,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var recoveryKitTaken: Bool
     /// Nodes in maintenance.
     package var maintained: [MaintenanceReport.Node]
+    /// How shards are being moved; nil when none are.
+    package var moves: MovesReport?
 
     package init(
         clusterID: String,
@@ -209,7 +211,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
         recoveryKitTaken: Bool,
-        maintained: [MaintenanceReport.Node] = []
+        maintained: [MaintenanceReport.Node] = [],
+        moves: MovesReport? = nil
     ) {
         self.clusterID = clusterID
         self.scheme = scheme
@@ -230,5 +233,6 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken
         self.maintained = maintained
+        self.moves = moves
     }
 }

@@ -40,8 +40,15 @@ struct StatusAssembly {
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status),
             recoveryKitTaken: isTaken,
-            maintained: try await StoreAdmin.maintained(store)
+            maintained: try await StoreAdmin.maintained(store),
+            moves: try await moves()
         )
+    }
+
+    /// nil when none are open.
+    private func moves() async throws -> MovesReport? {
+        let report = try await StoreAdmin.moves(of: store)
+        return report.isDone ? nil : report
     }
 
     private func disk(_ disk: StoreDiskStatus) -> DiskReport {

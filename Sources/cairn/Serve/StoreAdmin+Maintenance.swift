@@ -40,7 +40,8 @@ extension StoreAdmin {
             MaintenanceReport.Node(
                 site: maintenance.site.name,
                 node: maintenance.node.name,
-                secondsLeft: max(1, Int(maintenance.until.milliseconds - now.milliseconds) / 1_000)
+                // Rounded up: what has just begun for 8 hours has 8 hours left.
+                secondsLeft: Int(maintenance.until.milliseconds - now.milliseconds + 999) / 1_000
             )
         }
     }

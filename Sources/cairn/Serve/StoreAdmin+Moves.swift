@@ -55,20 +55,24 @@ extension StoreAdmin {
 
     func moves() async throws(AdminError) -> MovesReport {
         do {
-            let left = try await store.metadata.statistics().movingShards
-            let progress = store.mover.progress
-            return MovesReport(
-                places: try await store.metadata.groups().reduce(0) { $0 + $1.former.count },
-                shardsLeft: left,
-                shardsDone: progress.shardsDone,
-                bytesDone: progress.bytesDone,
-                isPaused: progress.isPaused,
-                draining: try await store.metadata.disks().filter { $0.state == .draining }.map(Self.name).sorted(),
-                secondsLeft: progress.secondsLeft(for: left)
-            )
+            return try await Self.moves(of: store)
         } catch {
             throw AdminError(.unavailable, error.message)
         }
+    }
+
+    static func moves(of store: Store) async throws(StorageError) -> MovesReport {
+        let left = try await store.metadata.statistics().movingShards
+        let progress = store.mover.progress
+        return MovesReport(
+            places: try await store.metadata.groups().reduce(0) { $0 + $1.former.count },
+            shardsLeft: left,
+            shardsDone: progress.shardsDone,
+            bytesDone: progress.bytesDone,
+            isPaused: progress.isPaused,
+            draining: try await store.metadata.disks().filter { $0.state == .draining }.map(Self.name).sorted(),
+            secondsLeft: progress.secondsLeft(for: left)
+        )
     }
 
     func control(_ action: MovesAction) async throws(AdminError) -> MovesReport {
