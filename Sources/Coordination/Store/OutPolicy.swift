@@ -48,7 +48,9 @@ package struct OutPolicy: Sendable {
         guard away.count * Self.share <= disks.count, hasRoom(for: away.count, disks) else { return [] }
         let sitesLeft = Set(disks.filter { $0.away == nil }.map(\.disk.site))
         return away.filter { disk in
-            !disk.isAwaited && (disk.away ?? .zero) >= patience && sitesLeft.contains(disk.disk.site)
+            if disk.isAwaited { return false }
+            // Never for a site of which no disk answers: that is the network, or power.
+            return (disk.away ?? .zero) >= patience && sitesLeft.contains(disk.disk.site)
         }
         .map(\.disk.id).sorted()
     }
