@@ -14,8 +14,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// The compiler (6.3.1) crashes on some optimized test when the thread sanitizer watches it (`make test-thread`): then
+/// the tests themselves, and only they, are not optimized.
+let testSettings: [SwiftSetting] =
+    Context.environment["CAIRN_SANITIZED"] == nil ? settings : settings + [.unsafeFlags(["-Onone"])]
+
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: testSettings)
 }
 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")

@@ -8,7 +8,8 @@ extension BlobStore {
     ///
     /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
     /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
-    /// one that is merely slow may still answer for itself.
+    /// one that is merely slow may still answer for itself. What does not answer in its disk's time is left for the
+    /// next, and waited for only when nothing else is left.
     func reconstruct(
         _ location: BlobLocation,
         stripe: Int,
@@ -26,11 +27,19 @@ extension BlobStore {
         }
         let needed = location.scheme.dataCount
         var candidates = candidates(location, tried: tried ?? wanted, excluding: Set(available.keys))
-        while available.count < needed, !candidates.isEmpty {
+        var silent: [Int] = []
+        while available.count < needed, !(candidates.isEmpty && silent.isEmpty) {
+            let isPatient = candidates.isEmpty
+            if isPatient { swap(&candidates, &silent) }
             let asked = Array(candidates.prefix(needed - available.count))
             candidates.removeFirst(asked.count)
-            for piece in await readEach(location, shards: asked, range: range) {
-                available[piece.shard] = piece.bytes
+            let outcomes = await readEach(location, shards: asked, range: range, isPatient: isPatient)
+            for (shard, outcome) in zip(asked, outcomes) {
+                switch outcome {
+                case .success(let piece): available[shard] = piece.bytes
+                case .failure: break
+                case nil: if !isPatient { silent.append(shard) }
+                }
             }
         }
         guard available.count >= needed else {
@@ -54,7 +63,13 @@ extension BlobStore {
         return present.filter(isGood) + present.filter { !isGood($0) && !isNoted($0) } + present.filter(isNoted)
     }
 
-    private func readEach(_ location: BlobLocation, shards: [Int], range: Range<Int>) async -> [VerifiedRange] {
+    /// nil for what has not answered in time.
+    private func readEach(
+        _ location: BlobLocation,
+        shards: [Int],
+        range: Range<Int>,
+        isPatient: Bool
+    ) async -> [Result<VerifiedRange, ShardFailure>?] {
         let fanOut = FanOut<VerifiedRange, ShardFailure>(count: shards.count, executor: executor)
         for (place, shard) in shards.enumerated() {
             fanOut.start(place) { [self] in
@@ -63,8 +78,12 @@ extension BlobStore {
                 }
             }
         }
-        let outcomes = await fanOut.wait(needed: Quorum(count: shards.count), grace: NodeClient.timeout, alarm: alarm)
-        return outcomes.compactMap { try? $0?.get() }
+        let patience = shards.map { view.hedgeDelay(for: location.members[$0]) }.max() ?? .zero
+        return await fanOut.wait(
+            needed: Quorum(count: 0),
+            grace: isPatient ? NodeClient.timeout : patience,
+            alarm: alarm
+        )
     }
 
     private func decode(

@@ -88,11 +88,17 @@ extension BlobStore {
         let outcomes = await fanOut.wait(
             needed: quorum,
             lesser: quorum.withoutSpare,
-            grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : Self.stragglerGrace,
+            grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : grace(for: group),
             alarm: alarm
         )
-        for (index, outcome) in outcomes.enumerated() where outcome == nil { view.noteOverdue(group.members[index]) }
+        for (index, outcome) in outcomes.enumerated() where outcome == nil {
+            view.noteOverdue(group.members[index], at: time.monotonic)
+        }
         return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
+    }
+
+    private func grace(for group: ClusterMap.Group) -> Duration {
+        view.wasOverdue(group.members, at: time.monotonic) ? Self.knownStragglerGrace : Self.stragglerGrace
     }
 
     /// One success less, if the quorum holds without it: as if its answer had not come in time.

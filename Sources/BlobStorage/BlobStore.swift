@@ -14,6 +14,8 @@ package final class BlobStore: Sendable {
     /// How long a write waits for the shards beyond its quorum, or as long again as the quorum took if that is more
     /// (`FanOut.wait`). What is later is noted as missing and left to repair: one slow disk never holds a write.
     package static let stragglerGrace = Duration.milliseconds(250)
+    /// The same for a group with a disk that a write was lately left behind by: it would wait for that one again.
+    package static let knownStragglerGrace = Duration.milliseconds(50)
     /// Idle buffers kept for stripes and reads.
     package static let poolLimit = 96 << 20
 

@@ -21,6 +21,9 @@ package final class ClusterView: Sendable {
         /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
         /// for the moment in which one ends before it is noted.
         var overdue: [DiskID: Int] = [:]
+        /// By disk: when a write was last left behind by it.
+        var lastOverdue: [DiskID: MonotonicTime] = [:]
+        var median = LatencyMedian()
     }
 
     private let state = Mutex(State())
@@ -138,7 +141,24 @@ package final class ClusterView: Sendable {
     // MARK: Latency
 
     /// A write to the disk was left behind: until it ends, groups without the disk are chosen, where there are any.
-    func noteOverdue(_ disk: DiskID) { state.withLock { $0.overdue[disk, default: 0] += 1 } }
+    func noteOverdue(_ disk: DiskID, at now: MonotonicTime) {
+        state.withLock { state in
+            state.overdue[disk, default: 0] += 1
+            state.lastOverdue[disk] = now
+        }
+    }
+
+    /// How long a disk by which a write was left behind is taken to be slow.
+    private static let slownessMemory = Duration.seconds(10)
+
+    /// Whether a write was lately left behind by one of the disks.
+    func wasOverdue(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
+        state.withLock { state in
+            guard !state.lastOverdue.isEmpty else { return false }
+            state.lastOverdue = state.lastOverdue.filter { now.duration(since: $0.value) < Self.slownessMemory }
+            return disks.contains { state.lastOverdue[$0] != nil }
+        }
+    }
 
     /// Such a write has ended, well or not.
     func noteEnded(_ disk: DiskID) {
@@ -149,12 +169,36 @@ package final class ClusterView: Sendable {
     }
 
     package func noteRead(of disk: DiskID, took duration: Duration) {
-        state.withLock { $0.latency[disk, default: LatencyEstimate()].add(duration) }
+        state.withLock { state in
+            state.latency[disk, default: LatencyEstimate()].add(duration)
+            state.median.noteRead(state.latency)
+        }
     }
 
-    /// How long a read of the disk may take before another way is tried: its 95th percentile, within bounds.
+    /// How long a read of the disk may take before another way is tried: its 95th percentile, within bounds, and not
+    /// much longer than other disks take: one that is always slow is to be left out always.
     package func hedgeDelay(for disk: DiskID) -> Duration {
-        state.withLock { $0.latency[disk] ?? LatencyEstimate() }.hedgeDelay
+        state.withLock { state in
+            min((state.latency[disk] ?? LatencyEstimate()).hedgeDelay, state.median.longestDelay)
+        }
+    }
+}
+
+/// What half of the disks do better than, looked at now and then.
+private struct LatencyMedian {
+    /// Reads between two looks: with some hundred disks a look costs as much as a read's lock.
+    private static let interval = 256
+    /// Times the median that a read may take: a disk of a slower kind is no reason to read twice.
+    private static let factor = 2
+
+    private(set) var longestDelay = Duration.seconds(3_600)
+    private var reads = 0
+
+    mutating func noteRead(_ latency: [DiskID: LatencyEstimate]) {
+        reads += 1
+        guard reads % Self.interval == 0 else { return }
+        let delays = latency.values.map(\.hedgeDelay).sorted()
+        longestDelay = delays[delays.count / 2] * Self.factor
     }
 }
 

@@ -116,6 +116,12 @@ extension MetadataTransaction {
                 throw .refused(.preconditionFailed, "The key's version has another ETag.")
             }
             return version
+        case .differs(let eTag):
+            let version = try view.version(bucket, key: key)
+            guard version?.eTag != eTag else {
+                throw .refused(.preconditionFailed, "The key's version has this ETag.")
+            }
+            return version
         }
     }
 

@@ -8,6 +8,8 @@ package enum WriteCondition: Hashable, Sendable {
     case isAbsent
     /// `If-Match: "…"`: the current version has this ETag (without quotes); `*` is any version.
     case matches(String)
+    /// `If-None-Match: "…"`: there is no current version, or one with another ETag (without quotes).
+    case differs(String)
 }
 
 /// Conditions of a read or of a copy's source, in RFC 9110's order of precedence as S3 applies it.

@@ -29,6 +29,8 @@ extension ObjectStore {
         case .matches(let eTag):
             guard let current else { throw StorageError(.noSuchKey, "The specified key does not exist.") }
             if eTag != "*", eTag != current.eTag { throw Self.preconditionFailed }
+        case .differs(let eTag):
+            if current?.eTag == eTag { throw Self.preconditionFailed }
         }
     }
 

@@ -120,6 +120,81 @@ def test_every_lock_is_refused(endpoint, bucket, header):
     assert refusal(answer) == ("InvalidRequest", 400)
 
 
+def test_governance_is_bypassed_where_there_is_none(s3, bucket):
+    """Suites and tools that clean up send it with every deletion."""
+    for key in ("a", "b"):
+        s3.put_object(Bucket=bucket, Key=key, Body=DATA)
+    s3.delete_object(Bucket=bucket, Key="a", BypassGovernanceRetention=True)
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "b"}]}, BypassGovernanceRetention=True)
+    assert [entry["Key"] for entry in answer["Deleted"]] == ["b"]
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def test_what_is_private_can_be_made_private(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="private")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
+    for acl, expected in (("public-read", ("NotImplemented", 501)), ("nonsense", ("InvalidArgument", 400))):
+        for act in (lambda: s3.put_object_acl(Bucket=bucket, Key="k", ACL=acl),
+                    lambda: s3.put_bucket_acl(Bucket=bucket, ACL=acl)):
+            with pytest.raises(ClientError) as error:
+                act()
+            assert code(error) == expected
+    with pytest.raises(ClientError) as error:
+        s3.put_object_acl(Bucket=bucket, Key="none", ACL="private")
+    assert code(error) == ("NoSuchKey", 404)
+
+
+@pytest.mark.parametrize("exists, condition, expected", [
+    (True, {"IfMatch": "*"}, None), (False, {"IfMatch": "*"}, ("NoSuchKey", 404)),
+    (True, {"IfNoneMatch": "other"}, None), (False, {"IfNoneMatch": "other"}, None),
+    (True, {"IfNoneMatch": "current"}, ("PreconditionFailed", 412)),
+])
+def test_both_conditions_of_a_write_in_both_forms(s3, bucket, exists, condition, expected):
+    if exists:
+        tag = s3.put_object(Bucket=bucket, Key="k", Body=DATA)["ETag"]
+        condition = {name: tag if value == "current" else value for name, value in condition.items()}
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"new")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    writes = [lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"new", **condition),
+              lambda: s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts,
+                                                   **condition)]
+    if expected is None:
+        writes[0]()
+        assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
+        return
+    for write in writes:
+        with pytest.raises(ClientError) as error:
+            write()
+        assert code(error) == expected
+
+
+@pytest.mark.parametrize("name", ["foo.-bar", "foo-.bar", "foo..bar", "foo._bar"])
+def test_labels_of_bucket_names_begin_and_end_as_those_of_hosts(endpoint, name):
+    assert refusal(request(endpoint, "PUT", name, "", "", b"")) == ("InvalidBucketName", 400)
+
+
+def test_the_prefix_of_a_list_comes_as_clients_read_it(endpoint, bucket):
+    plain = request(endpoint, "GET", bucket, "", "encoding-type=url&prefix=%0A%20", b"")
+    assert b"<Prefix>\n </Prefix>" in plain.body or b"<Prefix>&#xA; </Prefix>" in plain.body, plain
+    assert b"<Prefix>%01</Prefix>" in request(endpoint, "GET", bucket, "", "encoding-type=url&prefix=%01", b"").body
+
+
+def test_tags_come_in_order_of_their_keys(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA, Tagging="b=2&c=3&a=1")
+    tags = s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
+    assert [tag["Key"] for tag in tags] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["bytes= -1", "bytes=0 -1", "bytes=0- 1", "bytes =0-1"])
+def test_a_range_with_spaces_is_none(endpoint, s3, bucket, text):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    answer = request(endpoint, "GET", bucket, "k", "", b"", {"range": text})
+    assert (answer.status, answer.body) == (200, DATA)
+
+
 # Uploads
 
 def test_an_upload_that_never_was_cannot_be_completed(s3, bucket):

@@ -129,6 +129,10 @@ extension Check {
             try expect(await write(6, .matches("*"), "none") == .noSuchKey, "no key")
             try expect(await write(7, .isAbsent) == .preconditionFailed, "there")
             try expect(try await store.version(bucket: "b", key: "k")?.version.extents.first?.blob.sequence == 5, "now")
+            let tag = try await store.version(bucket: "b", key: "k")?.version.eTag ?? ""
+            try expect(await write(8, .differs(tag)) == .preconditionFailed, "this ETag")
+            try expect(await write(9, .differs("two")) == nil, "another ETag")
+            try expect(await write(10, .differs(tag), "new") == nil, "no key, so no such ETag")
         },
         Check("a commit without its lease, bucket or blobs is refused and changes nothing") { store in
             let lease = try await store.prepare()

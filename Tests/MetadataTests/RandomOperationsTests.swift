@@ -138,6 +138,7 @@ private struct RandomRun {
                 case .none: true
                 case .isAbsent: old == nil
                 case .matches(let tag): old?.eTag == tag
+                case .differs(let tag): old?.eTag != tag
                 }
             let numbers = (try? left[index].get().number, try? right[index].get().number)
             try expect((numbers.0 != nil) == holds && numbers.0 == numbers.1, "\(version.key): \(left[index])")
@@ -157,8 +158,8 @@ private struct RandomRun {
         let blob = blob()
         for _ in 0...number(3) {
             let tag = "tag\(number(3))"
-            let conditions: [WriteCondition] = [.none, .none, .isAbsent, .matches("tag1")]
-            versions.append((Sample.version("b", key(), [extent(blob)], eTag: tag), conditions[number(4)]))
+            let conditions: [WriteCondition] = [.none, .none, .isAbsent, .matches("tag1"), .differs("tag2")]
+            versions.append((Sample.version("b", key(), [extent(blob)], eTag: tag), conditions[number(5)]))
         }
         try await commit([blob], versions)
     }

@@ -161,6 +161,7 @@ final class MemoryObjects: ObjectService {
         case .matches(let eTag):
             guard let object else { throw StorageError(.noSuchKey, "") }
             if object.summary.eTag != eTag { throw StorageError(.preconditionFailed, "") }
+        case .differs(let eTag): if object?.summary.eTag == eTag { throw StorageError(.preconditionFailed, "") }
         }
     }
 

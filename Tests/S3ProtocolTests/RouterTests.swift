@@ -27,6 +27,7 @@ struct RouterTests {
         ("PUT", "/b/k?x-id=PutObject", .putObject), ("DELETE", "/b/k", .deleteObject), ("PUT", "/b//", .putObject),
         ("GET", "/b/k?attributes", .getObjectAttributes), ("GET", "/b/k?tagging", .getObjectTagging),
         ("PUT", "/b/k?tagging", .putObjectTagging), ("DELETE", "/b/k?tagging", .deleteObjectTagging),
+        ("PUT", "/b?acl", .putBucketACL), ("PUT", "/b/k?acl", .putObjectACL),
         ("GET", "/b/k?acl", .getObjectSubResource(.acl)), ("POST", "/b/k?uploads", .createMultipartUpload),
         ("PUT", "/b/k?partNumber=1&uploadId=u", .uploadPart), ("POST", "/b/k?uploadId=u", .completeMultipartUpload),
         ("DELETE", "/b/k?uploadId=u", .abortMultipartUpload), ("GET", "/b/k?uploadId=u", .listParts),
@@ -48,8 +49,8 @@ struct RouterTests {
         arguments: [
             ("POST", "/", "MethodNotAllowed"), ("GET", "/?acl", "MethodNotAllowed"),
             ("PATCH", "/b/k", "MethodNotAllowed"),
-            ("POST", "/b/k", "MethodNotAllowed"), ("POST", "/b", "NotImplemented"), ("PUT", "/b?acl", "NotImplemented"),
-            ("PUT", "/b/k?acl", "NotImplemented"), ("PUT", "/b/k?retention", "NotImplemented"),
+            ("POST", "/b/k", "MethodNotAllowed"), ("POST", "/b", "NotImplemented"), ("PUT", "/b?cors", "NotImplemented"),
+            ("PUT", "/b/k?retention", "NotImplemented"),
             ("POST", "/b/k?restore", "NotImplemented"), ("POST", "/b/k?select&select-type=2", "NotImplemented"),
             ("DELETE", "/b?lifecycle", "NotImplemented"), ("GET", "/b/k?lifecycle", "NotImplemented"),
             ("HEAD", "/b/k?acl", "MethodNotAllowed"), ("PUT", "/b/k?unknown", "NotImplemented"),

@@ -19,6 +19,9 @@ package final class Verifier: Sendable {
     package static let recountLimit = 65_536
     /// How often it is looked whether a pass is asked for.
     private static let poll = Duration.milliseconds(200)
+    /// How long a batch makes way for what is more urgent: a repair that does not end must not keep everything else from
+    /// being counted.
+    package static let longestYield = Duration.seconds(30)
 
     private struct State {
         var report = VerificationReport()
@@ -36,6 +39,7 @@ package final class Verifier: Sendable {
     private let time: any TimeSource
     private let state = Mutex(State())
     private let passObserver = Mutex<(@Sendable () async -> Int)?>(nil)
+    private let isMoreUrgent = Mutex<(@Sendable () -> Bool)?>(nil)
     private let endObserver = Mutex<(@Sendable (WholePass) -> Void)?>(nil)
 
     package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
@@ -45,6 +49,19 @@ package final class Verifier: Sendable {
     }
 
     package var report: VerificationReport { state.withLock { $0.report } }
+
+    /// Makes way as long as `isMoreUrgent` says so: what repair reads and writes is to have the disks first.
+    package func yields(whenever isMoreUrgent: @escaping @Sendable () -> Bool) {
+        self.isMoreUrgent.withLock { $0 = isMoreUrgent }
+    }
+
+    private func makeWay() async {
+        guard let isMoreUrgent = isMoreUrgent.withLock({ $0 }) else { return }
+        let start = time.monotonic
+        while isMoreUrgent(), time.monotonic.duration(since: start) < Self.longestYield {
+            guard (try? await time.sleep(for: Self.poll)) != nil else { return }
+        }
+    }
 
     /// Called in every pass: has the disks look at what no shard covers, and returns how many segments were mended.
     package func onPass(_ observer: @escaping @Sendable () async -> Int) { passObserver.withLock { $0 = observer } }
@@ -110,6 +127,7 @@ package final class Verifier: Sendable {
                 break
             }
             last = end.id
+            await makeWay()
             await verify(batch)
         }
         let mended = await passObserver.withLock { $0 }?() ?? 0

@@ -124,6 +124,7 @@ package final class Store: Sendable {
         // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
         blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }
         let verifier = verifier
+        verifier.yields { [weak repairer] in repairer?.progress.isActive ?? false }
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
         mover.onEnd { [weak self] in await self?.endMoves() }

@@ -66,6 +66,9 @@ extension ByteWriter {
         case .matches(let eTag):
             put(byte: 2)
             put(eTag)
+        case .differs(let eTag):
+            put(byte: 3)
+            put(eTag)
         }
     }
 
@@ -172,6 +175,7 @@ extension ByteReader {
         case 0: .none
         case 1: .isAbsent
         case 2: .matches(try getText())
+        case 3: .differs(try getText())
         default: throw .unsupported("condition of a write")
         }
     }

@@ -15,7 +15,8 @@ extension S3Call {
         let encoded = parameters.encodesNames
         xml.openRoot("ListBucketResult")
         xml.element("Name", target.bucket)
-        xml.name("Prefix", parameters.prefix, encoded: encoded)
+        // Clients do not decode it in this version of the list, so it is encoded only where XML could not carry it.
+        xml.name("Prefix", parameters.prefix, encoded: encoded && !XMLWriter.canCarry(parameters.prefix))
         xml.name("Marker", marker, encoded: encoded)
         if page.isTruncated, parameters.delimiter != nil, let last = page.entries.last {
             xml.name("NextMarker", last.name, encoded: encoded)

@@ -60,6 +60,7 @@ extension WriteCondition {
         case .none: self = .none
         case .isAbsent: self = .isAbsent
         case .matches(let eTag): self = .matches(eTag)
+        case .differs(let eTag): self = .differs(eTag)
         }
     }
 }

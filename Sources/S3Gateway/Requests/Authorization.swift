@@ -25,6 +25,7 @@ enum Authorization {
         case .listMultipartUploads: ("s3:ListBucketMultipartUploads", .bucketOwner)
         case .deleteObjects: ("s3:DeleteObject", .bucketOwner)
         case .getBucketSubResource: ("s3:GetBucketAcl", .bucketOwner)
+        case .putBucketACL: ("s3:PutBucketAcl", .bucketOwner)
         case .getObject, .headObject: ("s3:GetObject", .bucketOwner)
         case .putObject, .copyObject: ("s3:PutObject", .bucketOwner)
         case .deleteObject: ("s3:DeleteObject", .bucketOwner)
@@ -33,6 +34,7 @@ enum Authorization {
         case .putObjectTagging: ("s3:PutObjectTagging", .bucketOwner)
         case .deleteObjectTagging: ("s3:DeleteObjectTagging", .bucketOwner)
         case .getObjectSubResource: ("s3:GetObjectAcl", .bucketOwner)
+        case .putObjectACL: ("s3:PutObjectAcl", .bucketOwner)
         case .createMultipartUpload, .uploadPart, .uploadPartCopy, .completeMultipartUpload:
             ("s3:PutObject", .bucketOwner)
         case .abortMultipartUpload: ("s3:AbortMultipartUpload", .bucketOwner)

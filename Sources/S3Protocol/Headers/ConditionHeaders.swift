@@ -66,12 +66,15 @@ package struct ConditionHeaders: Hashable, Sendable {
     private static func date(_ text: String) -> Int64? { S3Date.parseHTTP(text) ?? S3Date.parseISO8601(text) }
 }
 
-/// The condition of a write: S3 takes `If-None-Match: *` and `If-Match: "etag"`, and refuses every other one.
+/// The condition of a write. AWS takes `If-None-Match: *` and `If-Match: "etag"`; other stores also `If-Match: *` and
+/// `If-None-Match: "etag"`, which mean what RFC 9110 §13.1 says.
 package enum WriteConditionHeader: Hashable, Sendable {
     case none
     case isAbsent
     /// An ETag without quotes.
     case matches(String)
+    /// An ETag without quotes that the key must not have.
+    case differs(String)
 
     package init(_ headers: S3Headers) throws(S3Error) {
         for name in ["if-modified-since", "if-unmodified-since"] where headers.contains(name) {
@@ -81,13 +84,15 @@ package enum WriteConditionHeader: Hashable, Sendable {
         switch (headers.value("if-none-match"), match) {
         case (nil, nil): self = .none
         case ("*"?, nil): self = .isAbsent
-        case (nil, let eTag?):
-            let tags = ConditionHeaders.eTags(eTag)
-            guard tags.count == 1, let tag = tags.first, tag != "*", !tag.isEmpty else {
-                throw .notImplemented(header: "If-Match")
-            }
-            self = .matches(tag)
+        case (nil, let text?): self = .matches(try Self.oneTag(text, of: "If-Match"))
+        case (let text?, nil): self = .differs(try Self.oneTag(text, of: "If-None-Match"))
         default: throw .notImplemented(header: "If-None-Match")
         }
+    }
+
+    private static func oneTag(_ text: String, of header: String) throws(S3Error) -> String {
+        let tags = ConditionHeaders.eTags(text)
+        guard tags.count == 1, let tag = tags.first, !tag.isEmpty else { throw .notImplemented(header: header) }
+        return tag
     }
 }

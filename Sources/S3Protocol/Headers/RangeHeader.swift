@@ -11,7 +11,7 @@ package enum RangeHeader: Hashable, Sendable {
     /// byte before the first, or more than one range.
     package init?(_ text: String) {
         guard text.utf8.count <= 64, text.lowercased().hasPrefix("bytes=") else { return nil }
-        let range = text.dropFirst(6).filter { $0 != " " }
+        let range = text.dropFirst(6)
         let parts = range.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         switch (Self.number(parts[0]), Self.number(parts[1])) {

@@ -20,14 +20,6 @@ package enum RefusedHeaders {
         case "x-amz-object-ownership": try checkOwnership(value)
         case "x-amz-bucket-object-lock-enabled":
             if value.lowercased() != "false" { throw S3Error.notImplemented(header: name) }
-        case "x-amz-bypass-governance-retention":
-            if value.lowercased() != "false" {
-                throw .invalidArgument(
-                    "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
-                    name: name,
-                    value: value
-                )
-            }
         case "x-amz-website-redirect-location", "x-amz-mfa", "x-amz-write-offset-bytes", "x-amz-rename-source",
             "x-amz-if-match-last-modified-time", "x-amz-if-match-size":
             throw .notImplemented(header: name)

@@ -9,7 +9,9 @@ package enum BucketName {
         guard (3...63).contains(bytes.count), bytes.allSatisfy(isAllowed), let first = bytes.first,
             let last = bytes.last, isAlphanumeric(first), isAlphanumeric(last)
         else { return false }
-        for (left, right) in zip(bytes, bytes.dropFirst()) where left == UInt8(ascii: ".") && right == left {
+        // Each label between dots begins and ends with a letter or digit, as a host name's does.
+        for (left, right) in zip(bytes, bytes.dropFirst())
+        where left == UInt8(ascii: ".") && !isAlphanumeric(right) || right == UInt8(ascii: ".") && !isAlphanumeric(left) {
             return false
         }
         return !isAddress(name) && !forbiddenPrefixes.contains { name.hasPrefix($0) }

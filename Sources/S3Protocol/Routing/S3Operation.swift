@@ -15,6 +15,7 @@ package enum S3Operation: Hashable, Sendable {
     case deleteObjects
     /// GET of a sub-resource that a bucket of this store never has.
     case getBucketSubResource(SubResource)
+    case putBucketACL
 
     // Objects
     case getObject
@@ -28,6 +29,7 @@ package enum S3Operation: Hashable, Sendable {
     case deleteObjectTagging
     /// GET of a sub-resource that an object of this store never has.
     case getObjectSubResource(SubResource)
+    case putObjectACL
 
     // Multipart uploads
     case createMultipartUpload

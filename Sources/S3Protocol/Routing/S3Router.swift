@@ -86,6 +86,7 @@ package enum S3Router {
             (.torrent, _), (.uploadId, _):
             throw notAllowed(method, "BUCKET")
         case (let unbuilt?, .get): return .getBucketSubResource(unbuilt)
+        case (.acl, .put): return .putBucketACL
         case (let unbuilt?, .put), (let unbuilt?, .post), (let unbuilt?, .delete):
             throw notImplemented(unbuilt)
         default: throw notAllowed(method, "BUCKET")
@@ -116,6 +117,7 @@ package enum S3Router {
         case (.uploads, .post): return .createMultipartUpload
         case (.uploadId, _): return try uploadPart(method, query, hasCopySource: hasCopySource)
         case (.acl, .get), (.legalHold, .get), (.retention, .get): return .getObjectSubResource(chosen ?? .acl)
+        case (.acl, .put): return .putObjectACL
         case (.attributes, _), (.tagging, _), (.uploads, _), (_, .head): throw notAllowed(method, "OBJECT")
         case (let unbuilt?, .get), (let unbuilt?, .put), (let unbuilt?, .post), (let unbuilt?, .delete):
             throw notImplemented(unbuilt)

@@ -69,6 +69,13 @@ package struct XMLWriter: Sendable {
         close(name)
     }
 
+    /// Whether XML 1.0 (§2.2) has a way to say this text, which it has not for most control characters.
+    package static func canCarry(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            scalar.value >= 0x20 ? scalar.value & ~1 != 0xFFFE : [0x09, 0x0A, 0x0D].contains(scalar.value)
+        }
+    }
+
     /// Character data, escaped.
     package mutating func text(_ text: String) {
         var text = text
