@@ -31,8 +31,8 @@ CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.p
            test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py \
            test_disks_lost.py test_growth.py test_storage_classes.py test_disk_faults.py test_raw_disks.py \
            test_salvage.py \
-           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_deployment.py \
-           test_package.py \
+           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_histories.py \
+           test_linearizable.py test_deployment.py test_package.py \
            test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
@@ -49,7 +49,7 @@ swift-log := .build/swift-tests.log
 help:
 	@echo "make run     build and serve S3 on $(LISTEN), data in ./$(DATA)"
 	@echo "make test    Swift tests, simulator, real S3 clients"
-	@echo "make test-long  every client test and crash point: kills, full disks, memory; and 100,000 seeds"
+	@echo "make test-long  every client test, crash point and pair of faults: kills, full disks, memory; and 100,000 seeds"
 	@echo "make test-mutants  plant known bugs, one at a time, and prove that a test notices each"
 	@echo "make test-thread, make test-address  Swift tests under the thread and the address sanitizer; WATCHED=FILTER"
 	@echo "make fuzz    fuzz every decoder for FUZZ_SECONDS=$(FUZZ_SECONDS) each and keep what reaches more of it"
@@ -80,7 +80,8 @@ test-swift: build-tests
 
 # Every client test, with kills, full disks, memory and salvage, and with every crash point; and many more seeds.
 test-long: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
-	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_BINARY=$(cairn) .venv/bin/python -m pytest Tests/Clients
+	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_TEST_PAIRS=all CAIRN_BINARY=$(cairn) \
+	    .venv/bin/python -m pytest Tests/Clients
 	.build/release/simulator run --first-seed $$(( $(SEEDS) + 1 )) --seeds $(LONG_SEEDS)
 	.build/release/simulator run --scenario cluster --first-seed $$(( $(CLUSTER_SEEDS) + 1 )) \
 	    --seeds $(LONG_CLUSTER_SEEDS)

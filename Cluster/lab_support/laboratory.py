@@ -413,14 +413,20 @@ class Lab:
             self.lost.append(site)
         self.save()
 
-    def return_site(self, site: str):
+    def return_site(self, site: str, waits=True):
+        """Brings its line and its nodes back; `waits` until they are ready, which takes a coordinator."""
         if site not in self.lost:
             raise LabError(f"{site} is not lost")
         if self.network:
             self.network.find(site)
         self.lost.remove(site)
         self.save()
-        self.start_all([node.name for node in self.nodes(site) if not self.is_alive(node.name)])
+        names = [node.name for node in self.nodes(site) if not self.is_alive(node.name)]
+        if waits:
+            self.start_all(names)
+        else:
+            for name in names:
+                self.launch(name)
 
     def exec(self, name: str, command: list[str]) -> int:
         """Runs a command as if on that host, with this terminal; gives its status."""

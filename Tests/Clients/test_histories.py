@@ -50,9 +50,9 @@ RIGHT = {
     "an unknown write that happened late": [put(0, 1, "a"), unknown(2, "b"), read(3, 4, "a"), read(5, 6, "b")],
     "an unknown write that never happened": [put(0, 1, "a"), unknown(2, "b"), read(3, 4, "a")],
     "an unknown swap that won": [put(0, 1, "a"), unknown(2, "b", "a"), refused(3, 4, "a", ABSENT), read(5, 6, "b")],
-    "an unknown write seen by nobody but a refusal": [put(0, 1, "a"), unknown(2, "b"), refused(3, 4, "a"), put(5, 6, "c")],
+    "an unknown write that only a refusal met": [put(0, 1, "a"), unknown(2, "b"), refused(3, 4, "a"), put(5, 6, "c")],
     "an unknown delete": [put(0, 1, "a"), unknown(2, ABSENT), swap(3, 4, ABSENT, "b"), read(5, 6, "b")],
-    "a write without its answer at once with others": [unknown(0, "x"), put(1, 2, "a"), read(3, 4, "x"), put(5, 6, "c")],
+    "an unknown write between others": [unknown(0, "x"), put(1, 2, "a"), read(3, 4, "x"), put(5, 6, "c")],
 }
 WRONG = {
     "a stale read": [put(0, 1, "a"), put(2, 3, "b"), read(4, 5, "a")],

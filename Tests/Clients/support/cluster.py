@@ -22,7 +22,7 @@ from support.writers import BUCKET, Writer, verify_all
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "Cluster"))
 
-from lab_support import Host, Lab  # noqa: E402
+from lab_support import CannotTest, Host, Lab  # noqa: E402, F401
 
 STUDIES = "studies"
 SIZES = [1 * KIB, 10 * KIB, 100 * KIB, 300 * KIB, 1 * MIB, 5 * MIB, 9 * MIB + 1, 20 * MIB]
@@ -194,6 +194,11 @@ class Cluster:
 
     def restore(self):
         """Mends what an earlier test left broken when it failed; nothing to do after one that passed."""
+        self.mend()
+        self.wait_until_whole(60)
+
+    def mend(self):
+        """Everything runs and can reach everything, and an empty disk is in the place of each that is gone."""
         lab = self.lab
         if lab.network:
             lab.heal()
@@ -205,11 +210,18 @@ class Cluster:
         for site in list(lab.lost):
             lab.return_site(site)
         lab.start_all([name for name in self.names() if not lab.is_alive(name)])
+        self.wait_until_serving()
         for disk in self.status()["disks"]:
             path = lab.disk(disk["node"], int(disk["slot"].rpartition("-")[2]))
             if not path.is_dir() or not any(path.iterdir()):
                 self.replace(disk["node"], int(disk["slot"].rpartition("-")[2]))
-        self.wait_until_whole(60)
+
+    def wait_until_serving(self, seconds: float = 60):
+        """A coordinator says that it is ready when it can be called; its store runs once enough nodes have answered."""
+        deadline = time.monotonic() + seconds
+        while (result := self.lab.admin("status", check=False)).returncode != 0:
+            assert time.monotonic() < deadline, f"the store does not run: {result.stderr}\n{self.tails('coordinator')}"
+            time.sleep(0.05)
 
     def tails(self, *names: str) -> str:
         return "\n".join(self.lab.process(name).tail() for name in dict.fromkeys([*names, "coordinator"]))

@@ -1,4 +1,5 @@
-"""A store in memory that can be made to break its promises one at a time, to see that the judges of histories notice."""
+"""A store in memory that can be made to break its promises one at a time, to see that the judge of histories notices.
+"""
 
 import hashlib
 import io
@@ -52,7 +53,8 @@ class FakeStore:
             keys.remove(self.random.choice(keys))
         page = keys[:MaxKeys]
         items = [{"Key": key, "ETag": objects[key]["ETag"], "Size": objects[key]["ContentLength"]} for key in page]
-        return {"Contents": items, "IsTruncated": len(keys) > MaxKeys, "NextContinuationToken": page[-1] if page else ""}
+        is_cut = len(keys) > MaxKeys
+        return {"Contents": items, "IsTruncated": is_cut, "NextContinuationToken": page[-1] if is_cut else ""}
 
     def put_object(self, Bucket, Key, Body, Metadata, IfMatch=None, IfNoneMatch=None):
         tag = f'"{hashlib.md5(Body).hexdigest()}"'

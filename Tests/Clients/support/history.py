@@ -32,8 +32,8 @@ PAGE = 4
 UNKNOWN_WRITES = 12
 # How long a client waits after an error before it goes to another node.
 PACE = 0.15
-# Answers that say that the store could not, now. Every other error is one of the store's or of these clients'.
-EXCUSES = {500, 503}
+# The answer that says that the store could not, now. Every other error is one of the store's or of these clients'.
+EXCUSE = 503
 
 
 def body_of(value: str) -> bytes:
@@ -74,6 +74,8 @@ class History:
         self.values: dict[str, str] = {}
         # What no outage excuses: wrong bytes, unknown errors.
         self.faults: list[str] = []
+        # What the store could not do while something was broken, and why, in its words.
+        self.excused: list[str] = []
         self.counts: dict[str, int] = {}
         self.numbers = 0
         self.active = [self.fresh_key() for _ in range(KEYS)]
@@ -145,7 +147,8 @@ class History:
 
         with self.lock:
             content = {
-                "faults": self.faults, "counts": self.counts, "pages": list(map(dataclasses.asdict, self.pages)),
+                "faults": self.faults, "excused": self.excused, "counts": self.counts,
+                "pages": list(map(dataclasses.asdict, self.pages)),
                 "keys": {key: list(map(plain, self.of_key(key))) for key in self.operations},
             }
         path.write_text(json.dumps(content, indent=1) + "\n")
@@ -161,12 +164,13 @@ class Unavailable(Exception):
 
 class RecordingClient:
     """A client of all nodes, at home on one of them, that does one thing after another and records it. `clients` has an
-    S3 client for each node; `bucket` is where the keys are."""
+    S3 client for each node; `bucket` is where the keys are. One that `only_reads` is not held up by writes that are."""
 
-    def __init__(self, name: str, home: str, clients: dict, bucket: str, history: History, random, sizes=SIZES):
+    def __init__(self, name: str, home: str, clients: dict, bucket: str, history: History, random, only_reads=False,
+                 sizes=SIZES):
         self.name, self.home, self.node = name, home, home
         self.clients, self.bucket, self.history, self.random = clients, bucket, history, random
-        self.sizes = sizes
+        self.only_reads, self.sizes = only_reads, sizes
         # The ETag that this client saw last of each key; None: there was nothing.
         self.seen: dict[str, str | None] = {}
         # When it last began something that was acknowledged.
@@ -181,8 +185,10 @@ class RecordingClient:
         """One request on a key of those in use; says whether the store could do it."""
         if self.random.random() < 0.1:
             self.node = self.home
-        acts = [self.get, self.head, self.put, self.delete, self.compare_and_set, self.compare_and_delete, self.list]
-        act = self.random.choices(acts, [24, 8, 20, 6, 28, 4, 10])[0]
+        reads = {self.get: 24, self.head: 8, self.list: 10}
+        writes = {self.put: 20, self.delete: 6, self.compare_and_set: 28, self.compare_and_delete: 4}
+        acts = reads if self.only_reads else {**reads, **writes}
+        act = self.random.choices(list(acts), list(acts.values()))[0]
         is_done = self.does(act, self.random.choice(self.history.active))
         if not is_done:
             self.node = self.random.choice([name for name in self.clients if name != self.node])
@@ -219,19 +225,20 @@ class RecordingClient:
             if (status == 404 and code in ("NoSuchKey", "404")) or status == 412:
                 self.history.count(verb, "acknowledged")
                 return None, status, began, self.history.now()
-            if status not in EXCUSES:
+            if status != EXCUSE:
                 self.history.fault(f"{self.name} at {self.node}: {verb} of {key}: {error}")
-            self.fail(began, f"{status} {code}", False, error)
+            self.fail(began, f"{verb} of {key}", f"{status}", False, error)
         except FlexibleChecksumError as error:
             self.history.fault(f"{self.name} at {self.node}: {verb} of {key}: {error}")
-            self.fail(began, type(error).__name__, False, error)
+            self.fail(began, f"{verb} of {key}", type(error).__name__, False, error)
         except (ConnectTimeoutError, EndpointConnectionError) as error:
-            self.fail(began, type(error).__name__, True, error)
+            self.fail(began, f"{verb} of {key}", type(error).__name__, True, error)
         except BotoCoreError as error:
-            self.fail(began, type(error).__name__, False, error)
+            self.fail(began, f"{verb} of {key}", type(error).__name__, False, error)
 
-    def fail(self, began: float, kind: str, is_unsent: bool, error: Exception):
+    def fail(self, began: float, what: str, kind: str, is_unsent: bool, error: Exception):
         self.history.count("failed", f"failed: {kind}")
+        self.history.excused.append(f"{began:.4f} {self.history.now():.4f} {self.title(what)}: {error}")
         raise Unavailable(f"{kind} after {self.history.now() - began:.3f} s", is_unsent) from error
 
     def title(self, what: str) -> str:

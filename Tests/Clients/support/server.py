@@ -54,7 +54,7 @@ class Endpoint:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def client(self, retries: int = 1, timeout: float = 120, connections: int = 32, **config):
+    def client(self, retries: int = 1, timeout: float = 120, connections: int = 32, connect: float = 10, **config):
         """A boto3 client; `retries` counts all attempts, so 1 shows each error as the server gave it."""
         config.setdefault("s3", {"addressing_style": "path"})
         return boto3.client(
@@ -65,7 +65,7 @@ class Endpoint:
             region_name=REGION,
             config=Config(
                 retries={"total_max_attempts": retries, "mode": "standard"},
-                connect_timeout=10,
+                connect_timeout=connect,
                 read_timeout=timeout,
                 max_pool_connections=connections,
                 **config,
