@@ -1,0 +1,1 @@
+"""What `Benchmarks/cluster` measures, one module for each question."""

@@ -1,0 +1,79 @@
+"""A node added to a filled cluster: what moves, and what clients notice of it."""
+
+import json
+import time
+
+from .load import Foreground, Meter, fill
+from .stores import POLL, Cluster
+from .tables import is_met, number, table
+
+MOVED_GOAL, BALANCE_GOAL, LATENCY_GOAL = 0.10, 0.05, 1.5
+LIMIT_SECONDS = 180
+
+
+def run(options) -> str:
+    with Cluster(options.folder, options.sites, options.nodes, options.disks, late=1, scheme=options.scheme,
+                 binary=options.binary) as lab:
+        fill(lab, options.count)
+        foreground = Foreground(lab, options)
+        lab.wait_until_whole()
+        before = foreground.start(options.seconds).finish()
+        new = next(node.name for node in lab.hosts.values() if node.name in lab.late and node.site == lab.sites()[0])
+        lab.join(new)
+        held = lab.live_bytes()
+        load, meter = foreground.start(LIMIT_SECONDS), Meter(lab)
+        lab.admin("disk", "add", "--node", new)
+        moved = wait_until_moved(lab)
+        seconds, cpu = meter.seconds, meter.cpu_seconds
+        during = load.interrupt()
+        lab.wait_until_whole()
+        return describe(lab, new, held, moved, before, during, seconds, cpu)
+
+
+def wait_until_moved(lab: Cluster) -> dict:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while (moves := lab.moves())["places"]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"after {LIMIT_SECONDS} s still {moves}")
+        time.sleep(POLL)
+    return moves
+
+
+def furthest(live: dict[str, int]) -> tuple[str, float]:
+    """The disk that holds most above or below the mean, and by which part of it."""
+    mean = sum(live.values()) / len(live)
+    place = max(live, key=lambda place: abs(live[place] - mean))
+    return place, live[place] / mean - 1
+
+
+def describe(lab, new, held, moved, before, during, seconds, cpu) -> str:
+    live = lab.live_bytes()
+    mean = sum(live.values()) / len(live)
+    own = [place for place in live if place.split("/")[1] == new]
+    # The new disks' share of what lay on the others when it began.
+    ideal = sum(held.values()) * len(own) / len(live)
+    done = moved["bytesDone"]
+    (old_worst, old_apart), (worst, apart) = furthest(held), furthest(live)
+    again = json.loads(lab.admin("rebalance", "--dry-run", "--json").stdout)
+    rows = [
+        ["shards in all before", f"{number(sum(held.values()) / 2**20)} MiB on {len(held)} disks", ""],
+        ["moved", f"{number(done / 2**20)} MiB in {number(seconds)} s, {number(done / 1e6 / seconds)} MB/s; "
+                  f"{number(cpu)} s of CPU, with the clients' requests", ""],
+        ["against the ideal share", f"{number(ideal / 2**20)} MiB: {100 * (done / ideal - 1):+.1f} %",
+         is_met(abs(done / ideal - 1) <= MOVED_GOAL)],
+        ["furthest from the mean before", f"{old_worst}: {100 * old_apart:+.1f} %", ""],
+        ["furthest from the mean at the end", f"{worst}: {100 * apart:+.1f} %", is_met(abs(apart) <= BALANCE_GOAL)],
+        ["the new disks at the end", ", ".join(f"{100 * (live[place] / mean - 1):+.1f} %" for place in own), ""],
+        ["`rebalance` would move then", f"{number(again['bytes'] / 2**20)} MiB", ""],
+    ]
+    for work in ("get", "put"):
+        old, now = before["operations"][work], during["operations"][work]
+        ratio = now["p99"] / old["p99"]
+        was, became = (f"{number(figures['p50'])} and {number(figures['p99'])} ms" for figures in (old, now))
+        rows.append([f"{work.upper()} p50 and p99 before; while it moves", f"{was}; {became}: {ratio:.2f} ×",
+                     is_met(ratio <= LATENCY_GOAL)])
+    rows.append(["operations before and meanwhile",
+                 f"{number(before['total']['perSecond'])} and {number(during['total']['perSecond'])} a second, "
+                 f"{sum(during['errors'].values())} failed", ""])
+    title = f"### A node added: {lab.scheme}, {len(lab.nodes())} nodes afterwards"
+    return f"{title}\n\n{table(['what', 'found', 'goal'], rows)}"

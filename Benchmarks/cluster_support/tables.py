@@ -1,0 +1,18 @@
+"""Results as tables of Markdown."""
+
+
+def number(value: float) -> str:
+    """Three significant places, as a rate or a time is read."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell if isinstance(cell, str) else number(cell) for cell in line)} |"
+                     for line in lines)
+
+
+def is_met(value: bool) -> str:
+    return "met" if value else "**missed**"
