@@ -12,6 +12,8 @@ from lab_support import CannotTest
 MIB = 1 << 20
 CONTROL = pathlib.Path("/sys/fs/cgroup")
 GROUP = "cairn-bench"
+# A disk that did nothing for so long is idle; one that always has something to do is taken as it is.
+QUIET_SECONDS, SETTLE_SECONDS = 0.5, 20
 
 
 def destroy(disk: pathlib.Path):
@@ -61,6 +63,18 @@ def speed(folder: pathlib.Path, size: int = 512 * MIB) -> dict[str, float]:
                 "read": rate(os.O_RDONLY, lambda file: os.readv(file, [block]))}
     finally:
         path.unlink(missing_ok=True)
+
+
+def settle(folder: pathlib.Path):
+    """Waits until the disk beneath a folder has no more to do with what was written or removed before."""
+    os.sync()
+    deadline = time.monotonic() + SETTLE_SECONDS
+    traffic = Traffic(folder)
+    while time.monotonic() < deadline:
+        before = traffic.file.read_text() if traffic.file.exists() else ""
+        time.sleep(QUIET_SECONDS)
+        if not traffic.file.exists() or traffic.file.read_text() == before:
+            return
 
 
 class Traffic:

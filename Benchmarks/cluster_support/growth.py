@@ -15,11 +15,11 @@ def run(options) -> str:
     with Cluster(options.folder, options.sites, options.nodes, options.disks, late=1, scheme=options.scheme,
                  binary=options.binary) as lab:
         fill(lab, options.count)
-        foreground = Foreground(lab, options)
-        lab.wait_until_whole()
-        before = foreground.start(options.seconds).finish()
+        before = Foreground(lab, options, "before/").start(options.seconds).finish()
         new = next(node.name for node in lab.hosts.values() if node.name in lab.late and node.site == lab.sites()[0])
         lab.join(new)
+        foreground = Foreground(lab, options, "meanwhile/")
+        lab.wait_until_whole()
         held = lab.live_bytes()
         load, meter = foreground.start(LIMIT_SECONDS), Meter(lab)
         lab.admin("disk", "add", "--node", new)
@@ -39,19 +39,29 @@ def wait_until_moved(lab: Cluster) -> dict:
     return moves
 
 
+def site_of(place: str) -> str:
+    return place.partition("/")[0]
+
+
 def furthest(live: dict[str, int]) -> tuple[str, float]:
-    """The disk that holds most above or below the mean, and by which part of it."""
-    mean = sum(live.values()) / len(live)
-    place = max(live, key=lambda place: abs(live[place] - mean))
-    return place, live[place] / mean - 1
+    """The disk that holds most above or below the mean of its site, which the spread rule gives its part of every blob,
+    however many disks it has."""
+    apart = {}
+    for place, held in live.items():
+        neighbors = [other for name, other in live.items() if site_of(name) == site_of(place)]
+        apart[place] = held / (sum(neighbors) / len(neighbors)) - 1
+    worst = max(apart, key=lambda place: abs(apart[place]))
+    return worst, apart[worst]
 
 
 def describe(lab, new, held, moved, before, during, seconds, cpu) -> str:
     live = lab.live_bytes()
-    mean = sum(live.values()) / len(live)
     own = [place for place in live if place.split("/")[1] == new]
-    # The new disks' share of what lay on the others when it began.
-    ideal = sum(held.values()) * len(own) / len(live)
+    site = [place for place in live if site_of(place) == site_of(own[0])]
+    # The new disks' share of what lay on the others when it began: of all, and of what their site holds and must hold.
+    share = sum(held.values()) * len(own) / len(live)
+    ideal = sum(held.get(place, 0) for place in site) * len(own) / len(site)
+    mean = sum(live[place] for place in site) / len(site)
     done = moved["bytesDone"]
     (old_worst, old_apart), (worst, apart) = furthest(held), furthest(live)
     again = json.loads(lab.admin("rebalance", "--dry-run", "--json").stdout)
@@ -59,11 +69,14 @@ def describe(lab, new, held, moved, before, during, seconds, cpu) -> str:
         ["shards in all before", f"{number(sum(held.values()) / 2**20)} MiB on {len(held)} disks", ""],
         ["moved", f"{number(done / 2**20)} MiB in {number(seconds)} s, {number(done / 1e6 / seconds)} MB/s; "
                   f"{number(cpu)} s of CPU, with the clients' requests", ""],
-        ["against the ideal share", f"{number(ideal / 2**20)} MiB: {100 * (done / ideal - 1):+.1f} %",
+        ["the new disks' share of what their site holds", f"{number(ideal / 2**20)} MiB; moved: "
+                                                          f"{100 * (done / ideal - 1):+.1f} %",
          is_met(abs(done / ideal - 1) <= MOVED_GOAL)],
-        ["furthest from the mean before", f"{old_worst}: {100 * old_apart:+.1f} %", ""],
-        ["furthest from the mean at the end", f"{worst}: {100 * apart:+.1f} %", is_met(abs(apart) <= BALANCE_GOAL)],
-        ["the new disks at the end", ", ".join(f"{100 * (live[place] / mean - 1):+.1f} %" for place in own), ""],
+        ["their share of all", f"{number(share / 2**20)} MiB; moved: {100 * (done / share - 1):+.1f} %", ""],
+        ["furthest from its site's mean before", f"{old_worst}: {100 * old_apart:+.1f} %", ""],
+        ["the same at the end", f"{worst}: {100 * apart:+.1f} %", is_met(abs(apart) <= BALANCE_GOAL)],
+        ["the new disks at the end, against their site's mean",
+         ", ".join(f"{100 * (live[place] / mean - 1):+.1f} %" for place in own), ""],
         ["`rebalance` would move then", f"{number(again['bytes'] / 2**20)} MiB", ""],
     ]
     for work in ("get", "put"):

@@ -98,16 +98,17 @@ def fill(store, count: int, concurrency: int = 8) -> int:
 class Foreground:
     """Clients that read and write objects of one size at a steady, small concurrency, as an archive's do."""
 
-    def __init__(self, store, options):
+    def __init__(self, store, options, prefix: str = "foreground/"):
+        """Those of another prefix overwrite nothing that these have written."""
         self.store = store
-        self.options = ["--size", options.size, "--concurrency", options.clients, "--objects", options.objects,
-                        "--prefix", "foreground/", "--mix", "get=50,put=50"]
-        bench(store, "put", "--size", options.size, "--count", options.objects, "--concurrency", 8,
-              "--prefix", "foreground/")
+        self.objects = ["--size", options.size, "--objects", options.objects, "--prefix", prefix]
+        self.clients = ["--concurrency", options.clients]
+        bench(store, "put", *self.objects, "--count", options.objects, "--concurrency", 8)
         # The first requests of a process are slower, and no part of what is measured.
-        self.start(WARM_UP_SECONDS).finish()
+        bench(store, "get", *self.objects, *self.clients, "--existing", "--duration", f"{WARM_UP_SECONDS}s")
 
     def start(self, seconds: float) -> Load:
         """What is read lies on the disks and in no cache, as what an archive reads."""
         drop_caches()
-        return Load(self.store, "mixed", "--existing", "--duration", f"{seconds:.0f}s", *self.options)
+        return Load(self.store, "mixed", *self.objects, *self.clients, "--existing", "--mix", "get=50,put=50",
+                    "--duration", f"{seconds:.0f}s")
