@@ -1,6 +1,7 @@
 """One node or one disk killed, stopped or slow: what clients of another node notice of it."""
 
 import contextlib
+import sys
 import time
 
 from lab_support import CannotTest
@@ -139,7 +140,8 @@ def run(options) -> str:
             try:
                 rows.append(row(text, strike(scene, foreground, fault, options.seconds), healthy))
             except CannotTest as error:
-                rows.append([text, f"not tested: {error}", "", "", "", "", "", ""])
+                rows.append([text, f"not tested: {error}", *[""] * 7])
+            print(f"{text}: {', '.join(map(str, rows[-1][1:]))}", file=sys.stderr, flush=True)
             scene.lab.wait_until_whole()
     title = f"### {scene.victim} or its first disk out of order, clients at another node: {scene.lab.scheme}"
     head = ["state", "GET p50 ms", "p99", "max", "PUT p50 ms", "p99", "max", "operations, failed", "goal"]
@@ -150,8 +152,12 @@ def strike(scene, foreground, fault, seconds: float) -> dict:
     """What clients got from just before the fault until some time after it."""
     load = foreground.start(seconds)
     time.sleep(LEAD_SECONDS)
-    with fault(scene):
-        return load.finish()
+    try:
+        with fault(scene):
+            return load.finish()
+    except CannotTest:
+        load.interrupt()
+        raise
 
 
 def row(text: str, found: dict, healthy: dict, goal: str | None = None) -> list:

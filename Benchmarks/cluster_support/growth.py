@@ -3,6 +3,8 @@
 import json
 import time
 
+from lab_support import LabError
+
 from .load import Foreground, Meter, fill
 from .stores import POLL, Cluster
 from .tables import is_met, number, table
@@ -22,10 +24,16 @@ def run(options) -> str:
         lab.wait_until_whole()
         held = lab.live_bytes()
         load, meter = foreground.start(LIMIT_SECONDS), Meter(lab)
-        lab.admin("disk", "add", "--node", new)
-        moved = wait_until_moved(lab)
-        seconds, cpu = meter.seconds, meter.cpu_seconds
-        during = load.interrupt()
+        if options.rate:
+            lab.admin("disk", "add", "--node", new, "--no-rebalance")
+            lab.admin("rebalance", "--rate", options.rate)
+        else:
+            lab.admin("disk", "add", "--node", new)
+        try:
+            moved = wait_until_moved(lab)
+            seconds, cpu = meter.seconds, meter.cpu_seconds
+        finally:
+            during = load.interrupt()
         lab.wait_until_whole()
         return describe(lab, new, held, moved, before, during, seconds, cpu)
 
@@ -34,7 +42,7 @@ def wait_until_moved(lab: Cluster) -> dict:
     deadline = time.monotonic() + LIMIT_SECONDS
     while (moves := lab.moves())["places"]:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"after {LIMIT_SECONDS} s still {moves}")
+            raise LabError(f"after {LIMIT_SECONDS} s still {moves}")
         time.sleep(POLL)
     return moves
 

@@ -1,5 +1,6 @@
 """Load by `cairn bench`, and what the servers spent on it."""
 
+import atexit
 import json
 import os
 import pathlib
@@ -56,6 +57,8 @@ class Load:
                    "--no-cleanup", "--quiet", "--output", self.result.name, *map(str, options)]
         self.child = subprocess.Popen(command, env={**os.environ, **keys}, stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        # Whatever ends this program ends its load.
+        atexit.register(self.child.kill)
 
     def finish(self, seconds: float = 600) -> dict:
         """Its report, once it has ended."""
