@@ -12,8 +12,8 @@ from lab_support import CannotTest
 MIB = 1 << 20
 CONTROL = pathlib.Path("/sys/fs/cgroup")
 GROUP = "cairn-bench"
-# A disk that did nothing for so long is idle; one that always has something to do is taken as it is.
-QUIET_SECONDS, SETTLE_SECONDS = 0.5, 20
+# A disk that did no more than this in so long is idle; one that always has something to do is taken as it is.
+QUIET_BYTES, QUIET_SECONDS, SETTLE_SECONDS = 2 * MIB, 0.5, 10
 
 
 def destroy(disk: pathlib.Path):
@@ -66,35 +66,36 @@ def speed(folder: pathlib.Path, size: int = 512 * MIB) -> dict[str, float]:
 
 
 def settle(folder: pathlib.Path):
-    """Waits until the disk beneath a folder has no more to do with what was written or removed before."""
+    """Waits until the disk beneath a folder has next to nothing to do with what was written or removed before."""
     os.sync()
     deadline = time.monotonic() + SETTLE_SECONDS
-    traffic = Traffic(folder)
     while time.monotonic() < deadline:
-        before = traffic.file.read_text() if traffic.file.exists() else ""
+        traffic = Traffic(folder)
         time.sleep(QUIET_SECONDS)
-        if not traffic.file.exists() or traffic.file.read_text() == before:
+        if sum(traffic.moved()) < QUIET_BYTES:
             return
 
 
 class Traffic:
-    """Bytes that the device beneath a folder gave and took since this was made, whoever asked it."""
+    """What the device beneath a folder has done since this was made, for whomever."""
 
     SECTOR = 512
 
     def __init__(self, folder: pathlib.Path):
         device = os.stat(folder).st_dev
         self.file = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
-        self.began = self.count()
+        self.began = self.sectors()
 
-    def count(self) -> tuple[int, int]:
-        """Zeros for a file system without a device of its own."""
-        fields = self.file.read_text().split() if self.file.exists() else [0] * 7
-        return int(fields[2]) * self.SECTOR, int(fields[6]) * self.SECTOR
+    def sectors(self) -> list[int]:
+        """Counted since the machine's start; zeros for a file system without a device of its own."""
+        if not self.file.exists():
+            return [0, 0, 0]
+        fields = self.file.read_text().split()
+        return [int(fields[place]) for place in (2, 6, 13)]
 
-    def since(self) -> tuple[int, int]:
-        read, written = (now - then for now, then in zip(self.count(), self.began))
-        return read, written
+    def moved(self) -> list[int]:
+        """Bytes that were read, written and discarded."""
+        return [(now - then) * self.SECTOR for now, then in zip(self.sectors(), self.began)]
 
 
 def run(*command: str) -> str:

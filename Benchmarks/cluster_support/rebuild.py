@@ -79,7 +79,7 @@ def replace(case: Case) -> Result:
     meter, traffic = Meter(store), disks.Traffic(case.folder)
     store.admin("disk", "replace", case.name)
     store.wait_for("back", is_back)
-    back, back_cpu, (read, written) = meter.seconds, meter.cpu_seconds, traffic.since()
+    back, back_cpu, (read, written, _) = meter.seconds, meter.cpu_seconds, traffic.moved()
     status = store.wait_until_whole()
     return Result(held, store.live_bytes()[case.place], status["verification"]["shardsExpected"], back, back_cpu,
                   meter.seconds, meter.cpu_seconds, read, written, status["dataShards"])
