@@ -1,4 +1,4 @@
-"""One node or one disk killed, stopped or slow: what clients of another node notice of it."""
+"""One node or one disk killed, stopped or slow: what clients notice of it."""
 
 import contextlib
 import sys
@@ -143,7 +143,8 @@ def run(options) -> str:
                 rows.append([text, f"not tested: {error}", *[""] * 7])
             print(f"{text}: {', '.join(map(str, rows[-1][1:]))}", file=sys.stderr, flush=True)
             scene.lab.wait_until_whole()
-    title = f"### {scene.victim} or its first disk out of order, clients at another node: {scene.lab.scheme}"
+    clients = scene.lab.nodes()[0].name
+    title = f"### {scene.victim} or its first disk out of order, clients at {clients}: {scene.lab.scheme}"
     head = ["state", "GET p50 ms", "p99", "max", "PUT p50 ms", "p99", "max", "operations, failed", "goal"]
     return f"{title}\n\n{table(head, rows)}"
 
