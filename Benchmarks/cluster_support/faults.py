@@ -9,7 +9,7 @@ from lab_support import CannotTest
 from . import disks
 from .load import Foreground
 from .stores import Cluster
-from .tables import is_met, table
+from .tables import cell, is_met, table
 
 # The goal: a p99 within twice the healthy one and so many milliseconds more.
 FACTOR, ALLOWANCE = 2, 50
@@ -141,7 +141,7 @@ def run(options) -> str:
                 rows.append(row(text, strike(scene, foreground, fault, options.seconds), healthy))
             except CannotTest as error:
                 rows.append([text, f"not tested: {error}", *[""] * 7])
-            print(f"{text}: {', '.join(map(str, rows[-1][1:]))}", file=sys.stderr, flush=True)
+            print(f"{text}: {', '.join(map(cell, rows[-1][1:]))}", file=sys.stderr, flush=True)
             scene.lab.wait_until_whole()
     clients = scene.lab.nodes()[0].name
     title = f"### {scene.victim} or its first disk out of order, clients at {clients}: {scene.lab.scheme}"

@@ -8,10 +8,12 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def cell(value) -> str:
+    return value if isinstance(value, str) else number(value)
+
+
 def table(head: list[str], rows: list[list]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell if isinstance(cell, str) else number(cell) for cell in line)} |"
-                     for line in lines)
+    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in [head, ["---"] * len(head), *rows])
 
 
 def is_met(value: bool) -> str:
