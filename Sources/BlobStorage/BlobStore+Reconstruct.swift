@@ -48,9 +48,9 @@ extension BlobStore {
         return try decode(location, coder: coder, available: available, wanted: wanted, length: range.count)
     }
 
-    /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the nearest
-    /// first. Last of all those noted as missing: one that was written too late to count, or lies on a disk that was
-    /// given up and is back, may be all that is left of an image.
+    /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the
+    /// nearest first. Last of all those noted as missing: one that was written too late to count, or lies on a disk
+    /// that was given up and is back, may be all that is left of an image.
     private func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
         var present = (0..<location.scheme.shardCount).filter { !excluding.contains($0) }
         if let distances = view.distances(to: location.members) {

@@ -141,7 +141,7 @@ package final class ClusterView: Sendable {
     // MARK: Latency
 
     /// A write to the disk was left behind: until it ends, groups without the disk are chosen, where there are any.
-    func noteOverdue(_ disk: DiskID, at now: MonotonicTime) {
+    package func noteOverdue(_ disk: DiskID, at now: MonotonicTime) {
         state.withLock { state in
             state.overdue[disk, default: 0] += 1
             state.lastOverdue[disk] = now
@@ -152,7 +152,7 @@ package final class ClusterView: Sendable {
     private static let slownessMemory = Duration.seconds(10)
 
     /// Whether a write was lately left behind by one of the disks.
-    func wasOverdue(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
+    package func wasOverdue(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
         state.withLock { state in
             guard !state.lastOverdue.isEmpty else { return false }
             state.lastOverdue = state.lastOverdue.filter { now.duration(since: $0.value) < Self.slownessMemory }
@@ -161,7 +161,7 @@ package final class ClusterView: Sendable {
     }
 
     /// Such a write has ended, well or not.
-    func noteEnded(_ disk: DiskID) {
+    package func noteEnded(_ disk: DiskID) {
         state.withLock { state in
             let count = state.overdue[disk, default: 0] - 1
             state.overdue[disk] = count == 0 ? nil : count

@@ -46,7 +46,9 @@ struct MessageGenerator {
     }
     mutating func declared() -> DeclaredChecksum { DeclaredChecksum(algorithm: algorithm(), value: bytes()) }
     mutating func tags() -> [ObjectTag] { list { ObjectTag(key: $0.text(), value: $0.text()) } }
-    mutating func condition() -> WriteCondition { pick(.none, .isAbsent, .matches(eTag()), .matches("*"), .differs(eTag())) }
+    mutating func condition() -> WriteCondition {
+        pick(.none, .isAbsent, .matches(eTag()), .matches("*"), .differs(eTag()))
+    }
     mutating func attributes() -> ObjectAttributes {
         ObjectAttributes(
             contentType: pick(ObjectAttributes.defaultContentType, text()),

@@ -49,7 +49,8 @@ struct RouterTests {
         arguments: [
             ("POST", "/", "MethodNotAllowed"), ("GET", "/?acl", "MethodNotAllowed"),
             ("PATCH", "/b/k", "MethodNotAllowed"),
-            ("POST", "/b/k", "MethodNotAllowed"), ("POST", "/b", "NotImplemented"), ("PUT", "/b?cors", "NotImplemented"),
+            ("POST", "/b/k", "MethodNotAllowed"), ("POST", "/b", "NotImplemented"),
+            ("PUT", "/b?cors", "NotImplemented"),
             ("PUT", "/b/k?retention", "NotImplemented"),
             ("POST", "/b/k?restore", "NotImplemented"), ("POST", "/b/k?select&select-type=2", "NotImplemented"),
             ("DELETE", "/b?lifecycle", "NotImplemented"), ("GET", "/b/k?lifecycle", "NotImplemented"),

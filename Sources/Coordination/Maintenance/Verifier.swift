@@ -19,8 +19,8 @@ package final class Verifier: Sendable {
     package static let recountLimit = 65_536
     /// How often it is looked whether a pass is asked for.
     private static let poll = Duration.milliseconds(200)
-    /// How long a batch makes way for what is more urgent: a repair that does not end must not keep everything else from
-    /// being counted.
+    /// How long a batch makes way for what is more urgent: a repair that does not end must not keep everything else
+    /// from being counted.
     package static let longestYield = Duration.seconds(30)
 
     private struct State {

@@ -11,7 +11,8 @@ package enum BucketName {
         else { return false }
         // Each label between dots begins and ends with a letter or digit, as a host name's does.
         for (left, right) in zip(bytes, bytes.dropFirst())
-        where left == UInt8(ascii: ".") && !isAlphanumeric(right) || right == UInt8(ascii: ".") && !isAlphanumeric(left) {
+        where left == UInt8(ascii: ".") && !isAlphanumeric(right) || right == UInt8(ascii: ".") && !isAlphanumeric(left)
+        {
             return false
         }
         return !isAddress(name) && !forbiddenPrefixes.contains { name.hasPrefix($0) }

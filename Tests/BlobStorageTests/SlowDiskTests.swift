@@ -1,0 +1,69 @@
+import BlobStorage
+import LinuxSystem
+import ObjectModel
+import SystemInterface
+import Testing
+
+/// Disks that answer, but late: nobody is to wait for them more often than it takes to know them.
+@Suite("Slow disks")
+struct SlowDiskTests {
+    private static func disk(_ number: UInt64) -> DiskID { DiskID(Identifier128(high: 1, low: number)) }
+
+    private static func time(_ seconds: UInt64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: seconds * 1_000_000_000)
+    }
+
+    @Test("a disk that a write was left behind by is remembered for a while")
+    func memory() {
+        let view = ClusterView()
+        let (slow, other) = (Self.disk(1), Self.disk(2))
+        #expect(!view.wasOverdue([slow, other], at: Self.time(0)))
+        view.noteOverdue(slow, at: Self.time(0))
+        view.noteEnded(slow)
+        #expect(view.wasOverdue([other, slow], at: Self.time(9)))
+        #expect(!view.wasOverdue([other], at: Self.time(9)))
+        view.noteOverdue(slow, at: Self.time(9))
+        #expect(view.wasOverdue([slow], at: Self.time(18)))
+        #expect(!view.wasOverdue([slow], at: Self.time(20)))
+    }
+
+    @Test("a disk that is always slow is not given its own time but that of the others")
+    func hedge() {
+        let view = ClusterView()
+        for _ in 0..<600 {
+            for number in 0..<6 { view.noteRead(of: Self.disk(UInt64(number)), took: .milliseconds(20)) }
+            view.noteRead(of: Self.disk(6), took: .seconds(1))
+        }
+        let usual = view.hedgeDelay(for: Self.disk(0))
+        #expect(usual >= .milliseconds(20))
+        #expect(view.hedgeDelay(for: Self.disk(6)) <= usual * 3)
+    }
+
+    @Test("disks that are all slow are all given their time")
+    func allSlow() {
+        let view = ClusterView()
+        for _ in 0..<600 {
+            for number in 0..<6 { view.noteRead(of: Self.disk(UInt64(number)), took: .milliseconds(700)) }
+        }
+        for number in 0..<6 { #expect(view.hedgeDelay(for: Self.disk(UInt64(number))) >= .milliseconds(700)) }
+    }
+
+    @Test("decoding goes on to the next shard when one does not answer, and comes back when there is no other")
+    func reconstruction() async throws {
+        let harness = try await BlobHarness()
+        let bytes = BlobHarness.bytes(300_000)
+        let blob = harness.nextBlob()
+        _ = try await harness.write(blob, bytes)
+        try await harness.store.nodes.erase(harness.disks[0], [ShardID(blob: blob, index: 0)])
+        let location = try harness.location(blob, length: bytes.count, missing: [0])
+        harness.transport.set(.delay(.seconds(20)), for: harness.disks[4])
+        let start = harness.time.monotonic
+        #expect(try await harness.read(location, 0..<bytes.count) == bytes)
+        #expect(harness.time.monotonic.duration(since: start) < .seconds(10))
+
+        // Slower than any hedge, and needed.
+        harness.transport.set(.delay(.milliseconds(400)), for: harness.disks[4])
+        try await harness.store.nodes.erase(harness.disks[5], [ShardID(blob: blob, index: 5)])
+        #expect(try await harness.read(location, 0..<bytes.count) == bytes)
+    }
+}
