@@ -233,6 +233,8 @@ def lacks(status: dict) -> dict[str, int]:
         "shards missing": status["missingShards"],
         "shards not found": expected - verification["shardsPresent"],
         "shards not verified": expected - verification["shardsVerified"],
+        # What was counted so far says nothing of the rest.
+        "passes under way": int(verification["active"]),
         "shards damaged": sum(disk["badShards"] for disk in status["disks"]),
         "blobs beyond repair": status["blobsBelowK"],
         "bytes to repair": status["repair"]["bytesLeft"],
