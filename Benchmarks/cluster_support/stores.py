@@ -54,7 +54,8 @@ def is_back(status: dict) -> bool:
 def is_whole(status: dict) -> bool:
     """Every shard was counted, found and verified, and the journal is where it should be."""
     count = status["verification"]
-    return (is_back(status) and not count["active"] and count["shardsExpected"] == count["shardsPresent"] == count["shardsVerified"]
+    return (is_back(status) and not count["active"]
+            and count["shardsExpected"] == count["shardsPresent"] == count["shardsVerified"]
             and all(keeper["state"] == "current" for keeper in status["journal"]["keepers"]))
 
 
