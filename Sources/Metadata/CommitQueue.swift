@@ -99,10 +99,12 @@ final class CommitQueue: Sendable {
                 if let place = state.waiting.prefix(count).firstIndex(where: { $0.alone != nil }) {
                     count = max(1, place)
                 }
-                let batch = Array(state.waiting.prefix(count))
-                state.waiting.removeFirst(count)
-                if batch.isEmpty { state.isRunning = false }
-                return batch
+                guard count > 0 else {
+                    state.isRunning = false
+                    return []
+                }
+                defer { state.waiting.removeFirst(count) }
+                return Array(state.waiting.prefix(count))
             }
             guard let first = batch.first else { return }
             if let alone = first.alone {

@@ -8,8 +8,15 @@ enum Threads {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Starts a thread; nil when the system refuses one.
-    static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+    /// Starts a thread that nobody joins: what it took is given back when it ends. False when the system refuses one.
+    static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard let thread = start(body) else { return false }
+        pthread_detach(thread)
+        return true
+    }
+
+    /// Starts a thread, to be joined; nil when the system refuses one.
+    private static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
         let context = Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
         let result = pthread_create(

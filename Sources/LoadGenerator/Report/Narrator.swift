@@ -34,7 +34,7 @@ final class Narrator: Sendable {
 
     func start(at start: UInt64) {
         state.update { $0.hasEnded = false }
-        guard Threads.start({ self.run(from: start) }) != nil else { return state.update { $0.hasEnded = true } }
+        guard Threads.detach({ self.run(from: start) }) else { return state.update { $0.hasEnded = true } }
     }
 
     /// Returns when nothing more will be told.
