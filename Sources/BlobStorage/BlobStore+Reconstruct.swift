@@ -49,18 +49,17 @@ extension BlobStore {
     }
 
     /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the
-    /// nearest first. Last of all those noted as missing: one that was written too late to count, or lies on a disk
-    /// that was given up and is back, may be all that is left of an image.
+    /// nearest first. Never those noted as missing, though they may be there: a shard that its own checksums vouch for
+    /// may have been found not to be what its siblings say of it.
     private func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
-        var present = (0..<location.scheme.shardCount).filter { !excluding.contains($0) }
+        var present = (0..<location.scheme.shardCount).filter {
+            !excluding.contains($0) && !location.missing.contains(UInt8($0))
+        }
         if let distances = view.distances(to: location.members) {
             present.sort { (distances[$0].rawValue, $0) < (distances[$1].rawValue, $1) }
         }
-        let isNoted = { (shard: Int) in location.missing.contains(UInt8(shard)) }
-        let isGood = { (shard: Int) in
-            !isNoted(shard) && !tried.contains(shard) && self.view.isUsable(location.members[shard])
-        }
-        return present.filter(isGood) + present.filter { !isGood($0) && !isNoted($0) } + present.filter(isNoted)
+        let isGood = { (shard: Int) in !tried.contains(shard) && self.view.isUsable(location.members[shard]) }
+        return present.filter(isGood) + present.filter { !isGood($0) }
     }
 
     /// nil for what has not answered in time.

@@ -21,8 +21,7 @@ extension BlobStore {
             return try await readVerified(location, shard: shard, range: range, on: location.members[shard])
         } catch {
             if error == .notFound, let moved = await readMoved(location, shard: shard, range: range) { return moved }
-            let isNews = !location.missing.contains(UInt8(shard))
-            if isNews, error == .notFound || error == .corrupt { reportBad(location.shard(shard)) }
+            if error == .notFound || error == .corrupt { reportBad(location.shard(shard)) }
             throw error
         }
     }

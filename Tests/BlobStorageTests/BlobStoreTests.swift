@@ -156,29 +156,6 @@ struct BlobStoreTests {
         }
     }
 
-    @Test("shards noted as missing are asked when nothing else is left, and only then")
-    func lastResort() async throws {
-        let harness = try await BlobHarness()
-        let bytes = BlobHarness.bytes(300_000)
-        let blob = harness.nextBlob()
-        _ = try await harness.write(blob, bytes)
-        let location = try harness.location(blob, length: bytes.count, missing: [0, 3])
-        _ = harness.transport.takeReads()
-        #expect(try await harness.read(location, 0..<bytes.count) == bytes)
-        let asked = Set(harness.transport.takeReads().keys)
-        #expect(asked == Set([1, 2, 4, 5].map { harness.disks[$0] }))
-
-        for index in [1, 5] as [UInt8] {
-            try await harness.store.nodes.erase(harness.disks[Int(index)], [ShardID(blob: blob, index: index)])
-        }
-        #expect(try await harness.read(location, 0..<bytes.count) == bytes)
-        #expect(try await harness.read(location, 1_000..<2_000) == Array(bytes[1_000..<2_000]))
-        try await harness.store.nodes.erase(harness.disks[3], [ShardID(blob: blob, index: 3)])
-        await #expect(throws: BlobError.unreadable(blob, good: 3, needed: 4)) {
-            _ = try await harness.read(location, 0..<bytes.count)
-        }
-    }
-
     @Test("repair puts lost shards back, proved equal", arguments: [100, 262_144, 1_500_000])
     func repair(length: Int) async throws {
         let harness = try await BlobHarness()
