@@ -85,20 +85,20 @@ extension BlobStore {
         _ group: ClusterMap.Group
     ) async -> [Result<Value, ShardFailure>?] {
         let quorum = view.quorum(of: group)
+        let isKnown = view.wasOverdue(group.members, at: time.monotonic)
+        let grace = isKnown ? Self.knownStragglerGrace : Self.stragglerGrace
         let outcomes = await fanOut.wait(
             needed: quorum,
             lesser: quorum.withoutSpare,
-            grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : grace(for: group),
+            grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : grace,
+            // A disk that is known to be slow is no reason to settle for less any sooner.
+            lesserGrace: isKnown ? Self.stragglerGrace * 2 - grace : nil,
             alarm: alarm
         )
         for (index, outcome) in outcomes.enumerated() where outcome == nil {
             view.noteOverdue(group.members[index], at: time.monotonic)
         }
         return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
-    }
-
-    private func grace(for group: ClusterMap.Group) -> Duration {
-        view.wasOverdue(group.members, at: time.monotonic) ? Self.knownStragglerGrace : Self.stragglerGrace
     }
 
     /// One success less, if the quorum holds without it: as if its answer had not come in time.

@@ -57,10 +57,16 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
 
     /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
     /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
-    /// left behind, and disks that are all slow wait for one another. After twice the grace `lesser` will do, if there
-    /// is one, on the same terms.
+    /// left behind, and disks that are all slow wait for one another. After twice the grace, or the grace and
+    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms.
     /// Returns what has settled; nil is a call still under way. To be called once.
-    func wait(needed: Quorum, lesser: Quorum? = nil, grace: Duration, alarm: Alarm) async -> [Outcome?] {
+    func wait(
+        needed: Quorum,
+        lesser: Quorum? = nil,
+        grace: Duration,
+        lesserGrace: Duration? = nil,
+        alarm: Alarm
+    ) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
             let start = alarm.now
@@ -68,7 +74,9 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
                 let hadLess = lesser.map(self.has) ?? false
                 guard self.becomeOverdue(since: start, alarm), let lesser else { return }
                 // Rings in vain when the quorum is complete first.
-                _ = alarm.set(after: grace) { self.settle(for: lesser, isLate: !hadLess, since: start, alarm) }
+                _ = alarm.set(after: lesserGrace ?? grace) {
+                    self.settle(for: lesser, isLate: !hadLess, since: start, alarm)
+                }
             }
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
