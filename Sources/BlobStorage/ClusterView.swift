@@ -186,7 +186,7 @@ package final class ClusterView: Sendable {
 
 /// What half of the disks do better than, looked at now and then.
 private struct LatencyMedian {
-    /// Reads between two looks: with some hundred disks a look costs as much as a read's lock.
+    /// Reads between two looks: all disks are sorted in one.
     private static let interval = 256
     /// Times the median that a read may take: a disk of a slower kind is no reason to read twice.
     private static let factor = 2

@@ -48,13 +48,11 @@ private struct NodeMaintenances: RowCodable {
     }
 
     func encode(into writer: inout ByteWriter) {
-        writer.put(nodes.count)
-        for node in nodes { node.encode(into: &writer) }
+        writer.put(list: nodes) { writer, node in node.encode(into: &writer) }
     }
 
     init(from reader: inout ByteReader) throws(MetadataError) {
-        nodes = []
-        for _ in 0..<(try reader.getCount(size: 3)) { nodes.append(try NodeMaintenance(from: &reader)) }
+        nodes = try reader.getList(size: 3) { (reader) throws(MetadataError) in try NodeMaintenance(from: &reader) }
     }
 }
 

@@ -10,12 +10,12 @@ import itertools
 import os
 import random
 import shutil
-import threading
 import time
 
 import pytest
 
 from support import nemeses
+from support.background import running
 from support.cluster import Cluster, CannotTest, Lab, needs_network, report
 from support.history import History, RecordingClient
 from support.server import ACCESS_KEY, SECRET_KEY, binary
@@ -114,17 +114,8 @@ class Round:
 
     @contextlib.contextmanager
     def load(self):
-        is_over = threading.Event()
-        threads = [threading.Thread(target=user.run, args=(is_over,), daemon=True) for user in self.users]
-        for thread in threads:
-            thread.start()
-        try:
+        with running([user.run for user in self.users], patience=30):
             yield
-        finally:
-            is_over.set()
-            for thread in threads:
-                thread.join(30)
-        assert not any(thread.is_alive() for thread in threads), "a client hangs"
 
     def wait_for_all(self, seconds: float):
         """Until each client was served with something that it began from now on."""

@@ -34,7 +34,7 @@ struct MaintenanceCommand: ParsableCommand {
         )
 
         /// Longer than that is not maintenance: drain the node.
-        private static let longest = 30 * 86_400
+        private static let longest = Duration.seconds(30 * 86_400)
 
         @Argument(help: "The node's name, or SITE/NODE.")
         var node: String
@@ -45,16 +45,16 @@ struct MaintenanceCommand: ParsableCommand {
         @OptionGroup var target: AdminTarget
 
         func validate() throws {
-            guard let seconds = TimeSpan.seconds(time), seconds <= Self.longest else {
-                throw ValidationError("--for \(time): give from 1s to 30d")
-            }
+            guard duration != nil else { throw ValidationError("--for \(time): give from 1s to 30d") }
         }
+
+        private var duration: Duration? { DurationText.parse(time).flatMap { $0 <= Self.longest ? $0 : nil } }
 
         func perform(_ client: AdminClient) throws -> String {
             let question = LossQuestion(targets: ["node:\(node)"], megabytesPerSecond: PlanCommand.Lose.usualRate)
             let risk = LossPlanText.meanwhile(try client.planLoss(question))
-            guard !dryRun else { return risk }
-            let report = try client.setMaintenance(MaintenanceRequest(node: node, seconds: TimeSpan.seconds(time)))
+            guard !dryRun, let seconds = duration?.components.seconds else { return risk }
+            let report = try client.setMaintenance(MaintenanceRequest(node: node, seconds: Int(seconds)))
             return risk + "\n\n" + MaintenanceText.begun(report)
         }
     }

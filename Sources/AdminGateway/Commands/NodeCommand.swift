@@ -30,20 +30,20 @@ struct NodeCommand: ParsableCommand {
         )
 
         /// A token that lies about for longer is more likely stolen than used.
-        private static let longest = 7 * 86_400
+        private static let longest = Duration.seconds(7 * 86_400)
 
         @Option(help: "How long it may be used: a number with s, m, h or d.")
         var valid = "1h"
         @OptionGroup var target: AdminTarget
 
         func validate() throws {
-            guard seconds != nil else { throw ValidationError("--valid \(valid): give from 1s to 7d") }
+            guard duration != nil else { throw ValidationError("--valid \(valid): give from 1s to 7d") }
         }
 
-        private var seconds: Int? { TimeSpan.seconds(valid).flatMap { $0 <= Self.longest ? $0 : nil } }
+        private var duration: Duration? { DurationText.parse(valid).flatMap { $0 <= Self.longest ? $0 : nil } }
 
         func perform(_ client: AdminClient) throws -> String {
-            try client.makeNodeToken(validFor: seconds ?? 0).text
+            try client.makeNodeToken(validFor: Int(duration?.components.seconds ?? 0)).text
         }
     }
 }

@@ -27,7 +27,7 @@ extension Ward {
         return sites
             + others.map { node in
                 if let maintenance = status.maintained.first(where: { $0.site == node.site && $0.node == node.name }) {
-                    return Self.isMaintained(maintenance)
+                    return Self.maintained(maintenance)
                 }
                 let disks = status.disks.count { $0.site == node.site && $0.node == node.name }
                 return Finding(
@@ -40,7 +40,7 @@ extension Ward {
             }
     }
 
-    private static func isMaintained(_ node: MaintenanceReport.Node) -> Finding {
+    private static func maintained(_ node: MaintenanceReport.Node) -> Finding {
         Finding(
             .notice,
             "node \(node.name) is down for maintenance, for another \(Words.span(node.secondsLeft))",

@@ -37,9 +37,7 @@ enum AdminRoute: String, CaseIterable {
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites,
-            .maintenances:
-            .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites, .maintenances: .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
             .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .planGrowth, .addClass,
             .removeClass,

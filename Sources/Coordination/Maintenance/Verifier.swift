@@ -7,8 +7,9 @@ internal import Placement
 import Synchronization
 package import SystemInterface
 
-/// The count of everything, when somebody asks for it: reads every shard that metadata names, as fast as the disks go,
-/// and compares it with its checksums and digest (DESIGN §8). What is read by date is the `Scrubber`'s.
+/// The count of everything, when somebody asks for it: reads every shard that metadata names, as fast as the disks go
+/// while nothing is repaired, and compares it with its checksums and digest (DESIGN §8). What is read by date is the
+/// `Scrubber`'s.
 ///
 /// Independent of repair: what it counts is what the disks hold, by reading it. A bad or lost shard is noted missing,
 /// which hands it to repair.

@@ -1,5 +1,4 @@
 import HTTPTypes
-import ObjectInterface
 import S3Protocol
 
 extension S3Call {
@@ -12,8 +11,7 @@ extension S3Call {
     /// `PUT ?acl` of an object, likewise; the object must be there.
     func putObjectACL() async throws(S3Error) -> S3Response {
         try requirePrivateACL()
-        let request = GetRequest(bucket: target.bucket, key: target.key, version: try version(), isHead: true)
-        _ = try await store { () throws(StorageError) in try await objects.get(request) }
+        try await requireObject()
         return S3Response(status: .ok)
     }
 

@@ -1,3 +1,4 @@
+import AdminGateway
 import ArgumentParser
 import LoadGenerator
 import ObjectModel

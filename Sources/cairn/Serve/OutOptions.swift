@@ -1,3 +1,4 @@
+import AdminGateway
 import ArgumentParser
 
 /// When disks that are away are given up, of `cairn serve` and `cairn coordinator`.

@@ -1,3 +1,4 @@
+import AdminGateway
 import ArgumentParser
 import Coordination
 import ErasureCoding
@@ -66,17 +67,5 @@ struct ServeCommand: AsyncParsableCommand {
             outAfter: patience,
             scrub: try scrub.settings()
         ).run()
-    }
-}
-
-/// Durations as an operator writes them.
-enum DurationText {
-    private static let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-
-    static func parse(_ text: String) -> Duration? {
-        guard let unit = text.last, let factor = units[unit], let number = Int(text.dropLast()), number > 0,
-            number <= Int(Int32.max)
-        else { return nil }
-        return .seconds(number * factor)
     }
 }

@@ -1,6 +1,7 @@
 """A cluster of several sites for tests: the lab of `Cluster/lab`, clients for each node, and what was acknowledged."""
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support import points
+from support.background import running
 from support.data import KIB, MIB, noise, sha256
 from support.server import Endpoint, lacks
 from support.writers import BUCKET, Writer, verify_all
@@ -140,18 +142,9 @@ class Cluster:
     @contextlib.contextmanager
     def writing(self, names: list[str], retries: int = 1):
         """The writers write through these nodes while the body runs."""
-        is_over = threading.Event()
         load = Load(self, names, retries)
-        threads = [threading.Thread(target=writer.run, args=(load, is_over), daemon=True) for writer in self.writers]
-        for thread in threads:
-            thread.start()
-        try:
+        with running([functools.partial(writer.run, load) for writer in self.writers], patience=90):
             yield load
-        finally:
-            is_over.set()
-            for thread in threads:
-                thread.join(90)
-        assert not any(thread.is_alive() for thread in threads), "a writer hangs"
 
     # The operator's view
 

@@ -1,11 +1,12 @@
 """Clients that write until their server is taken from them, and know what must be found afterwards."""
 
 import contextlib
+import functools
 import random
-import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from support.background import running
 from support.data import KIB, MIB, noise, sha256
 
 BUCKET = "archive"
@@ -74,17 +75,8 @@ class Writer:
 @contextlib.contextmanager
 def writing(server, writers: list[Writer]):
     """All write while the body runs, which ends with the server killed."""
-    is_over = threading.Event()
-    threads = [threading.Thread(target=writer.run, args=(server, is_over), daemon=True) for writer in writers]
-    for thread in threads:
-        thread.start()
-    try:
+    with running([functools.partial(writer.run, server) for writer in writers], JOIN_SECONDS):
         yield
-    finally:
-        is_over.set()
-    for thread in threads:
-        thread.join(JOIN_SECONDS)
-        assert not thread.is_alive(), "a client hangs after its server was killed"
 
 
 def verify_all(client, writers: list[Writer]):
