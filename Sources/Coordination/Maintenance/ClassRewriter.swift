@@ -346,19 +346,9 @@ package struct ClassRewriteProgress: Hashable, Sendable {
     package var objectsChanged = 0
     /// Why it does not go on as it should; empty while it does.
     package var problem = ""
-    private var pace = Pace()
+    private var pace = WorkPace()
 
     package init() {}
-
-    /// Bytes since some moment.
-    private struct Pace: Hashable, Sendable {
-        var since: MonotonicTime?
-        var last: MonotonicTime?
-        var bytes = 0
-    }
-
-    /// The pace is that since the last pause of this length.
-    private static let memory = Duration.seconds(60)
 
     mutating func begin(_ survey: ClassSurvey) { (objectsLeft, bytesLeft) = (survey.objects, survey.bytes) }
 
@@ -367,21 +357,11 @@ package struct ClassRewriteProgress: Hashable, Sendable {
         bytesDone += bytes
         objectsLeft = objectsLeft.map { max(0, $0 - objects) }
         bytesLeft = bytesLeft.map { max(0, $0 - bytes) }
-        if pace.last.map({ now.duration(since: $0) > Self.memory }) ?? true {
-            // What was done until now took time before it: the pace counts from here.
-            pace = Pace(since: now, last: now)
-            return
-        }
-        pace.last = now
-        pace.bytes += bytes
+        pace.note(bytes, now: now)
     }
 
     /// At the pace of late; nil while that is not known.
     package var secondsLeft: Int? {
-        guard let bytesLeft, let since = pace.since, let last = pace.last, last > since, pace.bytes > 0 else {
-            return nil
-        }
-        let elapsed = Double(last.duration(since: since).nanoseconds) / 1_000_000_000
-        return Int(elapsed * Double(bytesLeft) / Double(pace.bytes))
+        bytesLeft.flatMap { pace.secondsLeft(for: $0) }
     }
 }

@@ -202,32 +202,16 @@ package struct MoveProgress: Hashable, Sendable {
     package var isPaused = false
     package var shardsDone = 0
     package var bytesDone = 0
-    private var pace = Pace()
+    private var pace = WorkPace()
 
     package init() {}
-
-    /// Shards since some moment.
-    private struct Pace: Hashable, Sendable {
-        var since: MonotonicTime?
-        var last: MonotonicTime?
-        var shards = 0
-    }
-
-    /// The pace is that since the last pause of this length.
-    private static let memory = Duration.seconds(60)
 
     mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
         shardsDone += shards
         bytesDone += bytes
-        if pace.last.map({ now.duration(since: $0) > Self.memory }) ?? true { pace = Pace(since: now) }
-        pace.last = now
-        pace.shards += shards
+        pace.note(shards, now: now)
     }
 
     /// How long so many shards take at the pace of late; nil while that is not known.
-    package func secondsLeft(for shards: Int) -> Int? {
-        guard let since = pace.since, let last = pace.last, last > since, pace.shards > 0 else { return nil }
-        let elapsed = Double(last.duration(since: since).nanoseconds) / 1_000_000_000
-        return Int(elapsed * Double(shards) / Double(pace.shards))
-    }
+    package func secondsLeft(for shards: Int) -> Int? { pace.secondsLeft(for: shards) }
 }

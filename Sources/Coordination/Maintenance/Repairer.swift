@@ -165,8 +165,7 @@ package final class Repairer: Sendable {
 
     private func count(_ shards: [ShardID], shardLength: Int) {
         state.withLock { state in
-            state.progress.shardsDone += shards.count
-            state.progress.bytesDone += shards.count * shardLength
+            state.progress.note(shards: shards.count, bytes: shards.count * shardLength, now: time.monotonic)
             state.restored?.formUnion(shards)
             if let restored = state.restored, restored.count > Verifier.recountLimit { state.restored = nil }
         }
@@ -180,6 +179,16 @@ package struct RepairProgress: Hashable, Sendable {
     package var bytesDone = 0
     /// Blobs that could not be repaired in the last pass: too few good shards, or no disk to write to.
     package var waiting = 0
+    private var pace = WorkPace()
 
     package init() {}
+
+    mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
+        shardsDone += shards
+        bytesDone += bytes
+        pace.note(shards, now: now)
+    }
+
+    /// How long so many shards take at the pace of late; nil while that is not known.
+    package func secondsLeft(for shards: Int) -> Int? { pace.secondsLeft(for: shards) }
 }

@@ -87,7 +87,8 @@ struct StatusAssembly {
             active: status.repair.isActive,
             bytesDone: status.repair.bytesDone,
             bytesLeft: left,
-            etaSeconds: nil
+            etaSeconds: status.repair.isActive
+                ? status.repair.secondsLeft(for: status.statistics.missingShards) : nil
         )
     }
 

@@ -22,13 +22,13 @@ struct StoreAdmin: AdminService {
         let disk = try await disk(named: name)
         do {
             let (old, new) = try await store.replaceDisk(inSlot: disk.record.slot, of: disk.record.node)
-            let missing = (try? await store.metadata.missingShardCount()) ?? 0
+            let report = try? await StatusAssembly(store: store, folder: folder).report()
             return DiskReplacement(
                 oldDisk: old.description,
                 newDisk: new.description,
                 path: disk.path,
-                shardsToRebuild: missing,
-                bytesToRebuild: 0
+                shardsToRebuild: report?.missingShards ?? 0,
+                bytesToRebuild: report?.repair.bytesLeft ?? 0
             )
         } catch {
             switch error {

@@ -1,0 +1,29 @@
+import Coordination
+import SystemInterface
+import Testing
+
+/// How long work that goes on will take yet.
+@Suite("pace of work")
+struct WorkPaceTests {
+    private static func time(_ seconds: UInt64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: seconds * 1_000_000_000)
+    }
+
+    @Test("is not known at first, then that of the work since it began, and begins anew after a pause")
+    func pace() {
+        var pace = WorkPace()
+        #expect(pace.secondsLeft(for: 10) == nil)
+        // It took time before: how long nobody knows.
+        pace.note(1_000, now: Self.time(5))
+        #expect(pace.secondsLeft(for: 10) == nil)
+        pace.note(20, now: Self.time(15))
+        #expect(pace.secondsLeft(for: 10) == 5)
+        pace.note(0, now: Self.time(25))
+        #expect(pace.secondsLeft(for: 10) == 10)
+        #expect(pace.secondsLeft(for: 0) == 0)
+        pace.note(7, now: Self.time(86))
+        #expect(pace.secondsLeft(for: 10) == nil)
+        pace.note(5, now: Self.time(87))
+        #expect(pace.secondsLeft(for: 10) == 2)
+    }
+}
