@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import SystemInterface
 import TestKit
@@ -69,6 +70,18 @@ package enum SelfTest {
             if first == other { return "two seeds have one hash" }
             return scenario.outcome(seed: 11).hash == first ? nil : "two hashes for one seed"
         },
+        Check(name: "what a run leaves behind ends with it, on its thread") {
+            let outcome = Probe { world in
+                world.start("p") { process in
+                    try? await process.time.sleep(for: .seconds(1))
+                    // Begun after the end, it meets the gate before it was ever handed to the executor.
+                    Task.immediate { try? await process.time.sleep(for: .seconds(1)) }
+                }
+                try await world.time.sleep(for: .milliseconds(1))
+            }.outcome(seed: 1)
+            let threads = threadCount()
+            return threads == 1 ? outcome.failure : "\(threads) threads instead of 1"
+        },
         // Last: its timer fires later, on a thread of its own.
         Check(name: "a real clock is reported as a deadlock") {
             expect("deadlock", of: Probe { _ in try await Task.sleep(for: .seconds(60)) })
@@ -96,6 +109,15 @@ package enum SelfTest {
         let failure = scenario.outcome(seed: 1, stepLimit: 10_000).failure
         guard let failure else { return "not noticed" }
         return failure.contains(reason) ? nil : "reported as: \(failure)"
+    }
+
+    private static func threadCount() -> Int {
+        guard let folder = opendir("/proc/self/task") else { return 0 }
+        defer { closedir(folder) }
+        var entries = 0
+        while readdir(folder) != nil { entries += 1 }
+        // Without "." and "..".
+        return entries - 2
     }
 
     private static func waitForEver() async {
