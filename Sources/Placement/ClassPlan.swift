@@ -31,9 +31,23 @@ package struct ClassPlan: Sendable {
     /// Keepers that the journal has to have for it.
     package let keepers: Int
 
-    /// `usable`: disks that may get groups. `next`: the lowest number that no group has.
-    package init(_ scheme: Scheme, map: ClusterMap, usable: Set<DiskID>, next: UInt32) throws(Refusal) {
-        let disks = map.disks.values.filter { usable.contains($0.id) }.sorted { $0.id < $1.id }
+    /// `usable`: disks that may get groups. `capacities`: bytes that each can hold; without any all hold the same.
+    /// `next`: the lowest number that no group has.
+    package init(
+        _ scheme: Scheme,
+        map: ClusterMap,
+        usable: Set<DiskID>,
+        capacities: [DiskID: Int] = [:],
+        next: UInt32
+    ) throws(Refusal) {
+        let disks = map.disks.values.filter { usable.contains($0.id) }.sorted { $0.id < $1.id }.map { disk in
+            PlacementDisk(
+                id: disk.id,
+                site: disk.site,
+                node: disk.node,
+                weight: Double(max(1, capacities[disk.id] ?? 1))
+            )
+        }
         guard let planner = GroupPlanner(scheme: scheme, disks: disks) else {
             throw .tooFewDisks(usable: disks.count, scheme: scheme)
         }
@@ -42,12 +56,7 @@ package struct ClassPlan: Sendable {
             throw .tooFewKeepers(possible: keeperPlan.count, needed: keeperPlan.needed, scheme: scheme)
         }
         let present = map.groups.values.filter { $0.scheme == scheme }.sorted { $0.id < $1.id }
-        added =
-            present.isEmpty
-            ? (0..<UInt32(planner.groupCount)).map { number in
-                let id = GroupID(next + number)
-                return ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: planner.members(of: id))
-            } : []
+        added = present.isEmpty ? planner.groups(from: next) : []
         let layout = StoreLayout(groups: present + added, disks: map.disks)
         guard let survival = Survival(layout) else { throw .tooFewDisks(usable: disks.count, scheme: scheme) }
         self.scheme = scheme

@@ -13,35 +13,65 @@ package struct GroupPlanner: Sendable {
 
     private let disks: [PlacementDisk]
     private let rule: SpreadRule
-    private let shardCount: Int
+    private let scheme: Scheme
+    private var shardCount: Int { scheme.shardCount }
 
     /// nil when the disks are too few for the scheme.
     package init?(scheme: Scheme, disks: [PlacementDisk]) {
         guard let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks) else { return nil }
         self.disks = disks.sorted { $0.id < $1.id }
         self.rule = rule
-        shardCount = scheme.shardCount
+        self.scheme = scheme
     }
 
     /// The number of groups a store of these disks should have.
     package var groupCount: Int { max(1, disks.count * Self.groupsPerDisk / shardCount) }
 
+    /// The groups of a new store or class, numbered from `first` on: with members as `members(of:)`, but for the few
+    /// places that chance gave to disks with more than their share, so that the disks are even from the beginning.
+    package func groups(from first: UInt32) -> [ClusterMap.Group] {
+        var groups = (0..<UInt32(groupCount)).map { number in
+            let id = GroupID(first + number)
+            return ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: members(of: id))
+        }
+        let loads = groups.map { GroupLoad(group: $0, bytesPerPlace: 0) }
+        var planner = MovePlanner(disks: disks, draining: [], groups: loads)
+        for move in planner.balance() {
+            groups[Int(move.group.number - first)].members[Int(move.shard)] = move.to
+        }
+        return groups
+    }
+
     /// The members of a group in shard order. Depends on the group, the disks and their weights alone.
+    ///
+    /// Sites and nodes take as many as the rule says only where fewer on each do not suffice: of four shards on three
+    /// nodes one holds two, and no node none.
     package func members(of group: GroupID) -> [DiskID] {
         let ranked = disks.map { ($0, Self.score(group: group, disk: $0)) }
             .sorted { left, right in left.1 == right.1 ? left.0.id < right.0.id : left.1 > right.1 }
+            .map(\.0)
+        var taken = Taken()
+        for slack in [(site: 1, node: 1), (site: 1, node: 0), (site: 0, node: 1), (site: 0, node: 0)] {
+            for disk in ranked where taken.disks.count < shardCount && !taken.disks.contains(disk.id) {
+                guard taken.sites[disk.site, default: 0] < rule.perSite - slack.site,
+                    taken.nodes[disk.node, default: 0] < rule.perNode[disk.site, default: 1] - slack.node
+                else { continue }
+                taken.add(disk)
+            }
+        }
+        return ranked.map(\.id).filter(taken.disks.contains)
+    }
+
+    private struct Taken {
+        var disks: Set<DiskID> = []
         var sites: [SiteName: Int] = [:]
         var nodes: [NodeName: Int] = [:]
-        var members: [DiskID] = []
-        for (disk, _) in ranked where members.count < shardCount {
-            guard sites[disk.site, default: 0] < rule.perSite,
-                nodes[disk.node, default: 0] < rule.perNode[disk.site, default: 1]
-            else { continue }
+
+        mutating func add(_ disk: PlacementDisk) {
+            disks.insert(disk.id)
             sites[disk.site, default: 0] += 1
             nodes[disk.node, default: 0] += 1
-            members.append(disk.id)
         }
-        return members
     }
 
     /// The disk that takes the place of `lost` in a group: the best ranked that is not in it and with which the rule

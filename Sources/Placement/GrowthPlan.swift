@@ -21,7 +21,8 @@ package struct GrowthPlan: Sendable {
     package let moves: [PlaceMove]
     /// Bytes that would be copied.
     package var bytesMoved: Int { moves.reduce(0) { $0 + $1.bytes } }
-    /// What the new disks would hold if every disk held as much as its size says: no plan moves much more than that.
+    /// What the new disks would hold if every disk held as much as its size says, as far as the spread rule lets it: no
+    /// plan moves much more than that.
     package let idealShare: Int
 
     /// `disks` are in use, their weight being the bytes that each can hold; those in `draining` are to be empty, and
@@ -48,9 +49,8 @@ package struct GrowthPlan: Sendable {
             bytes[move.to, default: 0] += move.bytes
         }
         after = State(disks: all, groups: members.values.sorted { $0.id < $1.id }, bytes: bytes)
-        let weights = all.reduce(0) { $0 + $1.weight }
-        let share = weights > 0 ? added.reduce(0) { $0 + $1.weight } / weights : 0
-        idealShare = Int(Double(bytes.values.reduce(0, +)) * share)
+        let share = added.reduce(0) { $0 + planner.shares[$1.id, default: 0] }
+        idealShare = bytes.values.contains { $0 > 0 } ? Int(share) : 0
     }
 
     /// How long the copying takes at least when each disk reads and writes so much for it, and all together

@@ -50,8 +50,8 @@ package struct MovePlanner: Sendable {
     private let staying: [DiskID]
     /// Those of them that can take places now.
     private let takers: [DiskID]
-    /// Bytes that a disk of weight 1 should hold.
-    private let sharePerWeight: Double
+    /// Bytes that each disk should hold in the end: as its weight says, as far as the spread rule lets it.
+    package let shares: [DiskID: Double]
     private var moves: [PlaceMove] = []
     private var moved: Set<Place> = []
     /// Disks that a place is planned to be moved off: until that is done they hold a shard of the group.
@@ -71,13 +71,19 @@ package struct MovePlanner: Sendable {
         let staying = disks.filter { !draining.contains($0.id) }
         self.staying = staying.map(\.id).sorted()
         takers = self.staying.filter { !away.contains($0) }
+        var bytesPerShard: [Int: Double] = [:]
         for group in groups {
-            let count = group.group.members.count
-            if rules[count] == nil { rules[count] = SpreadRule(shardCount: count, disks: staying) }
+            bytesPerShard[group.group.members.count, default: 0] += Self.load(group)
             for member in group.group.members { loads[member, default: 0] += Self.load(group) }
         }
-        let weights = staying.reduce(0) { $0 + $1.weight }
-        sharePerWeight = weights > 0 ? loads.values.reduce(0, +) / weights : 0
+        var shares: [DiskID: Double] = [:]
+        for (count, bytes) in bytesPerShard.sorted(by: { $0.key < $1.key }) {
+            // Without a rule there are too few disks for such groups: they stay as they are.
+            guard let rule = SpreadRule(shardCount: count, disks: staying) else { continue }
+            rules[count] = rule
+            shares.merge(rule.shares(of: bytes, shardCount: count, on: staying), uniquingKeysWith: +)
+        }
+        self.shares = shares
     }
 
     /// Empty groups count a little, so that a store without data is evened out by places.
@@ -113,7 +119,7 @@ package struct MovePlanner: Sendable {
     // MARK: Shares
 
     private func share(of disk: DiskID) -> Double {
-        draining.contains(disk) ? 0 : sharePerWeight * (disks[disk]?.weight ?? 0)
+        shares[disk, default: 0]
     }
 
     /// Bytes above the disk's share; negative below it.
@@ -211,7 +217,9 @@ package struct MovePlanner: Sendable {
     private mutating func mendSpread() {
         for id in order {
             guard let group = groups[id]?.group, group.former.isEmpty else { continue }
-            for shard in group.members.indices {
+            // Of several places that one too many is among, the one on the fullest disk goes.
+            let shards = group.members.indices.sorted { level(of: group.members[$0]) > level(of: group.members[$1]) }
+            for shard in shards {
                 guard let current = groups[id]?.group, let rule = rules[current.members.count],
                     let disk = disks[current.members[shard]]
                 else { continue }

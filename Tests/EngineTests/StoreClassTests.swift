@@ -350,4 +350,22 @@ struct StoreClassTests {
         }
         try await harness.close()
     }
+
+    @Test("larger disks are in more groups, of a new store and of a new class")
+    func larger() async throws {
+        let harness = try await StoreHarness.open(disks: 16, doubled: [3, 11])
+        _ = try await harness.store.addClass(StorageClass(name: "COLD", scheme: try Self.scheme("rs-3-2")))
+        let disks = try await harness.store.metadata.disks()
+        let groups = try await harness.store.metadata.groups()
+        for scheme in ["rs-4-2", "rs-3-2"] {
+            let members = groups.filter { $0.scheme.name == scheme }.flatMap(\.members)
+            for slot in 0..<16 {
+                let disk = disks.first { $0.slot == StoreHarness.name(slot) }
+                let places = members.count { $0 == disk?.id }
+                let share = Double(members.count) * (slot == 3 || slot == 11 ? 2 : 1) / 18
+                #expect(abs(Double(places) - share) < 3, "\(scheme), slot \(slot): \(places) of \(share)")
+            }
+        }
+        try await harness.close()
+    }
 }

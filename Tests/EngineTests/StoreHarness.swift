@@ -33,24 +33,28 @@ final class StoreHarness: Sendable {
     init(
         seed: UInt64 = 1,
         disks: Int = 6,
+        doubled: Set<Int> = [],
         scheme: Scheme,
         configure: @escaping @Sendable (inout StoreConfiguration) -> Void = { _ in }
     ) {
         self.scheme = scheme
         self.configure = configure
-        let made = (0..<disks).map { MemoryDisk(device: UInt64($0 + 1)) }
+        let made = (0..<disks).map { slot in
+            MemoryDisk(capacity: doubled.contains(slot) ? 2 << 40 : 1 << 40, device: UInt64(slot + 1))
+        }
         state = Mutex(State(disks: made, generator: SplitMix64(seed: seed)))
     }
 
-    /// A store that is open and has a bucket.
+    /// A store that is open and has a bucket. The disks of `doubled` slots are twice as large as the others.
     static func open(
         seed: UInt64 = 1,
         scheme: String = "rs-4-2",
         disks: Int = 6,
+        doubled: Set<Int> = [],
         configure: @escaping @Sendable (inout StoreConfiguration) -> Void = { _ in }
     ) async throws -> StoreHarness {
         guard let scheme = Scheme(name: scheme) else { throw HarnessError.noSuchScheme }
-        let harness = StoreHarness(seed: seed, disks: disks, scheme: scheme, configure: configure)
+        let harness = StoreHarness(seed: seed, disks: disks, doubled: doubled, scheme: scheme, configure: configure)
         try await harness.start()
         try await harness.objects.createBucket(bucket, owner: owner, region: "us-east-1")
         return harness

@@ -75,4 +75,53 @@ import Testing
             if !members.contains(gone) { #expect(after.members(of: group) == members) }
         }
     }
+
+    @Test(
+        "A new store is even: each disk holds what its weight says, to a place or two",
+        arguments: ["rs-4-2", "rs-6-6", "rs-2-1", "rs-9-6"],
+        [(1, 1, 18), (3, 3, 2), (3, 1, 6), (2, 3, 4), (5, 2, 2)]
+    )
+    func even(name: String, shape: (sites: Int, nodes: Int, each: Int)) throws {
+        let scheme = try #require(Scheme(name: name))
+        let all = disks(sites: shape.sites, nodes: shape.nodes, each: shape.each)
+        let planner = try #require(GroupPlanner(scheme: scheme, disks: all))
+        let groups = planner.groups(from: 7)
+        #expect(groups.map(\.id.number) == Array(7..<7 + UInt32(planner.groupCount)))
+        var places: [DiskID: Int] = [:]
+        for disk in groups.flatMap(\.members) { places[disk, default: 0] += 1 }
+        let share = Double(groups.count * scheme.shardCount) / Double(all.count)
+        for disk in all {
+            #expect(abs(Double(places[disk.id] ?? 0) - share) < 2, "\(places[disk.id] ?? 0) of \(share)")
+        }
+        // Even, and yet not a few sets of disks over and over: what one loses, many rebuild.
+        let partners = all.map { disk in
+            Set(groups.filter { $0.members.contains(disk.id) }.flatMap(\.members)).count - 1
+        }
+        #expect(partners.allSatisfy { $0 >= min(all.count - shape.each * shape.nodes, 3 * scheme.shardCount / 2) })
+    }
+
+    @Test("Larger disks get more groups of a new store, as far as the rule lets them")
+    func weighted() throws {
+        let scheme = try #require(Scheme(name: "rs-2-1"))
+        var all = disks(sites: 1, nodes: 1, each: 8)
+        for index in 0..<2 { all[index].weight = 3 }
+        let groups = try #require(GroupPlanner(scheme: scheme, disks: all)).groups(from: 0)
+        for disk in all {
+            let share = Double(groups.count * 3) * disk.weight / 12
+            let places = Double(groups.count { $0.members.contains(disk.id) })
+            #expect(abs(places - share) < 2, "\(places) of \(share)")
+        }
+    }
+
+    @Test("Four shards on three nodes of a site leave none of them without one")
+    func evenNodes() throws {
+        let scheme = try #require(Scheme(name: "rs-6-6"))
+        let all = disks(sites: 3, nodes: 3, each: 2)
+        let planner = try #require(GroupPlanner(scheme: scheme, disks: all))
+        let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0.node) })
+        for number in 0..<UInt32(200) {
+            let nodes = Set(planner.members(of: GroupID(number)).compactMap { byID[$0] })
+            #expect(nodes.count == 9)
+        }
+    }
 }

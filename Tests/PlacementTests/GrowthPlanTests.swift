@@ -30,11 +30,7 @@ struct GrowthPlanTests {
 
     private static func groups(_ scheme: Scheme, _ disks: [PlacementDisk], bytes: Int) throws -> [GroupLoad] {
         let planner = try #require(GroupPlanner(scheme: scheme, disks: disks))
-        return (0..<planner.groupCount).map { number in
-            let id = GroupID(UInt32(number))
-            let group = ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: planner.members(of: id))
-            return GroupLoad(group: group, bytesPerPlace: bytes)
-        }
+        return planner.groups(from: 0).map { GroupLoad(group: $0, bytesPerPlace: bytes) }
     }
 
     @Test("a node added to a site of three moves its share and little more, and the disks are even then")

@@ -33,15 +33,7 @@ enum LayoutHarness {
     static func founded(_ scheme: Scheme, _ sites: [[Int]]) -> StoreLayout? {
         let disks = disks(sites)
         guard let planner = GroupPlanner(scheme: scheme, disks: Array(disks.values)) else { return nil }
-        let groups = (0..<planner.groupCount).map { number in
-            ClusterMap.Group(
-                id: GroupID(UInt32(number)),
-                epoch: 1,
-                scheme: scheme,
-                members: planner.members(of: GroupID(UInt32(number)))
-            )
-        }
-        return StoreLayout(groups: groups, disks: disks)
+        return StoreLayout(groups: planner.groups(from: 0), disks: disks)
     }
 
     /// A small store with groups of any distinct members, whether or not they obey a rule, some of them with blobs that

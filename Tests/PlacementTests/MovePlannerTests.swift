@@ -20,14 +20,16 @@ struct MovePlannerTests {
         }
     }
 
-    private static func groups(_ disks: [PlacementDisk], seed: UInt64) throws -> [GroupLoad] {
+    private static func groups(
+        _ disks: [PlacementDisk],
+        _ scheme: Scheme? = scheme,
+        seed: UInt64
+    ) throws -> [GroupLoad] {
         let scheme = try #require(scheme)
         let planner = try #require(GroupPlanner(scheme: scheme, disks: disks))
         var generator = SplitMix64(seed: seed)
-        return (0..<planner.groupCount).map { number in
-            let id = GroupID(UInt32(number))
-            let group = ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: planner.members(of: id))
-            return GroupLoad(group: group, bytesPerPlace: 1_000_000 + Int(generator.next() % 200_000))
+        return planner.groups(from: 0).map { group in
+            GroupLoad(group: group, bytesPerPlace: 1_000_000 + Int(generator.next() % 200_000))
         }
     }
 
@@ -99,6 +101,33 @@ struct MovePlannerTests {
         for members in try Self.apply(moves, to: groups).values {
             #expect(Self.holds(rule, members, old + new))
         }
+    }
+
+    @Test(
+        "a node added to one of three sites takes its share of that site's disks, which are even then",
+        arguments: ["rs-6-6", "rs-4-2", "rs-9-6", "rs-2-1"],
+        [1, 2, 3, 4] as [UInt64]
+    )
+    func oneSite(name: String, seed: UInt64) throws {
+        let scheme = try #require(Scheme(name: name))
+        let old = Self.disks(sites: 3, nodes: 3, each: 2)
+        let groups = try Self.groups(old, scheme, seed: seed)
+        let new = Self.disks(sites: 1, nodes: 1, each: 2, from: 100)
+        var planner = MovePlanner(disks: old + new, draining: [], groups: groups)
+        let moves = planner.balance()
+        let after = Self.loads(try Self.apply(moves, to: groups), groups)
+        let site = (old + new).filter { $0.site == new[0].site }
+        let total = site.reduce(0) { $0 + (after[$1.id] ?? 0) }
+        let mean = Double(total) / Double(site.count)
+        for disk in site {
+            let held = Double(after[disk.id] ?? 0)
+            #expect(abs(held - mean) < 0.05 * mean, "\(held) of \(mean)")
+        }
+        // All sites hold the same: what the new disks hold is what had to move.
+        #expect(total == groups.reduce(0) { $0 + $1.bytesPerPlace } * scheme.shardCount / 3)
+        let bytes = Double(moves.reduce(0) { $0 + $1.bytes })
+        let ideal = mean * Double(new.count)
+        #expect(bytes < 1.1 * ideal && bytes > 0.9 * ideal, "\(bytes) of \(ideal)")
     }
 
     @Test("larger disks get more")

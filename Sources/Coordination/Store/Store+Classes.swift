@@ -64,6 +64,7 @@ extension Store {
                 scheme,
                 map: blobs.view.map,
                 usable: Set(active.filter { conditions[$0]?.isUsable ?? false }),
+                capacities: await capacities(),
                 next: next
             )
         } catch let refusal as ClassPlan.Refusal {

@@ -135,14 +135,8 @@ extension Store {
         return groups.values.sorted { $0.id < $1.id }.map { GroupLoad(group: $0, bytesPerPlace: bytes[$0.id] ?? 0) }
     }
 
-    /// Bytes that each disk can hold; those that do not answer are taken for the smallest.
-    func capacities() async -> [DiskID: Int] {
-        let disks = blobs.view.map.disks.keys.sorted()
-        var found: [DiskID: Int] = [:]
-        for disk in disks { found[disk] = (try? await blobs.nodes.status(disk))?.capacity }
-        let smallest = found.values.filter { $0 > 0 }.min() ?? 1
-        return Dictionary(uniqueKeysWithValues: disks.map { ($0, max(found[$0] ?? 0, smallest)) })
-    }
+    /// Bytes that each disk of the store can hold.
+    func capacities() async -> [DiskID: Int] { await blobs.nodes.capacities(of: blobs.view.map.disks.keys) }
 
     // MARK: Doing it
 

@@ -324,6 +324,7 @@ struct StoreOpening {
             for (lease, _) in try await metadata.activeLeases() { try await metadata.endLease(lease) }
             for record in moved { try await metadata.putDisk(record) }
             guard !founded.isEmpty else { return }
+            let groups = await groups()
             for record in founded { try await metadata.putDisk(record) }
             try await metadata.putGroups(groups)
         }
@@ -335,13 +336,16 @@ struct StoreOpening {
         }
     }
 
-    private var groups: [GroupRecord] {
-        let disks = founded.map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
-        guard let planner = GroupPlanner(scheme: configuration.scheme, disks: disks) else { return [] }
-        return (0..<planner.groupCount).map { number in
-            let id = GroupID(UInt32(number))
-            return GroupRecord(id: id, epoch: 1, scheme: configuration.scheme, members: planner.members(of: id))
+    /// Of a new store: larger disks are in more of them.
+    private func groups() async -> [GroupRecord] {
+        let nodes = NodeClient(transport: transport, view: view)
+        let capacities = await nodes.capacities(of: founded.map(\.id))
+        let disks = founded.map {
+            PlacementDisk(id: $0.id, site: $0.site, node: $0.node, weight: Double(capacities[$0.id] ?? 1))
         }
+        guard let planner = GroupPlanner(scheme: configuration.scheme, disks: disks) else { return [] }
+        return planner.groups(from: 0)
+            .map { GroupRecord(id: $0.id, epoch: $0.epoch, scheme: $0.scheme, members: $0.members) }
     }
 
     private func reading<Value>(
