@@ -51,7 +51,7 @@ def of_cluster(options) -> str:
         name = lab.nodes()[1].name
         place = lab.place(name, 1)
         case = Case(lab, place, lab.disk(name, 1), place, options.count, object_bytes)
-        rows = figures(case, replace(case), disks.speed(options.folder))
+        rows = figures(case, replace(case, options), disks.speed(options.folder))
     return f"### A disk of the lab replaced: {options.scheme}\n\n{table(['what', 'found'], rows)}"
 
 
@@ -61,21 +61,23 @@ def of_single(options) -> str:
         place = sorted(store.live_bytes())[1]
         folder = store.disk_folder(place)
         case = Case(store, place, folder, str(folder), options.single_count, object_bytes)
-        result = replace(case)
+        result = replace(case, options)
         rows = figures(case, result, disks.speed(options.folder))
     if result.held >= GOAL_BYTES:
         rows.append([f"goal: within {GOAL_SECONDS} s", is_met(result.back <= GOAL_SECONDS)])
     return f"### A disk of one process with six replaced: {options.single_scheme}\n\n{table(['what', 'found'], rows)}"
 
 
-def replace(case: Case) -> Result:
-    """Loses the disk, puts an empty one in its place, and waits. What is read for it comes from the disks."""
+def replace(case: Case, options) -> Result:
+    """Loses the disk, puts an empty one in its place, and waits. What is read for it comes from the disks, unless the
+    page cache is to stay as the uploads left it."""
     store = case.store
     store.wait_until_whole()
     held = store.live_bytes()[case.place]
     disks.destroy(case.folder)
     store.wait_for("missed", lambda status: any(disk["state"] != "healthy" for disk in status["disks"]))
-    disks.drop_caches()
+    if not options.warm:
+        disks.drop_caches()
     meter, traffic = Meter(store), disks.Traffic(case.folder)
     store.admin("disk", "replace", case.name)
     store.wait_for("back", is_back)

@@ -57,13 +57,18 @@ extension MetadataTransaction {
         if !missing.isEmpty { try perform([.shardsMissing(missing)]) }
     }
 
-    func registerShard(_ shard: ShardID, groupEpoch: UInt32) throws(MetadataError) -> Bool {
-        guard let row = try view.blob(shard.blob), let group = try group(row.content.group),
-            group.epoch == groupEpoch, Int(shard.index) < group.scheme.shardCount
-        else { return false }
-        let marked = row.marks.missing | row.marks.moving
-        if marked & ShardMarks.bit(shard.index) != 0 { try perform([.shardPresent(shard)]) }
-        return true
+    func registerShards(_ shards: [NewShard]) throws(MetadataError) -> Set<ShardID> {
+        var registered: Set<ShardID> = []
+        for new in shards {
+            let shard = new.shard
+            guard let row = try view.blob(shard.blob), let group = try group(row.content.group),
+                group.epoch == new.groupEpoch, Int(shard.index) < group.scheme.shardCount
+            else { continue }
+            let marked = row.marks.missing | row.marks.moving
+            if marked & ShardMarks.bit(shard.index) != 0 { try perform([.shardPresent(shard)]) }
+            registered.insert(shard)
+        }
+        return registered
     }
 
     func forgetBlobs(_ ids: [BlobID]) throws(MetadataError) {

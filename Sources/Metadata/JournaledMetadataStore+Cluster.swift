@@ -25,14 +25,18 @@ extension JournaledMetadataStore {
         try await change { (change) throws(MetadataError) in try change.markMissing(shards) }
     }
 
-    package func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
-        try await change { (change) throws(MetadataError) in
-            try change.registerShard(shard, groupEpoch: groupEpoch)
-        }
+    package func registerShards(_ shards: [NewShard]) async throws(StorageError) -> Set<ShardID> {
+        try await change { (change) throws(MetadataError) in try change.registerShards(shards) }
     }
 
-    package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
-        try await read { (view) throws(MetadataError) in try view.movingShards(after: last, limit: limit) }
+    package func movingShards(
+        of group: GroupID?,
+        after last: MovingShard?,
+        limit: Int
+    ) async throws(StorageError) -> [MovingShard] {
+        try await read { (view) throws(MetadataError) in
+            try view.movingShards(of: group, after: last, limit: limit)
+        }
     }
 
     package func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {

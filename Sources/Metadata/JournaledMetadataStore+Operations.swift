@@ -34,14 +34,16 @@ extension JournaledMetadataStore {
     package func commit(
         _ transaction: WriteTransaction
     ) async throws(StorageError) -> [Result<CommitOutcome, StorageError>] {
-        try await change { (change) throws(MetadataError) in try change.commit(transaction) }
+        countRequest()
+        return try await change { (change) throws(MetadataError) in try change.commit(transaction) }
     }
 
     package func delete(
         bucket: String,
         _ requests: [DeleteRequest]
     ) async throws(StorageError) -> [Result<DeleteResult, StorageError>] {
-        try await change { (change) throws(MetadataError) in try change.delete(bucket: bucket, requests) }
+        countRequest()
+        return try await change { (change) throws(MetadataError) in try change.delete(bucket: bucket, requests) }
     }
 
     package func putTags(bucket: String, key: String, tags: [ObjectTag]) async throws(StorageError) {
@@ -51,6 +53,7 @@ extension JournaledMetadataStore {
     }
 
     package func list(_ request: ListRequest) async throws(StorageError) -> ListPage {
+        countRequest()
         let bucket = try await existingBucket(request.bucket)
         return try await read { (view) throws(MetadataError) in try view.list(request, in: bucket) }
     }

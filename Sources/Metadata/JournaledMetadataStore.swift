@@ -1,5 +1,6 @@
 package import ObjectInterface
 internal import ObjectModel
+import Synchronization
 internal import SystemInterface
 
 /// The metadata store: conditions and effects written once, on rows kept by SQLite or in memory.
@@ -13,6 +14,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     let queue: CommitQueue
     let cache = ReadCache()
     private let buggify: Buggify
+    private let requestCount = Atomic<UInt64>(0)
 
     init(
         backend: any MetadataBackend,
@@ -29,6 +31,10 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     package var waiting: Int { queue.waiting }
 
     package var stopped: StorageError? { queue.stopped }
+
+    package var requests: UInt64 { requestCount.load(ordering: .relaxed) }
+
+    func countRequest() { requestCount.add(1, ordering: .relaxed) }
 
     /// Stops for good: what waits and what comes is answered with `error`, as after a failure of the journal. A
     /// transaction that is already with the journal still ends as it ends.
@@ -99,6 +105,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     }
 
     package func version(bucket: String, key: String) async throws(StorageError) -> VersionDetail? {
+        countRequest()
         let cacheKey = ReadCache.key(bucket: bucket, key: key)
         let (found, ticket) = cache.version(cacheKey)
         if let stopped = queue.stopped { throw stopped }

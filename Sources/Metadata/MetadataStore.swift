@@ -57,11 +57,15 @@ package protocol MetadataStore: Sendable {
     /// Notes shards found lost or bad on a disk. Ignored are those of blobs that are not live, and those that are not
     /// placed on that disk any more: what was seen there says nothing of where they are now.
     func markMissing(_ shards: [PlacedShard]) async throws(StorageError)
-    /// A repaired or moved shard counts from here on: requires the blob live and the group's epoch unchanged, else
-    /// false.
-    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool
-    /// In order of group and blob, those after `last`.
-    func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard]
+    /// Repaired or moved shards count from here on, in one transaction. Those whose blob is not live any more, or whose
+    /// group has another epoch by now, are left as they are; the others are returned.
+    func registerShards(_ shards: [NewShard]) async throws(StorageError) -> Set<ShardID>
+    /// In order of group and blob, those after `last`; with a group, its alone.
+    func movingShards(
+        of group: GroupID?,
+        after last: MovingShard?,
+        limit: Int
+    ) async throws(StorageError) -> [MovingShard]
     /// Blobs that nothing names any more, to be erased once no reader holds them.
     func deadBlobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord]
     /// Their shards are erased: metadata forgets them.
@@ -160,5 +164,12 @@ package struct MetadataStatistics: Hashable, Sendable {
         self.movingShards = movingShards
         self.blobsBelowQuorum = blobsBelowQuorum
         self.bytes = bytes
+    }
+}
+
+extension MetadataStore {
+    /// Of all groups, in order of group and blob, those after `last`.
+    package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
+        try await movingShards(of: nil, after: last, limit: limit)
     }
 }

@@ -102,12 +102,19 @@ struct MetadataView {
     }
 
     /// In order of group and blob, those after `last`.
-    func movingShards(after last: MovingShard?, limit: Int) throws(MetadataError) -> [MovingShard] {
+    func movingShards(
+        of group: GroupID?,
+        after last: MovingShard?,
+        limit: Int
+    ) throws(MetadataError) -> [MovingShard] {
         var shards: [MovingShard] = []
         guard limit > 0 else { return shards }
-        let start = last.map { MoveRow(group: $0.group, blob: $0.shard.blob, moving: 0).key } ?? []
+        let start =
+            last.map { MoveRow(group: $0.group, blob: $0.shard.blob, moving: 0).key }
+            ?? group.map(RowKey.group) ?? []
         try tables.scan(.moves, from: start, below: nil) { (key, row) throws(MetadataError) in
             let entry = try MoveRow(key: key, row: row)
+            if let group, entry.group != group { return false }
             for index in ShardMarks.indices(entry.moving) where shards.count < limit {
                 if let last, entry.blob == last.shard.blob, index <= last.shard.index { continue }
                 shards.append(MovingShard(shard: ShardID(blob: entry.blob, index: index), group: entry.group))

@@ -70,6 +70,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// Why nothing is answered any more, if so: the journal or the commit behind it failed. Whoever serves the store
     /// must end; opening it again replays what the keepers have.
     var stopped: StorageError? { get }
+    /// Objects looked up, listed, written or deleted so far: how much is asked of the store, by clients above all.
+    var requests: UInt64 { get }
     /// The last journal record applied; stored in the same transaction as its effects.
     func position() async throws(MetadataError) -> JournalPosition
     func incarnation() async throws(StorageError) -> UInt32

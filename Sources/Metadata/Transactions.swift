@@ -105,6 +105,17 @@ package struct PlacedShard: Hashable, Sendable {
     }
 }
 
+/// A shard that was written where its group's places were under an epoch.
+package struct NewShard: Hashable, Sendable {
+    package var shard: ShardID
+    package var groupEpoch: UInt32
+
+    package init(_ shard: ShardID, groupEpoch: UInt32) {
+        self.shard = shard
+        self.groupEpoch = groupEpoch
+    }
+}
+
 /// A shard that is not where metadata places it.
 package struct MissingShard: Hashable, Sendable {
     package var shard: ShardID

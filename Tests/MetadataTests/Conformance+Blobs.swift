@@ -111,7 +111,13 @@ extension Check {
             try expect(counts.missingShards == 6 && counts.blobsBelowQuorum == 1, "\(counts)")
             let shard = ShardID(blob: three.id, index: 1)
             try expect(try await store.registerShard(shard, groupEpoch: 2) == false, "another epoch")
-            try expect(try await store.registerShard(shard, groupEpoch: 1), "registered")
+            let kept = try await store.registerShards([
+                NewShard(shard, groupEpoch: 1), NewShard(ShardID(blob: one.id, index: 4), groupEpoch: 2),
+                NewShard(shard, groupEpoch: 1), NewShard(ShardID(blob: one.id, index: 99), groupEpoch: 1),
+            ])
+            try expect(kept == [shard], "registered \(kept)")
+            try expect(try await store.registerShard(shard, groupEpoch: 1), "once more")
+            try expect(try await store.registerShards([]).isEmpty, "none")
             try expect(try await store.blob(three.id)?.missing == [0, 2], "two left")
             counts = try await store.statistics()
             try expect(counts.missingShards == 5 && counts.blobsBelowQuorum == 0, "\(counts)")
@@ -166,6 +172,11 @@ extension Check {
             try expect(first.map(\.shard.blob) == [one.id, two.id], "order")
             let rest = try await store.movingShards(after: first.last, limit: 9)
             try expect(rest.map(\.shard) == [ShardID(blob: two.id, index: 3)], "after")
+            try expect(try await store.movingShards(of: group.id, after: nil, limit: 2) == first, "of its group")
+            try expect(try await store.movingShards(of: group.id, after: first.last, limit: 9) == rest, "behind that")
+            for other in [GroupID(0), GroupID(2)] {
+                try expect(try await store.movingShards(of: other, after: nil, limit: 9).isEmpty, "of another group")
+            }
             let old = try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 1)
             try expect(!old, "under the epoch before")
             try expect(try await store.registerShard(ShardID(blob: two.id, index: 0), groupEpoch: 2), "moved")

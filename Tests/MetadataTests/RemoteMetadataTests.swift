@@ -110,7 +110,7 @@ struct RemoteMetadataTests {
             await code { _ = try await remote.missingShards(limit: 1) },
             await code { _ = try await remote.missingShardCount() },
             await code { try await remote.markMissing([PlacedShard(shard, on: disk)]) },
-            await code { _ = try await remote.registerShard(shard, groupEpoch: 1) },
+            await code { _ = try await remote.registerShards([NewShard(shard, groupEpoch: 1)]) },
             await code { try await remote.spreadMember(disk, over: [:]) },
             await code { _ = try await remote.disks() },
             await code { _ = try await remote.groups() },

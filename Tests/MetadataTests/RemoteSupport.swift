@@ -171,8 +171,8 @@ extension RemoteTestStore {
     }
     func missingShardCount() async throws(StorageError) -> Int { try await local.missingShardCount() }
     func markMissing(_ shards: [PlacedShard]) async throws(StorageError) { try await local.markMissing(shards) }
-    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
-        try await local.registerShard(shard, groupEpoch: groupEpoch)
+    func registerShards(_ shards: [NewShard]) async throws(StorageError) -> Set<ShardID> {
+        try await local.registerShards(shards)
     }
     func owners(of blob: BlobID) async throws(StorageError) -> [BlobOwner] { try await local.owners(of: blob) }
     func users() async throws(StorageError) -> [UserRecord] { try await local.users() }
@@ -198,8 +198,12 @@ extension RemoteTestStore {
 
     func endMoves() async throws(StorageError) -> Int { try await local.endMoves() }
 
-    func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
-        try await local.movingShards(after: last, limit: limit)
+    func movingShards(
+        of group: GroupID?,
+        after last: MovingShard?,
+        limit: Int
+    ) async throws(StorageError) -> [MovingShard] {
+        try await local.movingShards(of: group, after: last, limit: limit)
     }
 
     func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
@@ -210,6 +214,7 @@ extension RemoteTestStore {
         try await local.replaceMember(old, with: new)
     }
 
+    var requests: UInt64 { local.requests }
     var stopped: StorageError? { local.stopped }
     func position() async throws(MetadataError) -> JournalPosition { try await local.position() }
     func incarnation() async throws(StorageError) -> UInt32 { try await local.incarnation() }

@@ -262,6 +262,11 @@ extension ReplicatedMetadata {
 }
 
 extension MetadataStore {
+    /// Whether one shard counts from here on.
+    func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws -> Bool {
+        try await registerShards([NewShard(shard, groupEpoch: groupEpoch)]).contains(shard)
+    }
+
     /// Notes shards lost where they are placed now; one of no live blob on a disk that is none.
     func markMissing(wherePlaced shards: [ShardID]) async throws {
         let groups = try await groups()

@@ -9,13 +9,27 @@ package import SystemInterface
 /// Moves shards to the disks that have taken over their places (DESIGN §8, rebalance and drain).
 ///
 /// What is to be moved is in the metadata, so a restart goes on where this one ends. Each shard is copied, proved at
-/// its new place, registered by a transaction that requires its blob live and its group unchanged, and only then erased
-/// where it was: until that transaction the place before counts, after it the new one.
+/// its new place, registered, with others, by a transaction that requires its blob live and its group unchanged, and
+/// only then erased where it was: until that transaction the place before counts, after it the new one.
+///
+/// No disk gives or takes shards of two groups at once, so that moves are as fast as there are disks to share them; and
+/// while clients ask for something, each group's shards go one by one, so that requests find disks and processors free.
 package final class Mover: Sendable {
-    /// Blobs moved side by side: few, so that clients' requests find the disks free.
-    package static let concurrency = 4
-    /// Shards taken from the list in one go.
-    private static let batch = 256
+    /// Groups at most whose shards are moved side by side: a bound of the memory that it takes.
+    private static let groups = 16
+    /// Blobs of a group moved side by side while no client asks for anything.
+    private static let concurrency = 4
+    /// How long no client may have asked for anything until then.
+    private static let quiet = Duration.seconds(1)
+    /// Shards of a group taken from the list in one go, and registered by one transaction: each costs a record on all
+    /// keepers of the journal.
+    private static let page = 64
+    /// Erasures side by side, once shards are registered.
+    private static let erasures = 8
+    /// While clients ask for something, the mover rests after each blob as long as that took, but no longer than this.
+    private static let longestRest = Duration.seconds(1)
+    /// A shorter rest is not taken: the next one is longer by it.
+    private static let shortestRest = Duration.milliseconds(2)
     /// How often the list is looked at when nothing wakes the mover.
     package static let interval = Duration.seconds(1)
     /// Bytes a second that are moved at most, in all, unless the operator says otherwise.
@@ -25,11 +39,15 @@ package final class Mover: Sendable {
         var progress = MoveProgress()
         var isPaused = false
         var rate = Mover.defaultRate
+        /// When the bytes moved so far are paid for, at `rate`.
+        var paidUntil = MonotonicTime(nanoseconds: 0)
+        /// What clients had asked for when the mover looked, and when that was more than before.
+        var requests: (count: UInt64, changed: MonotonicTime)?
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
     }
 
-    private let metadata: any MetadataStore
+    private let metadata: any ReplicatedMetadata
     private let blobs: BlobStore
     private let time: any TimeSource
     private let state = Mutex(State())
@@ -37,7 +55,7 @@ package final class Mover: Sendable {
     private let notice: Duration
 
     /// `notice`: how long after a move began its first shard goes, so that whoever reads knows both its places by then.
-    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource, notice: Duration = .zero) {
+    package init(metadata: any ReplicatedMetadata, blobs: BlobStore, time: any TimeSource, notice: Duration = .zero) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
@@ -71,56 +89,99 @@ package final class Mover: Sendable {
     package func pass() async {
         guard let left = try? await metadata.statistics().movingShards else { return }
         state.withLock { $0.progress.isActive = left > 0 && !$0.isPaused }
-        var last: MovingShard?
-        while !Task.isCancelled, !isPaused,
-            let batch = try? await metadata.movingShards(after: last, limit: Self.batch), let end = batch.last
-        {
-            last = end
-            await move(batch)
-        }
+        let groups = blobs.view.map.groups.values.filter { !$0.former.isEmpty }.sorted { $0.id < $1.id }
+        await SideBySide(
+            concurrency: Self.groups,
+            batch: 1,
+            claims: { (group: ClusterMap.Group) in Set(group.former.flatMap { [$1, group.members[Int($0)]] }) },
+            work: { (group: ClusterMap.Group) -> Void? in await self.move(group) }
+        ).run(groups) { goesOn }
         state.withLock { $0.progress.isActive = false }
         if let ended = try? await metadata.endMoves(), ended > 0 { await endObserver.withLock { $0 }?() }
     }
 
-    private func move(_ batch: [MovingShard]) async {
-        let shards = Dictionary(grouping: batch.map(\.shard), by: \.blob)
-        await withTaskGroup(of: Void.self) { group in
-            var waiting = shards.sorted { $0.key < $1.key }[...]
-            for (blob, shards) in waiting.prefix(Self.concurrency) {
-                group.addTask { await self.move(shards, of: blob) }
+    private var goesOn: Bool { !Task.isCancelled && !isPaused }
+
+    private func move(_ group: ClusterMap.Group) async {
+        guard isKnownToAll(group) else { return }
+        var last: MovingShard?
+        while goesOn, let page = try? await metadata.movingShards(of: group.id, after: last, limit: Self.page),
+            let end = page.last
+        {
+            last = end
+            let isAsked = isAsked
+            await SideBySide(
+                concurrency: isAsked ? 1 : Self.concurrency,
+                batch: Self.page,
+                work: { await self.move($0.value, of: $0.key, givingWay: isAsked) },
+                settle: { await self.register($0) }
+            ).run(Dictionary(grouping: page.map(\.shard), by: \.blob).sorted { $0.key < $1.key }) { goesOn }
+        }
+    }
+
+    /// Whether clients have asked for something of late.
+    private var isAsked: Bool {
+        let (count, now) = (metadata.requests, time.monotonic)
+        return state.withLock { state in
+            guard let last = state.requests else {
+                // The first look says nothing of late.
+                state.requests = (count, now)
+                return true
             }
-            waiting = waiting.dropFirst(Self.concurrency)
-            while await group.next() != nil {
-                guard !Task.isCancelled, !isPaused, let (blob, shards) = waiting.popFirst() else { continue }
-                group.addTask { await self.move(shards, of: blob) }
-            }
+            if last.count != count { state.requests = (count, now) }
+            return last.count != count || now.duration(since: last.changed) < Self.quiet
+        }
+    }
+
+    /// Shards of one blob that are whole at their new places, and do not count there yet.
+    private struct Moved {
+        var blob: BlobID
+        var shards: [UInt8]
+        var group: ClusterMap.Group
+        /// Of each.
+        var length: Int
+
+        var new: [NewShard] {
+            shards.map { NewShard(ShardID(blob: blob, index: $0), groupEpoch: group.epoch) }
         }
     }
 
     /// What goes wrong here is tried again in the next pass.
-    private func move(_ shards: [ShardID], of id: BlobID) async {
+    private func move(_ shards: [ShardID], of id: BlobID, givingWay: Bool) async -> Moved? {
         let start = time.monotonic
-        guard let blob = try? await metadata.blob(id), let group = blobs.view.group(blob.group) else { return }
+        guard let blob = try? await metadata.blob(id), let group = blobs.view.group(blob.group) else { return nil }
         let wanted = shards.map(\.index).filter { blob.moving.contains($0) && group.former[$0] != nil }
-        guard !wanted.isEmpty, isKnownToAll(group, now: start) else { return }
+        guard !wanted.isEmpty, isKnownToAll(group) else { return nil }
         let moved = await move(wanted, of: blob, in: group)
-        if blobs.buggify.strikes(.moveCutShort) { return }
-        var registered: [UInt8] = []
-        for shard in moved {
-            let id = ShardID(blob: id, index: shard)
-            guard (try? await metadata.registerShard(id, groupEpoch: group.epoch)) == true else { continue }
-            registered.append(shard)
-        }
-        await erase(registered, of: id, in: group)
-        let length = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength * registered.count
-        state.withLock { state in
-            state.progress.note(shards: registered.count, bytes: length, now: time.monotonic)
-        }
-        await pace(length, since: start)
+        if blobs.buggify.strikes(.moveCutShort) { return nil }
+        let length = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength
+        await pace(length * moved.count)
+        if givingWay { try? await time.sleep(for: min(time.monotonic.duration(since: start), Self.longestRest)) }
+        return Moved(blob: id, shards: moved, group: group, length: length)
     }
 
-    private func isKnownToAll(_ group: ClusterMap.Group, now: MonotonicTime) -> Bool {
+    /// From here on they count at their new places; where they were they are erased.
+    private func register(_ moved: [Moved]) async {
+        guard let registered = try? await metadata.registerShards(moved.flatMap(\.new)) else { return }
+        let counting = moved.map { blob in
+            var blob = blob
+            blob.shards = blob.shards.filter { registered.contains(ShardID(blob: blob.blob, index: $0)) }
+            return blob
+        }
+        await SideBySide(
+            concurrency: Self.erasures,
+            batch: Self.page,
+            work: { (blob: Moved) -> Void? in await self.erase(blob) }
+        ).run(counting)
+        let bytes = counting.reduce(0) { $0 + $1.length * $1.shards.count }
+        state.withLock { state in
+            state.progress.note(shards: registered.count, bytes: bytes, now: time.monotonic)
+        }
+    }
+
+    private func isKnownToAll(_ group: ClusterMap.Group) -> Bool {
         guard notice > .zero else { return true }
+        let now = time.monotonic
         return state.withLock { state in
             if let known = state.known[group.id], known.epoch == group.epoch {
                 return now.duration(since: known.since) >= notice
@@ -176,23 +237,27 @@ package final class Mover: Sendable {
 
     /// What was moved goes where it was, unless something of its blob is still to be repaired or moved: then it is
     /// surplus, and left to who looks for that.
-    private func erase(_ shards: [UInt8], of id: BlobID, in group: ClusterMap.Group) async {
-        guard !shards.isEmpty, let blob = try? await metadata.blob(id), blob.missing.isEmpty, blob.moving.isEmpty else {
-            return
-        }
-        for shard in shards {
+    private func erase(_ moved: Moved) async {
+        guard !moved.shards.isEmpty, let blob = try? await metadata.blob(moved.blob), blob.missing.isEmpty,
+            blob.moving.isEmpty
+        else { return }
+        let group = moved.group
+        for shard in moved.shards {
             guard let disk = group.former[shard], disk != group.members[Int(shard)] else { continue }
             await blobs.buggify.pause(.moveErasesLate, time)
-            try? await blobs.nodes.erase(ShardID(blob: id, index: shard), on: disk, asOf: group.epoch)
+            try? await blobs.nodes.erase(ShardID(blob: moved.blob, index: shard), on: disk, asOf: group.epoch)
         }
     }
 
-    /// Waits until so many bytes are allowed, `concurrency` blobs being moved at a time.
-    private func pace(_ bytes: Int, since start: MonotonicTime) async {
-        let rate = state.withLock { $0.rate }
-        let seconds = Double(bytes) * Double(Self.concurrency) / Double(rate)
-        let rest = Duration.milliseconds(Int64(seconds * 1_000)) - time.monotonic.duration(since: start)
-        if rest > .zero { try? await time.sleep(for: rest) }
+    /// Waits until so many bytes more are allowed, whoever moved them.
+    private func pace(_ bytes: Int) async {
+        let now = time.monotonic
+        let rest = state.withLock { state in
+            let nanoseconds = Int64(Double(bytes) / Double(state.rate) * 1e9)
+            state.paidUntil = max(state.paidUntil, now).advanced(by: .nanoseconds(nanoseconds))
+            return state.paidUntil.duration(since: now)
+        }
+        if rest > Self.shortestRest { try? await time.sleep(for: rest) }
     }
 }
 

@@ -9,11 +9,13 @@ package import SystemInterface
 
 /// Puts missing shards back: blobs with the fewest spare shards first, several blobs at a time (DESIGN §8).
 ///
-/// A shard counts as back only once it was read again and registered by a transaction that requires its blob live and
-/// its group unchanged. Nothing is ever purged: a blob below k shards stays listed.
+/// A shard counts as back only once it was read again and registered, with others, by a transaction that requires its
+/// blob live and its group unchanged. Nothing is ever purged: a blob below k shards stays listed.
 package final class Repairer: Sendable {
     /// Blobs repaired side by side: enough to keep the disks of a small machine busy.
     package static let concurrency = 8
+    /// Blobs whose new shards are registered by one transaction: each costs a record on all keepers of the journal.
+    private static let registered = 32
     /// Missing shards looked at in one go.
     package static let batch = 512
     /// How often the list is looked at when nothing wakes the repairer.
@@ -118,25 +120,40 @@ package final class Repairer: Sendable {
 
     /// Repairs blobs side by side; returns those that could not be repaired in full.
     private func repair(_ ids: [BlobID]) async -> Set<BlobID> {
-        await withTaskGroup(of: (BlobID, Bool).self) { group in
-            var waiting = ids[...]
-            var failed: Set<BlobID> = []
-            for id in waiting.prefix(Self.concurrency) { group.addTask { (id, await self.repair(id)) } }
-            waiting = waiting.dropFirst(Self.concurrency)
-            while let (id, isWhole) = await group.next() {
-                if !isWhole { failed.insert(id) }
-                guard let next = waiting.popFirst(), !Task.isCancelled else { continue }
-                group.addTask { (next, await self.repair(next)) }
+        let failed = Mutex<Set<BlobID>>([])
+        await SideBySide(
+            concurrency: Self.concurrency,
+            batch: Self.registered,
+            work: { id in
+                let repaired = await self.repair(id)
+                if repaired?.isWhole != true { failed.withLock { _ = $0.insert(id) } }
+                return repaired
+            },
+            settle: { repaired in
+                let counting = await self.register(repaired)
+                let left = repaired.filter { !counting.isSuperset(of: $0.new.map(\.shard)) }
+                failed.withLock { $0.formUnion(left.map(\.blob)) }
             }
-            return failed
-        }
+        ).run(ids) { !Task.isCancelled }
+        return failed.withLock { $0 }
     }
 
-    /// Whether the blob has all its shards now, or is gone.
-    private func repair(_ id: BlobID) async -> Bool {
+    /// What repair has made of a blob.
+    private struct Repaired {
+        var blob: BlobID
+        /// Shards that are whole where they belong, and do not count yet.
+        var new: [NewShard] = []
+        /// Of each.
+        var length = 0
+        /// Whether nothing of the blob is missing once they count; also when it is gone.
+        var isWhole = true
+    }
+
+    /// Nil when nothing could be done.
+    private func repair(_ id: BlobID) async -> Repaired? {
         do {
-            guard let blob = try await metadata.blob(id), !blob.missing.isEmpty else { return true }
-            guard let group = blobs.view.group(blob.group) else { return false }
+            guard let blob = try await metadata.blob(id), !blob.missing.isEmpty else { return Repaired(blob: id) }
+            guard let group = blobs.view.group(blob.group) else { return nil }
             let location = BlobLocation(
                 blob: id,
                 length: blob.length,
@@ -153,19 +170,32 @@ package final class Repairer: Sendable {
                     shards: blob.missing
                 )
             )
-            for shard in done {
-                _ = try await metadata.registerShard(ShardID(blob: id, index: shard), groupEpoch: group.epoch)
-            }
-            count(done.map { ShardID(blob: id, index: $0) }, shardLength: location.geometry.shardLength)
-            return done.count == blob.missing.count
+            return Repaired(
+                blob: id,
+                new: done.map { NewShard(ShardID(blob: id, index: $0), groupEpoch: group.epoch) },
+                length: location.geometry.shardLength,
+                isWhole: done.count == blob.missing.count
+            )
         } catch {
-            return false
+            return nil
         }
     }
 
-    private func count(_ shards: [ShardID], shardLength: Int) {
+    /// Lets the new shards count; returns those that do. Others are of blobs that are gone, or of groups that have
+    /// changed meanwhile, or the metadata could not be changed.
+    private func register(_ repaired: [Repaired]) async -> Set<ShardID> {
+        let new = repaired.flatMap(\.new)
+        guard !new.isEmpty, let counting = try? await metadata.registerShards(new) else { return [] }
+        let bytes = repaired.reduce(0) { bytes, blob in
+            bytes + blob.length * blob.new.count { counting.contains($0.shard) }
+        }
+        count(counting, bytes: bytes)
+        return counting
+    }
+
+    private func count(_ shards: Set<ShardID>, bytes: Int) {
         state.withLock { state in
-            state.progress.note(shards: shards.count, bytes: shards.count * shardLength, now: time.monotonic)
+            state.progress.note(shards: shards.count, bytes: bytes, now: time.monotonic)
             state.restored?.formUnion(shards)
             if let restored = state.restored, restored.count > Verifier.recountLimit { state.restored = nil }
         }

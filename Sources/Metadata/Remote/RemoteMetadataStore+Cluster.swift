@@ -36,11 +36,15 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("markMissing")
     }
 
-    package func registerShard(_ shard: ShardID, groupEpoch: UInt32) async throws(StorageError) -> Bool {
-        throw Self.coordinatorsOwn("registerShard")
+    package func registerShards(_ shards: [NewShard]) async throws(StorageError) -> Set<ShardID> {
+        throw Self.coordinatorsOwn("registerShards")
     }
 
-    package func movingShards(after last: MovingShard?, limit: Int) async throws(StorageError) -> [MovingShard] {
+    package func movingShards(
+        of group: GroupID?,
+        after last: MovingShard?,
+        limit: Int
+    ) async throws(StorageError) -> [MovingShard] {
         throw Self.coordinatorsOwn("movingShards")
     }
 
