@@ -85,7 +85,7 @@ extension BlobStore {
         _ group: ClusterMap.Group
     ) async -> [Result<Value, ShardFailure>?] {
         let quorum = view.quorum(of: group)
-        let isKnown = view.wasOverdue(group.members, at: time.monotonic)
+        let isKnown = view.wasSlow(group.members, at: time.monotonic)
         let grace = isKnown ? Self.knownStragglerGrace : Self.stragglerGrace
         let outcomes = await fanOut.wait(
             needed: quorum,
@@ -93,12 +93,20 @@ extension BlobStore {
             grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : grace,
             // A disk that is known to be slow is no reason to settle for less any sooner.
             lesserGrace: isKnown ? Self.stragglerGrace * 2 - grace : nil,
+            notice: isKnown ? nil : (after: Self.slowWrite, call: { self.isWorthWaiting(for: $0, of: group) }),
             alarm: alarm
         )
         for (index, outcome) in outcomes.enumerated() where outcome == nil {
             view.noteOverdue(group.members[index], at: time.monotonic)
         }
         return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
+    }
+
+    /// A write waits for these places alone: their disks are slow. Whether it is the first that finds one so.
+    private func isWorthWaiting(for places: [Int], of group: ClusterMap.Group) -> Bool {
+        let (disks, now) = (places.map { group.members[$0] }, alarm.now)
+        defer { for disk in disks { view.noteSlow(disk, at: now) } }
+        return !view.wasSlow(disks, at: now)
     }
 
     /// One success less, if the quorum holds without it: as if its answer had not come in time.

@@ -14,8 +14,11 @@ package final class BlobStore: Sendable {
     /// How long a write waits for the shards beyond its quorum, or as long again as the quorum took if that is more
     /// (`FanOut.wait`). What is later is noted as missing and left to repair: one slow disk never holds a write.
     package static let stragglerGrace = Duration.milliseconds(250)
-    /// The same for a group with a disk that a write was lately left behind by: it would wait for that one again.
+    /// The same for a group with a disk that a write was lately left behind by, or waited for alone for longer than
+    /// `slowWrite`: it would wait for that one again.
     package static let knownStragglerGrace = Duration.milliseconds(50)
+    /// A disk that a write still waits for after so long, though the others have done, is slow.
+    package static let slowWrite = Duration.milliseconds(75)
     /// Idle buffers kept for stripes and reads.
     package static let poolLimit = 96 << 20
 

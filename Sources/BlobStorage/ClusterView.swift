@@ -21,8 +21,8 @@ package final class ClusterView: Sendable {
         /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
         /// for the moment in which one ends before it is noted.
         var overdue: [DiskID: Int] = [:]
-        /// By disk: when a write was last left behind by it.
-        var lastOverdue: [DiskID: MonotonicTime] = [:]
+        /// By disk: when a write was last left behind by it, or waited for it alone.
+        var lastSlow: [DiskID: MonotonicTime] = [:]
         var median = LatencyMedian()
     }
 
@@ -144,19 +144,24 @@ package final class ClusterView: Sendable {
     package func noteOverdue(_ disk: DiskID, at now: MonotonicTime) {
         state.withLock { state in
             state.overdue[disk, default: 0] += 1
-            state.lastOverdue[disk] = now
+            state.lastSlow[disk] = now
         }
     }
 
-    /// How long a disk by which a write was left behind is taken to be slow.
+    /// A write waited long for the disk alone.
+    package func noteSlow(_ disk: DiskID, at now: MonotonicTime) {
+        state.withLock { $0.lastSlow[disk] = now }
+    }
+
+    /// How long a disk by which a write was left behind, or that one waited for, is taken to be slow.
     private static let slownessMemory = Duration.seconds(10)
 
-    /// Whether a write was lately left behind by one of the disks.
-    package func wasOverdue(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
+    /// Whether a write was lately left behind by one of the disks, or waited for it alone.
+    package func wasSlow(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
         state.withLock { state in
-            guard !state.lastOverdue.isEmpty else { return false }
-            state.lastOverdue = state.lastOverdue.filter { now.duration(since: $0.value) < Self.slownessMemory }
-            return disks.contains { state.lastOverdue[$0] != nil }
+            guard !state.lastSlow.isEmpty else { return false }
+            state.lastSlow = state.lastSlow.filter { now.duration(since: $0.value) < Self.slownessMemory }
+            return disks.contains { state.lastSlow[$0] != nil }
         }
     }
 

@@ -58,25 +58,33 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
     /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
     /// left behind, and disks that are all slow wait for one another. After twice the grace, or the grace and
-    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms.
+    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms. `notice` is told of calls that are waited
+    /// for, though there are enough without them, for longer than its time, which is less than the grace; false ends it.
     /// Returns what has settled; nil is a call still under way. To be called once.
     func wait(
         needed: Quorum,
         lesser: Quorum? = nil,
         grace: Duration,
         lesserGrace: Duration? = nil,
+        notice: (after: Duration, call: @Sendable ([Int]) -> Bool)? = nil,
         alarm: Alarm
     ) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
             let start = alarm.now
-            let token = alarm.set(after: grace) {
+            let endGrace = { @Sendable in
                 let hadLess = lesser.map(self.has) ?? false
                 guard self.becomeOverdue(since: start, alarm), let lesser else { return }
                 // Rings in vain when the quorum is complete first.
                 _ = alarm.set(after: lesserGrace ?? grace) {
                     self.settle(for: lesser, isLate: !hadLess, since: start, alarm)
                 }
+            }
+            let token = alarm.set(after: notice?.after ?? grace) {
+                guard let notice else { return endGrace() }
+                let waitedFor = self.waitedFor(beside: needed)
+                if !waitedFor.isEmpty, !notice.call(waitedFor) { return endGrace() }
+                _ = alarm.set(after: grace - notice.after, endGrace)
             }
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
@@ -91,6 +99,14 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
             state.isClosed = true
             state.whenEnough = nil
             return state.outcomes
+        }
+    }
+
+    /// Calls that have not settled although the others are enough.
+    private func waitedFor(beside needed: Quorum) -> [Int] {
+        state.withLock { state in
+            guard !state.isClosed, Self.hasEnough(state, needed) else { return [] }
+            return state.outcomes.indices.filter { state.outcomes[$0] == nil }
         }
     }
 

@@ -17,14 +17,25 @@ struct SlowDiskTests {
     func memory() {
         let view = ClusterView()
         let (slow, other) = (Self.disk(1), Self.disk(2))
-        #expect(!view.wasOverdue([slow, other], at: Self.time(0)))
+        #expect(!view.wasSlow([slow, other], at: Self.time(0)))
         view.noteOverdue(slow, at: Self.time(0))
         view.noteEnded(slow)
-        #expect(view.wasOverdue([other, slow], at: Self.time(9)))
-        #expect(!view.wasOverdue([other], at: Self.time(9)))
+        #expect(view.wasSlow([other, slow], at: Self.time(9)))
+        #expect(!view.wasSlow([other], at: Self.time(9)))
         view.noteOverdue(slow, at: Self.time(9))
-        #expect(view.wasOverdue([slow], at: Self.time(18)))
-        #expect(!view.wasOverdue([slow], at: Self.time(20)))
+        #expect(view.wasSlow([slow], at: Self.time(18)))
+        #expect(!view.wasSlow([slow], at: Self.time(20)))
+    }
+
+    @Test("a disk that writes waited for is not waited for again, although it answered in the end")
+    func waitedFor() async throws {
+        let harness = try await BlobHarness()
+        harness.transport.set(.delay(.milliseconds(220)), for: harness.disks[2])
+        _ = try await harness.write(harness.nextBlob(), BlobHarness.bytes(5_000))
+        #expect(harness.store.view.wasSlow([harness.disks[2]], at: harness.time.monotonic))
+        #expect(!harness.store.view.wasSlow([harness.disks[1]], at: harness.time.monotonic))
+        let receipt = try await harness.write(harness.nextBlob(), BlobHarness.bytes(5_000))
+        #expect(receipt.missing == [2])
     }
 
     @Test("a disk that is always slow is not given its own time but that of the others")
