@@ -101,6 +101,7 @@ check-mutants:
 	$(PYTHON) Tests/Mutants/run.py --check
 
 test-simulator: build-tests
+	.build/release/simulator self-test
 	.build/release/simulator run --seeds $(SEEDS)
 	.build/release/simulator run --scenario cluster --seeds $(CLUSTER_SEEDS)
 	.build/release/simulator run --scenario rot --seeds $(ROT_SEEDS)

@@ -102,11 +102,9 @@ extension BlobStore {
         return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
     }
 
-    /// A write waits for these places alone: their disks are slow. Whether it is the first that finds one so.
+    /// A write waits for these places alone: their disks are slow. Whether it is the first that finds them so.
     private func isWorthWaiting(for places: [Int], of group: ClusterMap.Group) -> Bool {
-        let (disks, now) = (places.map { group.members[$0] }, alarm.now)
-        defer { for disk in disks { view.noteSlow(disk, at: now) } }
-        return !view.wasSlow(disks, at: now)
+        !view.noteSlow(places.map { group.members[$0] }, at: alarm.now)
     }
 
     /// One success less, if the quorum holds without it: as if its answer had not come in time.

@@ -148,9 +148,13 @@ package final class ClusterView: Sendable {
         }
     }
 
-    /// A write waited long for the disk alone.
-    package func noteSlow(_ disk: DiskID, at now: MonotonicTime) {
-        state.withLock { $0.lastSlow[disk] = now }
+    /// A write waited long for these disks alone. Returns whether one of them was known to be slow.
+    package func noteSlow(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
+        state.withLock { state in
+            let wasKnown = Self.isAnySlow(disks, at: now, &state)
+            for disk in disks { state.lastSlow[disk] = now }
+            return wasKnown
+        }
     }
 
     /// How long a disk by which a write was left behind, or that one waited for, is taken to be slow.
@@ -158,11 +162,13 @@ package final class ClusterView: Sendable {
 
     /// Whether a write was lately left behind by one of the disks, or waited for it alone.
     package func wasSlow(_ disks: [DiskID], at now: MonotonicTime) -> Bool {
-        state.withLock { state in
-            guard !state.lastSlow.isEmpty else { return false }
-            state.lastSlow = state.lastSlow.filter { now.duration(since: $0.value) < Self.slownessMemory }
-            return disks.contains { state.lastSlow[$0] != nil }
-        }
+        state.withLock { Self.isAnySlow(disks, at: now, &$0) }
+    }
+
+    private static func isAnySlow(_ disks: [DiskID], at now: MonotonicTime, _ state: inout State) -> Bool {
+        guard !state.lastSlow.isEmpty else { return false }
+        state.lastSlow = state.lastSlow.filter { now.duration(since: $0.value) < slownessMemory }
+        return disks.contains { state.lastSlow[$0] != nil }
     }
 
     /// Such a write has ended, well or not.

@@ -16,7 +16,9 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         var isOverdue = false
         /// Set when the grace ended before enough had succeeded: to be called once they have.
         var whenEnough: (@Sendable () -> Void)?
-        var waiter: (needed: Quorum, continuation: CheckedContinuation<Void, Never>)?
+        /// When enough had succeeded, from the beginning of the wait on.
+        var enoughSince: MonotonicTime?
+        var waiter: (needed: Quorum, alarm: Alarm, continuation: CheckedContinuation<Void, Never>)?
     }
 
     private let state: Mutex<State>
@@ -45,6 +47,9 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
             state.outcomes[index] = outcome
             state.settled += 1
             if case .success = outcome { state.succeeded += 1 }
+            if state.enoughSince == nil, let waiter = state.waiter, Self.hasEnough(state, waiter.needed) {
+                state.enoughSince = waiter.alarm.now
+            }
             if state.whenEnough != nil, let waiter = state.waiter, Self.hasEnough(state, waiter.needed) {
                 (whenEnough, state.whenEnough) = (state.whenEnough, nil)
             }
@@ -58,8 +63,8 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
     /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
     /// left behind, and disks that are all slow wait for one another. After twice the grace, or the grace and
-    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms. `notice` is told of calls that are waited
-    /// for, though there are enough without them, for longer than its time, which is less than the grace; false ends it.
+    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms. `notice` is told of calls that have been
+    /// waited for alone, the others being enough, for its time; false ends their grace.
     /// Returns what has settled; nil is a call still under way. To be called once.
     func wait(
         needed: Quorum,
@@ -80,15 +85,13 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
                     self.settle(for: lesser, isLate: !hadLess, since: start, alarm)
                 }
             }
-            let token = alarm.set(after: notice?.after ?? grace) {
-                guard let notice else { return endGrace() }
-                let waitedFor = self.waitedFor(beside: needed)
-                if !waitedFor.isEmpty, !notice.call(waitedFor) { return endGrace() }
-                _ = alarm.set(after: grace - notice.after, endGrace)
+            let token = alarm.set(after: min(notice?.after ?? grace, grace)) {
+                self.look(since: start, grace, notice, alarm, endGrace)
             }
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                    state.waiter = (needed, continuation)
+                    state.waiter = (needed, alarm, continuation)
+                    if Self.hasEnough(state, needed) { state.enoughSince = start }
                     return Self.takeWaiterIfDone(&state)
                 }
                 resumed?.resume()
@@ -102,11 +105,29 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         }
     }
 
-    /// Calls that have not settled although the others are enough.
-    private func waitedFor(beside needed: Quorum) -> [Int] {
-        state.withLock { state in
-            guard !state.isClosed, Self.hasEnough(state, needed) else { return [] }
-            return state.outcomes.indices.filter { state.outcomes[$0] == nil }
+    /// Looks for calls that are waited for alone, until the grace is over.
+    private func look(
+        since start: MonotonicTime,
+        _ grace: Duration,
+        _ notice: (after: Duration, call: @Sendable ([Int]) -> Bool)?,
+        _ alarm: Alarm,
+        _ endGrace: @escaping @Sendable () -> Void
+    ) {
+        let left = grace - alarm.now.duration(since: start)
+        guard left > .zero, let notice else { return endGrace() }
+        let (isWaiting, enoughSince, rest) = state.withLock { state in
+            (state.waiter != nil, state.enoughSince, state.outcomes.indices.filter { state.outcomes[$0] == nil })
+        }
+        guard isWaiting else { return }
+        let alone = enoughSince.map { alarm.now.duration(since: $0) } ?? .zero
+        if alone < notice.after {
+            _ = alarm.set(after: min(notice.after - alone, left)) {
+                self.look(since: start, grace, notice, alarm, endGrace)
+            }
+        } else if notice.call(rest) {
+            _ = alarm.set(after: left, endGrace)
+        } else {
+            endGrace()
         }
     }
 

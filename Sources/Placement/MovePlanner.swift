@@ -78,8 +78,13 @@ package struct MovePlanner: Sendable {
         }
         var shares: [DiskID: Double] = [:]
         for (count, bytes) in bytesPerShard.sorted(by: { $0.key < $1.key }) {
-            // Without a rule there are too few disks for such groups: they stay as they are.
-            guard let rule = SpreadRule(shardCount: count, disks: staying) else { continue }
+            guard let rule = SpreadRule(shardCount: count, disks: staying) else {
+                // There are too few disks for such groups: they stay as they are, and where they are.
+                for group in groups where group.group.members.count == count {
+                    for member in group.group.members { shares[member, default: 0] += Self.load(group) }
+                }
+                continue
+            }
             rules[count] = rule
             shares.merge(rule.shares(of: bytes, shardCount: count, on: staying), uniquingKeysWith: +)
         }

@@ -83,6 +83,8 @@ struct AdminCommandTests {
                 let added = try output(["disk", "add", "--node", "node-1", "--slot", "disk-9"], client)
                 #expect(added.hasPrefix("Added: site-1/node-1/disk-9.\nMoving 3 places, 6.3 MB"))
                 let only = try output(["disk", "add", "--node", "node-1", "--no-rebalance"], client)
+                let slow = try output(["disk", "add", "--node", "node-1", "--rate", "2"], client)
+                #expect(slow.contains("Moving 3 places, 6.3 MB: 3 s at the rate allowed."))
                 #expect(only.contains("hold nothing until"))
                 #expect(throws: AdminError.self) { try output(["disk", "add", "--node", "node-2"], client) }
                 let plan = try output(["disk", "drain", "a", "b", "--dry-run", "--rate", "2"], client)
@@ -97,7 +99,12 @@ struct AdminCommandTests {
                 #expect(try output(["moves", "cancel"], client).hasSuffix("Nothing is being moved."))
             }
         }
-        for arguments in [["disk", "drain"], ["rebalance", "--rate", "0"], ["rebalance", "--watch", "--json"]] {
+        let senseless = [
+            ["disk", "drain"], ["rebalance", "--rate", "0"], ["rebalance", "--watch", "--json"],
+            ["disk", "add", "--node", "node-1", "--rate", "0"],
+            ["disk", "add", "--node", "node-1", "--no-rebalance", "--watch"],
+        ]
+        for arguments in senseless {
             #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(arguments) }
         }
     }

@@ -224,7 +224,7 @@ extension StatusReport {
                 used: 1_000_000_000_000,
                 liveBytes: 990_000_000_000,
                 deadBytes: 5_000_000_000,
-                badShards: 0
+                missingShards: 0
             )
         }
         return StatusReport(

@@ -1,4 +1,5 @@
 import Coordination
+import LinuxSystem
 import Synchronization
 import Testing
 
@@ -21,6 +22,8 @@ struct SideBySideTests {
         await SideBySide(
             concurrency: concurrency,
             batch: batch,
+            patience: .seconds(60),
+            time: LinuxTime(),
             work: { (item: Int) -> Int? in
                 state.change { state in
                     state.running += 1
@@ -69,9 +72,9 @@ struct SideBySideTests {
         let most = Mutex(0)
         await SideBySide(
             concurrency: 8,
-            batch: 1,
+            time: LinuxTime(),
             claims: { (item: Int) in [item % 5, 5 + item % 3] },
-            work: { (item: Int) -> Void? in
+            work: { (item: Int) in
                 running.withLock { running in
                     let others = running.count { $0 % 5 == item % 5 || $0 % 3 == item % 3 }
                     clashes.withLock { $0 += others }
@@ -80,10 +83,57 @@ struct SideBySideTests {
                 }
                 for _ in 0..<3 { await Task.yield() }
                 running.withLock { _ = $0.remove(item) }
-                return nil
             }
         ).run(0..<200)
         #expect(clashes.withLock { $0 } == 0)
         #expect(most.withLock { $0 } == 3)
+    }
+
+    @Test("no outcome waits for longer than its patience, whatever else is going on")
+    func patience() async {
+        let state = Shared()
+        await SideBySide(
+            concurrency: 8,
+            batch: 64,
+            patience: .milliseconds(20),
+            time: LinuxTime(),
+            work: { (item: Int) -> Int? in
+                // One goes on until the others have been handed over.
+                while item == 5, state.change({ $0.batches.flatMap { $0 }.count }) < 7 { await Task.yield() }
+                return item
+            },
+            settle: { outcomes in state.change { $0.batches.append(outcomes) } }
+        ).run(0..<8)
+        #expect(state.change { $0.batches.last } == [5])
+        #expect(state.change { $0.batches.flatMap { $0 } }.sorted() == Array(0..<8))
+    }
+
+    @Test("how many go at a time is asked each time")
+    func changing() async {
+        let running = Mutex(0)
+        let most = Mutex((early: 0, late: 0))
+        let begun = Mutex(0)
+        await SideBySide(
+            concurrency: begun.withLock { $0 } < 50 ? 4 : 1,
+            time: LinuxTime(),
+            claims: { (_: Int) in Set<Int>() },
+            work: { (_: Int) in
+                let (now, number) = (
+                    running.withLock {
+                        $0 += 1; return $0
+                    },
+                    begun.withLock {
+                        $0 += 1; return $0
+                    }
+                )
+                most.withLock { most in
+                    if number <= 50 { most.early = max(most.early, now) }
+                    if number > 54 { most.late = max(most.late, now) }
+                }
+                await Task.yield()
+                running.withLock { $0 -= 1 }
+            }
+        ).run(0..<200)
+        #expect(most.withLock { $0.early } <= 4 && most.withLock { $0.late } == 1)
     }
 }

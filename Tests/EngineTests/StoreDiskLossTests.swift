@@ -29,6 +29,20 @@ struct StoreDiskLossTests {
         }
     }
 
+    @Test("a status tells of each disk how many of its shards are missing")
+    func missingByDisk() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("k", Content.random(90_000))
+        let blob = try #require(try await store.store.metadata.blobs(after: nil, limit: 1).first)
+        try await store.store.metadata.markMissing(wherePlaced: [1, 4].map { ShardID(blob: blob.id, index: $0) })
+        let members = try await store.store.metadata.groups().first { $0.id == blob.group }?.members
+        for disk in try await store.store.status().disks {
+            let place = members?.firstIndex(of: disk.record.id)
+            #expect(disk.missingShards == (place == 1 || place == 4 ? 1 : 0))
+        }
+        try await store.close()
+    }
+
     @Test("with any two of six disks gone everything is read back")
     func anyTwoLost() async throws {
         let store = try await StoreHarness.open()

@@ -41,15 +41,29 @@ package struct DiskCommand: ParsableCommand {
         var slot: String?
         @Flag(help: "Move nothing to them now: `cairn admin rebalance` does that.")
         var noRebalance = false
+        @Option(help: "MiB a second to move at most, in all.")
+        var rate: Int?
+        @Flag(help: "Show the progress until all is moved.")
+        var watch = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
+
+        package func validate() throws {
+            guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate must be above zero") }
+            guard !noRebalance || (rate == nil && !watch) else {
+                throw ValidationError("with --no-rebalance nothing moves: leave --rate and --watch out")
+            }
+        }
 
         package func perform(_ client: AdminClient) throws -> String {
             let added = try client.addDisks(node: node, slot: slot).disks
             let text = "Added: \(added.joined(separator: ", "))."
             if noRebalance { return text + " They hold nothing until: cairn admin rebalance" }
-            return text + "\n" + MovesText.plan(try client.beginMoves(MoveRequest()))
+            var request = MoveRequest()
+            request.rate = rate.map { $0 << 20 }
+            let plan = try client.beginMoves(request)
+            return text + "\n" + (try MovesWatch.told(plan, watching: watch, client))
         }
     }
 

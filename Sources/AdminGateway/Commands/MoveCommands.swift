@@ -25,9 +25,7 @@ package struct MoveOptions: ParsableArguments {
         request.rate = rate.map { $0 << 20 }
         let plan = try client.beginMoves(request)
         if json { return try JSONText.text(plan) }
-        guard watch, !dryRun else { return MovesText.plan(plan) }
-        MovesWatch.show(MovesText.plan(plan))
-        return try MovesWatch.run(client)
+        return try MovesWatch.told(plan, watching: watch && !dryRun, client)
     }
 }
 
@@ -126,6 +124,13 @@ package struct MovesCommand: ParsableCommand {
 enum MovesWatch {
     /// Seconds between two looks.
     private static let interval = 1.0
+
+    /// What has been begun; `watching`: shown at once, and followed to its end.
+    static func told(_ plan: MovePlanReport, watching: Bool, _ client: AdminClient) throws -> String {
+        guard watching else { return MovesText.plan(plan) }
+        show(MovesText.plan(plan))
+        return try run(client)
+    }
 
     static func run(_ client: AdminClient) throws -> String {
         var last = ""

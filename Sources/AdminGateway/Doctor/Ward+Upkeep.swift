@@ -18,7 +18,7 @@ extension Ward {
                 )
             )
         }
-        let bad = max(examination.badShards, status.disks.reduce(0) { $0 + $1.badShards })
+        let bad = examination.badShards
         if bad > 0 {
             findings.append(
                 Finding(

@@ -151,34 +151,14 @@ struct Diagnosis {
     }
 
     private static func shards(_ report: StatusReport) -> [Finding] {
-        var findings: [Finding] = []
-        let bad = report.disks.reduce(0) { $0 + $1.badShards }
-        if bad > 0 {
-            findings.append(
-                Finding(
-                    severity: .warning,
-                    text: "\(Words.plural(bad, "damaged shard")) found",
-                    action: "nothing: they are rebuilt from the others"
-                )
-            )
-        }
-        guard report.missingShards > 0 else { return findings }
+        guard report.missingShards > 0 else { return [] }
         let text = "\(Words.plural(report.missingShards, "shard")) missing"
         if report.repair.active {
             let left = report.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
-            findings.append(
-                Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)")
-            )
-        } else {
-            findings.append(
-                Finding(
-                    severity: .warning,
-                    text: text,
-                    action: "repair waits for a disk to put them on: see to the disks"
-                )
-            )
+            return [Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)")]
         }
-        return findings
+        let action = "repair waits for a disk to put them on: see to the disks"
+        return [Finding(severity: .warning, text: text, action: action)]
     }
 
     private static func upkeep(_ report: StatusReport) -> [Finding] {

@@ -24,7 +24,7 @@ package enum StatusText {
             ("FULL", .right),
             ("LIVE", .right),
             ("DEAD", .right),
-            ("BAD", .right),
+            ("MISSING", .right),
             ("ID", .left),
             ("PATH", .left)
         )
@@ -39,7 +39,7 @@ package enum StatusText {
                 isKnown ? Words.percent(disk.used, of: disk.capacity) : "-",
                 bytes(disk.liveBytes),
                 bytes(disk.deadBytes),
-                Words.count(disk.badShards),
+                Words.count(disk.missingShards),
                 String(disk.id.prefix(8)),
                 disk.path
             )

@@ -36,8 +36,9 @@ package struct DiskReport: Codable, Hashable, Sendable {
     package var liveBytes: Int
     /// Bytes that compaction can win back.
     package var deadBytes: Int
-    /// Shards found damaged and not yet repaired.
-    package var badShards: Int
+    /// Shards that belong on it, are lost or damaged, and are not repaired yet; of very many missing in all not each is
+    /// counted here.
+    package var missingShards: Int
 
     package init(
         id: String,
@@ -50,7 +51,7 @@ package struct DiskReport: Codable, Hashable, Sendable {
         used: Int,
         liveBytes: Int,
         deadBytes: Int,
-        badShards: Int
+        missingShards: Int
     ) {
         self.id = id
         self.site = site
@@ -62,7 +63,7 @@ package struct DiskReport: Codable, Hashable, Sendable {
         self.used = used
         self.liveBytes = liveBytes
         self.deadBytes = deadBytes
-        self.badShards = badShards
+        self.missingShards = missingShards
     }
 
     /// `SITE/NODE/SLOT`: how people name it.

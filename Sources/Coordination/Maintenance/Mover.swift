@@ -19,17 +19,22 @@ package final class Mover: Sendable {
     private static let groups = 16
     /// Blobs of a group moved side by side while no client asks for anything.
     private static let concurrency = 4
-    /// How long no client may have asked for anything until then.
-    private static let quiet = Duration.seconds(1)
+    /// How long no client may have asked for anything until then: requests count as they begin or are committed, and a
+    /// large body takes a while.
+    private static let quiet = Duration.seconds(10)
+    /// How long a shard that is whole at its new place waits for others until it is registered.
+    private static let patience = Duration.seconds(1)
     /// Shards of a group taken from the list in one go, and registered by one transaction: each costs a record on all
     /// keepers of the journal.
     private static let page = 64
     /// Erasures side by side, once shards are registered.
     private static let erasures = 8
-    /// While clients ask for something, the mover rests after each blob as long as that took, but no longer than this.
+    /// While clients ask for something, a group rests after each blob as long as that took, but no longer than this.
     private static let longestRest = Duration.seconds(1)
     /// A shorter rest is not taken: the next one is longer by it.
     private static let shortestRest = Duration.milliseconds(2)
+    /// How often a rest looks whether it still holds: clients may have gone, the rate been raised, all been paused.
+    private static let look = Duration.seconds(1)
     /// How often the list is looked at when nothing wakes the mover.
     package static let interval = Duration.seconds(1)
     /// Bytes a second that are moved at most, in all, unless the operator says otherwise.
@@ -70,8 +75,10 @@ package final class Mover: Sendable {
     /// Moves nothing until `resume`, or until the program starts again; what is being copied is finished.
     package func pause() { state.withLock { ($0.isPaused, $0.progress.isPaused) = (true, true) } }
     package func resume() { state.withLock { ($0.isPaused, $0.progress.isPaused) = (false, false) } }
-    /// Bytes a second from now on.
-    package func setRate(_ rate: Int) { state.withLock { $0.rate = max(1, rate) } }
+    /// Bytes a second from now on; what was moved before is paid for.
+    package func setRate(_ rate: Int) {
+        state.withLock { ($0.rate, $0.paidUntil) = (max(1, rate), time.monotonic) }
+    }
 
     package var rate: Int { state.withLock { $0.rate } }
 
@@ -92,9 +99,9 @@ package final class Mover: Sendable {
         let groups = blobs.view.map.groups.values.filter { !$0.former.isEmpty }.sorted { $0.id < $1.id }
         await SideBySide(
             concurrency: Self.groups,
-            batch: 1,
+            time: time,
             claims: { (group: ClusterMap.Group) in Set(group.former.flatMap { [$1, group.members[Int($0)]] }) },
-            work: { (group: ClusterMap.Group) -> Void? in await self.move(group) }
+            work: { (group: ClusterMap.Group) in await self.move(group) }
         ).run(groups) { goesOn }
         state.withLock { $0.progress.isActive = false }
         if let ended = try? await metadata.endMoves(), ended > 0 { await endObserver.withLock { $0 }?() }
@@ -104,16 +111,18 @@ package final class Mover: Sendable {
 
     private func move(_ group: ClusterMap.Group) async {
         guard isKnownToAll(group) else { return }
+        let rest = Rest()
         var last: MovingShard?
         while goesOn, let page = try? await metadata.movingShards(of: group.id, after: last, limit: Self.page),
             let end = page.last
         {
             last = end
-            let isAsked = isAsked
             await SideBySide(
-                concurrency: isAsked ? 1 : Self.concurrency,
+                concurrency: self.isAsked ? 1 : Self.concurrency,
                 batch: Self.page,
-                work: { await self.move($0.value, of: $0.key, givingWay: isAsked) },
+                patience: Self.patience,
+                time: time,
+                work: { await self.move($0.value, of: $0.key, after: rest) },
                 settle: { await self.register($0) }
             ).run(Dictionary(grouping: page.map(\.shard), by: \.blob).sorted { $0.key < $1.key }) { goesOn }
         }
@@ -146,23 +155,45 @@ package final class Mover: Sendable {
         }
     }
 
-    /// What goes wrong here is tried again in the next pass.
-    private func move(_ shards: [ShardID], of id: BlobID, givingWay: Bool) async -> Moved? {
+    /// Until when the moves of a group make way.
+    private final class Rest: Sendable {
+        private let end = Mutex(MonotonicTime(nanoseconds: 0))
+        var until: MonotonicTime { end.withLock { $0 } }
+        func set(_ until: MonotonicTime) { end.withLock { $0 = until } }
+    }
+
+    private func move(_ shards: [ShardID], of id: BlobID, after rest: Rest) async -> Moved? {
+        await wait(for: rest)
+        guard goesOn else { return nil }
         let start = time.monotonic
+        let moved = await move(shards, of: id)
+        let took = time.monotonic.duration(since: start)
+        rest.set(time.monotonic.advanced(by: min(took, Self.longestRest)))
+        if let moved { charge(moved.length * moved.shards.count, since: start) }
+        return moved
+    }
+
+    /// What goes wrong here is tried again in the next pass.
+    private func move(_ shards: [ShardID], of id: BlobID) async -> Moved? {
         guard let blob = try? await metadata.blob(id), let group = blobs.view.group(blob.group) else { return nil }
         let wanted = shards.map(\.index).filter { blob.moving.contains($0) && group.former[$0] != nil }
         guard !wanted.isEmpty, isKnownToAll(group) else { return nil }
         let moved = await move(wanted, of: blob, in: group)
         if blobs.buggify.strikes(.moveCutShort) { return nil }
         let length = StripeGeometry(scheme: group.scheme, blobLength: blob.length).shardLength
-        await pace(length * moved.count)
-        if givingWay { try? await time.sleep(for: min(time.monotonic.duration(since: start), Self.longestRest)) }
         return Moved(blob: id, shards: moved, group: group, length: length)
     }
 
-    /// From here on they count at their new places; where they were they are erased.
+    /// From here on they count at their new places; where they were they are erased. Not so where the new disk has gone
+    /// meanwhile: what is still good is not given up for it.
     private func register(_ moved: [Moved]) async {
-        guard let registered = try? await metadata.registerShards(moved.flatMap(\.new)) else { return }
+        let moved = moved.map { blob in
+            var blob = blob
+            blob.shards = blob.shards.filter { blobs.view.isUsable(blob.group.members[Int($0)]) }
+            return blob
+        }
+        let new = moved.flatMap(\.new)
+        guard !new.isEmpty, let registered = try? await metadata.registerShards(new) else { return }
         let counting = moved.map { blob in
             var blob = blob
             blob.shards = blob.shards.filter { registered.contains(ShardID(blob: blob.blob, index: $0)) }
@@ -170,8 +201,9 @@ package final class Mover: Sendable {
         }
         await SideBySide(
             concurrency: Self.erasures,
-            batch: Self.page,
-            work: { (blob: Moved) -> Void? in await self.erase(blob) }
+            time: time,
+            claims: { (blob: Moved) in [blob.blob] },
+            work: { (blob: Moved) in await self.erase(blob) }
         ).run(counting)
         let bytes = counting.reduce(0) { $0 + $1.length * $1.shards.count }
         state.withLock { state in
@@ -249,15 +281,23 @@ package final class Mover: Sendable {
         }
     }
 
-    /// Waits until so many bytes more are allowed, whoever moved them.
-    private func pace(_ bytes: Int) async {
-        let now = time.monotonic
-        let rest = state.withLock { state in
-            let nanoseconds = Int64(Double(bytes) / Double(state.rate) * 1e9)
-            state.paidUntil = max(state.paidUntil, now).advanced(by: .nanoseconds(nanoseconds))
-            return state.paidUntil.duration(since: now)
+    /// Waits until what was moved is paid for and, while clients ask for something, the group has rested.
+    private func wait(for rest: Rest) async {
+        while goesOn {
+            let now = time.monotonic
+            let paid = state.withLock { $0.paidUntil }
+            let left = (isAsked ? max(paid, rest.until) : paid).duration(since: now)
+            guard left > Self.shortestRest else { return }
+            try? await time.sleep(for: min(left, Self.look))
         }
-        if rest > Self.shortestRest { try? await time.sleep(for: rest) }
+    }
+
+    /// So many bytes took their time since `start`; at the rate allowed it may be longer.
+    private func charge(_ bytes: Int, since start: MonotonicTime) {
+        state.withLock { state in
+            let nanoseconds = Int64(Double(bytes) / Double(state.rate) * 1e9)
+            state.paidUntil = max(state.paidUntil, start).advanced(by: .nanoseconds(nanoseconds))
+        }
     }
 }
 

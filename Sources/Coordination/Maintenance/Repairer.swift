@@ -16,6 +16,10 @@ package final class Repairer: Sendable {
     package static let concurrency = 8
     /// Blobs whose new shards are registered by one transaction: each costs a record on all keepers of the journal.
     private static let registered = 32
+    /// How long a new shard waits for others until it is registered.
+    private static let patience = Duration.milliseconds(500)
+    /// After so long the list is looked at anew: what has fewer spares by now goes first, whatever was in line.
+    private static let round = Duration.seconds(5)
     /// Missing shards looked at in one go.
     package static let batch = 512
     /// How often the list is looked at when nothing wakes the repairer.
@@ -118,12 +122,15 @@ package final class Repairer: Sendable {
         }
     }
 
-    /// Repairs blobs side by side; returns those that could not be repaired in full.
+    /// Repairs blobs side by side, in a round; returns those that could not be repaired in full.
     private func repair(_ ids: [BlobID]) async -> Set<BlobID> {
         let failed = Mutex<Set<BlobID>>([])
+        let end = time.monotonic.advanced(by: Self.round)
         await SideBySide(
             concurrency: Self.concurrency,
             batch: Self.registered,
+            patience: Self.patience,
+            time: time,
             work: { id in
                 let repaired = await self.repair(id)
                 if repaired?.isWhole != true { failed.withLock { _ = $0.insert(id) } }
@@ -134,7 +141,7 @@ package final class Repairer: Sendable {
                 let left = repaired.filter { !counting.isSuperset(of: $0.new.map(\.shard)) }
                 failed.withLock { $0.formUnion(left.map(\.blob)) }
             }
-        ).run(ids) { !Task.isCancelled }
+        ).run(ids) { !Task.isCancelled && time.monotonic < end }
         return failed.withLock { $0 }
     }
 

@@ -1,27 +1,36 @@
+package import SystemInterface
+
 /// Works on several items at a time and hands over what came of them in batches, so that what has to be recorded of
 /// many is recorded in one go.
 ///
-/// Items go on while a batch is handed over; every outcome has been handed over when `run` returns. Items that claim the
-/// same are not worked on at once; the first in order that can be begun is.
+/// A batch is handed over when it is large enough, when its first outcome has waited long enough, or when nothing is
+/// left to come. Items go on meanwhile; every outcome has been handed over when `run` returns. Items that claim the same
+/// are not worked on at once; the first in order that can be begun is.
 package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & Sendable>: Sendable {
-    /// Items worked on at a time.
-    package let concurrency: Int
-    /// Outcomes handed over in one go.
-    package let batch: Int
+    private let concurrency: @Sendable () -> Int
+    private let batch: Int
+    private let patience: Duration
+    private let time: any TimeSource
     private let claims: @Sendable (Item) -> Set<Claim>
     private let work: @Sendable (Item) async -> Outcome?
     private let settle: @Sendable ([Outcome]) async -> Void
 
-    /// `work` gives nil where nothing is to be handed over; `settle` takes what is, in the order in which it came.
+    /// `concurrency`: items worked on at a time, asked whenever one may begin. `batch`: outcomes handed over in one go at
+    /// most, and `patience`, how long one waits for others. `work` gives nil where nothing is to be handed over; `settle`
+    /// takes what is, in the order in which it came.
     package init(
-        concurrency: Int,
+        concurrency: @escaping @autoclosure @Sendable () -> Int,
         batch: Int,
+        patience: Duration,
+        time: any TimeSource,
         claims: @escaping @Sendable (Item) -> Set<Claim>,
         work: @escaping @Sendable (Item) async -> Outcome?,
-        settle: @escaping @Sendable ([Outcome]) async -> Void = { _ in }
+        settle: @escaping @Sendable ([Outcome]) async -> Void
     ) {
         self.concurrency = concurrency
         self.batch = batch
+        self.patience = patience
+        self.time = time
         self.claims = claims
         self.work = work
         self.settle = settle
@@ -30,6 +39,8 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
     private enum Event: Sendable {
         /// The item of this number has ended.
         case worked(Int, Outcome?)
+        /// The first outcome of the batch of this number has waited long enough.
+        case due(Int)
         case settled
     }
 
@@ -37,33 +48,58 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
     package func run(_ items: some Sequence<Item>, while goesOn: () -> Bool = { true }) async {
         await withTaskGroup(of: Event.self) { group in
             var line = Line(items, claims: claims)
-            var outcomes: [Outcome] = []
+            var tray = Tray()
             begin(&line, in: &group, while: goesOn)
-            while let event = await group.next() {
-                guard case .worked(let number, let outcome) = event else { continue }
-                line.end(number)
-                if let outcome { outcomes.append(outcome) }
-                if outcomes.count >= batch {
-                    hand(over: outcomes, in: &group)
-                    outcomes = []
+            while line.running > 0 || tray.settling > 0, let event = await group.next() {
+                switch event {
+                case .worked(let number, let outcome):
+                    line.end(number)
+                    if let outcome { take(outcome, &tray, in: &group) }
+                    begin(&line, in: &group, while: goesOn)
+                case .due(let number): if number == tray.number { handOver(&tray, in: &group) }
+                case .settled: tray.settling -= 1
                 }
-                begin(&line, in: &group, while: goesOn)
+                if line.running == 0 { handOver(&tray, in: &group) }
             }
-            if !outcomes.isEmpty { await settle(outcomes) }
+            // What is left only waits for batches to become due.
+            group.cancelAll()
         }
     }
 
     private func begin(_ line: inout Line, in group: inout TaskGroup<Event>, while goesOn: () -> Bool) {
-        while line.running < concurrency, goesOn(), let (number, item) = line.next() {
+        while line.running < concurrency(), goesOn(), let (number, item) = line.next() {
             group.addTask { [work] in .worked(number, await work(item)) }
         }
     }
 
-    private func hand(over outcomes: [Outcome], in group: inout TaskGroup<Event>) {
-        group.addTask { [settle] in
+    private func take(_ outcome: Outcome, _ tray: inout Tray, in group: inout TaskGroup<Event>) {
+        tray.outcomes.append(outcome)
+        if tray.outcomes.count >= batch {
+            handOver(&tray, in: &group)
+        } else if tray.outcomes.count == 1 {
+            group.addTask { [number = tray.number, time, patience] in
+                try? await time.sleep(for: patience)
+                return .due(number)
+            }
+        }
+    }
+
+    private func handOver(_ tray: inout Tray, in group: inout TaskGroup<Event>) {
+        guard !tray.outcomes.isEmpty else { return }
+        group.addTask { [settle, outcomes = tray.outcomes] in
             await settle(outcomes)
             return .settled
         }
+        tray = Tray(number: tray.number + 1, settling: tray.settling + 1)
+    }
+
+    /// Outcomes that have not been handed over.
+    private struct Tray {
+        /// Of the batch.
+        var number = 0
+        var outcomes: [Outcome] = []
+        /// Batches that are being handed over.
+        var settling = 0
     }
 
     /// The items that are still to be begun, and what those begun claim.
@@ -96,11 +132,44 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
 extension SideBySide where Claim == Never {
     /// For items that do not stand in each other's way.
     package init(
-        concurrency: Int,
+        concurrency: @escaping @autoclosure @Sendable () -> Int,
         batch: Int,
+        patience: Duration,
+        time: any TimeSource,
         work: @escaping @Sendable (Item) async -> Outcome?,
-        settle: @escaping @Sendable ([Outcome]) async -> Void = { _ in }
+        settle: @escaping @Sendable ([Outcome]) async -> Void
     ) {
-        self.init(concurrency: concurrency, batch: batch, claims: { _ in [] }, work: work, settle: settle)
+        self.init(
+            concurrency: concurrency(),
+            batch: batch,
+            patience: patience,
+            time: time,
+            claims: { _ in [] },
+            work: work,
+            settle: settle
+        )
+    }
+}
+
+extension SideBySide where Outcome == Never {
+    /// For work of which nothing is handed over.
+    package init(
+        concurrency: @escaping @autoclosure @Sendable () -> Int,
+        time: any TimeSource,
+        claims: @escaping @Sendable (Item) -> Set<Claim>,
+        work: @escaping @Sendable (Item) async -> Void
+    ) {
+        self.init(
+            concurrency: concurrency(),
+            batch: 1,
+            patience: .zero,
+            time: time,
+            claims: claims,
+            work: { item in
+                await work(item)
+                return nil
+            },
+            settle: { _ in }
+        )
     }
 }

@@ -7,8 +7,10 @@ extension NodeClient {
     /// smallest.
     func capacities(of disks: some Sequence<DiskID>) async -> [DiskID: Int] {
         let disks = disks.sorted()
-        var found: [DiskID: Int] = [:]
-        for disk in disks { found[disk] = (try? await status(disk))?.capacity }
+        let found = await withTaskGroup(of: (DiskID, Int?).self) { group in
+            for disk in disks { group.addTask { (disk, (try? await status(disk))?.capacity) } }
+            return await group.reduce(into: [DiskID: Int]()) { $0[$1.0] = $1.1 }
+        }
         let smallest = found.values.filter { $0 > 0 }.min() ?? 1
         return Dictionary(uniqueKeysWithValues: disks.map { ($0, max(found[$0] ?? 0, smallest)) })
     }

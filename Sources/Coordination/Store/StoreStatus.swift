@@ -22,7 +22,7 @@ package struct StoreDiskStatus: Sendable {
     package var liveBytes: Int
     package var deadBytes: Int
     package var shardCount: Int
-    /// Shards placed on it that are missing.
+    /// Shards placed on it that are missing; of very many missing in all (`Store.countedMissing`) not each is counted.
     package var missingShards: Int
     /// It stands in a group, or did and is still being emptied.
     package var hasPlaces: Bool
@@ -48,6 +48,10 @@ package struct StoreStatus: Sendable {
 }
 
 extension Store {
+    /// Missing shards that a status counts by disk, those of the blobs with the fewest spares first: a bound of the time
+    /// that it takes.
+    package static let countedMissing = 16_384
+
     package func status() async throws(StorageError) -> StoreStatus {
         // What happened to a disk a moment ago is told now, not a second later.
         await watchDisks()
@@ -58,6 +62,7 @@ extension Store {
         let answers = await statuses(of: records.map(\.id))
         let map = blobs.view.map.groups.values
         let placed = Set(map.flatMap { $0.members + Array($0.former.values) })
+        let missing = try await missingByDisk()
         for record in records {
             let status = answers[record.id]
             let away = reasons[record.place] ?? "it is not served"
@@ -72,7 +77,7 @@ extension Store {
                     liveBytes: status?.liveBytes ?? 0,
                     deadBytes: status?.deadBytes ?? 0,
                     shardCount: status?.shardCount ?? 0,
-                    missingShards: 0,
+                    missingShards: missing[record.id] ?? 0,
                     hasPlaces: placed.contains(record.id)
                 )
             )
@@ -95,6 +100,19 @@ extension Store {
             incarnation: journal.incarnation,
             scheme: blobs.view.standardScheme
         )
+    }
+
+    private func missingByDisk() async throws(StorageError) -> [DiskID: Int] {
+        let groups = blobs.view.map.groups
+        var counts: [DiskID: Int] = [:]
+        for missing in try await metadata.missingShards(limit: Self.countedMissing) {
+            guard let members = groups[missing.group]?.members, members.indices.contains(Int(missing.shard.index))
+            else {
+                continue
+            }
+            counts[members[Int(missing.shard.index)], default: 0] += 1
+        }
+        return counts
     }
 
     private static let isOut = "it holds nothing that is not elsewhere by now; "

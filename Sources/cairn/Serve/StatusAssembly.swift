@@ -63,7 +63,7 @@ struct StatusAssembly {
             used: max(0, disk.capacity - disk.room),
             liveBytes: disk.liveBytes,
             deadBytes: disk.deadBytes,
-            badShards: disk.missingShards
+            missingShards: disk.missingShards
         )
     }
 

@@ -235,7 +235,7 @@ def lacks(status: dict) -> dict[str, int]:
         "shards not verified": expected - verification["shardsVerified"],
         # What was counted so far says nothing of the rest.
         "passes under way": int(verification["active"]),
-        "shards damaged": sum(disk["badShards"] for disk in status["disks"]),
+        "shards missing on disks": sum(disk["missingShards"] for disk in status["disks"]),
         "blobs beyond repair": status["blobsBelowK"],
         "bytes to repair": status["repair"]["bytesLeft"],
         "keepers not current": sum(keeper["state"] != "current" for keeper in status["journal"]["keepers"]),
