@@ -115,10 +115,11 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     ) {
         let left = grace - alarm.now.duration(since: start)
         guard left > .zero, let notice else { return endGrace() }
-        let (isWaiting, enoughSince, rest) = state.withLock { state in
-            (state.waiter != nil, state.enoughSince, state.outcomes.indices.filter { state.outcomes[$0] == nil })
+        // It may ring before the wait has begun in earnest: only its end ends the looking.
+        let (isOver, enoughSince, rest) = state.withLock { state in
+            (state.isClosed, state.enoughSince, state.outcomes.indices.filter { state.outcomes[$0] == nil })
         }
-        guard isWaiting else { return }
+        guard !isOver, !rest.isEmpty else { return }
         let alone = enoughSince.map { alarm.now.duration(since: $0) } ?? .zero
         if alone < notice.after {
             _ = alarm.set(after: min(notice.after - alone, left)) {

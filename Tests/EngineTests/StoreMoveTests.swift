@@ -110,6 +110,26 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a rate holds from when it is set, also for what waits by then")
+    func rate() async throws {
+        let store = try await StoreHarness.open(disks: 8)
+        for number in 0..<40 { try await store.put("k\(number)", Content.random(70_000)) }
+        let disk = try await Self.disk(0, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        let moving = try await store.store.metadata.statistics().movingShards
+        #expect(moving > 16)
+        try store.store.mover.setRate(1)
+        let pass = Task { [store] in try await store.store.mover.pass() }
+        try await store.wait { try store.store.mover.progress.shardsDone > 0 }
+        // What is moved side by side has begun before any of it was to be paid for; the next would take hours.
+        try await Task.sleep(for: .seconds(2))
+        #expect(try store.store.mover.progress.shardsDone <= 8)
+        try store.store.mover.setRate(1 << 30)
+        try await pass.value
+        #expect(try store.store.mover.progress.shardsDone == moving)
+        try await store.close()
+    }
+
     @Test("cancelled half-way, all is where it was")
     func cancelled() async throws {
         let store = try await Self.filled(disks: 8)

@@ -46,8 +46,13 @@ package final class Mover: Sendable {
         var rate = Mover.defaultRate
         /// When the bytes moved so far are paid for, at `rate`.
         var paidUntil = MonotonicTime(nanoseconds: 0)
+        /// What the last blob took, as which the next is charged until it is known better.
+        var typicalBytes = 0
         /// What clients had asked for when the mover looked, and when that was more than before.
         var requests: (count: UInt64, changed: MonotonicTime)?
+        /// How long so many bytes take at the rate.
+        func time(for bytes: Int) -> Duration { .nanoseconds(Int64(Double(bytes) / Double(rate) * 1e9)) }
+
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
     }
@@ -163,13 +168,14 @@ package final class Mover: Sendable {
     }
 
     private func move(_ shards: [ShardID], of id: BlobID, after rest: Rest) async -> Moved? {
-        await wait(for: rest)
-        guard goesOn else { return nil }
+        guard let charged = await wait(for: rest) else { return nil }
         let start = time.monotonic
         let moved = await move(shards, of: id)
         let took = time.monotonic.duration(since: start)
-        rest.set(time.monotonic.advanced(by: min(took, Self.longestRest)))
-        if let moved { charge(moved.length * moved.shards.count, since: start) }
+        // What is left of a rest that was too short to be taken is added.
+        let left = rest.until.duration(since: start)
+        rest.set(time.monotonic.advanced(by: min(left + took, Self.longestRest)))
+        correct(charged, to: moved.map { $0.length * $0.shards.count } ?? 0)
         return moved
     }
 
@@ -275,28 +281,40 @@ package final class Mover: Sendable {
         else { return }
         let group = moved.group
         for shard in moved.shards {
-            guard let disk = group.former[shard], disk != group.members[Int(shard)] else { continue }
+            guard let disk = group.former[shard], disk != group.members[Int(shard)],
+                blobs.view.isUsable(group.members[Int(shard)])
+            else { continue }
             await blobs.buggify.pause(.moveErasesLate, time)
             try? await blobs.nodes.erase(ShardID(blob: moved.blob, index: shard), on: disk, asOf: group.epoch)
         }
     }
 
-    /// Waits until what was moved is paid for and, while clients ask for something, the group has rested.
-    private func wait(for rest: Rest) async {
+    /// Waits until what was moved is paid for and, while clients ask for something, the group has rested. Returns the
+    /// bytes that the next blob is charged, so that those who wait go one after the other; nil when nothing goes on.
+    private func wait(for rest: Rest) async -> Int? {
         while goesOn {
             let now = time.monotonic
-            let paid = state.withLock { $0.paidUntil }
-            let left = (isAsked ? max(paid, rest.until) : paid).duration(since: now)
-            guard left > Self.shortestRest else { return }
-            try? await time.sleep(for: min(left, Self.look))
+            let resting = isAsked ? max(rest.until, now) : now
+            let (charged, until) = state.withLock { state -> (Int?, MonotonicTime) in
+                let until = max(state.paidUntil, resting)
+                guard until.duration(since: now) <= Self.shortestRest else { return (nil, until) }
+                state.paidUntil = max(state.paidUntil, now).advanced(by: state.time(for: state.typicalBytes))
+                return (state.typicalBytes, until)
+            }
+            if let charged { return charged }
+            try? await time.sleep(for: min(until.duration(since: now), Self.look))
         }
+        return nil
     }
 
-    /// So many bytes took their time since `start`; at the rate allowed it may be longer.
-    private func charge(_ bytes: Int, since start: MonotonicTime) {
+    /// A blob that was charged as so many bytes had others.
+    private func correct(_ charged: Int, to bytes: Int) {
         state.withLock { state in
-            let nanoseconds = Int64(Double(bytes) / Double(state.rate) * 1e9)
-            state.paidUntil = max(state.paidUntil, start).advanced(by: .nanoseconds(nanoseconds))
+            let paid = state.paidUntil.nanoseconds
+            let (more, less) = (state.time(for: max(0, bytes - charged)), state.time(for: max(0, charged - bytes)))
+            let corrected = paid &+ UInt64(more.nanoseconds)
+            state.paidUntil = MonotonicTime(nanoseconds: corrected - min(corrected, UInt64(less.nanoseconds)))
+            if bytes > 0 { state.typicalBytes = bytes }
         }
     }
 }

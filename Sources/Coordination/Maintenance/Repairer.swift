@@ -18,8 +18,9 @@ package final class Repairer: Sendable {
     private static let registered = 32
     /// How long a new shard waits for others until it is registered.
     private static let patience = Duration.milliseconds(500)
-    /// After so long the list is looked at anew: what has fewer spares by now goes first, whatever was in line.
-    private static let round = Duration.seconds(5)
+    /// After so long the list is looked at anew, once what is under way has ended: what has fewer spares by now goes
+    /// first, whatever was in line.
+    private static let round = Duration.seconds(15)
     /// Missing shards looked at in one go.
     package static let batch = 512
     /// How often the list is looked at when nothing wakes the repairer.

@@ -4,8 +4,8 @@ package import SystemInterface
 /// many is recorded in one go.
 ///
 /// A batch is handed over when it is large enough, when its first outcome has waited long enough, or when nothing is
-/// left to come. Items go on meanwhile; every outcome has been handed over when `run` returns. Items that claim the same
-/// are not worked on at once; the first in order that can be begun is.
+/// left to come. Items go on meanwhile; every outcome has been handed over when `run` returns. Items that claim the
+/// same are not worked on at once; the first in order that can be begun is.
 package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & Sendable>: Sendable {
     private let concurrency: @Sendable () -> Int
     private let batch: Int
@@ -15,9 +15,9 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
     private let work: @Sendable (Item) async -> Outcome?
     private let settle: @Sendable ([Outcome]) async -> Void
 
-    /// `concurrency`: items worked on at a time, asked whenever one may begin. `batch`: outcomes handed over in one go at
-    /// most, and `patience`, how long one waits for others. `work` gives nil where nothing is to be handed over; `settle`
-    /// takes what is, in the order in which it came.
+    /// `concurrency`: items worked on at a time, asked whenever one may begin. `batch`: outcomes handed over in one go
+    /// at most, and `patience`, how long one waits for others. `work` gives nil where nothing is to be handed over;
+    /// `settle` takes what is, in the order in which it came.
     package init(
         concurrency: @escaping @autoclosure @Sendable () -> Int,
         batch: Int,

@@ -48,8 +48,8 @@ package struct StoreStatus: Sendable {
 }
 
 extension Store {
-    /// Missing shards that a status counts by disk, those of the blobs with the fewest spares first: a bound of the time
-    /// that it takes.
+    /// Missing shards that a status counts by disk, those of the blobs with the fewest spares first: a bound of the
+    /// time that it takes.
     package static let countedMissing = 16_384
 
     package func status() async throws(StorageError) -> StoreStatus {

@@ -23,13 +23,14 @@ extension StoreAdmin {
             throw AdminError(.unavailable, error.message)
         }
         let goal = try await goal(request, among: records)
-        if let rate = request.rate { store.mover.setRate(rate) }
         do throws(DiskChangeError) {
             let plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
+            // A question changes nothing, and neither does what was refused.
+            if let rate = request.rate, !request.isDryRun { store.mover.setRate(rate) }
             return MovePlanReport(
                 places: plan.moves.count,
                 bytes: plan.bytes,
-                seconds: plan.bytes / store.mover.rate,
+                seconds: plan.bytes / (request.rate ?? store.mover.rate),
                 disks: records.sorted { Self.name($0) < Self.name($1) }.map { record in
                     MovePlanReport.Disk(
                         name: Self.name(record),
