@@ -85,18 +85,20 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
                     self.settle(for: lesser, isLate: !hadLess, since: start, alarm)
                 }
             }
-            let token = alarm.set(after: min(notice?.after ?? grace, grace)) {
-                self.look(since: start, grace, notice, alarm, endGrace)
-            }
+            var token: UInt64?
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
                     state.waiter = (needed, alarm, continuation)
                     if Self.hasEnough(state, needed) { state.enoughSince = start }
                     return Self.takeWaiterIfDone(&state)
                 }
-                resumed?.resume()
+                if let resumed { return resumed.resume() }
+                // Only now: an alarm that rang before there is a waiter would end its grace for good.
+                token = alarm.set(after: min(notice?.after ?? grace, grace)) {
+                    self.look(since: start, grace, notice, alarm, endGrace)
+                }
             }
-            alarm.cancel(token)
+            if let token { alarm.cancel(token) }
         }
         return state.withLock { state in
             state.isClosed = true
@@ -115,7 +117,6 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     ) {
         let left = grace - alarm.now.duration(since: start)
         guard left > .zero, let notice else { return endGrace() }
-        // It may ring before the wait has begun in earnest: only its end ends the looking.
         let (isOver, enoughSince, rest) = state.withLock { state in
             (state.isClosed, state.enoughSince, state.outcomes.indices.filter { state.outcomes[$0] == nil })
         }

@@ -24,8 +24,8 @@ package final class Mover: Sendable {
     private static let quiet = Duration.seconds(10)
     /// How long a shard that is whole at its new place waits for others until it is registered.
     private static let patience = Duration.seconds(1)
-    /// Shards of a group taken from the list in one go, and registered by one transaction: each costs a record on all
-    /// keepers of the journal.
+    /// Shards of a group taken from the list in one go, and the most that one transaction registers: each costs a record
+    /// on all keepers of the journal.
     private static let page = 64
     /// Erasures side by side, once shards are registered.
     private static let erasures = 8
@@ -50,11 +50,11 @@ package final class Mover: Sendable {
         var typicalBytes = 0
         /// What clients had asked for when the mover looked, and when that was more than before.
         var requests: (count: UInt64, changed: MonotonicTime)?
-        /// How long so many bytes take at the rate.
-        func time(for bytes: Int) -> Duration { .nanoseconds(Int64(Double(bytes) / Double(rate) * 1e9)) }
-
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
+
+        /// How long so many bytes take at the rate.
+        func time(for bytes: Int) -> Duration { .nanoseconds(Int64(Double(bytes) / Double(rate) * 1e9)) }
     }
 
     private let metadata: any ReplicatedMetadata
