@@ -24,8 +24,8 @@ package final class Mover: Sendable {
     private static let quiet = Duration.seconds(10)
     /// How long a shard that is whole at its new place waits for others until it is registered.
     private static let patience = Duration.seconds(1)
-    /// Shards of a group taken from the list in one go, and the most that one transaction registers: each costs a record
-    /// on all keepers of the journal.
+    /// Shards of a group taken from the list in one go, and the most that one transaction registers: each costs a
+    /// record on all keepers of the journal.
     private static let page = 64
     /// Erasures side by side, once shards are registered.
     private static let erasures = 8
