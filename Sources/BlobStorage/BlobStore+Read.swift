@@ -11,6 +11,7 @@ extension BlobStore {
     package func read(_ location: BlobLocation, range: Range<Int>) async throws(BlobError) -> [BufferSlice] {
         let runs = location.geometry.runs(of: range)
         guard let first = runs.first else { return [] }
+        if runs.contains(where: { location.missing.contains(UInt8($0.shard)) }) { reportDegraded(location.blob) }
         if let sources = nearSources(location, runs: runs) {
             return try await readDecoding(location, runs: runs, from: sources)
         }

@@ -51,7 +51,7 @@ extension BlobStore {
     /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the
     /// nearest first. Never those noted as missing, though they may be there: a shard that its own checksums vouch for
     /// may have been found not to be what its siblings say of it.
-    private func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
+    func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
         var present = (0..<location.scheme.shardCount).filter {
             !excluding.contains($0) && !location.missing.contains(UInt8($0))
         }

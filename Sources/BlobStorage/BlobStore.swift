@@ -33,6 +33,7 @@ package final class BlobStore: Sendable {
     package let buggify: Buggify
     private let coders = Mutex<[Scheme: ErasureCoder]>([:])
     private let badShardObserver = Mutex<(@Sendable (ShardID) -> Void)?>(nil)
+    private let degradedReadObserver = Mutex<(@Sendable (BlobID) -> Void)?>(nil)
 
     package init(
         transport: any Transport,
@@ -59,6 +60,14 @@ package final class BlobStore: Sendable {
     }
 
     func reportBad(_ shard: ShardID) { badShardObserver.withLock { $0 }?(shard) }
+
+    /// Called with the blob of each read that had to do without a shard which is noted as missing, from any task: its
+    /// repair is worth more than that of others.
+    package func onDegradedRead(_ observer: @escaping @Sendable (BlobID) -> Void) {
+        degradedReadObserver.withLock { $0 = observer }
+    }
+
+    func reportDegraded(_ blob: BlobID) { degradedReadObserver.withLock { $0 }?(blob) }
 
     func coder(for scheme: Scheme) throws(BlobError) -> ErasureCoder {
         if let coder = coders.withLock({ $0[scheme] }) { return coder }

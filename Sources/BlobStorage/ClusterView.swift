@@ -18,6 +18,8 @@ package final class ClusterView: Sendable {
         var strongest: Scheme?
         var quorums: [GroupID: Quorum] = [:]
         var distances = DistanceTable()
+        /// More than one.
+        var hasSites = false
         /// By disk: writes that were left behind because it did not answer in time, and have not ended yet. Below zero
         /// for the moment in which one ends before it is noted.
         var overdue: [DiskID: Int] = [:]
@@ -40,8 +42,10 @@ package final class ClusterView: Sendable {
         let chooser = GroupChooser(map: map)
         let (schemes, strongest) = (map.schemes, map.strongestScheme)
         let distances = DistanceTable(from: standpoint, to: map.disks)
+        let hasSites = Set(map.disks.values.lazy.map(\.site)).count > 1
         state.withLock { state in
             state.map = map
+            state.hasSites = hasSites
             state.version += 1
             state.quorums = quorums
             state.chooser = chooser
@@ -105,6 +109,14 @@ package final class ClusterView: Sendable {
     /// How far the disks are, in their order; nil where reads need not care.
     func distances(to disks: [DiskID]) -> [Distance]? {
         standpoint == nil ? nil : state.withLock { $0.distances }.distances(to: disks)
+    }
+
+    /// How many of the disks are in another site than this process. Where it is not known where that stands, all are
+    /// taken to be, unless there is one site only.
+    func countElsewhere(_ disks: [DiskID]) -> Int {
+        if let distances = distances(to: disks) { return distances.count { $0 == .otherSite } }
+        guard standpoint == nil else { return 0 }
+        return state.withLock { $0.hasSites } ? disks.count : 0
     }
 
     package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }

@@ -57,6 +57,7 @@ extension CoordinatorCall {
             out.append(beat.mapVersion)
             out.append(beat.credentialsVersion)
             out.append(list: beat.suspects.prefix(NodeBeat.suspectLimit)) { $0.append($1) }
+            out.append(list: beat.degraded.prefix(NodeBeat.degradedLimit)) { $0.append($1) }
         }
         return out.bytes
     }
@@ -84,6 +85,9 @@ extension CoordinatorCall {
                     credentialsVersion: try decoder.integer(),
                     suspects: try decoder.list(limit: NodeBeat.suspectLimit) { d throws(MessageError) in
                         try d.shardID()
+                    },
+                    degraded: try decoder.list(limit: NodeBeat.degradedLimit) { d throws(MessageError) in
+                        try d.blobID()
                     }
                 )
             )

@@ -69,22 +69,28 @@ package struct NodeBeat: Hashable, Sendable {
     package var credentialsVersion: UInt64
     /// Shards that its reads found lost or bad.
     package var suspects: [ShardID]
+    /// Blobs of which its clients read what lacks a shard: they are repaired before others.
+    package var degraded: [BlobID]
 
     /// Suspects in one beat at most.
     package static let suspectLimit = 4_096
+    /// Degraded blobs in one beat at most.
+    package static let degradedLimit = 1_024
 
     package init(
         address: NodeAddress,
         incarnation: UInt32,
         mapVersion: UInt64,
         credentialsVersion: UInt64,
-        suspects: [ShardID]
+        suspects: [ShardID],
+        degraded: [BlobID] = []
     ) {
         self.address = address
         self.incarnation = incarnation
         self.mapVersion = mapVersion
         self.credentialsVersion = credentialsVersion
         self.suspects = suspects
+        self.degraded = degraded
     }
 }
 

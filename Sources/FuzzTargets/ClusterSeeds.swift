@@ -49,7 +49,8 @@ enum ClusterSeeds {
             incarnation: 3,
             mapVersion: 4,
             credentialsVersion: 5,
-            suspects: [shard]
+            suspects: [shard],
+            degraded: [shard.blob]
         )
         let join = JoinRequest(secret: [1, 2], name: node.name, site: node.site, publicKey: "-----BEGIN")
         let calls: [CoordinatorCall] = [.join(join), .renew(publicKey: "-----BEGIN"), .beat(beat)]

@@ -78,9 +78,12 @@ struct RepairRow {
         self.missing = missing
     }
 
-    var key: RowKey {
+    var key: RowKey { Self.key(ofSpares: spares, blob) }
+
+    /// Where a blob with so many spares is, or without one, where the first of them would be.
+    static func key(ofSpares spares: Int, _ blob: BlobID? = nil) -> RowKey {
         var key: RowKey = [UInt8(clamping: spares + Self.bias)]
-        key.append(blob)
+        if let blob { key.append(blob) }
         return key
     }
 

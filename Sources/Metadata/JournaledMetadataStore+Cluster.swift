@@ -21,6 +21,16 @@ extension JournaledMetadataStore {
         try await statistics().missingShards
     }
 
+    package func missingBlobs(
+        spares: ClosedRange<Int>,
+        after last: MissingBlob?,
+        limit: Int
+    ) async throws(StorageError) -> [MissingBlob] {
+        try await read { (view) throws(MetadataError) in
+            try view.missingBlobs(spares: spares, after: last, limit: limit)
+        }
+    }
+
     package func markMissing(_ shards: [PlacedShard]) async throws(StorageError) {
         try await change { (change) throws(MetadataError) in try change.markMissing(shards) }
     }

@@ -54,6 +54,13 @@ package protocol MetadataStore: Sendable {
     /// Fewest spares first, then by id.
     func missingShards(limit: Int) async throws(StorageError) -> [MissingShard]
     func missingShardCount() async throws(StorageError) -> Int
+    /// Blobs that lack shards and have so many spares, those after `last` (which need not lack any by now): fewest
+    /// spares first, then by id.
+    func missingBlobs(
+        spares: ClosedRange<Int>,
+        after last: MissingBlob?,
+        limit: Int
+    ) async throws(StorageError) -> [MissingBlob]
     /// Notes shards found lost or bad on a disk. Ignored are those of blobs that are not live, and those that are not
     /// placed on that disk any more: what was seen there says nothing of where they are now.
     func markMissing(_ shards: [PlacedShard]) async throws(StorageError)

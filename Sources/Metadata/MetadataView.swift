@@ -101,6 +101,26 @@ struct MetadataView {
         return shards
     }
 
+    func missingBlobs(
+        spares: ClosedRange<Int>,
+        after last: MissingBlob?,
+        limit: Int
+    ) throws(MetadataError) -> [MissingBlob] {
+        var blobs: [MissingBlob] = []
+        guard limit > 0 else { return blobs }
+        var start = RepairRow.key(ofSpares: spares.lowerBound)
+        if let last, last.spares >= spares.lowerBound {
+            start = RepairRow.key(ofSpares: last.spares, last.blob).next
+        }
+        let end = RepairRow.key(ofSpares: spares.upperBound + 1)
+        try tables.scan(.repairs, from: start, below: end) { (key, row) throws(MetadataError) in
+            let entry = try RepairRow(key: key, row: row)
+            blobs.append(MissingBlob(entry.blob, spares: entry.spares))
+            return blobs.count < limit
+        }
+        return blobs
+    }
+
     /// In order of group and blob, those after `last`.
     func movingShards(
         of group: GroupID?,

@@ -117,6 +117,18 @@ package struct NewShard: Hashable, Sendable {
 }
 
 /// A shard that is not where metadata places it.
+/// A blob that lacks shards.
+package struct MissingBlob: Hashable, Sendable {
+    package var blob: BlobID
+    /// As of `MissingShard`.
+    package var spares: Int
+
+    package init(_ blob: BlobID, spares: Int) {
+        self.blob = blob
+        self.spares = spares
+    }
+}
+
 package struct MissingShard: Hashable, Sendable {
     package var shard: ShardID
     package var group: GroupID

@@ -44,10 +44,22 @@ struct AdminTextTests {
         var report = StatusReport.sample()
         report.disks[3].state = .rebuilding
         report.missingShards = 1
-        report.repair = RepairReport(active: true, bytesDone: 1_500_000_000, bytesLeft: 500_000_000, etaSeconds: 840)
+        report.repair = .sample(active: true, bytesDone: 1_500_000_000, bytesLeft: 500_000_000, etaSeconds: 840)
         let text = StatusText.text(report)
         #expect(text.contains("1 shard missing\n      nothing: repair is running, about 14 min left"))
         #expect(text.contains("running, 1.5 GB of 2.0 GB done, about 14 min left"))
+    }
+
+    @Test("what is at risk, and that repair makes way, is said")
+    func repairOrder() {
+        var report = RepairReport.sample(active: true, bytesDone: 1 << 20, bytesLeft: 1 << 20, etaSeconds: nil)
+        report.makesWay = true
+        #expect(RepairText.text(report).contains("1.0 MB of 2.1 MB done; makes way for clients."))
+        #expect(RepairText.text(report).contains("lines between sites what they carry"))
+        report.blobsWithoutSpare = 1
+        report.wanRate = 5_000_000
+        #expect(RepairText.text(report).contains("; 1 blob without a spare shard, first."))
+        #expect(RepairText.text(report).contains("lines between sites 5.0 MB/s at most"))
     }
 
     @Test("shards that are being moved have a line while they are")

@@ -38,6 +38,13 @@ final class MemoryService: AdminService {
         Self.moves(isPaused: action == .pause, places: action == .cancel ? 0 : 2)
     }
 
+    func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport {
+        var report = RepairReport.sample()
+        report.diskRate = change.disk ?? report.diskRate
+        report.wanRate = change.wan
+        return report
+    }
+
     private static func moves(isPaused: Bool, places: Int) -> MovesReport {
         MovesReport(
             places: places,
@@ -240,7 +247,7 @@ extension StatusReport {
             capacity: 16_000_000_000_000,
             missingShards: 0,
             blobsBelowK: 0,
-            repair: RepairReport(active: false, bytesDone: 0, bytesLeft: 0, etaSeconds: nil),
+            repair: .sample(),
             verification: VerificationReport(
                 shardsExpected: 600,
                 shardsPresent: 600,
@@ -255,6 +262,26 @@ extension StatusReport {
                 needed: 3
             ),
             recoveryKitTaken: true
+        )
+    }
+}
+
+extension RepairReport {
+    static func sample(
+        active: Bool = false,
+        bytesDone: Int = 0,
+        bytesLeft: Int = 0,
+        etaSeconds: Int? = nil
+    ) -> RepairReport {
+        RepairReport(
+            active: active,
+            bytesDone: bytesDone,
+            bytesLeft: bytesLeft,
+            etaSeconds: etaSeconds,
+            blobsWithoutSpare: 0,
+            diskRate: 100 << 20,
+            wanRate: nil,
+            makesWay: false
         )
     }
 }

@@ -24,6 +24,7 @@ final class BlobHarness: Sendable {
     let view: ClusterView
     let time = LinuxTime()
     let bad = Mutex<Set<ShardID>>([])
+    let degraded = Mutex<[BlobID]>([])
     private let sequence = Mutex<UInt64>(0)
 
     /// `sites`: the disks take turns among so many; within a site, among so many `nodes`. `standpoint`: where the
@@ -85,6 +86,7 @@ final class BlobHarness: Sendable {
         view.update(map: map)
         store = BlobStore(transport: transport, view: view, time: time, random: random)
         for disk in ids { view.update(disk, condition: DiskCondition(isUsable: true, room: 1 << 40)) }
+        store.onDegradedRead { [weak self] blob in self?.degraded.withLock { $0.append(blob) } }
         store.onBadShard { [weak self] shard in self?.bad.withLock { _ = $0.insert(shard) } }
     }
 

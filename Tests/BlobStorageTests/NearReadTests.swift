@@ -154,4 +154,39 @@ struct NearReadTests {
             #expect(!wanted.isSubset(of: there) || taken == limit * cell)
         }
     }
+
+    @Test("a read that has to do without a shard noted as missing is told of, and no other")
+    func degraded() async throws {
+        for standpoint in [nil, Self.here] {
+            let stored = try await Stored(standpoint: standpoint)
+            _ = try await stored.read(1_000..<2_000, missing: [1])
+            #expect(stored.harness.degraded.withLock { $0 }.isEmpty)
+            _ = try await stored.read(1_000..<2_000, missing: [0])
+            #expect(stored.harness.degraded.withLock { $0 } == [stored.blob])
+        }
+    }
+
+    @Test("what repair and moves take is counted by disk, and what of it crosses lines between sites")
+    func load() async throws {
+        let stored = try await Stored()
+        let (harness, cell) = (stored.harness, stored.cell)
+        let group = try #require(harness.view.map.groups.values.first)
+        func request(_ shards: [UInt8]) throws -> RepairRequest {
+            RepairRequest(
+                location: try harness.location(stored.blob, length: stored.bytes.count, missing: shards),
+                group: group,
+                frames: .explicit([]),
+                ingestDigest: ContentDigest(high: 0, low: 0),
+                shards: shards
+            )
+        }
+        // Shards 0, 3, 6 and 9 are near: three of them and three others are read to make two.
+        let repair = harness.store.load(repairing: try request([0, 1]))
+        #expect(repair.disks.values.allSatisfy { $0 == cell })
+        #expect(repair.disks.count == 8 && repair.disks[harness.disks[0]] == cell)
+        #expect(repair.crossing == 4 * cell)
+        let move = harness.store.load(moving: try request([2]))
+        #expect(move.disks == [harness.disks[2]: 2 * cell])
+        #expect(move.crossing == 2 * cell)
+    }
 }

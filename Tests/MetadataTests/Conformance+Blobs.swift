@@ -106,6 +106,16 @@ extension Check {
                 "\(missing)"
             )
             try expect(try await store.missingShards(limit: 4).count == 4, "limit")
+            let blobs = zip([three, two, one], [-1, 0, 1]).map { MissingBlob($0.id, spares: $1) }
+            for (spares, after, expected) in [
+                (-32...32, nil, blobs), (0...32, nil, Array(blobs[1...])), (0...0, nil, [blobs[1]]),
+                (-32...32, blobs[0], Array(blobs[1...])), (1...32, blobs[0], [blobs[2]]), (-32...0, blobs[2], []),
+                (-32...32, MissingBlob(one.id, spares: 0), Array(blobs[1...])), (2...32, nil, []),
+            ] as [(ClosedRange<Int>, MissingBlob?, [MissingBlob])] {
+                let found = try await store.missingBlobs(spares: spares, after: after, limit: 9)
+                try expect(found == expected, "\(spares) after \(String(describing: after)): \(found)")
+            }
+            try expect(try await store.missingBlobs(spares: -32...32, after: nil, limit: 2).count == 2, "two blobs")
             try expect(try await store.version(bucket: "b", key: "d")?.blobs[three.id]?.missing == [0, 1, 2], "detail")
             var counts = try await store.statistics()
             try expect(counts.missingShards == 6 && counts.blobsBelowQuorum == 1, "\(counts)")

@@ -109,6 +109,7 @@ struct RemoteMetadataTests {
             await code { _ = try await remote.owners(of: shard.blob) },
             await code { _ = try await remote.missingShards(limit: 1) },
             await code { _ = try await remote.missingShardCount() },
+            await code { _ = try await remote.missingBlobs(spares: 0...0, after: nil, limit: 1) },
             await code { try await remote.markMissing([PlacedShard(shard, on: disk)]) },
             await code { _ = try await remote.registerShards([NewShard(shard, groupEpoch: 1)]) },
             await code { try await remote.spreadMember(disk, over: [:]) },

@@ -166,6 +166,14 @@ extension RemoteTestStore {
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {
         try await local.blobs(after: id, limit: limit)
     }
+    func missingBlobs(
+        spares: ClosedRange<Int>,
+        after last: MissingBlob?,
+        limit: Int
+    ) async throws(StorageError) -> [MissingBlob] {
+        try await local.missingBlobs(spares: spares, after: last, limit: limit)
+    }
+
     func missingShards(limit: Int) async throws(StorageError) -> [MissingShard] {
         try await local.missingShards(limit: limit)
     }

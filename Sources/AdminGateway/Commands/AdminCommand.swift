@@ -10,7 +10,7 @@ package struct AdminCommand: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, DoctorCommand.self, PlanCommand.self, DiskCommand.self, UserCommand.self,
             RecoveryKitCommand.self, ScrubCommand.self, NodeCommand.self, ClusterCommand.self,
-            RebalanceCommand.self, MovesCommand.self, ClassCommand.self, BucketCommand.self,
+            RepairCommand.self, RebalanceCommand.self, MovesCommand.self, ClassCommand.self, BucketCommand.self,
         ]
     )
 

@@ -37,6 +37,10 @@ package struct AdminClient: Sendable {
         try call(.controlMoves, MovesRequest(action: action))
     }
 
+    package func setRepairRate(_ change: RepairRateChange) throws(AdminError) -> RepairReport {
+        try call(.setRepairRate, change)
+    }
+
     package func addUser(_ user: NewUser) throws(AdminError) -> UserKeys { try call(.addUser, user) }
 
     package func users() throws(AdminError) -> [UserReport] { try call(.listUsers) }

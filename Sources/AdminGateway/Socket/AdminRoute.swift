@@ -10,6 +10,7 @@ enum AdminRoute: String, CaseIterable {
     case beginMoves = "/v1/moves/begin"
     case moves = "/v1/moves"
     case controlMoves = "/v1/moves/control"
+    case setRepairRate = "/v1/repair/rate"
     case addUser = "/v1/users/add"
     case listUsers = "/v1/users"
     case removeUser = "/v1/users/remove"
@@ -38,10 +39,9 @@ enum AdminRoute: String, CaseIterable {
     var method: HTTPMethod {
         switch self {
         case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites, .maintenances: .GET
-        case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .addUser, .removeUser, .recoveryKit,
-            .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss, .planGrowth, .addClass,
-            .removeClass,
-            .setBucketClass, .setMaintenance, .applyClass, .controlRewrite:
+        case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
+            .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss,
+            .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass, .controlRewrite:
             .POST
         }
     }
@@ -58,6 +58,7 @@ enum AdminRoute: String, CaseIterable {
         case .moves: try Self.encode(await service.moves())
         case .controlMoves:
             try Self.encode(await service.control(Self.decode(MovesRequest.self, body).action))
+        case .setRepairRate: try Self.encode(await service.setRepairRate(Self.decode(RepairRateChange.self, body)))
         case .addUser: try Self.encode(await service.addUser(Self.decode(NewUser.self, body)))
         case .listUsers: try Self.encode(await service.users())
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))

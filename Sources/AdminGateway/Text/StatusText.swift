@@ -56,7 +56,7 @@ package enum StatusText {
                 "\(Words.count(report.objects)), \(Words.bytes(report.bytes)) of \(Words.bytes(report.capacity)) "
                     + "(\(Words.percent(report.bytes, of: report.capacity)))"
             ),
-            ("Groups", groups(report.groups)), ("Shards", shards(report)), ("Repair", repair(report.repair)),
+            ("Groups", groups(report.groups)), ("Shards", shards(report)), ("Repair", RepairText.line(report.repair)),
             ("Verified", verified(report)), ("Scrub", ScrubText.summary(report.scrub)),
             ("Journal", journal(report.journal)),
             ("Recovery kit", report.recoveryKitTaken ? "taken" : "NOT TAKEN"),
@@ -87,14 +87,6 @@ package enum StatusText {
         guard report.missingShards > 0 || report.blobsBelowK > 0 else { return "none missing" }
         return "\(Words.count(report.missingShards)) missing; \(Words.plural(report.blobsBelowK, "blob")) below "
             + "\(report.dataShards)"
-    }
-
-    private static func repair(_ repair: RepairReport) -> String {
-        guard repair.active || repair.bytesLeft > 0 else { return "idle, nothing to do" }
-        let total = repair.bytesDone + repair.bytesLeft
-        return
-            "\(repair.active ? "running" : "waiting"), \(Words.bytes(repair.bytesDone)) of \(Words.bytes(total)) done"
-            + (repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? "")
     }
 
     private static func verified(_ report: StatusReport) -> String {

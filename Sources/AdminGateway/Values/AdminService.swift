@@ -29,6 +29,9 @@ package protocol AdminService: Sendable {
     /// Pauses, resumes or cancels them. A cancellation is durable when it returns.
     func control(_ action: MovesAction) async throws(AdminError) -> MovesReport
 
+    /// Sets what repair may take, until the program starts again; how it goes then.
+    func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport
+
     /// Adds a user; the keys are made where they are not given. Durable when it returns.
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys
 

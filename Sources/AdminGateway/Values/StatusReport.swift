@@ -88,22 +88,6 @@ package struct GroupsReport: Codable, Hashable, Sendable {
     }
 }
 
-/// Repair: how missing shards are put back.
-package struct RepairReport: Codable, Hashable, Sendable {
-    package var active: Bool
-    package var bytesDone: Int
-    package var bytesLeft: Int
-    /// Nil while unknown.
-    package var etaSeconds: Int?
-
-    package init(active: Bool, bytesDone: Int, bytesLeft: Int, etaSeconds: Int?) {
-        self.active = active
-        self.bytesDone = bytesDone
-        self.bytesLeft = bytesLeft
-        self.etaSeconds = etaSeconds
-    }
-}
-
 /// The count that says whether every shard is there: by reading, not by belief.
 package struct VerificationReport: Codable, Hashable, Sendable {
     /// Shards that metadata names.

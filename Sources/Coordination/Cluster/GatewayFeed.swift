@@ -41,6 +41,7 @@ package final class GatewayFeed: LeaseDirectory {
         var credentialsVersion: UInt64 = 0
         var nodes: [NodeAddress] = []
         var suspects: Set<ShardID> = []
+        var degraded: Set<BlobID> = []
         var region: String?
         var isServing = false
         var holders: [WriteLease: NodeName] = [:]
@@ -86,6 +87,11 @@ package final class GatewayFeed: LeaseDirectory {
         state.withLock { if $0.suspects.count < NodeBeat.suspectLimit { $0.suspects.insert(shard) } }
     }
 
+    /// A client has read a blob that lacks a shard: told in the same way.
+    package func prefer(_ blob: BlobID) {
+        state.withLock { if $0.degraded.count < NodeBeat.degradedLimit { $0.degraded.insert(blob) } }
+    }
+
     /// Beats until cancelled.
     package func run() async {
         while !Task.isCancelled {
@@ -103,7 +109,7 @@ package final class GatewayFeed: LeaseDirectory {
 
     private func beatAlone() async {
         let beat = state.withLock { state in
-            defer { state.suspects = [] }
+            defer { (state.suspects, state.degraded) = ([], []) }
             state.beats += 1
             state.lastBeat = time.monotonic
             return NodeBeat(
@@ -111,7 +117,8 @@ package final class GatewayFeed: LeaseDirectory {
                 incarnation: state.incarnation,
                 mapVersion: state.mapVersion,
                 credentialsVersion: state.credentialsVersion,
-                suspects: state.suspects.sorted()
+                suspects: state.suspects.sorted(),
+                degraded: state.degraded.sorted()
             )
         }
         let message = TransportMessage(header: CoordinatorCall.beat(beat).encoded)

@@ -129,6 +129,7 @@ package final class Membership: Sendable {
         }
         store?.admit(NodeMember(name: name, site: address.site))
         for shard in beat.suspects { store?.repairer.suspect(shard) }
+        for blob in beat.degraded { store?.repairer.prefer(blob) }
         return await clusterState(for: beat)
     }
 

@@ -19,9 +19,6 @@ package final class Mover: Sendable {
     private static let groups = 16
     /// Blobs of a group moved side by side while no client asks for anything.
     private static let concurrency = 4
-    /// How long no client may have asked for anything until then: requests count as they begin or are committed, and a
-    /// large body takes a while.
-    private static let quiet = Duration.seconds(10)
     /// How long a shard that is whole at its new place waits for others until it is registered.
     private static let patience = Duration.seconds(1)
     /// Shards of a group taken from the list in one go, and the most that one transaction registers: each costs a
@@ -48,13 +45,11 @@ package final class Mover: Sendable {
         var paidUntil = MonotonicTime(nanoseconds: 0)
         /// What the last blob took, as which the next is charged until it is known better.
         var typicalBytes = 0
-        /// What clients had asked for when the mover looked, and when that was more than before.
-        var requests: (count: UInt64, changed: MonotonicTime)?
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
 
         /// How long so many bytes take at the rate.
-        func time(for bytes: Int) -> Duration { .nanoseconds(Int64(Double(bytes) / Double(rate) * 1e9)) }
+        func time(for bytes: Int) -> Duration { .paying(bytes, at: rate) }
     }
 
     private let metadata: any ReplicatedMetadata
@@ -63,12 +58,23 @@ package final class Mover: Sendable {
     private let state = Mutex(State())
     private let endObserver = Mutex<(@Sendable () async -> Void)?>(nil)
     private let notice: Duration
+    private let activity: ClientActivity
+    private let budget: RepairBudget
 
-    /// `notice`: how long after a move began its first shard goes, so that whoever reads knows both its places by then.
-    package init(metadata: any ReplicatedMetadata, blobs: BlobStore, time: any TimeSource, notice: Duration = .zero) {
+    /// `budget`: of which moves share what crosses lines between sites with repair. `notice`: how long after a move
+    /// began its first shard goes, so that whoever reads knows both its places by then.
+    package init(
+        metadata: any ReplicatedMetadata,
+        blobs: BlobStore,
+        time: any TimeSource,
+        budget: RepairBudget,
+        notice: Duration = .zero
+    ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        self.budget = budget
+        activity = ClientActivity(metadata: metadata, time: time)
         self.notice = notice
     }
 
@@ -123,27 +129,13 @@ package final class Mover: Sendable {
         {
             last = end
             await SideBySide(
-                concurrency: self.isAsked ? 1 : Self.concurrency,
+                concurrency: self.activity.isBusy ? 1 : Self.concurrency,
                 batch: Self.page,
                 patience: Self.patience,
                 time: time,
                 work: { await self.move($0.value, of: $0.key, after: rest) },
                 settle: { await self.register($0) }
             ).run(Dictionary(grouping: page.map(\.shard), by: \.blob).sorted { $0.key < $1.key }) { goesOn }
-        }
-    }
-
-    /// Whether clients have asked for something of late.
-    private var isAsked: Bool {
-        let (count, now) = (metadata.requests, time.monotonic)
-        return state.withLock { state in
-            guard let last = state.requests else {
-                // The first look says nothing of late.
-                state.requests = (count, now)
-                return true
-            }
-            if last.count != count { state.requests = (count, now) }
-            return last.count != count || now.duration(since: last.changed) < Self.quiet
         }
     }
 
@@ -233,22 +225,33 @@ package final class Mover: Sendable {
     private func move(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
         let holders = group.holders(moving: blob.moving)
         let there = shards.filter { blobs.view.isUsable(holders[Int($0)]) }
-        let away = shards.filter { !there.contains($0) }
-        var done: [UInt8] = []
-        if !there.isEmpty, let outcome = try? await blobs.move(request(blob, group, there, missing: blob.missing)) {
-            done += outcome.moved
-            if !outcome.bad.isEmpty {
-                await blobs.buggify.pause(.lookLate, time)
-                try? await metadata.markMissing(
-                    outcome.bad.map { PlacedShard(ShardID(blob: blob.id, index: $0), on: holders[Int($0)]) }
-                )
-            }
+        let copied = await copy(there, of: blob, in: group)
+        return await copied + makeAnew(shards.filter { !there.contains($0) }, of: blob, in: group)
+    }
+
+    private func copy(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
+        let request = request(blob, group, shards, missing: blob.missing)
+        guard !shards.isEmpty, await pay(blobs.load(moving: request)), let outcome = try? await blobs.move(request)
+        else { return [] }
+        if !outcome.bad.isEmpty {
+            let holders = group.holders(moving: blob.moving)
+            await blobs.buggify.pause(.lookLate, time)
+            try? await metadata.markMissing(
+                outcome.bad.map { PlacedShard(ShardID(blob: blob.id, index: $0), on: holders[Int($0)]) }
+            )
         }
-        if !away.isEmpty {
-            let missing = (blob.missing + away).sorted()
-            done += (try? await blobs.repair(request(blob, group, away, missing: missing))) ?? []
-        }
-        return done
+        return outcome.moved
+    }
+
+    private func makeAnew(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
+        let request = request(blob, group, shards, missing: (blob.missing + shards).sorted())
+        guard !shards.isEmpty, await pay(blobs.load(repairing: request)) else { return [] }
+        return (try? await blobs.repair(request)) ?? []
+    }
+
+    /// Waits until the lines between sites have room for it: what disks may be asked for is the mover's own rate.
+    private func pay(_ load: RepairLoad) async -> Bool {
+        await budget.pay(for: load, isSparing: { false }, while: { self.goesOn })
     }
 
     private func request(
@@ -294,7 +297,7 @@ package final class Mover: Sendable {
     private func wait(for rest: Rest) async -> Int? {
         while goesOn {
             let now = time.monotonic
-            let resting = isAsked ? max(rest.until, now) : now
+            let resting = activity.isBusy ? max(rest.until, now) : now
             let (charged, until) = state.withLock { state -> (Int?, MonotonicTime) in
                 let until = max(state.paidUntil, resting)
                 guard until.duration(since: now) <= Self.shortestRest else { return (nil, until) }

@@ -7,43 +7,72 @@ internal import Placement
 import Synchronization
 package import SystemInterface
 
-/// Puts missing shards back: blobs with the fewest spare shards first, several blobs at a time (DESIGN §8).
+/// Puts missing shards back, several blobs at a time, in the order of `RepairQueue` and within a budget (DESIGN §8).
 ///
 /// A shard counts as back only once it was read again and registered, with others, by a transaction that requires its
 /// blob live and its group unchanged. Nothing is ever purged: a blob below k shards stays listed.
+///
+/// What is repaired does not wait for what has more spares: the list is looked at all the time, a blob that loses its
+/// last spare takes a place of its own, pays for nothing, and holds the others to their budget.
 package final class Repairer: Sendable {
     /// Blobs repaired side by side: enough to keep the disks of a small machine busy.
     package static let concurrency = 8
+    /// Beside those, for blobs without spares.
+    private static let urgentConcurrency = 4
     /// Blobs whose new shards are registered by one transaction: each costs a record on all keepers of the journal.
     private static let registered = 32
     /// How long a new shard waits for others until it is registered.
     private static let patience = Duration.milliseconds(500)
-    /// After so long the list is looked at anew, once what is under way has ended: what has fewer spares by now goes
-    /// first, whatever was in line.
-    private static let round = Duration.seconds(15)
-    /// Missing shards looked at in one go.
-    package static let batch = 512
+    /// How often it is looked whether blobs have lost their last spares, and that some are in line.
+    private static let look = Duration.seconds(1)
+    /// Blobs taken from the list in one go.
+    private static let page = 4_096
+    /// Blobs looked at, at most, that lack more than those which the walk has come to.
+    private static let aheadLimit = 512
     /// How often the list is looked at when nothing wakes the repairer.
     package static let interval = Duration.seconds(1)
 
     private struct State {
         var progress = RepairProgress()
-        var isActive = false
         var suspects: Set<ShardID> = []
+        /// Where the walk through the list has come to; nil at its beginning.
+        var walk: Walk? = .spare(nil)
+        /// Blobs without spares that are being repaired.
+        var urgent = 0
         /// Shards put back since the last time that none was missing; nil when they were too many to remember.
         var restored: Set<ShardID>? = []
     }
 
-    private let metadata: any MetadataStore
+    /// The list is walked through once a pass: first what can be repaired, then what is below k.
+    private enum Walk {
+        case spare(MissingBlob?)
+        case below(MissingBlob?)
+
+        /// Of any scheme.
+        static let spares = 0...Scheme.maximumShardCount
+        static let belowSpares = -Scheme.maximumShardCount ... -1
+    }
+
+    private let metadata: any ReplicatedMetadata
     private let blobs: BlobStore
     private let time: any TimeSource
+    private let queue = RepairQueue()
+    private let activity: ClientActivity
+    package let budget: RepairBudget
     private let state = Mutex(State())
     private let wholeObserver = Mutex<(@Sendable (Set<ShardID>?) -> Void)?>(nil)
 
-    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
+    package init(
+        metadata: any ReplicatedMetadata,
+        blobs: BlobStore,
+        time: any TimeSource,
+        budget: RepairBudget
+    ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        self.budget = budget
+        activity = ClientActivity(metadata: metadata, time: time)
     }
 
     /// Called after a pass that put shards back and left none missing, with those put back since the last time (nil:
@@ -65,6 +94,12 @@ package final class Repairer: Sendable {
         }
     }
 
+    /// A client has read a blob that lacks a shard: it is repaired before others. Cheap, from any task.
+    package func prefer(_ blob: BlobID) { queue.ask(for: blob) }
+
+    /// Whether the rate of disks holds just now: clients ask for something, or blobs without spares need the disks.
+    package var isSparing: Bool { activity.isBusy || queue.hasUrgent || state.withLock { $0.urgent > 0 } }
+
     /// Repairs until cancelled.
     package func run() async {
         while !Task.isCancelled {
@@ -75,24 +110,18 @@ package final class Repairer: Sendable {
 
     /// Works until nothing that can be repaired now is missing.
     package func pass() async {
-        try? await noteSuspects()
         let doneBefore = progress.shardsDone
-        var failed: Set<BlobID> = []
-        while !Task.isCancelled, let missing = try? await metadata.missingShards(limit: Self.batch + failed.count * 32)
-        {
-            let byBlob = Dictionary(grouping: missing, by: \.shard.blob).filter { !failed.contains($0.key) }
-            guard !byBlob.isEmpty else { break }
-            let ordered = byBlob.keys.sorted {
-                let left = byBlob[$0]?.first?.spares ?? 0
-                let right = byBlob[$1]?.first?.spares ?? 0
-                return left == right ? $0 < $1 : left < right
-            }
+        queue.begin()
+        state.withLock { $0.walk = .spare(nil) }
+        while !Task.isCancelled, await fillQueue(), !queue.isEmpty {
             state.withLock { $0.progress.isActive = true }
-            failed.formUnion(await repair(ordered))
+            await repairAll()
         }
+        // Looked at now and then, so that it is known when the next pass begins.
+        _ = activity.isBusy
         state.withLock { state in
             state.progress.isActive = false
-            state.progress.waiting = failed.count
+            state.progress.waiting = queue.failures
         }
         if progress.shardsDone > doneBefore, (try? await metadata.missingShardCount()) == 0 {
             let restored = state.withLock { state in
@@ -101,6 +130,48 @@ package final class Repairer: Sendable {
             }
             wholeObserver.withLock { $0 }?(restored)
         }
+    }
+
+    // MARK: What is to be done
+
+    /// Brings the queue up to date; false when the metadata cannot be read.
+    private func fillQueue() async -> Bool {
+        do {
+            try await noteSuspects()
+            var walk = state.withLock { $0.walk }
+            while let place = walk, queue.isShort(of: Self.page / 2) {
+                let (blobs, next) = try await page(at: place)
+                queue.append(blobs)
+                walk = next
+            }
+            state.withLock { $0.walk = walk }
+            queue.setAhead(try await ahead(of: walk))
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func page(at place: Walk) async throws(StorageError) -> (blobs: [MissingBlob], next: Walk?) {
+        switch place {
+        case .spare(let last):
+            let blobs = try await metadata.missingBlobs(spares: Walk.spares, after: last, limit: Self.page)
+            return (blobs, blobs.last.map { .spare($0) } ?? .below(nil))
+        case .below(let last):
+            let blobs = try await metadata.missingBlobs(spares: Walk.belowSpares, after: last, limit: Self.page)
+            return (blobs, blobs.last.map { .below($0) })
+        }
+    }
+
+    /// Blobs with fewer spares than those which the walk has come to, or without any.
+    private func ahead(of walk: Walk?) async throws(StorageError) -> [MissingBlob] {
+        var most = Walk.spares.upperBound
+        if case .spare(let last) = walk { most = max(0, (last?.spares ?? 0) - 1) }
+        return try await metadata.missingBlobs(spares: 0...most, after: nil, limit: Self.aheadLimit)
+    }
+
+    private func keepLooking() async {
+        while (try? await time.sleep(for: Self.look)) != nil { _ = await fillQueue() }
     }
 
     private func noteSuspects() async throws(StorageError) {
@@ -120,31 +191,35 @@ package final class Repairer: Sendable {
         if !bad.isEmpty {
             await blobs.buggify.pause(.lookLate, time)
             try await metadata.markMissing(bad)
+            for blob in Set(bad.map(\.shard.blob)).sorted() { prefer(blob) }
         }
     }
 
-    /// Repairs blobs side by side, in a round; returns those that could not be repaired in full.
-    private func repair(_ ids: [BlobID]) async -> Set<BlobID> {
-        let failed = Mutex<Set<BlobID>>([])
-        let end = time.monotonic.advanced(by: Self.round)
-        await SideBySide(
-            concurrency: Self.concurrency,
-            batch: Self.registered,
-            patience: Self.patience,
-            time: time,
-            work: { id in
-                let repaired = await self.repair(id)
-                if repaired?.isWhole != true { failed.withLock { _ = $0.insert(id) } }
-                return repaired
-            },
-            settle: { repaired in
-                let counting = await self.register(repaired)
-                let left = repaired.filter { !counting.isSuperset(of: $0.new.map(\.shard)) }
-                failed.withLock { $0.formUnion(left.map(\.blob)) }
-            }
-        ).run(ids) { !Task.isCancelled && time.monotonic < end }
-        return failed.withLock { $0 }
+    // MARK: Work
+
+    /// Repairs blobs side by side until none is in line.
+    private func repairAll() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.keepLooking() }
+            await SideBySide(
+                concurrency: self.concurrency,
+                batch: Self.registered,
+                patience: Self.patience,
+                time: time,
+                work: { await self.repair($0) },
+                settle: { repaired in
+                    let counting = await self.register(repaired)
+                    for blob in repaired {
+                        let isDone = blob.isWhole && counting.isSuperset(of: blob.new.map(\.shard))
+                        self.queue.end(blob.blob, isDone ? .whole : .failed)
+                    }
+                }
+            ).run(drawing: { Task.isCancelled ? nil : queue.next() })
+            group.cancelAll()
+        }
     }
+
+    private var concurrency: Int { queue.hasUrgent ? Self.concurrency + Self.urgentConcurrency : Self.concurrency }
 
     /// What repair has made of a blob.
     private struct Repaired {
@@ -157,36 +232,41 @@ package final class Repairer: Sendable {
         var isWhole = true
     }
 
-    /// Nil when nothing could be done.
+    /// Nil when there is nothing to be handed over: the queue knows how it ended.
     private func repair(_ id: BlobID) async -> Repaired? {
-        do {
-            guard let blob = try await metadata.blob(id), !blob.missing.isEmpty else { return Repaired(blob: id) }
-            guard let group = blobs.view.group(blob.group) else { return nil }
-            let location = BlobLocation(
-                blob: id,
-                length: blob.length,
-                group: group,
-                missing: blob.missing,
-                moving: blob.moving
-            )
-            let done = try await blobs.repair(
-                RepairRequest(
-                    location: location,
-                    group: group,
-                    frames: blob.frames,
-                    ingestDigest: blob.ingestDigest,
-                    shards: blob.missing
-                )
-            )
-            return Repaired(
-                blob: id,
-                new: done.map { NewShard(ShardID(blob: id, index: $0), groupEpoch: group.epoch) },
-                length: location.geometry.shardLength,
-                isWhole: done.count == blob.missing.count
-            )
-        } catch {
+        guard let blob = try? await metadata.blob(id), !blob.missing.isEmpty else {
+            queue.end(id, .whole)
             return nil
         }
+        guard let group = blobs.view.group(blob.group) else {
+            queue.end(id, .failed)
+            return nil
+        }
+        let request = RepairRequest(blob, group: group)
+        let isUrgent = blob.missing.count >= group.scheme.parityCount
+        if !isUrgent {
+            let mayBegin = await budget.pay(
+                for: blobs.load(repairing: request),
+                isSparing: { self.isSparing },
+                while: { !self.queue.hasUrgent }
+            )
+            guard mayBegin else {
+                queue.end(id, .postponed)
+                return nil
+            }
+        }
+        if isUrgent { state.withLock { $0.urgent += 1 } }
+        defer { if isUrgent { state.withLock { $0.urgent -= 1 } } }
+        guard let done = try? await blobs.repair(request), !done.isEmpty else {
+            queue.end(id, .failed)
+            return nil
+        }
+        return Repaired(
+            blob: id,
+            new: done.map { NewShard(ShardID(blob: id, index: $0), groupEpoch: group.epoch) },
+            length: request.location.geometry.shardLength,
+            isWhole: done.count == blob.missing.count
+        )
     }
 
     /// Lets the new shards count; returns those that do. Others are of blobs that are gone, or of groups that have
@@ -207,6 +287,26 @@ package final class Repairer: Sendable {
             state.restored?.formUnion(shards)
             if let restored = state.restored, restored.count > Verifier.recountLimit { state.restored = nil }
         }
+    }
+}
+
+extension RepairRequest {
+    /// To put back what a blob lacks.
+    fileprivate init(_ blob: BlobRecord, group: ClusterMap.Group) {
+        let location = BlobLocation(
+            blob: blob.id,
+            length: blob.length,
+            group: group,
+            missing: blob.missing,
+            moving: blob.moving
+        )
+        self.init(
+            location: location,
+            group: group,
+            frames: blob.frames,
+            ingestDigest: blob.ingestDigest,
+            shards: blob.missing
+        )
     }
 }
 

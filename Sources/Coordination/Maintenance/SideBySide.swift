@@ -46,28 +46,51 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
 
     /// `goesOn` is asked before each item is begun: those left are dropped once it says no.
     package func run(_ items: some Sequence<Item>, while goesOn: () -> Bool = { true }) async {
+        var line = Line(items, claims: claims)
+        await run(next: { goesOn() ? line.next() : nil }, ended: { line.end($0) })
+    }
+
+    /// Draws item after item, whenever one may begin, until none is given while none is under way. Claims do not count.
+    package func run(drawing draw: () -> Item?) async {
+        var number = 0
+        await run(
+            next: {
+                number += 1
+                return draw().map { (number, $0) }
+            },
+            ended: { _ in }
+        )
+    }
+
+    private func run(next: () -> (number: Int, item: Item)?, ended: (Int) -> Void) async {
         await withTaskGroup(of: Event.self) { group in
-            var line = Line(items, claims: claims)
+            var running = 0
             var tray = Tray()
-            begin(&line, in: &group, while: goesOn)
-            while line.running > 0 || tray.settling > 0, let event = await group.next() {
+            begin(&running, in: &group, next)
+            while running > 0 || tray.settling > 0, let event = await group.next() {
                 switch event {
                 case .worked(let number, let outcome):
-                    line.end(number)
+                    running -= 1
+                    ended(number)
                     if let outcome { take(outcome, &tray, in: &group) }
-                    begin(&line, in: &group, while: goesOn)
                 case .due(let number): if number == tray.number { handOver(&tray, in: &group) }
                 case .settled: tray.settling -= 1
                 }
-                if line.running == 0 { handOver(&tray, in: &group) }
+                begin(&running, in: &group, next)
+                if running == 0 { handOver(&tray, in: &group) }
             }
             // What is left only waits for batches to become due.
             group.cancelAll()
         }
     }
 
-    private func begin(_ line: inout Line, in group: inout TaskGroup<Event>, while goesOn: () -> Bool) {
-        while line.running < concurrency(), goesOn(), let (number, item) = line.next() {
+    private func begin(
+        _ running: inout Int,
+        in group: inout TaskGroup<Event>,
+        _ next: () -> (number: Int, item: Item)?
+    ) {
+        while running < concurrency(), let (number, item) = next() {
+            running += 1
             group.addTask { [work] in .worked(number, await work(item)) }
         }
     }
@@ -107,8 +130,6 @@ package struct SideBySide<Item: Sendable, Outcome: Sendable, Claim: Hashable & S
         private var waiting: [(number: Int, item: Item, claims: Set<Claim>)]
         private var begun: [Int: Set<Claim>] = [:]
         private var taken: Set<Claim> = []
-
-        var running: Int { begun.count }
 
         init(_ items: some Sequence<Item>, claims: (Item) -> Set<Claim>) {
             // The first is last, where it is taken away at no cost.

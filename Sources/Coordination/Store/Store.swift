@@ -83,11 +83,13 @@ package final class Store: Sendable {
             random: random,
             md5: parts.md5
         )
-        repairer = Repairer(metadata: metadata, blobs: blobs, time: time)
+        let budget = RepairBudget(rates: parts.configuration.repairRates, time: time)
+        repairer = Repairer(metadata: metadata, blobs: blobs, time: time, budget: budget)
         mover = Mover(
             metadata: metadata,
             blobs: blobs,
             time: time,
+            budget: budget,
             notice: parts.configuration.nodes.isEmpty ? .zero : Membership.mapPatience
         )
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
@@ -123,6 +125,7 @@ package final class Store: Sendable {
         let repairer = repairer
         // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
         blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }
+        blobs.onDegradedRead { [weak repairer] in repairer?.prefer($0) }
         let verifier = verifier
         verifier.yields { [weak repairer] in repairer?.progress.isActive ?? false }
         // A repair is over when an independent count has read what was put back.

@@ -46,6 +46,10 @@ package struct StoreConfiguration: Sendable {
     package var uploadAge: Duration
     /// How long a disk may be away before its shards are made anew on others; nil for ever.
     package var outAfter: Duration?
+    /// What repair may take of disks and lines, until an operator says otherwise.
+    package var repairRates = RepairRates()
+    /// Where the coordinator stands, in a cluster: what is near is read first, and what crosses lines is counted.
+    package var site: SiteName?
     /// What the scrub promises, and what it may cost.
     package var scrub = ScrubSettings()
     /// Where the scrub's position is kept; nil for nowhere: then a restart begins anew.

@@ -22,7 +22,7 @@ struct StoreOpening {
     /// The way to the nodes, with what the configuration puts into it.
     private let transport: any Transport
     private let calls: NodeCalls
-    private let view = ClusterView()
+    private let view: ClusterView
     private var survey = DiskSurvey()
     private var served: [DiskID: ServedDisk] = [:]
     private var cluster = ClusterID(Identifier128(high: 0, low: 0))
@@ -44,6 +44,8 @@ struct StoreOpening {
         self.time = time
         self.random = random
         self.metadata = metadata
+        let holder = configuration.holder ?? NodeName("coordinator")
+        view = ClusterView(standpoint: configuration.site.map { Standpoint(site: $0, node: holder) })
         let local = LocalTransport(time: time, executor: configuration.callExecutor)
         var agents: [NodeName: NodeAgent] = [:]
         var nodes = configuration.nodes

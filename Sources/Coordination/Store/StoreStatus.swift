@@ -38,6 +38,11 @@ package struct StoreStatus: Sendable {
     package var degradedGroups: Int
     package var unwritableGroups: Int
     package var repair: RepairProgress
+    package var repairRates: RepairRates
+    /// Whether repair makes way just now, for clients or for blobs without spares.
+    package var repairMakesWay: Bool
+    /// Counted up to a limit.
+    package var blobsWithoutSpare: Int
     package var repack: RepackProgress
     package var orphans: OrphanReport
     package var verification: VerificationReport
@@ -93,6 +98,9 @@ extension Store {
             degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
             unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
             repair: repairer.progress,
+            repairRates: repairer.budget.rates,
+            repairMakesWay: repairer.isSparing,
+            blobsWithoutSpare: try await blobsWithoutSpare(),
             repack: repacker.progress,
             orphans: orphans.report,
             verification: verifier.report,
@@ -100,6 +108,10 @@ extension Store {
             incarnation: journal.incarnation,
             scheme: blobs.view.standardScheme
         )
+    }
+
+    private func blobsWithoutSpare() async throws(StorageError) -> Int {
+        try await metadata.missingBlobs(spares: 0...0, after: nil, limit: Self.countedMissing).count
     }
 
     private func missingByDisk() async throws(StorageError) -> [DiskID: Int] {

@@ -32,6 +32,14 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("missingShardCount")
     }
 
+    package func missingBlobs(
+        spares: ClosedRange<Int>,
+        after last: MissingBlob?,
+        limit: Int
+    ) async throws(StorageError) -> [MissingBlob] {
+        throw Self.coordinatorsOwn("missingBlobs")
+    }
+
     package func markMissing(_ shards: [PlacedShard]) async throws(StorageError) {
         throw Self.coordinatorsOwn("markMissing")
     }

@@ -65,6 +65,10 @@ struct CoordinatorAdmin: AdminService {
         try await store().control(action)
     }
 
+    func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport {
+        try await store().setRepairRate(change)
+    }
+
     func classes() async throws(AdminError) -> ClassesReport { try await store().classes() }
 
     func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition {

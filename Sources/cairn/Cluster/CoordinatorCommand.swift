@@ -19,6 +19,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var listen: String?
     @Option(help: "Address under which nodes reach this coordinator, where that is not the one it listens on.")
     var advertise: String?
+    @Option(help: "The site where this coordinator stands: repair reads what is near, and counts what crosses lines.")
+    var site: String?
     @Flag(help: "Take the place of the cluster's coordinator.")
     var takeOver = false
     @Option(help: "The recovery kit, for --take-over.")
@@ -29,6 +31,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var abortUploadsAfter = "7d"
     @OptionGroup var scrub: ScrubOptions
     @OptionGroup var out: OutOptions
+    @OptionGroup var repair: RepairOptions
     @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
     var forceJournal = false
 
@@ -36,7 +39,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         guard let age = DurationText.parse(abortUploadsAfter) else {
             throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
         }
-        _ = try out.patience()
+        _ = try (out.patience(), repair.rates())
         try await CoordinatorProgram(options: self, uploadAge: age, scrub: try scrub.settings()).run()
     }
 }

@@ -182,6 +182,8 @@ actor CoordinatorControl {
             forcesJournal: mayForce
         )
         configuration.outAfter = try options.out.patience()
+        configuration.repairRates = try options.repair.rates()
+        configuration.site = options.site.map { SiteName($0) }
         configuration.scrub = scrub
         configuration.scrubFolder = store.files
         if mayForce { try await store.set(.forced) }

@@ -148,6 +148,7 @@ struct RunningNode: Sendable {
             )
         )
         blobs.onBadShard { feed.suspect($0) }
+        blobs.onDegradedRead { feed.prefer($0) }
         server = try ClusterServer(
             identity: identity,
             host: listen.host,

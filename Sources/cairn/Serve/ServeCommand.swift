@@ -44,6 +44,7 @@ struct ServeCommand: AsyncParsableCommand {
     var abortUploadsAfter = "7d"
     @OptionGroup var scrub: ScrubOptions
     @OptionGroup var out: OutOptions
+    @OptionGroup var repair: RepairOptions
     @Flag(help: "Go on with fewer journal keepers than needed; what only the missing ones have is lost.")
     var forceJournal = false
     @Flag(help: "Log each request to standard error.")
@@ -65,7 +66,8 @@ struct ServeCommand: AsyncParsableCommand {
             scheme: scheme,
             uploadAge: age,
             outAfter: patience,
-            scrub: try scrub.settings()
+            scrub: try scrub.settings(),
+            repairRates: try repair.rates()
         ).run()
     }
 }

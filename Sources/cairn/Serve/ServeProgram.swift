@@ -21,6 +21,7 @@ struct ServeProgram {
     let uploadAge: Duration
     let outAfter: Duration?
     let scrub: ScrubSettings
+    let repairRates: RepairRates
 
     func run() async throws {
         // Standard output is for the lines that scripts wait for.
@@ -98,6 +99,7 @@ struct ServeProgram {
         )
         configuration.outAfter = outAfter
         configuration.scrub = scrub
+        configuration.repairRates = repairRates
         configuration.scrubFolder = files
         return try await Store.open(
             configuration,

@@ -88,7 +88,11 @@ struct StatusAssembly {
             bytesDone: status.repair.bytesDone,
             bytesLeft: left,
             etaSeconds: status.repair.isActive
-                ? status.repair.secondsLeft(for: status.statistics.missingShards) : nil
+                ? status.repair.secondsLeft(for: status.statistics.missingShards) : nil,
+            blobsWithoutSpare: status.blobsWithoutSpare,
+            diskRate: status.repairRates.disk,
+            wanRate: status.repairRates.wan,
+            makesWay: status.repairMakesWay
         )
     }
 

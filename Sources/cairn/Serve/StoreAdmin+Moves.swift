@@ -90,6 +90,13 @@ extension StoreAdmin {
         return try await moves()
     }
 
+    func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport {
+        let budget = store.repairer.budget
+        let (disk, wan) = (change.disk ?? budget.rates.disk, change.wan ?? budget.rates.wan ?? 0)
+        budget.set(RepairRates(disk: disk, wan: wan > 0 ? wan : nil))
+        return try await status().repair
+    }
+
     private static func name(_ record: DiskRecord) -> String { "\(record.site)/\(record.node)/\(record.slot)" }
 }
 

@@ -160,6 +160,7 @@ final class SimulatedNode: Sendable {
             )
         )
         blobs.onBadShard { feed.suspect($0) }
+        blobs.onDegradedRead { feed.prefer($0) }
         process.serve(name, NodePort(service: NodeService(agent: agent, feed: feed), watch: watch))
         return Life(process: process, agent: agent, objects: objects, feed: feed)
     }

@@ -1,0 +1,67 @@
+import ArgumentParser
+
+/// `cairn admin repair …`.
+package struct RepairCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "repair",
+        abstract: "Show how missing shards are put back, and what that may take of disks and lines.",
+        subcommands: [Status.self, Rate.self],
+        defaultSubcommand: Status.self
+    )
+
+    package init() {}
+
+    /// `cairn admin repair status`.
+    package struct Status: AdminSubcommand {
+        package static let configuration = CommandConfiguration(abstract: "Show how repair goes.")
+
+        @OptionGroup package var target: AdminTarget
+        @Flag(help: "Print everything as JSON.")
+        var json = false
+
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            let report = try client.status().repair
+            return json ? try JSONText.text(report) : RepairText.text(report)
+        }
+    }
+
+    /// `cairn admin repair rate`.
+    package struct Rate: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Set what repair may take, until the program starts again.",
+            discussion: """
+                The rates of every start are --repair-rate and --wan-rate of `cairn serve` and `cairn coordinator`. \
+                Blobs without a spare shard are held to neither.
+                """
+        )
+
+        @OptionGroup package var target: AdminTarget
+        @Option(help: "MiB a second of each disk at most, reads and writes together, while clients ask for something.")
+        var disk: Int?
+        @Option(help: "MiB a second of all lines between sites at most, moves included; 0 for no limit.")
+        var wan: Int?
+
+        package init() {}
+
+        /// MiB a second at most: far beyond any disk, and far from what overflows.
+        private static let limit = 1 << 20
+
+        package func validate() throws {
+            guard disk != nil || wan != nil else { throw ValidationError("give --disk, --wan or both") }
+            guard disk.map({ 1...Self.limit ~= $0 }) ?? true else {
+                throw ValidationError("--disk: give 1 to \(Self.limit)")
+            }
+            guard wan.map({ 0...Self.limit ~= $0 }) ?? true else {
+                throw ValidationError("--wan: give 0 to \(Self.limit)")
+            }
+        }
+
+        package func perform(_ client: AdminClient) throws -> String {
+            RepairText.text(
+                try client.setRepairRate(RepairRateChange(disk: disk.map { $0 << 20 }, wan: wan.map { $0 << 20 }))
+            )
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/// Repair: how missing shards are put back.
+package struct RepairReport: Codable, Hashable, Sendable {
+    package var active: Bool
+    package var bytesDone: Int
+    package var bytesLeft: Int
+    /// At the pace of the last minute; nil while unknown.
+    package var etaSeconds: Int?
+    /// Blobs that one more lost shard would make unreadable; counted up to a limit.
+    package var blobsWithoutSpare: Int
+    /// Bytes a second that repair takes of each disk, reads and writes together, while it makes way.
+    package var diskRate: Int
+    /// Bytes a second that repair and moves take of the lines between sites; nil for no limit.
+    package var wanRate: Int?
+    /// Whether it makes way just now: for clients, or for blobs without spares.
+    package var makesWay: Bool
+
+    package init(
+        active: Bool,
+        bytesDone: Int,
+        bytesLeft: Int,
+        etaSeconds: Int?,
+        blobsWithoutSpare: Int,
+        diskRate: Int,
+        wanRate: Int?,
+        makesWay: Bool
+    ) {
+        self.active = active
+        self.bytesDone = bytesDone
+        self.bytesLeft = bytesLeft
+        self.etaSeconds = etaSeconds
+        self.blobsWithoutSpare = blobsWithoutSpare
+        self.diskRate = diskRate
+        self.wanRate = wanRate
+        self.makesWay = makesWay
+    }
+}
+
+/// What repair may take from now on, until the program starts again.
+package struct RepairRateChange: Codable, Hashable, Sendable {
+    /// Bytes a second of each disk; nil leaves it as it is.
+    package var disk: Int?
+    /// Bytes a second of the lines between sites; nil leaves it as it is, 0 is no limit.
+    package var wan: Int?
+
+    package init(disk: Int?, wan: Int?) {
+        self.disk = disk
+        self.wan = wan
+    }
+}
