@@ -128,21 +128,45 @@ package struct WriteResult: Sendable {
     }
 }
 
+/// The version that a range is meant of: of any other the whole is wanted (RFC 9110 §13.1.5).
+package enum RangeCondition: Hashable, Sendable {
+    case eTag(String)
+    /// The date that the version was said to have been modified at, to the second.
+    case modified(WallTime)
+    /// A validator that none can match: one that is weak, or none.
+    case never
+
+    func holds(eTag: String, modified: WallTime) -> Bool {
+        switch self {
+        case .eTag(let wanted): wanted == eTag
+        case .modified(let wanted): wanted.milliseconds / 1_000 == modified.milliseconds / 1_000
+        case .never: false
+        }
+    }
+}
+
 package struct GetRequest: Sendable {
     package var bucket: String
     package var key: String
     package var version: VersionSelector
     package var range: ByteRange?
+    package var rangeCondition: RangeCondition?
     /// One part of a multipart object (1 …); excludes `range`.
     package var partNumber: Int?
     package var conditions: ReadConditions
     package var isHead: Bool
+
+    /// The range, unless it is meant of another version.
+    package func range(ofVersion eTag: String, modified: WallTime) -> ByteRange? {
+        rangeCondition?.holds(eTag: eTag, modified: modified) ?? true ? range : nil
+    }
 
     package init(
         bucket: String,
         key: String,
         version: VersionSelector = .current,
         range: ByteRange? = nil,
+        rangeCondition: RangeCondition? = nil,
         partNumber: Int? = nil,
         conditions: ReadConditions = .none,
         isHead: Bool = false
@@ -151,6 +175,7 @@ package struct GetRequest: Sendable {
         self.key = key
         self.version = version
         self.range = range
+        self.rangeCondition = rangeCondition
         self.partNumber = partNumber
         self.conditions = conditions
         self.isHead = isHead
@@ -159,14 +184,17 @@ package struct GetRequest: Sendable {
 
 package struct GetResult: Sendable {
     package var object: ObjectSummary
-    /// The bytes of the answer within the object; all of it when no range was asked for.
+    /// The bytes of the answer within the object; all of it when no range was asked for, or one of another version.
     package var range: Range<Int>
+    /// A part or a range was asked for, and is given.
+    package var isPartial: Bool
     /// nil for HEAD.
     package var body: (any ObjectBody)?
 
-    package init(object: ObjectSummary, range: Range<Int>, body: (any ObjectBody)?) {
+    package init(object: ObjectSummary, range: Range<Int>, isPartial: Bool, body: (any ObjectBody)?) {
         self.object = object
         self.range = range
+        self.isPartial = isPartial
         self.body = body
     }
 }

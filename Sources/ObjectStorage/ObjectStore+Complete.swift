@@ -33,12 +33,13 @@ extension ObjectStore {
         return WriteResult(eTag: eTag, checksum: checksum, modified: modified)
     }
 
-    /// A repeated completion whose first answer was lost: the object is there with the ETag these parts give.
+    /// A repeated completion whose first answer was lost: the object is there with the ETag these parts give. What it
+    /// was conditional on held then.
     private func completedAlready(
         _ request: CompleteUploadRequest,
         error: StorageError
     ) async throws(StorageError) -> WriteResult? {
-        guard error.code == .noSuchUpload, request.condition == .none, Self.isUploadID(request.upload),
+        guard error.code == .noSuchUpload, Self.isUploadID(request.upload),
             let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
         else { return nil }
         let digests = request.parts.compactMap { Hexadecimal.bytes($0.eTag) }

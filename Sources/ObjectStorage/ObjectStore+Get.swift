@@ -10,10 +10,12 @@ extension ObjectStore {
         await blobs.buggify.pause(.readLate, time)
         let version = detail.version
         try request.conditions.check(eTag: version.eTag, modified: version.modified)
-        let range = try resolvedRange(request, version: version)
+        let asked = request.range(ofVersion: version.eTag, modified: version.modified)
+        let range = try resolvedRange(request, asked, version: version)
+        let isPartial = asked != nil || (request.partNumber != nil && version.length > 0)
         let body: (any ObjectBody)? =
             request.isHead ? nil : try content(detail, range: range, hold: hold)
-        return GetResult(object: version.summary, range: range, body: body)
+        return GetResult(object: version.summary, range: range, isPartial: isPartial, body: body)
     }
 
     /// Finds a version and keeps its blobs from being erased as long as the hold lives.
@@ -33,9 +35,13 @@ extension ObjectStore {
         }
     }
 
-    private func resolvedRange(_ request: GetRequest, version: VersionRecord) throws(StorageError) -> Range<Int> {
+    private func resolvedRange(
+        _ request: GetRequest,
+        _ asked: ByteRange?,
+        version: VersionRecord
+    ) throws(StorageError) -> Range<Int> {
         if let number = request.partNumber { return try partRange(number, version: version) }
-        guard let range = request.range else { return 0..<version.length }
+        guard let range = asked else { return 0..<version.length }
         guard let resolved = range.resolved(length: version.length) else {
             throw StorageError(.invalidRange, "The requested range is not satisfiable")
         }

@@ -179,7 +179,37 @@ def test_labels_of_bucket_names_begin_and_end_as_those_of_hosts(endpoint, name):
 def test_the_prefix_of_a_list_comes_as_clients_read_it(endpoint, bucket):
     plain = request(endpoint, "GET", bucket, "", "encoding-type=url&prefix=%0A%20", b"")
     assert b"<Prefix>\n </Prefix>" in plain.body or b"<Prefix>&#xA; </Prefix>" in plain.body, plain
+    for prefix in [b"a%2B", b"100%25"]:
+        listed = request(endpoint, "GET", bucket, "", f"encoding-type=url&prefix={prefix.decode()}", b"")
+        assert b"<Prefix>" + prefix + b"</Prefix>" in listed.body
     assert b"<Prefix>%01</Prefix>" in request(endpoint, "GET", bucket, "", "encoding-type=url&prefix=%01", b"").body
+
+
+def test_a_resumed_download_is_of_one_version(endpoint, s3, bucket):
+    old = s3.put_object(Bucket=bucket, Key="k", Body=b"old-old")["ETag"]
+    new = s3.put_object(Bucket=bucket, Key="k", Body=b"new-new")["ETag"]
+    for validator, status, body in [(old, 200, b"new-new"), (new, 206, b"new")]:
+        answer = request(endpoint, "GET", bucket, "k", "", b"", {"range": "bytes=4-", "if-range": validator})
+        assert (answer.status, answer.body) == (status, body)
+
+
+def test_parameters_of_lists_delete_and_make_nothing(endpoint, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    for method, key, query in [("DELETE", "", "versionId=null"), ("DELETE", "", "prefix=a"), ("PUT", "k", "id=1"),
+                               ("DELETE", "k", "list-type=2"), ("PUT", "k", "max-keys=1")]:
+        assert refusal(request(endpoint, method, bucket, key, query, b"")) == ("InvalidArgument", 400)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
+
+
+def test_a_client_in_another_region_finds_the_bucket(endpoint, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    abroad = endpoint.client(region="eu-west-1", retries=2)
+    assert abroad.head_object(Bucket=bucket, Key="k")["ContentLength"] == len(DATA)
+
+
+def test_an_empty_page_of_parts_is_the_last(s3, bucket):
+    upload, _ = begun(s3, bucket)
+    assert not s3.list_parts(Bucket=bucket, Key="k", UploadId=upload, MaxParts=0)["IsTruncated"]
 
 
 def test_tags_come_in_order_of_their_keys(s3, bucket):

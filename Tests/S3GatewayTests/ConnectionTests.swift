@@ -42,6 +42,98 @@ struct ConnectionTests {
         }
     }
 
+    @Test(
+        "100 Continue does not come for an upload that its head alone refuses",
+        arguments: [
+            ("content-md5", "nonsense", "InvalidDigest"), ("x-amz-tagging", "a=1&a=2", "InvalidArgument"),
+            ("x-amz-checksum-crc32", "nonsense", "InvalidRequest"), ("if-modified-since", "today", "NotImplemented"),
+        ]
+    )
+    func doomed(_ name: String, _ value: String, _ code: String) async throws {
+        try await GatewayHarness.run { harness in
+            _ = try harness.send("PUT", "/pictures/k", body: Self.image)
+            let request = harness.signer.request(
+                "PUT",
+                "/pictures/k",
+                headers: [(name, value)],
+                body: Self.image,
+                unsigned: [("expect", "100-continue")]
+            )
+            let client = try harness.client()
+            client.send(Array(request.dropLast(Self.image.count)))
+            let answer = try client.response()
+            #expect(answer.code == code && answer.header("connection") == "close", "\(answer.head)")
+            #expect(client.isClosedByPeer())
+        }
+    }
+
+    @Test("a refused upload whose body is short leaves the connection as it is; a long one ends it")
+    func leftovers() async throws {
+        try await GatewayHarness.run { harness in
+            let client = try harness.client()
+            for headers in [[("if-none-match", "*")], [("content-md5", "nonsense")]] {
+                _ = try harness.send("PUT", "/pictures/k", body: Self.image)
+                client.send(harness.signer.request("PUT", "/pictures/k", headers: headers, body: Self.image))
+                let refused = try client.response()
+                #expect(refused.status >= 400 && refused.header("connection") == nil, "\(refused.head)")
+                client.send(harness.signer.request("PUT", "/secrets/k", body: Self.image))
+                #expect(try client.response().code == "AccessDenied")
+                client.send(harness.signer.request("GET", "/pictures/k"))
+                #expect(try client.response().body == Self.image)
+            }
+            let body = [UInt8](repeating: 1, count: 100_000)
+            client.send(harness.signer.request("PUT", "/pictures/k", headers: [("content-md5", "-")], body: body))
+            #expect(try client.response().header("connection") == "close")
+            #expect(client.isClosedByPeer())
+        }
+    }
+
+    @Test(
+        "what the HTTP parser refuses is answered like everything that is refused",
+        arguments: [
+            ("GET / HTTP/1.1\r\nhost: a\r\nx-long: \(String(repeating: "a", count: 20_000))\r\n\r\n",
+                "RequestHeaderSectionTooLarge"),
+            ("FOO / HTTP/1.1\r\nhost: a\r\n\r\n", "MethodNotAllowed"),
+            ("PUT /pictures/k HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n", "BadRequest"),
+            ("PUT /pictures/k HTTP/1.1\r\nhost: a\r\nx-amz-meta-a: \u{4}\r\n\r\n", "BadRequest"),
+        ]
+    )
+    func parserRefusals(_ request: String, _ code: String) async throws {
+        try await GatewayHarness.run { harness in
+            let client = try harness.client()
+            // In its turn: the request before it is answered first.
+            client.send(harness.signer.request("HEAD", "/pictures"))
+            #expect(try client.response(isHead: true).status == 200)
+            client.send(request)
+            let answer = try client.response()
+            #expect(answer.code == code && answer.status >= 400, "\(answer.head) \(answer.text)")
+            for name in ["x-amz-request-id", "x-amz-id-2", "date", "server"] { #expect(answer.header(name) != nil) }
+            #expect(answer.element("RequestId") == answer.header("x-amz-request-id"))
+            #expect(client.isClosedByPeer())
+        }
+    }
+
+    @Test("a form is told that there are none, and another region where the bucket is")
+    func formsAndRegions() async throws {
+        try await GatewayHarness.run { harness in
+            let client = try harness.client()
+            client.send(
+                "POST /pictures HTTP/1.1\r\nhost: a\r\ncontent-type: multipart/form-data; boundary=x\r\n"
+                    + "content-length: 0\r\n\r\n"
+            )
+            #expect(try client.response().code == "NotImplemented")
+            var signer = harness.signer
+            signer.region = "eu-central-1"
+            for method in ["HEAD", "GET"] {
+                let abroad = try harness.client()
+                abroad.send(signer.request(method, "/pictures"))
+                let response = try abroad.response(isHead: method == "HEAD")
+                #expect(response.status == 400 && response.header("x-amz-bucket-region") == "us-east-1")
+            }
+            #expect(try harness.send("GET", "/pictures").header("x-amz-bucket-region") == "us-east-1")
+        }
+    }
+
     @Test("A client that sends a large body before it reads sees the early error")
     func earlyError() async throws {
         try await GatewayHarness.run { harness in

@@ -76,6 +76,10 @@ struct ListAndUploadTests {
                 rest.element("KeyCount") == "1" && rest.element("ID") == "a11ce"
                     && rest.element("ContinuationToken") == token
             )
+            for (prefix, told) in [("a", "a"), ("a%2B", "a%2B"), ("100%25", "100%25"), ("%C3%A4", "ä")] {
+                let list = try harness.send("GET", "/pictures?encoding-type=url&prefix=\(prefix)")
+                #expect(list.element("Prefix") == told)
+            }
             let versions = try harness.send("GET", "/pictures?versions")
             #expect(versions.text.contains("<VersionId>null</VersionId><IsLatest>true</IsLatest>"))
             #expect(try harness.send("GET", "/pictures?max-keys=0").element("IsTruncated") == "false")

@@ -178,15 +178,17 @@ final class MemoryObjects: ObjectService {
                 throw StorageError(.notModified, "")
             }
             var range = 0..<object.bytes.count
-            if let asked = request.range {
+            let asked = request.range(ofVersion: eTag, modified: object.summary.modified)
+            if let asked {
                 guard let resolved = asked.resolved(length: object.bytes.count) else {
                     throw StorageError(.invalidRange, "")
                 }
                 range = resolved
             }
             if let part = request.partNumber, part != 1 { throw StorageError(.invalidRange, "") }
+            let isPartial = asked != nil || (request.partNumber != nil && !object.bytes.isEmpty)
             let body = request.isHead ? nil : MemoryBody(Array(object.bytes[range]))
-            return GetResult(object: object.summary, range: range, body: body)
+            return GetResult(object: object.summary, range: range, isPartial: isPartial, body: body)
         }
     }
 

@@ -187,4 +187,33 @@ struct ObjectRoundTripTests {
             #expect(harness.objects.snapshot()["pictures/b"] == Array("hello".utf8))
         }
     }
+
+    @Test("a range of another version than the client has is answered with the whole")
+    func ifRange() async throws {
+        try await GatewayHarness.run { harness in
+            _ = try harness.send("PUT", "/pictures/k", body: Array("old-old".utf8))
+            let old = try #require(try harness.send("HEAD", "/pictures/k").header("etag"))
+            _ = try harness.send("PUT", "/pictures/k", body: Array("new-new".utf8))
+            let head = try harness.send("HEAD", "/pictures/k")
+            let (new, date) = (try #require(head.header("etag")), try #require(head.header("last-modified")))
+            let long = "Mon, 01 Jan 2001 00:00:00 GMT"
+            for (validator, status) in [(old, 200), (new, 206), (date, 206), (long, 200), ("W/" + new, 200)] {
+                let answer = try harness.send(
+                    "GET",
+                    "/pictures/k",
+                    headers: [("range", "bytes=4-")],
+                    unsigned: [("if-range", validator)]
+                )
+                #expect(answer.status == status, "\(validator)")
+                #expect(answer.text == (status == 206 ? "new" : "new-new"))
+                #expect((answer.header("content-range") != nil) == (status == 206))
+            }
+            // Without a range it means nothing, and one beyond the end of the version that is there is none.
+            #expect(try harness.send("GET", "/pictures/k", unsigned: [("if-range", old)]).status == 200)
+            for (validator, status) in [(old, 200), (new, 416)] {
+                let unsigned = [("range", "bytes=100-"), ("if-range", validator)]
+                #expect(try harness.send("GET", "/pictures/k", unsigned: unsigned).status == status)
+            }
+        }
+    }
 }

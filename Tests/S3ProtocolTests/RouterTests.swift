@@ -60,6 +60,10 @@ struct RouterTests {
             ("GET", "/b?acl&policy", "InvalidArgument"), ("PUT", "/b/k?partNumber=1", "InvalidArgument"),
             ("PUT", "/b/k?uploadId=u", "InvalidArgument"), ("PUT", "/b/k?versionId=null", "InvalidArgument"),
             ("GET", "/b/k?versionId=a&versionId=b", "InvalidArgument"), ("GET", "/b?list-type=3", "InvalidArgument"),
+            ("DELETE", "/b?versionId=null", "InvalidArgument"), ("DELETE", "/b?prefix=a", "InvalidArgument"),
+            ("PUT", "/b?partNumber=1", "InvalidArgument"), ("PUT", "/b?list-type=2", "InvalidArgument"),
+            ("PUT", "/b/k?max-keys=1", "InvalidArgument"), ("DELETE", "/b/k?list-type=2", "InvalidArgument"),
+            ("PUT", "/b/k?response-content-type=a", "InvalidArgument"), ("DELETE", "/b/k?id=1", "InvalidArgument"),
             ("DELETE", "/b/k?partNumber=1", "InvalidArgument"), ("HEAD", "/b/k?uploadId=u", "MethodNotAllowed"),
         ]
     )

@@ -46,7 +46,7 @@ extension S3Call {
 
     private func objectLength() throws(S3Error) -> Int? {
         guard let text = headers.value("x-amz-mp-object-size") else { return nil }
-        guard let length = Int(text), length >= 0 else {
+        guard let length = DecimalText.value(text) else {
             throw S3Error(.invalidRequest, "Value for x-amz-mp-object-size header is invalid.")
         }
         return length

@@ -11,13 +11,11 @@ extension S3Call {
         let request = try getRequest()
         let result = try await read(request)
         let object = result.object
-        let isPartial = request.range != nil || (request.partNumber != nil && object.length > 0)
-
-        var response = S3Response(status: isPartial ? .partialContent : .ok)
+        var response = S3Response(status: result.isPartial ? .partialContent : .ok)
         ObjectFields.append(object, to: &response.fields)
         ObjectFields.append(request.version, to: &response.fields)
         for (name, value) in overrides { response.fields[name] = value }
-        if isPartial {
+        if result.isPartial {
             let range = "bytes \(result.range.lowerBound)-\(result.range.upperBound - 1)/\(object.length)"
             response.fields.append(HTTPField(name: .contentRange, value: range))
         }
@@ -49,6 +47,7 @@ extension S3Call {
             key: target.key,
             version: try version(),
             range: range.map(ByteRange.init),
+            rangeCondition: headers.value("if-range").map { RangeCondition(RangeValidator($0)) },
             partNumber: partNumber,
             conditions: ReadConditions(ConditionHeaders(headers)),
             isHead: isHead
@@ -87,6 +86,16 @@ extension ByteRange {
         case .closed(let first, let last): self = .closed(first, last)
         case .from(let first): self = .from(first)
         case .suffix(let count): self = .suffix(count)
+        }
+    }
+}
+
+extension RangeCondition {
+    init(_ validator: RangeValidator) {
+        switch validator {
+        case .eTag(let tag): self = .eTag(tag)
+        case .date(let time): self = .modified(WallTime(milliseconds: time))
+        case .none: self = .never
         }
     }
 }

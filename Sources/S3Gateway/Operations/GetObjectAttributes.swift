@@ -64,7 +64,7 @@ extension S3Call {
 
     private func partLimit() throws(S3Error) -> Int {
         guard let text = headers.value("x-amz-max-parts") else { return Limits.pageSize }
-        guard let number = Int(text), number >= 0 else {
+        guard let number = DecimalText.value(text) else {
             throw .invalidArgument(
                 "Argument x-amz-max-parts must be an integer between 0 and 2147483647",
                 name: "x-amz-max-parts",
@@ -76,7 +76,7 @@ extension S3Call {
 
     private func partMarker() throws(S3Error) -> Int {
         guard let text = headers.value("x-amz-part-number-marker") else { return 0 }
-        guard let number = Int(text), number >= 0 else {
+        guard let number = DecimalText.value(text) else {
             throw .invalidArgument(
                 "Argument x-amz-part-number-marker must be an integer between 0 and 2147483647",
                 name: "x-amz-part-number-marker",

@@ -31,7 +31,7 @@ extension S3Call {
     /// 1 … 10,000 (AWS).
     private func bucketLimit() throws(S3Error) -> Int {
         guard let text = query.value("max-buckets") else { return .max }
-        guard let number = Int(text), (1...10_000).contains(number) else {
+        guard let number = DecimalText.value(text), (1...10_000).contains(number) else {
             throw .invalidArgument(
                 "Argument max-buckets must be an integer between 1 and 10000",
                 name: "max-buckets",
@@ -50,6 +50,9 @@ extension S3Call {
             xml.open("Bucket")
             xml.element("Name", bucket.name)
             xml.date("CreationDate", bucket.created.milliseconds)
+            if ["max-buckets", "prefix", "bucket-region"].contains(where: query.contains) {
+                xml.element("BucketRegion", environment.region)
+            }
             xml.close("Bucket")
         }
         xml.close("Buckets")

@@ -15,8 +15,7 @@ extension S3Call {
         let encoded = parameters.encodesNames
         xml.openRoot("ListBucketResult")
         xml.element("Name", target.bucket)
-        // Clients do not decode it in this version of the list, so it is encoded only where XML could not carry it.
-        xml.name("Prefix", parameters.prefix, encoded: encoded && !XMLWriter.canCarry(parameters.prefix))
+        xml.name("Prefix", parameters.prefix, encoded: encoded && Self.mustEncode(prefix: parameters.prefix))
         xml.name("Marker", marker, encoded: encoded)
         if page.isTruncated, parameters.delimiter != nil, let last = page.entries.last {
             xml.name("NextMarker", last.name, encoded: encoded)
@@ -26,7 +25,14 @@ extension S3Call {
         xml.element("IsTruncated", page.isTruncated)
         xml.entries(page, encoded: encoded, owner: owner)
         xml.close("ListBucketResult")
-        return .xml(xml.bytes)
+        return inRegion(.xml(xml.bytes))
+    }
+
+    /// Some clients decode it in this version of the list (the SDKs for Java), some do not (botocore): it is encoded
+    /// only where XML could not carry it, or where decoding would change it.
+    private static func mustEncode(prefix: String) -> Bool {
+        prefix.utf8.contains(UInt8(ascii: "%")) || prefix.utf8.contains(UInt8(ascii: "+"))
+            || !XMLWriter.canCarry(prefix)
     }
 
     /// One page of the bucket.

@@ -29,6 +29,6 @@ extension S3Call {
         xml.element("IsTruncated", page.isTruncated)
         xml.entries(page, encoded: encoded, owner: owner)
         xml.close("ListBucketResult")
-        return .xml(xml.bytes)
+        return inRegion(.xml(xml.bytes))
     }
 }

@@ -31,7 +31,8 @@ extension S3Call {
         xml.element("PartNumberMarker", marker)
         xml.element("NextPartNumberMarker", page.parts.last?.number ?? 0)
         xml.element("MaxParts", limit)
-        xml.element("IsTruncated", page.isTruncated)
+        // A page of none is no page to go on from.
+        xml.element("IsTruncated", page.isTruncated && limit > 0)
         for part in page.parts {
             xml.open("Part")
             xml.element("PartNumber", part.number)

@@ -159,9 +159,7 @@ struct RequestReader: Sendable {
             if headers.contains("transfer-encoding") { throw .notImplemented(header: "Transfer-Encoding") }
             throw S3Error(.missingContentLength)
         }
-        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(text) else {
-            throw S3Error(.missingContentLength)
-        }
+        guard let length = DecimalText.value(text) else { throw S3Error(.missingContentLength) }
         return length
     }
 }

@@ -26,6 +26,7 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
     private var received = 0
     private var isAtEnd = false
     private var trailing: DeclaredChecksum?
+    private var invitation: (@Sendable () async throws -> Void)?
 
     /// Bytes of the decoded body, as declared.
     let length: Int
@@ -63,6 +64,13 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
     }
 
     func trailingChecksum() -> DeclaredChecksum? { trailing }
+
+    /// The client sends its body once it is told to: it is, when the body is first wanted, and so not before everything
+    /// that the head alone says has been looked at.
+    func invite(by invitation: @escaping @Sendable () async throws -> Void) { self.invitation = invitation }
+
+    /// Whether the client sends its body, unless it has none.
+    var isInvited: Bool { invitation == nil }
 
     func read(into buffer: AlignedBuffer, at offset: Int, count: Int) async throws -> Int {
         do {
@@ -190,6 +198,10 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
     }
 
     private func nextPiece() async throws -> ByteBuffer? {
+        if let invitation {
+            self.invitation = nil
+            try await invitation()
+        }
         var iterator = source ?? body.makeAsyncIterator()
         let piece = try await iterator.next()
         source = iterator

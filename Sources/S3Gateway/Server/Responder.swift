@@ -21,6 +21,8 @@ struct Responder: Sendable {
     /// Bytes of an unread body that are taken after an early answer, so that a client that sends before it reads
     /// still sees the answer; beyond it the connection is closed.
     private static let drainLimit = 8 << 20
+    /// Bodies that were left unread, and are no longer, are dropped so that the connection lives on.
+    private static let leftoverLimit = 64 << 10
     /// Bodies up to this size go out with their head in one write.
     private static let singleWriteLimit = 1 << 20
     /// Bodies up to this size are copied into one piece of memory: several pieces cost more.
@@ -40,9 +42,7 @@ struct Responder: Sendable {
         do throws(S3Error) {
             let accepted = try await reader.call(for: request)
             call = accepted
-            if accepted.operation.takesBody, Self.expectsContinue(request) {
-                try await Self.sendContinue(writer)
-            }
+            if Self.expectsContinue(request) { accepted.body.invite { try await Self.sendContinue(channel) } }
             response = try await accepted.perform()
         } catch {
             response = errorResponse(error, request, id: id)
@@ -75,27 +75,30 @@ struct Responder: Sendable {
         request.headers[.expect]?.lowercased() == "100-continue"
     }
 
-    @concurrent private static func sendContinue(_ writer: borrowing ResponseWriter) async throws(S3Error) {
-        do {
-            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-        } catch {
-            throw S3Error(.incompleteBody)
-        }
+    private static func sendContinue(_ channel: any Channel) async throws {
+        try await channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
     }
 
     // MARK: Connections
 
-    /// After an answer that left a body unread, the connection cannot be used again.
+    /// After an answer that left a body unread the connection cannot be used again, unless the body is short and on
+    /// its way: then what is left of it is taken and dropped before the next request.
     private static func mustClose(after call: S3Call?, _ response: S3Response, _ request: Request) -> Bool {
-        if let call, call.operation.takesBody { return !call.body.isConsumed }
         let fields = request.headers
-        return fields.contains(.transferEncoding) || (fields[.contentLength].map { $0 != "0" } ?? false)
-            || (call == nil && response.status == .badRequest)
+        let length = fields[.contentLength].flatMap { DecimalText.value($0) } ?? 0
+        guard let call else {
+            // What was ambiguous ends the connection, whatever its length.
+            if response.status == .badRequest || fields.contains(.transferEncoding) { return true }
+            return length > leftoverLimit || (length > 0 && expectsContinue(request))
+        }
+        if call.operation.takesBody, call.body.isConsumed { return false }
+        if fields.contains(.transferEncoding) || length > leftoverLimit { return true }
+        return length > 0 && !call.body.isInvited
     }
 
     /// Takes a bounded amount of what the client is still sending, then closes.
     private static func finishConnection(_ request: Request, _ call: S3Call?, _ channel: any Channel) async {
-        if call == nil, expectsContinue(request) {
+        if expectsContinue(request), !(call?.body.isInvited ?? false) {
             // It was not told to go on, so there is nothing to take.
         } else if let call {
             _ = await call.body.drain(limit: drainLimit)
@@ -112,7 +115,12 @@ struct Responder: Sendable {
     private func errorResponse(_ error: S3Error, _ request: Request, id: String) -> S3Response {
         guard error.code != .notModified else { return S3Response(status: .notModified) }
         var response = S3Response(status: HTTPResponse.Status(code: error.code.status))
+        let region = error.details.first { $0.name == "Region" }.map {
+            HTTPField(name: S3FieldName.bucketRegion, value: $0.value)
+        }
         if request.method == .head {
+            // A HEAD has no document in which to find it.
+            if let region { response.fields.append(region) }
             response.fields.append(HTTPField(name: .contentType, value: "application/xml"))
             return response
         }
@@ -120,6 +128,7 @@ struct Responder: Sendable {
         let resource = String(path.prefix { $0 != "?" })
         response = S3Response.xml(error.document(resource: resource, requestID: id, hostID: identity.hostID))
         response.status = HTTPResponse.Status(code: error.code.status)
+        if let region { response.fields.append(region) }
         return response
     }
 
@@ -138,12 +147,7 @@ struct Responder: Sendable {
 
     private func finished(_ response: S3Response, id: String?) -> HTTPResponse {
         var fields = response.fields
-        if let id {
-            fields.append(HTTPField(name: S3FieldName.requestID, value: id))
-            fields.append(HTTPField(name: S3FieldName.hostID, value: identity.hostID))
-        }
-        fields.append(HTTPField(name: .date, value: identity.date()))
-        fields.append(HTTPField(name: .server, value: "Cairn"))
+        identity.append(to: &fields, requestID: id)
         return HTTPResponse(status: response.status, headerFields: fields)
     }
 

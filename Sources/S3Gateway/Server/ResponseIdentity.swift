@@ -1,4 +1,5 @@
 import Checksums
+import HTTPTypes
 import ObjectModel
 import S3Protocol
 import Synchronization
@@ -25,6 +26,16 @@ final class ResponseIdentity: Sendable {
 
     /// `x-amz-request-id`: 16 digits.
     func nextRequestID() -> String { String(Hexadecimal.text(random.next()).uppercased()) }
+
+    /// What every answer has; `requestID` is nil for what is no request of S3.
+    func append(to fields: inout HTTPFields, requestID: String?) {
+        if let requestID {
+            fields.append(HTTPField(name: S3FieldName.requestID, value: requestID))
+            fields.append(HTTPField(name: S3FieldName.hostID, value: hostID))
+        }
+        fields.append(HTTPField(name: .date, value: date()))
+        fields.append(HTTPField(name: .server, value: "Cairn"))
+    }
 
     /// The `Date` header, made once a second.
     func date() -> String {

@@ -65,7 +65,7 @@ package final class S3Server: Sendable {
     /// Limits of a request's head (AWS takes 8 KiB; presigned URLs and metadata of some clients come near it).
     private static let headerFieldLimit = 16 << 10
     private static let headerListLimit = 32 << 10
-    private static let headerCountLimit = 128
+    private static let headerCountLimit = 512
     private static let listenQueue = 1_024
 
     private enum State {
@@ -114,12 +114,13 @@ package final class S3Server: Sendable {
     /// told the port as soon as connections are taken. Throws when the port cannot be bound or the TLS files cannot
     /// be read.
     package func run(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        let identity = responder.identity
         let base = HTTP1Channel(
             responder: { [responder] request, writer, channel in
                 try await responder.respond(request, writer, channel)
             },
             configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [ReceiveTuning()],
+                additionalChannelHandlers: [ReceiveTuning(), ParserRefusal(identity: identity)],
                 idleTimeout: .nanoseconds(configuration.idleTimeout.nanoseconds),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: Self.headerFieldLimit,

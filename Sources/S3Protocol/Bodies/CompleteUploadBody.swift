@@ -42,7 +42,7 @@ package struct CompleteUploadBody: Hashable, Sendable {
             guard child.children.isEmpty else { throw .unexpected }
             switch child.name {
             case "PartNumber":
-                guard number == nil, let value = Int(child.text), value <= Limits.partCount else {
+                guard number == nil, let value = DecimalText.value(child.text), value <= Limits.partCount else {
                     throw .unexpected
                 }
                 number = value

@@ -97,6 +97,11 @@ extension S3ErrorCode {
         "The Content-MD5 you specified did not match what we received."
     )
     package static let badRequest = Self("BadRequest", 400, "Bad Request")
+    package static let requestHeaderSectionTooLarge = Self(
+        "RequestHeaderSectionTooLarge",
+        400,
+        "Your request header section exceeds the maximum allowed size."
+    )
     package static let conditionalRequestConflict = Self(
         "ConditionalRequestConflict",
         409,

@@ -121,7 +121,7 @@ package enum ChecksumHeaders {
             guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
             guard found == nil else { throw several() }
             let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-            let count = halves.count == 2 ? Int(halves[1]) : nil
+            let count = halves.count == 2 ? DecimalText.value(halves[1]) : nil
             guard let value = Value(algorithm: algorithm, text: String(halves[0])), halves.count == 1 || count != nil
             else { throw S3Error(.invalidRequest, "Value for \(name) header is invalid.") }
             found = (value, count)

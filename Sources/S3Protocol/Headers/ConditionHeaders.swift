@@ -66,6 +66,24 @@ package struct ConditionHeaders: Hashable, Sendable {
     private static func date(_ text: String) -> Int64? { S3Date.parseHTTP(text) ?? S3Date.parseISO8601(text) }
 }
 
+/// What `If-Range` names (RFC 9110 §13.1.5).
+package enum RangeValidator: Hashable, Sendable {
+    /// Without quotes.
+    case eTag(String)
+    /// Milliseconds since 1970.
+    case date(Int64)
+    /// A weak ETag, or what is neither: no version has it.
+    case none
+
+    package init(_ text: String) {
+        if let date = S3Date.parseHTTP(text) {
+            self = .date(date)
+        } else {
+            self = text.hasPrefix("W/") || text.isEmpty ? .none : .eTag(ConditionHeaders.unquoted(text))
+        }
+    }
+}
+
 /// The condition of a write. AWS takes `If-None-Match: *` and `If-Match: "etag"`; other stores also `If-Match: *` and
 /// `If-None-Match: "etag"`, which mean what RFC 9110 §13.1 says.
 package enum WriteConditionHeader: Hashable, Sendable {

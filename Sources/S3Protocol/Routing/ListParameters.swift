@@ -32,7 +32,7 @@ package struct ListParameters: Hashable, Sendable {
     /// `max-keys`, `max-uploads`, `max-parts`, `max-buckets`: 0 … 2147483647, cut to a page.
     package static func limit(_ query: QueryParameters, name: String) throws(S3Error) -> Int {
         guard let text = query.value(name), !text.isEmpty else { return Limits.pageSize }
-        guard let number = Int(text), number <= Int(Int32.max) else {
+        guard let number = DecimalText.signedValue(text), number <= Int(Int32.max) else {
             throw .invalidArgument(
                 "Provided \(name) not an integer or within integer range",
                 name: name,
@@ -52,7 +52,7 @@ package struct ListParameters: Hashable, Sendable {
     /// A marker number such as `part-number-marker`.
     package static func marker(_ query: QueryParameters, name: String) throws(S3Error) -> Int {
         guard let text = query.value(name), !text.isEmpty else { return 0 }
-        guard let number = Int(text), (0...Int(Int32.max)).contains(number) else {
+        guard let number = DecimalText.value(text), (0...Int(Int32.max)).contains(number) else {
             throw .invalidArgument(
                 "Argument \(name) must be an integer between 0 and 2147483647",
                 name: name,
@@ -88,7 +88,7 @@ package enum ObjectParameters {
     /// The part number of an upload: 1 … 10,000.
     package static func uploadPartNumber(_ query: QueryParameters) throws(S3Error) -> Int {
         let text = query.value("partNumber") ?? ""
-        guard let number = digits(text), (1...Limits.partCount).contains(number) else {
+        guard let number = DecimalText.value(text), (1...Limits.partCount).contains(number) else {
             throw .invalidArgument(
                 "Part number must be an integer between 1 and 10000, inclusive",
                 name: "partNumber",
@@ -127,8 +127,4 @@ package enum ObjectParameters {
 
     private static let versionIDLength = 32
 
-    private static func digits(_ text: String) -> Int? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-        return Int(text)
-    }
 }

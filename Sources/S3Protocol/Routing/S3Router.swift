@@ -72,8 +72,9 @@ package enum S3Router {
         switch (chosen, method) {
         case (nil, .get): return try list(query)
         case (nil, .head): return .headBucket
-        case (nil, .put): return .createBucket
-        case (nil, .delete): return .deleteBucket
+        case (nil, .put), (nil, .delete):
+            try refuseKnown(in: query)
+            return method == .put ? .createBucket : .deleteBucket
         case (nil, .post):
             throw S3Error(.notImplemented, "Uploads by HTML form are not implemented; use PUT.")
         case (.location, .get): return .getBucketLocation
@@ -141,10 +142,10 @@ package enum S3Router {
                     value: query.value("partNumber") ?? ""
                 )
             }
-            try refuse(query, "versionId")
+            try refuseKnown(in: query)
             return hasCopySource ? .copyObject : .putObject
         case .delete:
-            try refuse(query, "partNumber")
+            try refuseKnown(in: query, except: "versionId")
             return .deleteObject
         default: throw notAllowed(method, "OBJECT")
         }
@@ -178,6 +179,13 @@ package enum S3Router {
                 name: name,
                 value: query.value(name) ?? ""
             )
+        }
+    }
+
+    /// What refines lists and reads says that something else was meant than to write or to delete.
+    private static func refuseKnown(in query: QueryParameters, except allowed: String? = nil) throws(S3Error) {
+        for parameter in query.parameters where KnownParameter.contains(parameter.name) && parameter.name != allowed {
+            try refuse(query, parameter.name)
         }
     }
 

@@ -59,7 +59,7 @@ struct PresignedQuery {
     }
 
     private static func seconds(_ text: String) throws(S3Error) -> Int {
-        guard let seconds = Int(text) else { throw error("X-Amz-Expires should be a number") }
+        guard let seconds = DecimalText.signedValue(text) else { throw error("X-Amz-Expires should be a number") }
         guard seconds >= 0 else { throw error("X-Amz-Expires must be non-negative") }
         guard seconds <= SignatureClaim.maximumExpirySeconds else {
             throw error(

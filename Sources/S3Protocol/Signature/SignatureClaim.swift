@@ -55,6 +55,9 @@ package struct SignatureClaim: Sendable {
 
     /// No claim at all, or one of a kind that is not accepted.
     private static func anonymous(_ request: SignedRequest) -> S3Error {
+        if request.method == .post, request.header("content-type")?.hasPrefix("multipart/form-data") == true {
+            return S3Error(.notImplemented, "Uploads by HTML form are not implemented; use PUT.")
+        }
         let isVersion2 = request.query.contains("AWSAccessKeyId") && request.query.contains("Signature")
         return isVersion2 ? unsupportedVersion() : S3Error(.accessDenied)
     }

@@ -54,7 +54,8 @@ class Endpoint:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def client(self, retries: int = 1, timeout: float = 120, connections: int = 32, connect: float = 10, **config):
+    def client(self, retries: int = 1, timeout: float = 120, connections: int = 32, connect: float = 10,
+               region: str = REGION, **config):
         """A boto3 client; `retries` counts all attempts, so 1 shows each error as the server gave it."""
         config.setdefault("s3", {"addressing_style": "path"})
         return boto3.client(
@@ -62,7 +63,7 @@ class Endpoint:
             endpoint_url=self.url,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            region_name=REGION,
+            region_name=region,
             config=Config(
                 retries={"total_max_attempts": retries, "mode": "standard"},
                 connect_timeout=connect,
