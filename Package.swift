@@ -237,7 +237,7 @@ let package = Package(
                 "BlobStorage",
                 "Metadata", "ObjectInterface", "Placement", "ClusterProtocol", "DiskFormat", "Checksums",
                 "ErasureCoding",
-                "FrameCoding", "ObjectModel", "SystemInterface", "LinuxSystem", "TestKit",
+                "FrameCoding", "ObjectModel", "SystemInterface", "LinuxSystem", "Simulation", "TestKit",
             ]
         ),
         tests(

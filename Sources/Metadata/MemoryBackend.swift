@@ -1,3 +1,4 @@
+package import ObjectModel
 import Synchronization
 package import SystemInterface
 
@@ -27,6 +28,16 @@ package final class MemoryMetadataDatabase: Sendable {
         left.rows = if let older, older.flushes == left.flushes { older.rows } else { left.flushed }
         left.flushed = left.rows
         return MemoryMetadataDatabase(left)
+    }
+
+    /// Whether what is committed now places the shard on the disk and counts it there: for who watches a simulation.
+    package func counts(_ shard: ShardID, on disk: DiskID) -> Bool {
+        let view = MetadataView(tables: MemoryTables(committed))
+        guard let blob = try? view.blob(shard.blob)?.record(shard.blob), let group = try? view.group(blob.group) else {
+            return false
+        }
+        let isMoving = blob.moving.contains(shard.index)
+        return !blob.missing.contains(shard.index) && group.holder(of: shard.index, isMoving: isMoving) == disk
     }
 
     var committed: [MetadataTable: SortedRows] {

@@ -91,8 +91,10 @@ struct ConnectionTests {
     @Test(
         "what the HTTP parser refuses is answered like everything that is refused",
         arguments: [
-            ("GET / HTTP/1.1\r\nhost: a\r\nx-long: \(String(repeating: "a", count: 20_000))\r\n\r\n",
-                "RequestHeaderSectionTooLarge"),
+            (
+                "GET / HTTP/1.1\r\nhost: a\r\nx-long: \(String(repeating: "a", count: 20_000))\r\n\r\n",
+                "RequestHeaderSectionTooLarge"
+            ),
             ("FOO / HTTP/1.1\r\nhost: a\r\n\r\n", "MethodNotAllowed"),
             ("PUT /pictures/k HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n", "BadRequest"),
             ("PUT /pictures/k HTTP/1.1\r\nhost: a\r\nx-amz-meta-a: \u{4}\r\n\r\n", "BadRequest"),

@@ -16,8 +16,6 @@ protocol ClientRun: Sendable {
     var keyCount: Int { get }
     /// What the clients call.
     var objects: any ObjectServer { get }
-    /// What saw all erasures.
-    var watch: ErasureWatch { get }
 
     /// The store that decides, once it runs.
     func currentStore() async throws -> Store
@@ -94,6 +92,23 @@ extension ClientRun {
         try await reader.list()
     }
 
+    /// What has been mended takes writes: one of each client, tried again while leases and the like are renewed.
+    func writeAll() async throws {
+        for number in 0..<clientCount {
+            let client = client(number)
+            let key = StoreClient.key(number, keyCount)
+            var tries = Self.writeTries
+            while world.problems.isEmpty, try await !client.isWritten(key) {
+                tries -= 1
+                guard tries > 0 else { throw BrokenPromise("\(key) cannot be written to a store that is whole") }
+                try await world.time.sleep(for: Self.writePatience)
+            }
+        }
+    }
+
+    private static var writeTries: Int { 20 }
+    private static var writePatience: Duration { .seconds(2) }
+
     static func abortUploads(_ objects: ObjectStore) async throws {
         while true {
             let page = try await objects.listUploads(
@@ -126,16 +141,5 @@ extension ClientRun {
             if !store.verifier.report.isRunning { isAsked = false }
         }
         throw BrokenPromise("not whole after \(repairTime): \(lack)")
-    }
-
-    /// No shard that metadata names has been erased from where it stands.
-    func checkErased() async throws {
-        for (blob, members) in try await currentStore().liveBlobs() {
-            for (index, disk) in members.enumerated() {
-                let shard = ShardID(blob: blob, index: UInt8(index))
-                guard watch.wasErased(shard, on: disk) else { continue }
-                throw BrokenPromise("\(shard) is live, and was erased from its disk")
-            }
-        }
     }
 }

@@ -24,6 +24,11 @@ final class RegisterOracle: Sendable {
 
     private let state = Mutex(State())
 
+    /// Those that surely hold something by now.
+    var written: [String] {
+        state.withLock { $0.attempts.filter { $0.value.contains { $0.known != nil } }.keys.sorted() }
+    }
+
     var keys: [String] { state.withLock { $0.attempts.keys.sorted() } }
 
     /// The present turn: what is known before it must be seen by a read that begins now.

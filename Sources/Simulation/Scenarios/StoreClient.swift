@@ -127,7 +127,8 @@ struct StoreClient: Sendable {
         case .done: oracle.acknowledge(key, place)
         case .failed(let error) where error.code == .unknownOutcome: oracle.lose(key, place)
         // What is copied must be read first.
-        case .failed(let error) where Self.isRefusal(error) || mayRefuseReads(with: error): oracle.refuse(key, place)
+        case .failed(let error) where Self.isRefusal(error) || mayRefuseReads(with: error):
+            if let problem = oracle.refuse(key, place) { throw BrokenPromise(problem, subject: key) }
         case .failed(let error): throw BrokenPromise("writing \(key): \(error)", subject: key)
         }
     }
@@ -161,6 +162,15 @@ struct StoreClient: Sendable {
         }
     }
 
+    /// Writes a small value; whether that was acknowledged.
+    func isWritten(_ key: String) async throws -> Bool {
+        guard !oracle.isPending(key), let operation = oracle.beginOperation(limit: .max) else { return false }
+        world.countOperation()
+        let value = WrittenValue(number: UInt64(operation), length: 100)
+        try await put(key, value)
+        return oracle.settledValue(key) == value
+    }
+
     // MARK: Reads
 
     /// What a read found.
@@ -188,15 +198,14 @@ struct StoreClient: Sendable {
             let shards = await server.describeShards(of: key)
             throw BrokenPromise("reading \(key): \(error) \(shards)", subject: key)
         case .bytes(let bytes, let range, let length, _):
-            guard
-                let value = allowed.compactMap({ $0 }).last(where: {
-                    $0.length == length && $0.bytes[range] == bytes[...]
-                })
-            else {
+            let values = Set(
+                allowed.compactMap { $0 }.filter { $0.length == length && $0.bytes[range] == bytes[...] }
+            )
+            guard let value = values.first else {
                 throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there", subject: key)
             }
-            // An empty piece tells values of one length apart no more than none at all.
-            if !bytes.isEmpty || length == 0 { try check(key, reading, found: value) }
+            // A piece, an empty one above all, may not tell values of one length apart.
+            if values.count == 1 { try check(key, reading, found: value) }
         }
     }
 
@@ -228,6 +237,8 @@ struct StoreClient: Sendable {
     /// Every key that surely is there is listed, none that surely is not, and in order.
     func list() async throws {
         let reading = oracle.beginRead()
+        // They are never deleted.
+        let known = registers.written
         let answer = await server.use { objects -> Result<[String], StorageError> in
             do throws(StorageError) {
                 return .success(try await Self.list(objects))
@@ -248,14 +259,12 @@ struct StoreClient: Sendable {
             throw BrokenPromise("a list is out of order: \(listed)")
         }
         for key in oracle.keys {
-            let allowed = oracle.allowed(key, reading)
-            if listed.contains(key) {
-                guard allowed.contains(where: { $0 != nil }) else {
-                    throw BrokenPromise("\(key) is listed and deleted", subject: key)
-                }
-            } else if !allowed.contains(where: { $0 == nil }) {
-                throw BrokenPromise("\(key) is there and not listed", subject: key)
+            if let problem = oracle.check(key, reading, isListed: listed.contains(key)) {
+                throw BrokenPromise("a list: " + problem, subject: key)
             }
+        }
+        if let key = known.first(where: { !listed.contains($0) }) {
+            throw BrokenPromise("\(key) is there and not listed", subject: key)
         }
         guard Set(listed).isSubset(of: oracle.keys + registers.keys) else {
             throw BrokenPromise("a key is listed that was never written")

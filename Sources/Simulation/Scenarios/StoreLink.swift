@@ -29,10 +29,13 @@ final class StoreLink: Sendable {
         var delay = 0
     }
 
-    let watch = ErasureWatch()
+    let watch: ErasureWatch
     private let state: Mutex<State>
 
-    init(seed: UInt64) { state = Mutex(State(generator: SplitMix64(seed: seed))) }
+    init(seed: UInt64, watch: ErasureWatch) {
+        self.watch = watch
+        state = Mutex(State(generator: SplitMix64(seed: seed)))
+    }
 
     func disturb(slot: String) { state.withLock { $0.disturbedSlot = slot } }
     func calm() { state.withLock { $0.disturbedSlot = nil } }

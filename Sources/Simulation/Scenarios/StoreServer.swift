@@ -40,13 +40,27 @@ final class StoreServer: ObjectServer {
 
     private let world: World
     private let mischief: StoreMischief
-    private let state = Mutex(State())
+    private let state: Shared
     let link: StoreLink
+
+    /// What the link's watch looks at, too.
+    private final class Shared: Sendable {
+        private let state = Mutex(State())
+        func withLock<Value>(_ body: (inout sending State) throws -> sending Value) rethrows -> sending Value {
+            try state.withLock(body)
+        }
+    }
 
     init(world: World, mischief: StoreMischief) {
         self.world = world
         self.mischief = mischief
-        link = StoreLink(seed: world.random.next())
+        let state = Shared()
+        self.state = state
+        let watch = ErasureWatch(
+            metadata: { state.withLock { $0.store == nil ? nil : $0.database } },
+            report: { world.report($0) }
+        )
+        link = StoreLink(seed: world.random.next(), watch: watch)
     }
 
     static func diskName(_ slot: Int, _ generation: Int) -> String { "disk-\(slot + 1).\(generation)" }

@@ -74,7 +74,6 @@ struct ClusterRun: ClientRun {
     var clientCount: Int { ClusterScenario.clientCount }
     var keyCount: Int { ClusterScenario.keyCount }
     var objects: any ObjectServer { cluster }
-    var watch: ErasureWatch { cluster.watch }
 
     func currentStore() async throws -> Store { try await cluster.store() }
 
@@ -98,8 +97,8 @@ struct ClusterRun: ClientRun {
             cluster.isCalm = true
             try await replace(replaced)
             try await waitUntilWhole()
-            try await checkErased()
             try checkCoordinators()
+            try await writeAll()
             try await readAll()
         }
         mischief.end()

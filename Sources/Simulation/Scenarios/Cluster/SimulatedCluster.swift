@@ -24,17 +24,36 @@ final class SimulatedCluster: ObjectServer {
     }
 
     let world: World
-    let watch = ErasureWatch()
+    let watch: ErasureWatch
     let nodes: [SimulatedNode]
     private let cluster: ClusterID
-    private let state = Mutex(State())
-
+    private let state: Shared
     private let mischief: StoreMischief
+
+    /// What the watch looks at, too.
+    private final class Shared: Sendable {
+        private let state = Mutex(State())
+        func withLock<Value>(_ body: (inout sending State) throws -> sending Value) rethrows -> sending Value {
+            try state.withLock(body)
+        }
+
+        /// The coordinator that counts: of those that run, the one of the highest incarnation, or else the newest.
+        var coordinator: SimulatedCoordinator? {
+            let all = withLock { $0.coordinators }
+            return all.filter { $0.incarnation > 0 }.max { $0.incarnation < $1.incarnation } ?? all.last { $0.mayStart }
+        }
+    }
 
     init(world: World, mischief: StoreMischief) {
         self.world = world
         self.mischief = mischief
-        let watch = watch
+        let state = Shared()
+        self.state = state
+        let watch = ErasureWatch(
+            metadata: { state.coordinator?.committed },
+            report: { world.report($0) }
+        )
+        self.watch = watch
         nodes = (0..<ClusterLayout.nodeCount).map { SimulatedNode($0, world: world, watch: watch, mischief: mischief) }
         var generator = SplitMix64(seed: world.random.next())
         cluster = ClusterID(.random(using: &generator))
@@ -51,11 +70,7 @@ final class SimulatedCluster: ObjectServer {
 
     // MARK: Coordinators
 
-    /// The coordinator that counts: of those that run, the one of the highest incarnation, or else the newest.
-    var coordinator: SimulatedCoordinator? {
-        let all = coordinators
-        return all.filter { $0.incarnation > 0 }.max { $0.incarnation < $1.incarnation } ?? all.last { $0.mayStart }
-    }
+    var coordinator: SimulatedCoordinator? { state.coordinator }
 
     /// All there ever were.
     var coordinators: [SimulatedCoordinator] { state.withLock { $0.coordinators } }

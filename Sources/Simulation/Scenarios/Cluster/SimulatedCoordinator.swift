@@ -50,6 +50,8 @@ final class SimulatedCoordinator: Sendable {
 
     /// The store that runs; nil while none does.
     var store: Store? { state.withLock { $0.store } }
+    /// What the store that runs has committed; nil while none does.
+    var committed: MemoryMetadataDatabase? { state.withLock { $0.store == nil ? nil : $0.database } }
     /// Of the store that runs; 0 while none does.
     var incarnation: UInt32 { store?.journal.incarnation ?? 0 }
     /// No other has taken over from it, as far as it knows.
