@@ -24,7 +24,11 @@ final class MemoryObjects: ObjectService {
         var parts: [String: [Int: StoredPart]] = [:]
         var nextUpload = 1
         var failure: StorageError?
+        /// Bodies can be read up to here.
+        var damagedFrom = Int.max
     }
+
+    func damage(from offset: Int) { state.withLock { $0.damagedFrom = offset } }
 
     let state = Mutex(State())
     static let now = WallTime(milliseconds: 1_700_000_000_123)
@@ -187,7 +191,7 @@ final class MemoryObjects: ObjectService {
             }
             if let part = request.partNumber, part != 1 { throw StorageError(.invalidRange, "") }
             let isPartial = asked != nil || (request.partNumber != nil && !object.bytes.isEmpty)
-            let body = request.isHead ? nil : MemoryBody(Array(object.bytes[range]))
+            let body = request.isHead ? nil : MemoryBody(Array(object.bytes[range]), damagedFrom: state.damagedFrom)
             return GetResult(object: object.summary, range: range, isPartial: isPartial, body: body)
         }
     }
@@ -407,14 +411,18 @@ final class MemoryObjects: ObjectService {
 final class MemoryBody: ObjectBody {
     let length: Int
     private let rest: Mutex<ArraySlice<UInt8>>
+    /// From here on nothing can be read.
+    private let damagedFrom: Int
 
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], damagedFrom: Int = .max) {
         length = bytes.count
+        self.damagedFrom = damagedFrom
         rest = Mutex(bytes[...])
     }
 
     func next() async throws -> BufferSlice? {
-        let piece = rest.withLock { rest -> [UInt8]? in
+        let piece = try rest.withLock { rest -> [UInt8]? in
+            if length - rest.count >= damagedFrom { throw StorageError(.unreadable, "3 good shards, 4 needed") }
             guard !rest.isEmpty else { return nil }
             let piece = Array(rest.prefix(700_000))
             rest = rest.dropFirst(piece.count)

@@ -216,4 +216,23 @@ struct ObjectRoundTripTests {
             }
         }
     }
+
+    @Test("what cannot be read is refused with a document, unless some of it has gone out", arguments: [8, 3_000_000])
+    func unreadable(length: Int) async throws {
+        try await GatewayHarness.run { harness in
+            _ = try harness.send("PUT", "/pictures/k", body: [UInt8](repeating: 7, count: length))
+            harness.objects.damage(from: 0)
+            let client = try harness.client()
+            for _ in 0..<2 {
+                client.send(harness.signer.request("GET", "/pictures/k"))
+                let refused = try client.response()
+                #expect(refused.status == 503 && refused.code == "ServiceUnavailable")
+                #expect(refused.text.contains("3 good shards, 4 needed"))
+            }
+            harness.objects.damage(from: 1_000_000)
+            client.send(harness.signer.request("GET", "/pictures/k"))
+            let answer = try? client.response()
+            #expect((answer?.body.count == length) == (length < 1_000_000))
+        }
+    }
 }

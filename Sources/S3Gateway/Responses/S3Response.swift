@@ -2,6 +2,7 @@ import HTTPTypes
 internal import NIOCore
 import ObjectInterface
 import S3Protocol
+internal import SystemInterface
 
 /// A handler's answer, before the headers that every answer has.
 struct S3Response: Sendable {
@@ -9,6 +10,8 @@ struct S3Response: Sendable {
         case none
         case bytes([UInt8])
         case object(any ObjectBody)
+        /// All of an object's body, read.
+        case pieces([BufferSlice], length: Int)
     }
 
     var status: HTTPResponse.Status

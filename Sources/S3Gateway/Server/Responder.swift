@@ -8,6 +8,7 @@ import NIOHTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
+import Synchronization
 internal import SystemInterface
 
 /// Answers every request of the S3 port: Hummingbird's connection calls it directly, with no router between.
@@ -43,7 +44,7 @@ struct Responder: Sendable {
             let accepted = try await reader.call(for: request)
             call = accepted
             if Self.expectsContinue(request) { accepted.body.invite { try await Self.sendContinue(channel) } }
-            response = try await accepted.perform()
+            response = try await Self.begun(try await accepted.perform(), of: accepted)
         } catch {
             response = errorResponse(error, request, id: id)
             await explainNotModified(error, call, &response)
@@ -170,19 +171,48 @@ struct Responder: Sendable {
             head.headerFields.append(HTTPField(name: .contentLength, value: String(bytes.count)))
             guard !isHead else { return try await writer.writeResponse(head) }
             try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .pieces(let pieces, let length):
+            head.headerFields.append(HTTPField(name: .contentLength, value: String(length)))
+            try await write(pieces, length, head, writer, channel)
         case .object(let body):
             head.headerFields.append(HTTPField(name: .contentLength, value: String(body.length)))
-            try await write(body, head, writer, channel)
+            try await write(body, head, writer)
+        }
+    }
+
+    /// The same with the first bytes of its body read: what cannot be read is refused with a document then, and not by
+    /// a connection that breaks off behind the head.
+    private static func begun(_ response: S3Response, of call: S3Call) async throws(S3Error) -> S3Response {
+        guard case .object(let body) = response.body else { return response }
+        var response = response
+        do {
+            var pieces: [BufferSlice] = []
+            var count = 0
+            // All of a short body, which goes out with its head; else the first piece.
+            let isShort = body.length <= singleWriteLimit
+            while count < body.length, count == 0 || isShort, let piece = try await body.next() {
+                pieces.append(piece)
+                count += piece.count
+            }
+            if count == body.length {
+                response.body = .pieces(pieces, length: count)
+            } else {
+                guard count > 0, !isShort else { throw ShortBody() }
+                response.body = .object(BegunBody(first: pieces, rest: body))
+            }
+            return response
+        } catch let error as StorageError {
+            throw S3Error(error, of: call)
+        } catch {
+            throw S3Error(.internalError)
         }
     }
 
     @concurrent private func write(
         _ body: any ObjectBody,
         _ head: HTTPResponse,
-        _ writer: consuming ResponseWriter,
-        _ channel: any Channel
+        _ writer: consuming ResponseWriter
     ) async throws {
-        if body.length <= Self.singleWriteLimit { return try await writeWhole(body, head, writer, channel) }
         try await writer.write(
             response: head,
             body: ResponseBody(contentLength: body.length) { output in
@@ -198,19 +228,13 @@ struct Responder: Sendable {
     }
 
     /// A short body: its pieces go out with the head, in one system call.
-    @concurrent private func writeWhole(
-        _ body: any ObjectBody,
+    @concurrent private func write(
+        _ pieces: [BufferSlice],
+        _ count: Int,
         _ head: HTTPResponse,
         _ writer: consuming ResponseWriter,
         _ channel: any Channel
     ) async throws {
-        var pieces: [BufferSlice] = []
-        var count = 0
-        while let piece = try await body.next() {
-            pieces.append(piece)
-            count += piece.count
-        }
-        guard count == body.length else { throw ShortBody() }
         if count <= Self.copyLimit {
             var buffer = channel.allocator.buffer(capacity: count)
             for piece in pieces { piece.withBytes { _ = buffer.writeBytes($0) } }
@@ -237,3 +261,21 @@ struct Responder: Sendable {
 
 /// A body that ended before its length: the connection is closed, so that the client sees it too.
 struct ShortBody: Error {}
+
+/// A body of which the first pieces have been read.
+private final class BegunBody: ObjectBody {
+    private let first: Mutex<ArraySlice<BufferSlice>>
+    private let rest: any ObjectBody
+    let length: Int
+
+    init(first: [BufferSlice], rest: any ObjectBody) {
+        self.first = Mutex(first[...])
+        self.rest = rest
+        length = rest.length
+    }
+
+    func next() async throws -> BufferSlice? {
+        if let piece = first.withLock({ $0.popFirst() }) { return piece }
+        return try await rest.next()
+    }
+}
