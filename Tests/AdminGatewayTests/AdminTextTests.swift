@@ -35,8 +35,32 @@ struct AdminTextTests {
     func tooManyAway() {
         var report = StatusReport.sample()
         for place in 0..<3 { report.disks[place].state = .missing }
-        report.groups = GroupsReport(total: 12, whole: 0, degraded: 0, unwritable: 12)
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 0, unwritable: 12, unreadable: 12)
         #expect(StatusText.text(report).hasPrefix("DATA AT RISK: more disks are away"))
+    }
+
+    @Test("damaged metadata comes before everything else, with the command that leads out")
+    func damagedMetadata() {
+        var report = StatusReport.sample()
+        report.metadataDamage = "a row of blobs is not what was written"
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DATA AT RISK: the metadata database is damaged."))
+        #expect(text.contains("run: cairn metadata rebuild"))
+    }
+
+    @Test("with nothing to spare the status promises nothing, and asks for the disk before its replacement")
+    func nothingToSpare() {
+        var report = StatusReport.sample()
+        report.disks[0].state = .missing
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 12, unwritable: 0, fewestSpares: 0)
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DEGRADED: no shard to spare"))
+        #expect(text.contains("bring it back if that can be done; if it is gone for good, put an empty disk"))
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 6, unwritable: 6, unreadable: 6, fewestSpares: -1)
+        let other = StatusText.text(report)
+        #expect(other.hasPrefix("DATA AT RISK: more disks are away than a scheme can do without"))
+        #expect(other.contains("6 of 12 groups with fewer disks than reading needs"))
+        #expect(!other.contains("disk replace"))
     }
 
     @Test("running repair says how long, and that there is nothing to do")
@@ -91,7 +115,7 @@ struct AdminTextTests {
         report.unreadableObjects = (1...6).map { "archive/\($0)" }
         let lines = StatusText.text(report).split(separator: "\n")
         #expect(lines[0].hasPrefix("DATA AT RISK"))
-        #expect(lines[1].contains("2 blobs have fewer than the 4 shards"))
+        #expect(lines[1].contains("2 blobs have fewer shards than reading needs"))
         #expect(lines[1].contains("archive/1, archive/2, archive/3, archive/4, archive/5, …"))
         #expect(lines[2].contains("erase nothing"))
     }

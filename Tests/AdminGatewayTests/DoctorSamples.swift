@@ -65,6 +65,8 @@ extension StoreExamination {
                 "its folder was emptied: bring it back, or run `cairn admin disk replace \(slot)`"
         }
         let spares = 2 - slots.count
+        status.groups.fewestSpares = spares
+        if spares < 0 { status.groups.unreadable = status.groups.total }
         protection = .sample(spares: spares)
         let writes: OutcomeReport.Writes = spares > 0 ? .full : .refused
         now = spares < 0 ? .sample(belowK: 12, writes: writes) : .sample(degraded: 12, writes: writes)

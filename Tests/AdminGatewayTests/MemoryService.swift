@@ -57,7 +57,7 @@ final class MemoryService: AdminService {
         )
     }
 
-    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
+    func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport {
         let disk = state.withLock { $0.report.disks.first { $0.place == name } }
         guard let disk else {
             throw AdminError(.notFound, "there is no disk \(name)", advice: "See: cairn admin disk list")
@@ -65,7 +65,7 @@ final class MemoryService: AdminService {
         return DiskRetirementReport(disk: disk.id, groupsMoved: 3, groupsLeft: 0, shardsToRebuild: 12)
     }
 
-    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
+    func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
         let disk = state.withLock { $0.report.disks.first { $0.place == name } }
         guard let disk else {
             throw AdminError(.notFound, "there is no disk \(name)", advice: "See: cairn admin disk list")

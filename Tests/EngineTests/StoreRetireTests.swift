@@ -51,4 +51,38 @@ struct StoreRetireTests {
         #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
         try await store.close()
     }
+
+    /// Found by hand: with two of six disks away and blocks of a third gone bad, both were given up.
+    @Test("a disk without which something cannot be read is given up by force only")
+    func needed() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("k", Content.random(90_000))
+        let blob = try #require(try await store.store.metadata.blobs(after: nil, limit: 1).first)
+        let members = try #require(try await store.store.metadata.groups().first { $0.id == blob.group }?.members)
+        var slots: [DiskID: Int] = [:]
+        for record in try await store.store.metadata.disks() {
+            slots[record.id] = (0..<6).first { StoreHarness.name($0) == record.slot }
+        }
+        let away = try members[0..<2].map { try #require(slots[$0]) }
+        for slot in away { store.disk(slot).isGone = true }
+        try await store.store.watchDisks()
+        var status = try await store.store.status()
+        #expect(status.reach.fewestSpares == 0 && status.reach.unreadable.isEmpty)
+        try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob.id, index: 5)])
+        status = try await store.store.status()
+        #expect(status.reach.fewestSpares == -1 && status.reach.unreadable == [blob.id])
+        #expect(status.unreadable.map(\.key) == ["k"])
+        for slot in away {
+            store.swapDisk(slot)
+            await #expect(throws: DiskReplacementError.isNeeded(StoreHarness.name(slot), 1)) {
+                _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slot), isForced: false)
+            }
+            await #expect(throws: DiskReplacementError.isNeeded(StoreHarness.name(slot), 1)) {
+                let node = NodeName("node-1")
+                _ = try await store.store.retireDisk(inSlot: StoreHarness.name(slot), of: node, isForced: false)
+            }
+        }
+        _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(away[0]), isForced: true)
+        try await store.close()
+    }
 }

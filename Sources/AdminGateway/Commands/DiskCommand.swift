@@ -97,12 +97,14 @@ package struct DiskCommand: ParsableCommand {
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
         var disk: String
+        @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
+        var force = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
-            let done = try client.replaceDisk(named: disk)
+            let done = try client.replaceDisk(named: disk, isForced: force)
             return """
                 Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
                 To rebuild: \(Words.plural(done.shardsToRebuild, "shard")), \(Words.bytes(done.bytesToRebuild)). \
@@ -123,12 +125,14 @@ package struct DiskCommand: ParsableCommand {
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
         var disk: String
+        @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
+        var force = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
-            let done = try client.retireDisk(named: disk)
+            let done = try client.retireDisk(named: disk, isForced: force)
             let moved = "Others stand in for disk \(done.disk.prefix(8)) in \(Words.plural(done.groupsMoved, "group"))."
             guard done.groupsLeft == 0 else {
                 return """

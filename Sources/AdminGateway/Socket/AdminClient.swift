@@ -15,12 +15,12 @@ package struct AdminClient: Sendable {
 
     package func status() throws(AdminError) -> StatusReport { try call(.status) }
 
-    package func replaceDisk(named name: String) throws(AdminError) -> DiskReplacement {
-        try call(.replaceDisk, NameRequest(name: name))
+    package func replaceDisk(named name: String, isForced: Bool = false) throws(AdminError) -> DiskReplacement {
+        try call(.replaceDisk, GivenUpDisk(name: name, isForced: isForced))
     }
 
-    package func retireDisk(named name: String) throws(AdminError) -> DiskRetirementReport {
-        try call(.retireDisk, NameRequest(name: name))
+    package func retireDisk(named name: String, isForced: Bool = false) throws(AdminError) -> DiskRetirementReport {
+        try call(.retireDisk, GivenUpDisk(name: name, isForced: isForced))
     }
 
     package func addDisks(node: String, slot: String?) throws(AdminError) -> DiskAddition {

@@ -50,8 +50,8 @@ enum AdminRoute: String, CaseIterable {
     func respond(_ body: [UInt8], by service: some AdminService) async throws -> Data {
         switch self {
         case .status: try Self.encode(await service.status())
-        case .replaceDisk: try Self.encode(await service.replaceDisk(named: Self.decode(NameRequest.self, body).name))
-        case .retireDisk: try Self.encode(await service.retireDisk(named: Self.decode(NameRequest.self, body).name))
+        case .replaceDisk: try await Self.encode(Self.replaceDisk(Self.decode(GivenUpDisk.self, body), by: service))
+        case .retireDisk: try await Self.encode(Self.retireDisk(Self.decode(GivenUpDisk.self, body), by: service))
         case .addDisks:
             try await Self.encode(Self.add(Self.decode(AdditionRequest.self, body), by: service))
         case .beginMoves: try Self.encode(await service.beginMoves(Self.decode(MoveRequest.self, body)))
@@ -93,6 +93,20 @@ enum AdminRoute: String, CaseIterable {
         return request
     }
 
+    private static func replaceDisk(
+        _ disk: GivenUpDisk,
+        by service: some AdminService
+    ) async throws -> DiskReplacement {
+        try await service.replaceDisk(named: disk.name, isForced: disk.isForced)
+    }
+
+    private static func retireDisk(
+        _ disk: GivenUpDisk,
+        by service: some AdminService
+    ) async throws -> DiskRetirementReport {
+        try await service.retireDisk(named: disk.name, isForced: disk.isForced)
+    }
+
     private static func removeClass(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
         try await service.removeClass(named: request.name)
         return request
@@ -117,6 +131,12 @@ enum AdminRoute: String, CaseIterable {
             )
         }
     }
+}
+
+/// The body of the calls that give up a disk.
+struct GivenUpDisk: Codable {
+    var name: String
+    var isForced: Bool
 }
 
 /// The body of calls that name one thing.

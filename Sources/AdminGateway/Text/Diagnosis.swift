@@ -34,36 +34,57 @@ struct Diagnosis {
             .map(\.element)
     }
 
-    /// More disks away than there are parity shards: what lies on them and k - 1 others cannot be read until some of
-    /// them are back. Missing shards count only what is known to be lost.
-    private static func hasTooFewDisks(_ report: StatusReport) -> Bool {
-        report.disks.count { !$0.state.isReadable } > report.totalShards - report.dataShards
+    /// Whether one shard more that is lost, a bad block say, makes something unreadable.
+    private static func hasNoSpare(_ report: StatusReport) -> Bool {
+        report.repair.blobsWithoutSpare > 0 || report.groups.fewestSpares.map { $0 <= 0 } ?? false
     }
 
     /// One line that says how the store is.
     var headline: String {
-        switch findings.first?.severity {
+        let reading =
+            Self.hasNoSpare(report)
+            ? "no shard to spare: one disk or one bad block more, and objects cannot be read."
+            : "everything can be read; redundancy is reduced."
+        return switch findings.first?.severity {
+        case .critical where report.metadataDamage != nil: "DATA AT RISK: the metadata database is damaged."
         case .critical where report.blobsBelowK > 0: "DATA AT RISK: some objects cannot be read now."
-        case .critical where Self.hasTooFewDisks(report):
-            "DATA AT RISK: more disks are away than the scheme can do without."
-        case .critical: "NOT WRITABLE: what is stored can be read, new objects are refused."
-        case .warning: "DEGRADED: everything can be read; redundancy is reduced."
+        case .critical where report.groups.unreadable > 0:
+            "DATA AT RISK: more disks are away than a scheme can do without."
+        case .critical: "NOT WRITABLE: new objects are refused; \(reading)"
+        case .warning: "DEGRADED: \(reading)"
         case .notice: "OK: every shard is in place. Something needs attention:"
         case nil: "OK: every shard is in place."
         }
     }
 
+    /// Of each class by itself: what is stored in a weaker one needs more of its disks.
     private static func data(_ report: StatusReport) -> [Finding] {
-        guard report.blobsBelowK > 0 else { return [] }
-        return [
-            Finding(
-                severity: .critical,
-                text:
-                    "\(Words.plural(report.blobsBelowK, "blob")) have fewer than the \(report.dataShards) shards that "
-                    + "reading needs" + examples(report.unreadableObjects),
-                action: "bring a missing disk back (cable, mount, power); replace and erase nothing before that"
+        let action = "bring a missing disk back (cable, mount, power); replace and erase nothing before that"
+        var findings: [Finding] = []
+        if let damage = report.metadataDamage {
+            findings.append(
+                Finding(
+                    severity: .critical,
+                    text:
+                        "the metadata database is damaged: \(damage). The journal has everything, and no garbage is "
+                        + "erased meanwhile",
+                    action: "stop the store, move its database aside, run: cairn metadata rebuild, and start it again"
+                )
             )
-        ]
+        }
+        if report.blobsBelowK > 0 {
+            let text =
+                "\(Words.plural(report.blobsBelowK, "blob")) have fewer shards than reading needs"
+                + examples(report.unreadableObjects)
+            findings.append(Finding(severity: .critical, text: text, action: action))
+        }
+        if report.groups.unreadable > 0 {
+            let text =
+                "\(Words.count(report.groups.unreadable)) of \(Words.plural(report.groups.total, "group")) with fewer "
+                + "disks than reading needs: what lies there cannot be read"
+            findings.append(Finding(severity: .critical, text: text, action: action))
+        }
+        return findings
     }
 
     /// Names in a sentence, so many at most.
@@ -90,7 +111,8 @@ struct Diagnosis {
     }
 
     private static func disks(_ report: StatusReport) -> [Finding] {
-        let mayBeNeeded = report.blobsBelowK > 0 || hasTooFewDisks(report)
+        let mayBeNeeded = report.blobsBelowK > 0 || report.groups.unreadable > 0
+        let isLast = hasNoSpare(report)
         return report.disks.compactMap { disk in
             let name = "disk \(disk.place) (\(disk.path))"
             if disk.state.needsReplacement, mayBeNeeded {
@@ -101,7 +123,8 @@ struct Diagnosis {
                 )
             }
             if disk.state.needsReplacement {
-                let gone = disk.state == .missing ? "bring it back, or put" : "put"
+                let mayReturn = disk.state == .missing ? "bring it back, or put" : "put"
+                let gone = isLast ? "bring it back if that can be done; if it is gone for good, put" : mayReturn
                 return Finding(
                     severity: .warning,
                     text: "\(name) is \(disk.state.rawValue)",

@@ -9,12 +9,13 @@ package protocol AdminService: Sendable {
     /// Takes an empty disk in the place of the named one and begins to rebuild what that held.
     ///
     /// Durable when it returns. `name` is the disk's id, a unique beginning of it, its path or `SITE/NODE/SLOT`.
-    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement
+    /// `conflict` when something that cannot be read now may need the disk, unless `isForced`.
+    func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement
 
     /// Gives up a disk that is gone: others take its place, and what it held is made anew on them.
     ///
     /// Durable when it returns; the rebuild begins at once. `name` as for `replaceDisk`.
-    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport
+    func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport
 
     /// Takes empty disks of a node that are not in use into the store: all of them, or the one in a slot. Durable when
     /// it returns; they hold nothing until shards are moved to them.

@@ -79,8 +79,22 @@ package struct GroupsReport: Codable, Hashable, Sendable {
     package var degraded: Int
     /// Too few members for any write.
     package var unwritable: Int
+    /// Too few members for any read.
+    package var unreadable: Int
+    /// Shards beyond those that reading needs, of the blob or group that has the fewest; negative when it cannot be
+    /// read. Nil without groups.
+    package var fewestSpares: Int?
 
-    package init(total: Int, whole: Int, degraded: Int, unwritable: Int) {
+    package init(
+        total: Int,
+        whole: Int,
+        degraded: Int,
+        unwritable: Int,
+        unreadable: Int = 0,
+        fewestSpares: Int? = nil
+    ) {
+        self.unreadable = unreadable
+        self.fewestSpares = fewestSpares
         self.total = total
         self.whole = whole
         self.degraded = degraded
@@ -169,6 +183,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var unreadableObjects: [String]
     package var repair: RepairReport
     package var verification: VerificationReport
+    /// What is wrong with the rows of the metadata; nil while nothing is known to be.
+    package var metadataDamage: String?
     package var scrub: ScrubReport
     package var journal: JournalReport
     package var recoveryKitTaken: Bool
@@ -193,6 +209,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         unreadableObjects: [String] = [],
         repair: RepairReport,
         verification: VerificationReport,
+        metadataDamage: String? = nil,
         scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
         recoveryKitTaken: Bool,
@@ -214,6 +231,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.unreadableObjects = unreadableObjects
         self.repair = repair
         self.verification = verification
+        self.metadataDamage = metadataDamage
         self.scrub = scrub
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken

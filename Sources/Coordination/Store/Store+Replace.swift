@@ -15,6 +15,8 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
     /// The slot's folder holds something: it is never formatted over.
     case notEmpty(String)
     case busy
+    /// Something cannot be read without it: so many blobs or groups at least.
+    case isNeeded(String, Int)
     case failed(String)
 
     package var description: String {
@@ -24,6 +26,9 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
             "disk \(name) is served and healthy: pull it first, or empty its folder, if it is really to be replaced"
         case .notEmpty(let reason): "the new disk is not empty: \(reason). Move what it holds away, then try again"
         case .busy: "another disk is being replaced right now: wait until that command has returned"
+        case .isNeeded(let name, let count):
+            "disk \(name) holds what \(count) blobs or groups that cannot be read now need: bring it back as it is. "
+                + "Only if it is gone for good, with --force: what is given up then comes back by no disk"
         case .failed(let reason): reason
         }
     }
@@ -33,10 +38,11 @@ extension Store {
     /// Formats the empty folder or disk in a slot and puts it in the place of the disk that was there.
     ///
     /// Durable on return; the rebuild begins at once, and a full verification is asked for after it. A slot's name
-    /// without a node must be unique in the store.
+    /// without a node must be unique in the store. `isForced`: also when something cannot be read without the disk.
     package func replaceDisk(
         inSlot name: String,
-        of node: NodeName? = nil
+        of node: NodeName? = nil,
+        isForced: Bool = true
     ) async throws(DiskReplacementError) -> (old: DiskID, new: DiskID) {
         guard begin(.replacement) else { throw .busy }
         defer { end(.replacement) }
@@ -48,6 +54,7 @@ extension Store {
         let (old, others) = try await records(inSlot: name, of: node)
         try await wait(toBegin: .slot(old.place))
         defer { end(.slot(old.place)) }
+        if !isForced { try await checkUnneeded(old) }
         for record in [old] + others { try await letGo(record, slot: name) }
         let new = try await format(old.place)
         do {
@@ -90,6 +97,18 @@ extension Store {
             throw .failed(error.description)
         }
         throw .noSuchDisk(name)
+    }
+
+    /// Throws when the disk is away and something that cannot be read now might be with it.
+    func checkUnneeded(_ disk: DiskRecord) async throws(DiskReplacementError) {
+        do {
+            let needing = try await needing(disk.id)
+            if needing > 0 { throw DiskReplacementError.isNeeded(disk.slot, needing) }
+        } catch let error as DiskReplacementError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
     }
 
     private func letGo(_ record: DiskRecord, slot: String) async throws(DiskReplacementError) {

@@ -21,10 +21,11 @@ extension Store {
     /// under the spread rule, and its shards are made anew there.
     ///
     /// Durable on return; the rebuild begins at once, and a full verification is asked for. Where groups find no disk,
-    /// the disk stays in use for them, so that it may still come back or be replaced.
+    /// the disk stays in use for them, so that it may still come back or be replaced. `isForced` as for `replaceDisk`.
     package func retireDisk(
         inSlot name: String,
-        of node: NodeName
+        of node: NodeName,
+        isForced: Bool = true
     ) async throws(DiskReplacementError) -> DiskRetirement {
         guard begin(.replacement) else { throw .busy }
         defer { end(.replacement) }
@@ -38,6 +39,7 @@ extension Store {
             try await wait(toBegin: .slot(lost.place))
             defer { end(.slot(lost.place)) }
             guard served.withLock({ $0[lost.id]?.isAway ?? true }) else { throw DiskReplacementError.isHealthy(name) }
+            if !isForced { try await checkUnneeded(lost) }
             return try await retire(lost, of: records)
         } catch let error as DiskReplacementError {
             throw error

@@ -28,11 +28,27 @@ package struct StoreDiskStatus: Sendable {
     package var hasPlaces: Bool
 }
 
+/// What can be read of a store, by what is known to be missing and by the disks that are served.
+package struct StoreReach: Hashable, Sendable {
+    /// Of the blob, or the group, with the fewest; negative when it cannot be read. Nil without groups.
+    package var fewestSpares: Int?
+    /// Groups with fewer than k disks served: what lies there cannot be read.
+    package var unreadableGroups = 0
+    /// Blobs that lack shards, and have fewer than k where they can be read; not each of very many.
+    package var unreadable: [BlobID] = []
+
+    mutating func note(spares: Int) { fewestSpares = min(fewestSpares ?? spares, spares) }
+}
+
 /// A picture of the store.
 package struct StoreStatus: Sendable {
     package var disks: [StoreDiskStatus]
     package var statistics: MetadataStatistics
-    /// Some of the objects of which a blob has fewer than k shards.
+    /// What was found wrong with the metadata's rows; nil while nothing was.
+    package var damage: String?
+    /// What can be read now.
+    package var reach: StoreReach
+    /// Some of the objects of which a blob has fewer than k shards on disks that are served.
     package var unreadable: [(bucket: String, key: String)]
     package var groupCount: Int
     package var degradedGroups: Int
@@ -90,10 +106,13 @@ extension Store {
         let served = Set(disks.filter(\.isServed).map(\.record.id))
         let usable = map.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
+        let reach = try await reach(of: map.map { $0 }, served: served)
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
             statistics: statistics,
-            unreadable: statistics.blobsBelowQuorum > 0 ? try await unreadableObjects() : [],
+            damage: metadata.damage,
+            reach: reach,
+            unreadable: try await names(of: reach.unreadable),
             groupCount: map.count,
             degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
             unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
@@ -143,11 +162,52 @@ extension Store {
     /// Objects listed as unreadable at most; the number of their blobs says whether there are more.
     private static let unreadableLimit = 100
 
-    private func unreadableObjects() async throws(StorageError) -> [(bucket: String, key: String)] {
-        // The fewest spares come first: those with less than none.
-        let missing = try await metadata.missingShards(limit: Self.unreadableLimit * Scheme.maximumShardCount)
+    /// What can be read now: with what is known to be missing, and with the disks that are served.
+    private func reach(of groups: [ClusterMap.Group], served: Set<DiskID>) async throws(StorageError) -> StoreReach {
+        var reach = StoreReach()
+        var present: [GroupID: (holders: [DiskID], needed: Int)] = [:]
+        for group in groups {
+            // A place that is being moved has its shards at either end.
+            let count = group.members.enumerated().count { index, disk in
+                served.contains(disk) && (group.former[UInt8(index)].map(served.contains) ?? true)
+            }
+            reach.note(spares: count - group.scheme.dataCount)
+            if count < group.scheme.dataCount { reach.unreadableGroups += 1 }
+            present[group.id] = (group.members, group.scheme.dataCount)
+        }
+        // The fewest spares come first.
+        let missing = try await metadata.missingShards(limit: Self.countedMissing)
+        for (blob, shards) in Dictionary(grouping: missing, by: \.shard.blob).sorted(by: { $0.key < $1.key }) {
+            guard let first = shards.first, let (holders, needed) = present[first.group] else { continue }
+            let lost = Set(shards.map { Int($0.shard.index) })
+            let good = holders.indices.count { !lost.contains($0) && served.contains(holders[$0]) }
+            reach.note(spares: good - needed)
+            if good < needed { reach.unreadable.append(blob) }
+        }
+        return reach
+    }
+
+    /// Groups and blobs that cannot be read, and may have a good shard on this disk.
+    func needing(_ disk: DiskID) async throws(StorageError) -> Int {
+        let groups = blobs.view.map.groups.values.filter {
+            $0.members.contains(disk) || $0.former.values.contains(disk)
+        }
+        let usable = served.withLock { served in Set(served.filter { !$0.value.isAway }.map(\.key)) }
+        let reach = try await reach(of: groups, served: usable)
+        let members = Dictionary(groups.map { ($0.id, $0.members) }) { first, _ in first }
+        var needing = reach.unreadableGroups
+        for blob in reach.unreadable {
+            guard let record = try await metadata.blob(blob),
+                let index = members[record.group]?.firstIndex(of: disk).map({ UInt8($0) })
+            else { continue }
+            needing += record.missing.contains(index) ? 0 : 1
+        }
+        return needing
+    }
+
+    private func names(of blobs: [BlobID]) async throws(StorageError) -> [(bucket: String, key: String)] {
         var names: [(bucket: String, key: String)] = []
-        for blob in Set(missing.lazy.filter { $0.spares < 0 }.map(\.shard.blob)).sorted() {
+        for blob in blobs {
             for owner in try await metadata.owners(of: blob)
             where !names.contains(where: { $0 == (owner.bucket, owner.key) }) {
                 guard names.count < Self.unreadableLimit else { return names }

@@ -43,12 +43,12 @@ struct CoordinatorAdmin: AdminService {
 
     func status() async throws(AdminError) -> StatusReport { try await store().status() }
 
-    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
-        try await store().replaceDisk(named: name)
+    func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
+        try await store().replaceDisk(named: name, isForced: isForced)
     }
 
-    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
-        try await store().retireDisk(named: name)
+    func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport {
+        try await store().retireDisk(named: name, isForced: isForced)
     }
 
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {

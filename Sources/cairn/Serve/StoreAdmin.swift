@@ -18,10 +18,14 @@ struct StoreAdmin: AdminService {
     /// Further lines of the recovery kit.
     var kitExtra: [String] = []
 
-    func replaceDisk(named name: String) async throws(AdminError) -> DiskReplacement {
+    func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
         let disk = try await disk(named: name)
         do {
-            let (old, new) = try await store.replaceDisk(inSlot: disk.record.slot, of: disk.record.node)
+            let (old, new) = try await store.replaceDisk(
+                inSlot: disk.record.slot,
+                of: disk.record.node,
+                isForced: isForced
+            )
             let report = try? await StatusAssembly(store: store, folder: folder).report()
             return DiskReplacement(
                 oldDisk: old.description,
@@ -33,16 +37,20 @@ struct StoreAdmin: AdminService {
         } catch {
             switch error {
             case .noSuchDisk: throw AdminError(.notFound, error.description)
-            case .isHealthy, .notEmpty, .busy: throw AdminError(.conflict, error.description)
+            case .isHealthy, .notEmpty, .isNeeded, .busy: throw AdminError(.conflict, error.description)
             case .failed: throw AdminError(.failed, error.description)
             }
         }
     }
 
-    func retireDisk(named name: String) async throws(AdminError) -> DiskRetirementReport {
+    func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport {
         let disk = try await disk(named: name)
         do {
-            let done = try await store.retireDisk(inSlot: disk.record.slot, of: disk.record.node)
+            let done = try await store.retireDisk(
+                inSlot: disk.record.slot,
+                of: disk.record.node,
+                isForced: isForced
+            )
             return DiskRetirementReport(
                 disk: done.disk.description,
                 groupsMoved: done.groupsMoved,
@@ -52,7 +60,7 @@ struct StoreAdmin: AdminService {
         } catch {
             switch error {
             case .noSuchDisk: throw AdminError(.notFound, error.description)
-            case .isHealthy, .notEmpty, .busy: throw AdminError(.conflict, error.description)
+            case .isHealthy, .notEmpty, .isNeeded, .busy: throw AdminError(.conflict, error.description)
             case .failed: throw AdminError(.failed, error.description)
             }
         }
