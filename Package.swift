@@ -227,7 +227,7 @@ let package = Package(
             "MetadataTests",
             [
                 "Metadata", "ObjectInterface", "ObjectModel", "DiskFormat", "Placement", "SystemInterface", "Checksums",
-                "ClusterProtocol", "TestKit",
+                "ClusterProtocol", "TestKit", sqlite,
             ]
         ),
         tests(

@@ -34,6 +34,7 @@ final class CommitQueue: Sendable {
     private let backend: any MetadataBackend
     private let journal: any JournalWriter
     private let cache: ReadCache
+    private let damage: MetadataDamage
     private let executor: (any TaskExecutor)?
     private let buggify: Buggify
 
@@ -42,6 +43,7 @@ final class CommitQueue: Sendable {
         backend: any MetadataBackend,
         journal: any JournalWriter,
         cache: ReadCache,
+        damage: MetadataDamage,
         executor: (any TaskExecutor)?,
         buggify: Buggify = .never
     ) {
@@ -50,6 +52,7 @@ final class CommitQueue: Sendable {
         self.backend = backend
         self.journal = journal
         self.cache = cache
+        self.damage = damage
     }
 
     /// Why the store no longer answers, if so.
@@ -130,6 +133,7 @@ final class CommitQueue: Sendable {
             evaluated = try await backend.begin { (tables) throws(MetadataError) in try Self.evaluate(batch, tables) }
         } catch {
             // Rolled back, and nothing was sent: none of them has happened.
+            damage.note(error)
             for change in batch { change.finish(error.storageError) }
             return
         }

@@ -13,6 +13,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     let backend: any MetadataBackend
     let queue: CommitQueue
     let cache = ReadCache()
+    let damageFound = MetadataDamage()
     private let buggify: Buggify
     private let requestCount = Atomic<UInt64>(0)
 
@@ -24,7 +25,14 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     ) {
         self.backend = backend
         self.buggify = buggify
-        queue = CommitQueue(backend: backend, journal: journal, cache: cache, executor: executor, buggify: buggify)
+        queue = CommitQueue(
+            backend: backend,
+            journal: journal,
+            cache: cache,
+            damage: damageFound,
+            executor: executor,
+            buggify: buggify
+        )
     }
 
     /// Changes that wait for the writer: a measure of load.
@@ -77,6 +85,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
                 try body(MetadataView(tables: tables))
             }
         } catch {
+            damageFound.note(error)
             throw error.storageError
         }
     }

@@ -70,6 +70,11 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// Why nothing is answered any more, if so: the journal or the commit behind it failed. Whoever serves the store
     /// must end; opening it again replays what the keepers have.
     var stopped: StorageError? { get }
+    /// What was found wrong with the rows themselves; nil while nothing was. What is sound is still answered and
+    /// changed; the journal has everything, and a rebuild makes the rows anew.
+    var damage: String? { get }
+    /// Reads rows from a place on, up to `limit`, and so compares each with its checksum; where to go on, or nil.
+    func checkRows(from place: RowPlace, limit: Int) async throws(StorageError) -> RowPlace?
     /// Objects looked up, listed, written or deleted so far: how much is asked of the store, by clients above all.
     var requests: UInt64 { get }
     /// The last journal record applied; stored in the same transaction as its effects.

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import GRDBSQLite
 
@@ -21,21 +22,51 @@ final class SQLiteTables: MetadataTables {
     /// Quoted, since some names are words of SQL.
     private static func name(_ table: MetadataTable) -> String { "\"\(table)\"" }
 
+    /// Of the file: from 1 on each row ends with its checksum.
+    private static let version = 1
+
+    /// Makes the tables that are not there, and brings those of a version before to this one.
     static func createAll(_ database: Database) throws {
+        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard found <= version else {
+            throw MetadataError.unsupported("its database is of version \(found), and this one knows \(version)")
+        }
         for table in MetadataTable.allCases {
             let columns = "(key BLOB PRIMARY KEY, row BLOB NOT NULL)"
             try database.execute(sql: "CREATE TABLE IF NOT EXISTS \(name(table)) \(columns) WITHOUT ROWID")
+        }
+        if found < version { try sealAll(database) }
+    }
+
+    /// Each row gets its checksum, in one transaction: as many bytes of log as there are rows.
+    private static func sealAll(_ database: Database) throws {
+        for table in MetadataTable.allCases {
+            database.add(
+                function: DatabaseFunction("seal_\(table)", argumentCount: 2, pure: true) { values in
+                    let (key, row) = (Data.fromDatabaseValue(values[0]), Data.fromDatabaseValue(values[1]))
+                    return Data(RowSeal.seal(table, Array(key ?? Data()), Array(row ?? Data())))
+                }
+            )
+        }
+        try database.inTransaction(.immediate) {
+            for table in MetadataTable.allCases {
+                try database.execute(sql: "UPDATE \(name(table)) SET row = seal_\(table)(key, row)")
+            }
+            try database.execute(sql: "PRAGMA user_version = \(version)")
+            return .commit
         }
     }
 
     func get(_ table: MetadataTable, _ key: RowKey) throws(MetadataError) -> [UInt8]? {
         try run(.get, table, key) { (statement) throws(MetadataError) in
-            try step(statement) ? Self.column(statement, 0) : nil
+            guard try step(statement) else { return nil }
+            return try RowSeal.open(table, key, Self.column(statement, 0))
         }
     }
 
     func put(_ table: MetadataTable, _ key: RowKey, _ row: [UInt8]) throws(MetadataError) {
-        try run(.put, table, key, row) { (statement) throws(MetadataError) in _ = try step(statement) }
+        let sealed = RowSeal.seal(table, key, row)
+        try run(.put, table, key, sealed) { (statement) throws(MetadataError) in _ = try step(statement) }
     }
 
     func remove(_ table: MetadataTable, _ key: RowKey) throws(MetadataError) {
@@ -50,7 +81,8 @@ final class SQLiteTables: MetadataTables {
     ) throws(MetadataError) {
         try run(end == nil ? .scan : .scanBelow, table, start, end) { (statement) throws(MetadataError) in
             while try step(statement) {
-                guard try visit(Self.column(statement, 0), Self.column(statement, 1)) else { return }
+                let key = Self.column(statement, 0)
+                guard try visit(key, RowSeal.open(table, key, Self.column(statement, 1))) else { return }
             }
         }
     }

@@ -80,6 +80,11 @@ struct RemoteTestStore: ReplicatedMetadata {
         remote = RemoteMetadataStore(transport: transport, coordinator: "c", time: SteppingTime())
     }
 
+    var damage: String? { local.damage }
+    func checkRows(from place: RowPlace, limit: Int) async throws(StorageError) -> RowPlace? {
+        try await local.checkRows(from: place, limit: limit)
+    }
+
     // MARK: Over messages
 
     func createBucket(_ bucket: Bucket) async throws(StorageError) { try await remote.createBucket(bucket) }

@@ -72,7 +72,22 @@ struct Ward {
 
     // MARK: Data
 
-    var data: [Finding] {
+    var data: [Finding] { metadata + shards }
+
+    private var metadata: [Finding] {
+        guard let damage = status.metadataDamage else { return [] }
+        return [
+            Finding(
+                .critical,
+                "the metadata database is damaged: \(damage)",
+                cause: "its file was changed beneath it: memory, controller, disk or hand",
+                action: "stop the store, move the database aside, rebuild it from the journal and start again",
+                command: "cairn metadata rebuild"
+            )
+        ]
+    }
+
+    private var shards: [Finding] {
         if isBelowK { return [unreadable] }
         guard examination.protection?.spares == 0 else { return [] }
         return [

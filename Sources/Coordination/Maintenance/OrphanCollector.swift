@@ -40,15 +40,18 @@ package final class OrphanCollector: Sendable {
     private let time: any TimeSource
     private let quarantine: Duration
     private let isCurrent: @Sendable () -> Bool
+    private let isSound: @Sendable () async -> Bool
     private let suspects = Mutex<[Suspect: MonotonicTime]>([:])
     private let counts = Mutex(OrphanReport())
 
-    /// `isCurrent` says whether the metadata is known to hold all that was ever acknowledged.
+    /// `isCurrent` says whether the metadata is known to hold all that was ever acknowledged, `isSound` whether its
+    /// rows have been read and are what was written.
     package init(
         metadata: any ReplicatedMetadata,
         blobs: BlobStore,
         time: any TimeSource,
         quarantine: Duration = OrphanCollector.quarantine,
+        isSound: @escaping @Sendable () async -> Bool = { true },
         isCurrent: @escaping @Sendable () -> Bool
     ) {
         self.metadata = metadata
@@ -56,6 +59,7 @@ package final class OrphanCollector: Sendable {
         self.time = time
         self.quarantine = quarantine
         self.isCurrent = isCurrent
+        self.isSound = isSound
     }
 
     package var report: OrphanReport { counts.withLock { $0 } }
@@ -70,7 +74,7 @@ package final class OrphanCollector: Sendable {
     /// One look at all disks; returns how many shards were erased.
     @discardableResult
     package func pass() async throws(StorageError) -> Int {
-        guard isCurrent(), let seen = try await survey() else { return 0 }
+        guard isCurrent(), await isSound(), let seen = try await survey() else { return 0 }
         let ripe = ripe(seen)
         var erased = 0
         for (disk, suspects) in Dictionary(grouping: ripe, by: \.disk).sorted(by: { $0.key < $1.key }) {
@@ -189,7 +193,8 @@ package final class OrphanCollector: Sendable {
 
     /// Its lease had ended when it was seen, and no lease begins again.
     private func isOrphan(_ blob: BlobID) async throws(StorageError) -> Bool {
-        guard try await metadata.blob(blob) == nil else { return false }
+        // What still names it is asked, too: its own row may be what is damaged.
+        guard try await metadata.blob(blob) == nil, try await metadata.owners(of: blob).isEmpty else { return false }
         return try await !isDead(blob)
     }
 }

@@ -30,7 +30,7 @@ extension Store {
                 { await self.repairer.run() }, { await self.mover.run() }, { await self.verifier.run() },
                 { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
-                { await self.scrubber.run() }, { await self.classRewriter.run() },
+                { await self.rows.run() }, { await self.scrubber.run() }, { await self.classRewriter.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
                 { await self.every(Self.returnInterval) { await self.reopenLogs() } },

@@ -32,6 +32,7 @@ package final class Store: Sendable {
     package let repacker: Repacker
     package let classRewriter: ClassRewriter
     package let orphans: OrphanCollector
+    package let rows: RowChecker
     package let checkpointer: Checkpointer
     /// The nodes of this process.
     let agents: [NodeName: NodeAgent]
@@ -115,11 +116,14 @@ package final class Store: Sendable {
         classRewriter = ClassRewriter(metadata: metadata, objects: objects, time: time)
         // An operator's word to go on without enough keepers may have lost what they alone knew.
         let keepsAll = parts.configuration.forcesJournal || parts.configuration.keepsOrphans
+        let rows = RowChecker(metadata: metadata, time: time)
+        self.rows = rows
         orphans = OrphanCollector(
             metadata: metadata,
             blobs: blobs,
             time: time,
-            quarantine: parts.configuration.orphanQuarantine
+            quarantine: parts.configuration.orphanQuarantine,
+            isSound: { await rows.isSound() }
         ) { [journal = parts.journal] in !keepsAll && journal.isConfirmed && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         let repairer = repairer

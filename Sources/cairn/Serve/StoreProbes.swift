@@ -26,6 +26,7 @@ enum StoreProbes {
         text.add("cairn_uploads", "Multipart uploads in progress.", status.statistics.uploads)
         text.add("cairn_blobs", "Live blobs.", status.statistics.blobs)
         text.add("cairn_dead_blobs", "Blobs waiting to be erased.", status.statistics.deadBlobs)
+        text.add("cairn_metadata_damaged", "Whether damaged rows were met: 1, or 0.", status.damage == nil ? 0 : 1)
         text.add("cairn_missing_shards", "Shards not on their disks.", status.statistics.missingShards)
         text.add("cairn_moving_shards", "Shards to be moved to other disks.", status.statistics.movingShards)
         text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards.", status.statistics.blobsBelowQuorum)
