@@ -115,6 +115,9 @@ final class StoreHarness: Sendable {
         }
     }
 
+    /// Puts a copy of a disk in its slot, as somebody may who found it in a drawer. Only while the store is closed.
+    func putBack(_ disk: MemoryDisk, _ slot: Int) { state.withLock { $0.disks[slot] = disk } }
+
     /// Loses power and starts again. `database` is what is left of the metadata database: now, or an older copy.
     func crash(database: MemoryMetadataDatabase? = nil) async throws {
         let old = current.withLock { store in

@@ -52,9 +52,13 @@ struct Diagnosis {
             "DATA AT RISK: more disks are away than a scheme can do without."
         case .critical: "NOT WRITABLE: new objects are refused; \(reading)"
         case .warning: "DEGRADED: \(reading)"
-        case .notice: "OK: every shard is in place. Something needs attention:"
-        case nil: "OK: every shard is in place."
+        case .notice: "OK: \(Self.place(report)) Something needs attention:"
+        case nil: "OK: \(Self.place(report))"
         }
+    }
+
+    private static func place(_ report: StatusReport) -> String {
+        report.isCounted ? "every shard is in place." : "nothing is known to be missing; the disks are being compared."
     }
 
     /// Of each class by itself: what is stored in a weaker one needs more of its disks.

@@ -185,6 +185,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var verification: VerificationReport
     /// What is wrong with the rows of the metadata; nil while nothing is known to be.
     package var metadataDamage: String?
+    /// What the disks say that they hold has been compared with the metadata since the start.
+    package var isCounted: Bool
     package var scrub: ScrubReport
     package var journal: JournalReport
     package var recoveryKitTaken: Bool
@@ -210,6 +212,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         repair: RepairReport,
         verification: VerificationReport,
         metadataDamage: String? = nil,
+        isCounted: Bool = true,
         scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
         recoveryKitTaken: Bool,
@@ -232,6 +235,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.repair = repair
         self.verification = verification
         self.metadataDamage = metadataDamage
+        self.isCounted = isCounted
         self.scrub = scrub
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken

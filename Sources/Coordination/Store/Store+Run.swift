@@ -16,6 +16,8 @@ extension Store {
     static let compactionInterval = Duration.seconds(10)
     /// How long a write lease is current.
     static let leaseInterval = Duration.seconds(300)
+    /// How often it is looked whether the disks have been compared with the metadata.
+    private static let inventoryInterval = Duration.seconds(1)
     /// How often old uploads are looked for.
     static let uploadInterval = Duration.seconds(600)
     /// Uploads aborted in one go.
@@ -30,6 +32,7 @@ extension Store {
                 { await self.repairer.run() }, { await self.mover.run() }, { await self.verifier.run() },
                 { await self.collector.run() },
                 { await self.repacker.run() }, { await self.orphans.run() }, { await self.checkpointer.run() },
+                { await self.every(Self.inventoryInterval) { await self.inventory.run() } },
                 { await self.rows.run() }, { await self.scrubber.run() }, { await self.classRewriter.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },

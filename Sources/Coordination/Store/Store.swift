@@ -33,6 +33,7 @@ package final class Store: Sendable {
     package let classRewriter: ClassRewriter
     package let orphans: OrphanCollector
     package let rows: RowChecker
+    package let inventory: InventoryCheck
     package let checkpointer: Checkpointer
     /// The nodes of this process.
     let agents: [NodeName: NodeAgent]
@@ -116,6 +117,7 @@ package final class Store: Sendable {
         classRewriter = ClassRewriter(metadata: metadata, objects: objects, time: time)
         // An operator's word to go on without enough keepers may have lost what they alone knew.
         let keepsAll = parts.configuration.forcesJournal || parts.configuration.keepsOrphans
+        inventory = InventoryCheck(metadata: metadata, blobs: blobs, time: time)
         let rows = RowChecker(metadata: metadata, time: time)
         self.rows = rows
         orphans = OrphanCollector(

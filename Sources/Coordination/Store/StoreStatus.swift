@@ -46,6 +46,8 @@ package struct StoreStatus: Sendable {
     package var statistics: MetadataStatistics
     /// What was found wrong with the metadata's rows; nil while nothing was.
     package var damage: String?
+    /// Whether what the disks hold has been compared with the metadata since the start.
+    package var isCounted: Bool
     /// What can be read now.
     package var reach: StoreReach
     /// Some of the objects of which a blob has fewer than k shards on disks that are served.
@@ -111,6 +113,7 @@ extension Store {
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
             statistics: statistics,
             damage: metadata.damage,
+            isCounted: inventory.isDone,
             reach: reach,
             unreadable: try await names(of: reach.unreadable),
             groupCount: map.count,

@@ -40,6 +40,7 @@ struct StatusAssembly {
             repair: repair(status),
             verification: verification(status),
             metadataDamage: status.damage,
+            isCounted: status.isCounted,
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status),
             recoveryKitTaken: isTaken,
