@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import GRDBSQLite
 
@@ -38,22 +37,42 @@ final class SQLiteTables: MetadataTables {
         if found < version { try sealAll(database) }
     }
 
+    /// Rows that get their checksums in one go.
+    private static let sealedAtOnce = 1_000
+
     /// Each row gets its checksum, in one transaction: as many bytes of log as there are rows.
     private static func sealAll(_ database: Database) throws {
-        for table in MetadataTable.allCases {
-            database.add(
-                function: DatabaseFunction("seal_\(table)", argumentCount: 2, pure: true) { values in
-                    let (key, row) = (Data.fromDatabaseValue(values[0]), Data.fromDatabaseValue(values[1]))
-                    return Data(RowSeal.seal(table, Array(key ?? Data()), Array(row ?? Data())))
-                }
-            )
-        }
-        try database.inTransaction(.immediate) {
+        let tables = SQLiteTables(database)
+        try tables.control(.beginWrite)
+        do {
             for table in MetadataTable.allCases {
-                try database.execute(sql: "UPDATE \(name(table)) SET row = seal_\(table)(key, row)")
+                var place: RowKey? = []
+                while let start = place {
+                    let rows = try tables.unsealed(table, from: start, limit: sealedAtOnce)
+                    for (key, row) in rows { try tables.put(table, key, row) }
+                    place = rows.count == sealedAtOnce ? rows.last?.key.next : nil
+                }
             }
             try database.execute(sql: "PRAGMA user_version = \(version)")
-            return .commit
+            try tables.control(.commit)
+        } catch {
+            try? tables.control(.rollback)
+            throw error
+        }
+    }
+
+    /// Rows as the file has them.
+    private func unsealed(
+        _ table: MetadataTable,
+        from start: RowKey,
+        limit: Int
+    ) throws(MetadataError) -> [(key: RowKey, row: [UInt8])] {
+        try run(.scan, table, start) { (statement) throws(MetadataError) in
+            var rows: [(key: RowKey, row: [UInt8])] = []
+            while rows.count < limit, try step(statement) {
+                rows.append((Self.column(statement, 0), Self.column(statement, 1)))
+            }
+            return rows
         }
     }
 

@@ -1,3 +1,4 @@
+internal import DiskFormat
 package import Metadata
 package import ObjectModel
 internal import ShardStorage
@@ -45,6 +46,7 @@ package struct MetadataRebuild: Sendable {
         guard !recovery.keepers.isEmpty else { throw .noJournal }
         do {
             let store = try await open(ReadOnlyJournal())
+            try await checkOwner(of: store, opened)
             let report = try await replay.run(into: store)
             return Report(
                 cluster: opened.cluster,
@@ -58,6 +60,20 @@ package struct MetadataRebuild: Sendable {
         } catch {
             throw .metadata("\(error)")
         }
+    }
+
+    /// A database that names other disks alone is another store's: its rows and these records are not to be mixed.
+    private func checkOwner(
+        of store: any ReplicatedMetadata,
+        _ opened: RecoveryDisks
+    ) async throws {
+        // One that an import left half-way has no rows to ask for.
+        guard let known = try? await Set(store.disks().map(\.id)), !known.isEmpty else { return }
+        guard !opened.disks.contains(where: { known.contains($0.identity.disk) }) else { return }
+        throw RecoveryError.metadata(
+            "the database is another store's: it names none of these disks, which belong to \(opened.cluster). Nothing "
+                + "was changed. Move the database aside, then run this again"
+        )
     }
 
     /// A server that runs would write records that this one does not see.

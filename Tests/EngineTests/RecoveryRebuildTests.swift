@@ -103,6 +103,31 @@ struct RecoveryRebuildTests {
         }
     }
 
+    /// Found by hand: the journal of one store was written into the database of another, which then was neither's.
+    @Test("another store's database is left as it is, by a rebuild and by a start")
+    func foreign() async throws {
+        let harness = try await RecoveryHarness.fill()
+        try await harness.store.close()
+        let other = try await StoreHarness.open(seed: 99)
+        let rows = try await other.store.metadata.statistics()
+        try await other.close()
+        let database = other.database.copy()
+        await #expect(throws: RecoveryError.self) { try await Self.rebuild(harness.disks(), into: database) }
+        await #expect(throws: RecoveryError.self) {
+            try await Self.rebuild(harness.disks(), into: database, isForced: true)
+        }
+        do {
+            try await harness.store.crash(database: database)
+            Issue.record("it starts")
+        } catch let error as StoreStartError {
+            guard case .foreignDatabase = error else { throw error }
+            #expect(error.description.contains("cairn metadata rebuild"))
+        }
+        try await other.crash(database: database)
+        #expect(try await other.store.metadata.statistics() == rows)
+        try await other.close()
+    }
+
     @Test("refused while a server has the disks open")
     func locked() async throws {
         let store = try await StoreHarness.open()

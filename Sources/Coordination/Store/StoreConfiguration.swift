@@ -27,6 +27,8 @@ package struct StoreConfiguration: Sendable {
     package var cluster: ClusterID?
     /// Whether a store may be made of empty disks.
     package var mayFound = true
+    /// Whether there was one already, so that empty disks alone are no store to be made.
+    package var wasFounded = false
     /// The highest incarnation that this coordinator has drawn itself, and how the next is made durable; nil where the
     /// locks on the disks see to it that there is no other.
     package var ownIncarnation: UInt32?
@@ -110,6 +112,10 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
     case databaseLost
     /// Disks of more than one store are given.
     case mixedClusters([String])
+    /// The database names disks none of which is here, and those that are here belong to another store.
+    case foreignDatabase(ClusterID)
+    /// There was a store here, and neither its database nor any of its disks is given.
+    case storeLost
     case database(String)
     case journal(String)
     /// The database ends before what the journal still has begins: it must be read anew from the checkpoint.
@@ -129,6 +135,13 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
         case .mixedClusters(let slots):
             "these disks belong to another store: \(slots.joined(separator: ", ")). Nothing was changed; take them "
                 + "out or give empty disks"
+        case .foreignDatabase(let cluster):
+            "the metadata database is another store's: none of the disks that it names is here, and those here belong "
+                + "to \(cluster). Nothing was changed. Move the database aside, run `cairn metadata rebuild` with the "
+                + "same --data and --disk options, then start again"
+        case .storeLost:
+            "this data folder had a store, whose database is gone, and none of its disks is given: nothing was made in "
+                + "its place. Name its disks by --disk and run `cairn metadata rebuild`, or give another --data"
         case .database(let reason): "the metadata database cannot be used: \(reason)"
         case .journal(let reason), .databaseBehind(let reason): "the journal cannot be started: \(reason)"
         case .disk(let slot, let reason): "disk \(slot): \(reason)"

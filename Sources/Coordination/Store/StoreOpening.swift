@@ -83,6 +83,7 @@ struct StoreOpening {
         let groups = try await reading { () async throws(StorageError) in try await metadata.groups() }
         if records.isEmpty || groups.isEmpty {
             guard configuration.mayFound else { throw .notFounded }
+            if configuration.wasFounded, survey.identities.isEmpty { throw .storeLost }
             records = []
             try await found()
         } else {
@@ -164,6 +165,10 @@ struct StoreOpening {
 
     /// The store that the database knows: every disk is matched by its identity, whatever slot it stands in.
     private mutating func takeUp(_ records: inout [DiskRecord]) async throws(StoreStartError) {
+        let known = Set(records.map(\.id))
+        if let other = survey.identities.first, !survey.identities.contains(where: { known.contains($0.disk) }) {
+            throw .foreignDatabase(other.cluster)
+        }
         guard let cluster = survey.cluster(records) else {
             throw .tooFewDisks(
                 found: 0,

@@ -9,6 +9,7 @@ import SystemInterface
 ///     DIR/credentials                               root keys, when they were generated (mode 0600)
 ///     DIR/master.key                                the master key, when it was generated (mode 0600)
 ///     DIR/recovery-kit-taken                        when the operator took the recovery kit
+///     DIR/founded                                   once there was a store: it is not made anew by mistake
 ///     DIR/metadata/metadata.sqlite                  the metadata database
 ///     DIR/scrub-position                            how far the scrub has come; only advice
 ///     DIR/admin.sock                                the admin socket
@@ -22,6 +23,18 @@ struct DataFolder: Sendable {
     var logIndex: String { "metadata/metadata.sqlite-shm" }
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
+    private static let foundedMark = "founded"
+    /// Whether a store has been here.
+    var wasFounded: Bool { FileManager.default.fileExists(atPath: path + "/" + Self.foundedMark) }
+
+    /// Notes that a store is here; durable on return.
+    func markFounded(in files: LinuxFileSystem) async throws {
+        guard !wasFounded else { return }
+        let file = try await files.open(Self.foundedMark, .write)
+        try await file.sync()
+        try await files.syncDirectory(".")
+    }
+
     var recoveryKitMark: String { path + "/recovery-kit-taken" }
 
     func disk(site: SiteName, node: NodeName, name: String) -> String {

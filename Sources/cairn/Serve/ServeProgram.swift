@@ -97,11 +97,12 @@ struct ServeProgram {
             callExecutor: executor,
             forcesJournal: options.forceJournal
         )
+        configuration.wasFounded = folder.wasFounded
         configuration.outAfter = outAfter
         configuration.scrub = scrub
         configuration.repairRates = repairRates
         configuration.scrubFolder = files
-        return try await Store.open(
+        let store = try await Store.open(
             configuration,
             time: LinuxTime(),
             random: random,
@@ -115,6 +116,8 @@ struct ServeProgram {
             await reserve.fill(folder, in: files)
             return metadata
         }
+        try await folder.markFounded(in: files)
+        return store
     }
 
     private func serverConfiguration() throws -> S3ServerConfiguration {
