@@ -243,7 +243,7 @@ struct StoreDiskLossTests {
         #expect(try store.store.absentSlots.map(\.slot) == [StoreHarness.name(2)])
         for size in [900, 6 << 20] { try await store.put("missed-\(size)", Content.random(size)) }
         store.disk(2).isGone = false
-        try await store.store.takeUpReturned()
+        try try await store.store.takeUpReturned()
         #expect(try store.store.absentSlots.isEmpty)
         try await store.running { try await store.wait { try await Self.isWhole(store) } }
         // Now it is needed.
@@ -368,6 +368,49 @@ struct StoreDiskLossTests {
         // Compared once more, nothing is found.
         #expect(await (try store.store).inventory.pass())
         #expect(try await store.store.metadata.missingShardCount() == 0)
+        try await store.close()
+    }
+
+    @Test("a replacement takes the disk that one before had formatted, and names whose disk another is")
+    func strangers() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        let other = try await StoreHarness.open(seed: 77)
+        try await other.close()
+        store.disk(1).isGone = true
+        store.putBack(other.disk(0).copy(), 1)
+        try await store.store.watchDisks()
+        try await store.store.takeUpReturned()
+        let absent = try store.store.absentSlots
+        #expect(absent.contains { $0.reason.contains("a disk of another store") })
+        do {
+            _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(1))
+            Issue.record("a foreign disk was taken")
+        } catch DiskReplacementError.notEmpty(let reason) {
+            #expect(reason.contains("another store"))
+        }
+        store.putBack(store.disk(3).copy(), 1)
+        do {
+            _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(1))
+            Issue.record("a disk in use was taken")
+        } catch DiskReplacementError.notEmpty(let reason) {
+            #expect(reason.contains("the disk of site-1/node-1/disk-4"))
+        }
+        store.swapDisk(1)
+        let identity = DiskIdentity(
+            cluster: try store.store.cluster,
+            disk: DiskID(Identifier128(high: 1, low: 2)),
+            site: SiteName("site-1"),
+            node: NodeName("node-1"),
+            epoch: 1,
+            created: 0
+        )
+        try await ShardDisk.format(fileSystem: store.disk(1).mount(), identity: identity)
+        let done = try await store.store.replaceDisk(inSlot: StoreHarness.name(1))
+        #expect(done.new == identity.disk)
+        try await store.store.repairer.pass()
+        #expect(try await store.store.metadata.missingShardCount() == 0)
+        try await Self.check(store)
         try await store.close()
     }
 }

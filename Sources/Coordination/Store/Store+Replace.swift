@@ -23,8 +23,10 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
         switch self {
         case .noSuchDisk(let name): "no disk of this store is called \(name): `cairn admin status` lists them"
         case .isHealthy(let name):
-            "disk \(name) is served and healthy: pull it first, or empty its folder, if it is really to be replaced"
-        case .notEmpty(let reason): "the new disk is not empty: \(reason). Move what it holds away, then try again"
+            "disk \(name) is served and healthy: `cairn admin disk drain` takes it out of use without risk; to replace "
+                + "it, pull it first"
+        case .notEmpty(let reason):
+            "the new disk is not empty: \(reason). If nobody needs it, move what it holds away, then try again"
         case .busy: "another disk is being replaced right now: wait until that command has returned"
         case .isNeeded(let name, let count):
             "disk \(name) holds what \(count) blobs or groups that cannot be read now need: bring it back as it is. "
@@ -157,9 +159,24 @@ extension Store {
             try await calls.format(place, NewDisk(cluster: cluster, disk: id))
             return id
         } catch {
-            if case .refused(.notEmpty(let what)) = error { throw .notEmpty(what) }
-            throw .failed(error.description)
+            guard case .refused(.notEmpty(let what)) = error else { throw .failed(error.description) }
+            return try await unusedDisk(in: place, or: what)
         }
+    }
+
+    /// The disk that a replacement which was cut off has left in the slot: formatted for this store, and known to
+    /// nobody. `what`: what else is said to be there.
+    private func unusedDisk(in place: SlotPlace, or what: String) async throws(DiskReplacementError) -> DiskID {
+        let finding = try? await calls.survey(place.node).first { $0.slot == place.slot }?.finding
+        let known = try? await Set(metadata.disks().map(\.id))
+        if let known, case .disk(cluster, let id) = finding, !known.contains(id),
+            let opened = try? await calls.open(place, ExpectedDisk(cluster: cluster, disk: id))
+        {
+            // It is opened anew as the disk that it becomes.
+            try? await calls.release(id, on: place.node)
+            if opened.isUnused { return id }
+        }
+        throw .notEmpty(await stranger(finding) ?? what)
     }
 
     /// The new disk is served and known, stands in the old one's place in every group, and keeps the journal when the

@@ -53,7 +53,9 @@ extension Store {
     /// holds the disk's lock: then the next round tries again.
     private func takeUp(_ record: DiskRecord, _ slots: [SlotReport]) async -> Bool {
         guard !isServed(record.id) else { return false }
-        let isThere = slots.contains { $0.slot == record.slot && $0.finding == .disk(cluster, record.id) }
+        let finding = slots.first { $0.slot == record.slot }?.finding
+        let isThere = finding == .disk(cluster, record.id)
+        if !isThere, let stranger = await stranger(finding) { absent.withLock { $0[record.place] = stranger } }
         let expected = ExpectedDisk(cluster: cluster, disk: record.id, epoch: record.epoch, isReturning: true)
         guard isThere, let opened = try? await calls.open(record.place, expected) else {
             noteFailedReturn(of: record.id)
@@ -62,6 +64,20 @@ extension Store {
         served.withLock { $0[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
         if opened.hasLog { journal.rejoin(keeperClient(record.id, on: record.node)) }
         return true
+    }
+
+    /// In words, the disk that stands in a slot where another belongs; nil where none does.
+    func stranger(_ finding: SlotReport.Finding?) async -> String? {
+        guard case .disk(let owner, let id) = finding else { return nil }
+        guard owner == cluster else {
+            return "a disk of another store, \(owner), stands there and is not touched: put the right one in its place"
+        }
+        let record = (try? await metadata.disks())?.first { $0.id == id }
+        guard let record else { return "a disk of this store that is not in use, \(id), stands there" }
+        let home = "\(record.site)/\(record.node)/\(record.slot)"
+        return record.isInUse
+            ? "the disk of \(home) stands there: put both where they belong"
+            : "a disk that was replaced at \(home) stands there, which is out of date: put the right one in its place"
     }
 
     // MARK: Patience
