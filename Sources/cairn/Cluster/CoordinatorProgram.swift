@@ -106,30 +106,18 @@ struct CoordinatorProgram {
             transport: client,
             time: LinuxTime()
         ) { nodes in Task { await saver.save(nodes) } }
-        let onRefusal = RefusalLog(logger).report
-        let service = CoordinatorService(membership: membership, onRefusal: onRefusal) { name, key, secret in
-            if let secret {
-                if membership.present(within: .seconds(60)).contains(where: { $0.name == name }) {
-                    throw ServeError("a node \(name) is a member and runs: give another --name")
-                }
-                guard try await tokens.use(secret) else {
-                    logger.warning("a join was refused: wrong, used or expired token", metadata: ["node": "\(name)"])
-                    throw ServeError("the token is wrong, used or expired: `cairn admin node token` makes another")
-                }
-                logger.info("a node has joined", metadata: ["node": "\(name)"])
-                membership.expect(name)
-            }
-            return NodeCertificate(
-                cluster: ClusterID(id),
-                certificate: try authority.issue(
-                    name: name.name,
-                    role: .node,
-                    publicKeyPEM: key,
-                    now: LinuxTime().wall
-                ),
-                authority: authority.certificatePEM
-            )
-        }
+        let admission = Admission(
+            cluster: ClusterID(id),
+            authority: authority,
+            tokens: tokens,
+            membership: membership,
+            logger: logger
+        )
+        let service = CoordinatorService(
+            membership: membership,
+            onRefusal: RefusalLog(logger).report,
+            certify: admission.certify
+        )
         return Parts(
             folder: folder,
             store: store,
