@@ -10,6 +10,7 @@ import Logging
 import ObjectModel
 import ServiceLifecycle
 import SystemInterface
+import Synchronization
 import UnixSignals
 
 extension ClusterClient: AddressBook {}
@@ -63,6 +64,7 @@ struct CoordinatorProgram {
             service: CoordinatorPort(service: parts.service)
         )
         let services: [any Service] = [
+        let current = Mutex(identity)
             CoordinatorLife(control: control),
             AdminServer(
                 directory: folder.path,
@@ -72,11 +74,14 @@ struct CoordinatorProgram {
             ClusterPortService(server: server) { port in
                 Announcement.say("ready: coordinator on \(listen.host):\(port)")
             },
-            Renewal {
+            Renewal(logger: logger) {
+                current.withLock { $0 }
+            } renew: {
                 let fresh = try Self.identity(authority)
                 try client.replaceIdentity(fresh)
                 try server.replaceIdentity(fresh)
             },
+                current.withLock { $0 = fresh }
         ]
         try await ServiceRun.run(services, logger: logger)
         client.close()
