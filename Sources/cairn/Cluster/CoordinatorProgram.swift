@@ -8,9 +8,10 @@ import Foundation
 import LinuxSystem
 import Logging
 import ObjectModel
+import S3Gateway
 import ServiceLifecycle
-import SystemInterface
 import Synchronization
+import SystemInterface
 import UnixSignals
 
 extension ClusterClient: AddressBook {}
@@ -63,8 +64,8 @@ struct CoordinatorProgram {
             logger: logger,
             service: CoordinatorPort(service: parts.service)
         )
-        let services: [any Service] = [
         let current = Mutex(identity)
+        let services: [any Service] = [
             CoordinatorLife(control: control),
             AdminServer(
                 directory: folder.path,
@@ -80,10 +81,11 @@ struct CoordinatorProgram {
                 let fresh = try Self.identity(authority)
                 try client.replaceIdentity(fresh)
                 try server.replaceIdentity(fresh)
-            },
                 current.withLock { $0 = fresh }
+            },
         ]
-        try await ServiceRun.run(services, logger: logger)
+        let probes: [any Service] = try options.metrics.map { [try Self.probes($0, control, logger)] } ?? []
+        try await ServiceRun.run(services + probes, logger: logger)
         client.close()
         withExtendedLifetime(store) {}
     }
@@ -134,6 +136,30 @@ struct CoordinatorProgram {
             client: client,
             advertised: try options.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen,
             logger: logger
+        )
+    }
+
+    /// `/-/ready` and `/-/metrics` of the store, while there is one.
+    private static func probes(
+        _ address: String,
+        _ control: CoordinatorControl,
+        _ logger: Logger
+    ) throws -> ProbeServer {
+        let address = try ListenAddress(address, option: "--metrics")
+        return ProbeServer(
+            host: address.host,
+            port: address.port,
+            logger: logger,
+            ready: {
+                if let store = await control.running?.store { return await StoreProbes.probes(store).ready() }
+                guard control.store.has(.formed) else { return "the cluster is not formed yet" }
+                let problem = await control.problem
+                return "the store does not run" + (problem.isEmpty ? " yet" : ": \(problem)")
+            },
+            metrics: {
+                guard let store = await control.running?.store else { return "cairn_up 0\n" }
+                return await StoreProbes.metrics(store)
+            }
         )
     }
 
