@@ -110,7 +110,8 @@ struct Admission: Sendable {
     }
 
     private func join(_ name: NodeName, _ key: String, _ secret: [UInt8]) async throws -> String {
-        let shown = String(reflecting: String(name.name.prefix(Self.shownName)))
+        let shown =
+            JoinBook.isPlaceName(name.name) ? name.name : String(reflecting: String(name.name.prefix(Self.shownName)))
         do {
             let certificate = try await tokens.admit(
                 name.name,
