@@ -1,4 +1,4 @@
-internal import ClusterProtocol
+package import ClusterProtocol
 internal import DiskFormat
 internal import ObjectModel
 internal import ShardStorage
@@ -117,6 +117,13 @@ extension StorageNodeService {
             },
             isLast: entries.count < bounded
         )
+    }
+
+    /// How each disk does, with its slot.
+    package func statuses() async -> [(slot: String, status: DiskStatus)] {
+        var statuses: [(String, DiskStatus)] = []
+        for disk in disks { statuses.append((disk.slot, await status(of: disk.shards))) }
+        return statuses
     }
 
     private func status(of disk: ShardDisk) async -> DiskStatus {

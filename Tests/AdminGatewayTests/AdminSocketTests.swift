@@ -72,6 +72,28 @@ struct AdminSocketTests {
         #expect(missing?.code == .notRunning)
     }
 
+    @Test(
+        "where nothing runs, the folder says what to start",
+        arguments: [
+            ("metadata", "`cairn serve --data "), ("cluster.json", "`cairn coordinator --data "),
+            ("node.json", "at the coordinator"), ("superseded", "another coordinator has taken over"),
+        ]
+    )
+    func advice(file: String, text: String) async throws {
+        try await withFolder { folder in
+            let names = file == "superseded" ? ["cluster.json", file] : [file]
+            for name in names {
+                try #require(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: nil))
+            }
+            let error = await #expect(throws: AdminError.self) {
+                try await blocking { try AdminClient(directory: folder).status() }
+            }
+            let advice = try #require(error?.advice)
+            #expect(advice.contains(text))
+            #expect(advice.contains("cairn serve") == (file == "metadata"))
+        }
+    }
+
     @Test("a second server on the folder is refused and the first goes on")
     func second() async throws {
         try await withFolder { folder in

@@ -163,6 +163,19 @@ struct AdminTextTests {
         #expect(text.contains("PAUSED; every byte verified within 3 days; the promise is 14 days"))
     }
 
+    @Test("what was never read is not said to be verified")
+    func scrubOfARecordThatHasJustBegun() {
+        var report = ScrubReport()
+        report.oldestUnverified = 6
+        report.disks = (1...3).map { ScrubReport.Disk(place: "s/n/\($0)", id: "\($0)", oldestUnverified: 6) }
+        let text = ScrubText.text(report)
+        #expect(text.contains("no disk read through yet since the record began, 6 s ago") && !text.contains("verified"))
+        report.disks[0].lastPass = 1
+        #expect(ScrubText.text(report).contains("every byte verified within 6 s, but for 2 disks not read through yet"))
+        for index in 1..<3 { report.disks[index].lastPass = 1 }
+        #expect(ScrubText.text(report).contains("every byte verified within 6 s; the promise is 14 days"))
+    }
+
     @Test("the scrub's own status shows each disk")
     func scrubStatus() {
         var report = ScrubReport()

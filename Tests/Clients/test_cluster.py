@@ -286,6 +286,35 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
     cluster.writes_go_on(cluster.names())
 
 
+def test_a_name_is_given_once(cluster, fast_folder):
+    """A member's name cannot be taken, also not while it is silent; with a token for it the machine joins again."""
+    lab, client, name = cluster.lab, cluster.lab.host("client"), "node-4"
+    usual = lab.token()
+
+    def join(other, token, folder):
+        return lab.run(
+            "node", "--data", fast_folder / folder, "--join", lab.coordinator.listen, "--token", token, "--name", other,
+            "--site", "site-2", "--listen", client.listen, "--s3", client.s3, "--disks", "1",
+            host="client", check=False, timeout=30)
+
+    assert lab.admin("node", "token", "--replace", "nobody", check=False).returncode != 0
+    lab.kill(name)
+    # As a machine whose system disk died: its data disks are there, who it is is lost.
+    for file in ("node.pem", "node.key", "authority.pem"):
+        (lab.data(name) / file).unlink()
+    # After this it counts as one that does not run.
+    time.sleep(11)
+    refused = join(name, usual, "usurper")
+    assert refused.returncode != 0 and "--replace" in refused.stderr, refused
+    special = lab.token("--replace", name)
+    refused = join("node-99", special, "other")
+    assert refused.returncode != 0 and name in refused.stderr, refused
+    lab.launch(name, ["--join", lab.coordinator.listen, "--token", special])
+    lab.process(name).wait_for("ready: ", 120)
+    cluster.wait_until_whole()
+    cluster.writes_go_on(cluster.names())
+
+
 @pytest.mark.parametrize("one_way", [False, True], ids=["both-ways", "one-way"])
 def test_a_partition_of_one_site(cluster, one_way):
     needs_network(cluster)

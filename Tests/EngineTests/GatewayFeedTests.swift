@@ -56,15 +56,21 @@ struct GatewayFeedTests {
     private let told = ClusterHarness.Told()
     private let feed: GatewayFeed
 
-    init() {
-        let told = told
-        feed = GatewayFeed(
+    init() { feed = Self.feed(script, view, told, LinuxTime()) }
+
+    private static func feed(
+        _ script: Script,
+        _ view: ClusterView,
+        _ told: ClusterHarness.Told,
+        _ time: any TimeSource
+    ) -> GatewayFeed {
+        GatewayFeed(
             address: NodeAddress(name: NodeName("node-1"), site: SiteName("s"), host: "10.0.0.1", port: 1),
             transport: script,
             addresses: script,
             view: view,
             readers: BlobReaders(),
-            time: LinuxTime(),
+            time: time,
             handlers: GatewayFeed.Handlers(
                 credentials: { entries in told.credentials.withLock { $0.append(entries) } },
                 follow: { host, port in told.follow.withLock { $0.append("\(host):\(port)") } }
@@ -114,6 +120,30 @@ struct GatewayFeedTests {
         #expect(beats.map(\.incarnation) == [0, 0, 5])
         #expect(beats.map(\.mapVersion) == [0, 0, 3])
         #expect(beats.map(\.credentialsVersion) == [0, 0, 7])
+    }
+
+    @Test("a coordinator that has not answered for 10 s is missed, and one that answers again is not")
+    func silence() async throws {
+        let time = ManualTime()
+        let feed = Self.feed(script, view, told, time)
+        #expect(feed.problem == "the node does not know the cluster's map yet")
+        script.answer(try Self.state(5, disks: 3, key: "A"))
+        await feed.beat()
+        script.answer(nil)
+        time.advance(by: .milliseconds(9_999))
+        await feed.beat()
+        #expect(feed.problem == nil && feed.silence == .milliseconds(9_999))
+        time.advance(by: .milliseconds(1))
+        #expect(feed.problem == "the coordinator has not answered for 10 s")
+        // One that starts answers beats, and serves nobody.
+        var starting = try Self.state(5, disks: 3, key: "A")
+        starting.incarnation = 0
+        script.answer(starting)
+        await feed.beat()
+        #expect(feed.problem != nil)
+        script.answer(try Self.state(5, disks: 3, key: "A"))
+        await feed.beat()
+        #expect(feed.problem == nil && feed.silence == .zero)
     }
 
     @Test("half of what is needed is not enough to serve")

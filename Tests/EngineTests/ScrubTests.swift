@@ -116,6 +116,28 @@ struct ScrubTests {
         await scrub.stop()
     }
 
+    @Test("a pause that was answered holds after a process that was killed at once")
+    func pauseIsDurable() async throws {
+        let scrub = try await ScrubHarness.open()
+        try scrub.start()
+        // Before its first look, too: what the run before kept does not take the operator's word back.
+        await (try scrub.scrubber).load()
+        try scrub.scrubber.pause()
+        #expect(await (try scrub.scrubber).keep())
+        await scrub.kill()
+        try scrub.start()
+        await (try scrub.scrubber).load()
+        #expect(try scrub.status.isPaused)
+        try scrub.scrubber.resume()
+        scrub.diskOfPosition.inject(DiskFault(.write, pathPrefix: ScrubFile.name))
+        #expect(await !(try scrub.scrubber).keep(), "said durable, though it was not written")
+        await scrub.kill()
+        try scrub.start()
+        await (try scrub.scrubber).load()
+        #expect(try scrub.status.isPaused)
+        await scrub.stop()
+    }
+
     @Test("a pause holds, over a restart too; resuming goes on and is in time")
     func pause() async throws {
         let scrub = try await ScrubHarness.open()

@@ -97,6 +97,17 @@ extension Journal {
     }
 }
 
+/// The real time, but for jumps that a test makes.
+final class JumpingTime: TimeSource {
+    private let real = LinuxTime()
+    private let offset = Mutex(Duration.zero)
+
+    var monotonic: MonotonicTime { real.monotonic.advanced(by: offset.withLock { $0 }) }
+    var wall: WallTime { real.wall }
+    func jump(_ duration: Duration) { offset.withLock { $0 += duration } }
+    func sleep(for duration: Duration) async throws { try await real.sleep(for: duration) }
+}
+
 /// Waits until `condition` holds; false when it never does.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<2_000 {

@@ -220,6 +220,37 @@ struct JournalTests {
         }
     }
 
+    /// Found by asking a busy cluster for its status: it said now and then that it could not write.
+    @Test("A keeper is behind once it lags for 2 s, not because records are on their way; one without its disk is away")
+    func standing() async throws {
+        let fixture = try await JournalFixture(3)
+        let slow = fixture.keepers[2]
+        let time = JumpingTime()
+        let journal = try await fixture.start(time: time)
+        try await fixture.run(journal) { journal in
+            func standing(isServed: Bool = true) throws -> Journal.KeeperStanding {
+                try #require(journal.report.members.first { $0.keeper == slow.keeper }).standing(isServed: isServed)
+            }
+            try await journal.appendNext()
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 && $0.isWhole } })
+            time.jump(.seconds(60))
+            #expect(try standing() == .current, "nothing was written for long")
+            #expect(try standing(isServed: false) == .unreachable)
+            let isHeld = Mutex(true)
+            slow.disk.setLatency { operation, _, _ in
+                guard operation == .sync else { return }
+                while isHeld.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(2)) }
+            }
+            for _ in 0..<3 { try await journal.appendNext() }
+            #expect(journal.report.members.contains { $0.keeper == slow.keeper && $0.lag > 0 })
+            #expect(try standing() == .current, "they are on their way")
+            time.jump(.seconds(3))
+            #expect(try standing() == .behind)
+            isHeld.withLock { $0 = false }
+            #expect(try await eventually { try standing() == .current })
+        }
+    }
+
     @Test("Rot in the middle of several keepers' logs is mended from the others")
     func rot() async throws {
         let fixture = try await JournalFixture(3)

@@ -52,4 +52,29 @@ extension FolderMarks {
             }
         self.init(role: role, isSuperseded: names.contains("superseded"))
     }
+
+    /// The program that runs on such a folder; nil where none does.
+    package var program: String? {
+        switch role {
+        case .none, .empty: nil
+        case .store: "cairn serve"
+        case .coordinator: "cairn coordinator"
+        case .node: "cairn node"
+        }
+    }
+
+    /// What to do when nothing answers there.
+    func adviceToStart(_ directory: String) -> String {
+        if isSuperseded {
+            return "Leave it stopped: another coordinator has taken over from this folder. Run the command there."
+        }
+        switch role {
+        case .none, .empty:
+            return "Name the store's folder by --data or CAIRN_DATA; `cairn serve --data \(directory)` makes a new one."
+        case .node: return "It is a node's folder: run the command at the coordinator, with its folder by --data."
+        case .store, .coordinator:
+            let program = program ?? "cairn serve"
+            return "Start it with `\(program) --data \(directory)`, or name another folder by --data or CAIRN_DATA."
+        }
+    }
 }

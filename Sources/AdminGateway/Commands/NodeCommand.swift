@@ -26,7 +26,11 @@ struct NodeCommand: ParsableCommand {
     /// `cairn admin node token`.
     struct Token: AdminSubcommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print a token with which one node may join, once."
+            abstract: "Print a token with which one node may join, once.",
+            discussion: """
+                The name of a member cannot be taken with it, however long that one has been silent. A member that has \
+                lost its folder, or whose certificate has expired, joins again with a token of --replace.
+                """
         )
 
         /// A token that lies about for longer is more likely stolen than used.
@@ -34,6 +38,8 @@ struct NodeCommand: ParsableCommand {
 
         @Option(help: "How long it may be used: a number with s, m, h or d.")
         var valid = "1h"
+        @Option(help: "The member that may join again with the token; no other name can.")
+        var replace: String?
         @OptionGroup var target: AdminTarget
 
         func validate() throws {
@@ -43,7 +49,7 @@ struct NodeCommand: ParsableCommand {
         private var duration: Duration? { DurationText.parse(valid).flatMap { $0 <= Self.longest ? $0 : nil } }
 
         func perform(_ client: AdminClient) throws -> String {
-            try client.makeNodeToken(validFor: Int(duration?.components.seconds ?? 0)).text
+            try client.makeNodeToken(validFor: Int(duration?.components.seconds ?? 0), replacing: replace).text
         }
     }
 }

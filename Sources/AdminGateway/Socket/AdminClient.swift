@@ -61,8 +61,11 @@ package struct AdminClient: Sendable {
 
     package func resumeScrub(_ target: ScrubTarget) throws(AdminError) -> ScrubAnswer { try call(.resumeScrub, target) }
 
-    package func makeNodeToken(validFor seconds: Int) throws(AdminError) -> NodeToken {
-        try call(.nodeToken, TokenRequest(seconds: seconds))
+    package func makeNodeToken(
+        validFor seconds: Int,
+        replacing member: String? = nil
+    ) throws(AdminError) -> NodeToken {
+        try call(.nodeToken, TokenRequest(seconds: seconds, replaces: member))
     }
 
     package func maintenances() throws(AdminError) -> MaintenanceReport { try call(.maintenances) }

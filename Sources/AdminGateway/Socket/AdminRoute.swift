@@ -69,9 +69,7 @@ enum AdminRoute: String, CaseIterable {
         case .pauseScrub: try Self.encode(await service.pauseScrub(Self.decode(ScrubTarget.self, body)))
         case .resumeScrub: try Self.encode(await service.resumeScrub(Self.decode(ScrubTarget.self, body)))
         case .nodeToken:
-            try Self.encode(
-                await service.makeNodeToken(validFor: Self.decode(TokenRequest.self, body).seconds)
-            )
+            try await Self.encode(Self.token(Self.decode(TokenRequest.self, body), by: service))
         case .maintenances: try Self.encode(await service.maintenances())
         case .setMaintenance: try Self.encode(await service.setMaintenance(Self.decode(MaintenanceRequest.self, body)))
         case .formCluster: try Self.encode(await service.formCluster())
@@ -110,6 +108,10 @@ enum AdminRoute: String, CaseIterable {
     private static func removeClass(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {
         try await service.removeClass(named: request.name)
         return request
+    }
+
+    private static func token(_ request: TokenRequest, by service: some AdminService) async throws -> NodeToken {
+        try await service.makeNodeToken(validFor: request.seconds, replacing: request.replaces)
     }
 
     private static func add(_ request: AdditionRequest, by service: some AdminService) async throws -> DiskAddition {

@@ -125,7 +125,7 @@ package struct AdminServer<Operations: AdminService>: Service {
 }
 
 /// Lets responses carry plain buffers instead of `IOData`.
-private final class ResponseAdapter: ChannelOutboundHandler {
+final class ResponseAdapter: ChannelOutboundHandler {
     typealias OutboundIn = HTTPPart<HTTPResponseHead, ByteBuffer>
     typealias OutboundOut = HTTPServerResponsePart
 

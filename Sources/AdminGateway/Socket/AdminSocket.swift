@@ -86,7 +86,7 @@ package enum AdminSocket {
         AdminError(
             .notRunning,
             "no store is running on \(directory)" + (reason.map { " (\($0))" } ?? ""),
-            advice: "Start it with `cairn serve --data \(directory)`, or name its folder by --data or CAIRN_DATA."
+            advice: FolderMarks(of: directory).adviceToStart(directory)
         )
     }
 

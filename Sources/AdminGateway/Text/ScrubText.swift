@@ -10,9 +10,19 @@ package enum ScrubText {
 
     /// One line, which `cairn admin status` shows too.
     static func summary(_ report: ScrubReport) -> String {
-        (report.paused ? "PAUSED; " : "")
-            + "every byte verified within \(Words.span(report.oldestUnverified)); the promise is "
-            + Words.plural(report.days, "day")
+        (report.paused ? "PAUSED; " : "") + "\(age(report)); the promise is " + Words.plural(report.days, "day")
+    }
+
+    /// What the scrub has not read yet counts as read when it was first seen: by the first start, or by a take-over,
+    /// which begins the record anew. That is no verification, and is not said to be one.
+    private static func age(_ report: ScrubReport) -> String {
+        let span = Words.span(report.oldestUnverified)
+        let unread = report.disks.count { $0.lastPass == nil }
+        if unread == 0 { return "every byte verified within \(span)" }
+        guard unread < report.disks.count else {
+            return "no disk read through yet since the record began, \(span) ago (with the store, or with a take-over)"
+        }
+        return "every byte verified within \(span), but for \(Words.plural(unread, "disk")) not read through yet"
     }
 
     private static func coding(_ report: ScrubReport) -> String {

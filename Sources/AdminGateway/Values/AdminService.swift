@@ -62,7 +62,8 @@ package protocol AdminService: Sendable {
     func resumeScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer
 
     /// A one-use token with which a node joins the cluster within so many seconds; kept durably before it is given out.
-    func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken
+    /// `member`: lets that member join again, which has lost its folder, and nobody else; `notFound` when it is none.
+    func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken
 
     /// The nodes that are in maintenance.
     func maintenances() async throws(AdminError) -> MaintenanceReport
@@ -112,7 +113,10 @@ package protocol AdminService: Sendable {
 
 extension AdminService {
     /// A store in one process is no cluster.
-    package func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken { throw Self.isNoCluster }
+    package func makeNodeToken(
+        validFor seconds: Int,
+        replacing member: String?
+    ) async throws(AdminError) -> NodeToken { throw Self.isNoCluster }
 
     package func formCluster() async throws(AdminError) -> ClusterFormation { throw Self.isNoCluster }
 

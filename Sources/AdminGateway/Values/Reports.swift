@@ -141,4 +141,6 @@ package struct ClusterFormation: Codable, Hashable, Sendable {
 /// How long a token shall be valid.
 struct TokenRequest: Codable {
     var seconds: Int
+    /// The member that may join again with it.
+    var replaces: String?
 }

@@ -43,4 +43,7 @@ package struct ClusterIdentity: Sendable {
         let life = notAfter.milliseconds - notBefore.milliseconds
         return notAfter.milliseconds - now.milliseconds < life / Self.renewalShare
     }
+
+    /// Whether nobody takes the certificate any more.
+    package func isExpired(now: WallTime) -> Bool { now >= notAfter }
 }

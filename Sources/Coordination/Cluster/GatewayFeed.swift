@@ -14,6 +14,8 @@ package import SystemInterface
 package final class GatewayFeed: LeaseDirectory {
     /// How long one beat may take.
     private static let timeout = Duration.seconds(5)
+    /// A coordinator that has answered no beat for so long is missed: two beats that time out.
+    package static let patience = Duration.seconds(10)
     /// Beats that are wanted out of turn begin no sooner after the one before: callers with made-up leases must not
     /// become a storm on the coordinator.
     private static let spacing = Duration.milliseconds(10)
@@ -48,9 +50,11 @@ package final class GatewayFeed: LeaseDirectory {
         /// Beats that have begun, and when the last of them did.
         var beats: UInt64 = 0
         var lastBeat = MonotonicTime(nanoseconds: 0)
+        /// When a coordinator whose store runs last answered a beat.
+        var lastAnswer: MonotonicTime
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let address: NodeAddress
     private let transport: any Transport
     private let addresses: any AddressBook
@@ -70,6 +74,7 @@ package final class GatewayFeed: LeaseDirectory {
         time: any TimeSource,
         handlers: Handlers
     ) {
+        state = Mutex(State(lastAnswer: time.monotonic))
         self.address = address
         self.transport = transport
         self.addresses = addresses
@@ -81,6 +86,18 @@ package final class GatewayFeed: LeaseDirectory {
 
     /// Whether the map and the credentials are here, so that clients can be served; with the cluster's region.
     package var region: String? { state.withLock { $0.isServing ? $0.region : nil } }
+
+    /// Since when no coordinator whose store runs has answered; from the start, before the first has.
+    package var silence: Duration { time.monotonic.duration(since: state.withLock { $0.lastAnswer }) }
+
+    /// Why clients had better ask another node; nil when this one serves. A request needs the coordinator: without it
+    /// most are answered 503.
+    package var problem: String? {
+        guard region != nil else { return "the node does not know the cluster's map yet" }
+        let silence = silence
+        guard silence >= Self.patience else { return nil }
+        return "the coordinator has not answered for \(silence.components.seconds) s"
+    }
 
     /// A shard that a read found lost or bad: told to the coordinator with the next beat, dropped beyond a limit.
     package func suspect(_ shard: ShardID) {
@@ -135,6 +152,7 @@ package final class GatewayFeed: LeaseDirectory {
             // A coordinator that begins ends all leases there were.
             if update.incarnation > state.incarnation { state.holders = [:] }
             state.incarnation = update.incarnation
+            state.lastAnswer = time.monotonic
             state.region = update.region
             if let leases = update.leases {
                 state.holders = Dictionary(leases.map { ($0.lease, $0.holder) }) { first, _ in first }

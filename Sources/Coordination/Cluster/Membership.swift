@@ -110,6 +110,12 @@ package final class Membership: Sendable {
     /// Those that have joined, and have not beaten yet.
     var expected: Set<NodeName> { state.withLock { $0.expected } }
 
+    /// All names that are taken: of nodes that were heard of, that have joined, and those of the disks in use.
+    package var members: Set<NodeName> {
+        let (known, store) = state.withLock { ($0.expected.union($0.nodes.keys), $0.store) }
+        return known.union(store?.blobs.view.map.disks.values.map(\.node) ?? [])
+    }
+
     // MARK: Beats
 
     /// What the node lacks. `name` is what its certificate says.

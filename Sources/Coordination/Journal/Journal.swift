@@ -110,8 +110,24 @@ package final class Journal: JournalWriter, Sendable {
         package var isWhole: Bool
         /// Records that it has yet to get.
         package var lag: UInt64
+        /// For how long it has been on its way to records that there were then; zero when it has all, or had all a
+        /// moment ago.
+        package var lagging: Duration
         package var failure: String?
+
+        /// Records on their way are no lag: a keeper that is written to is always behind by some.
+        private static let patience = Duration.seconds(2)
+
+        /// How it is to be counted. `isServed`: whether its disk is used by its node, of which a journal that nothing
+        /// is written to would not hear.
+        package func standing(isServed: Bool) -> KeeperStanding {
+            guard isServed, failure == nil else { return .unreachable }
+            return isWhole && lagging <= Self.patience ? .current : .behind
+        }
     }
+
+    /// See `KeeperReport.standing`.
+    package enum KeeperStanding: Hashable, Sendable { case current, behind, unreachable }
 
     package struct Report: Hashable, Sendable {
         package var keepers: KeeperSet
@@ -124,13 +140,15 @@ package final class Journal: JournalWriter, Sendable {
     }
 
     package var report: Report {
-        core.withLock { core in
+        let now = time.monotonic
+        return core.withLock { core in
             let members = core.members.compactMap { keeper in
                 core.progress[keeper].map {
                     KeeperReport(
                         keeper: keeper,
                         isWhole: $0.phase == .whole,
                         lag: core.last.sequence - min($0.sequence, core.last.sequence),
+                        lagging: $0.lag.map { now.duration(since: $0.since) } ?? .zero,
                         failure: $0.failure
                     )
                 }

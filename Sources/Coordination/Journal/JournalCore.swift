@@ -18,6 +18,15 @@ struct KeeperProgress: Sendable {
     var confirmedAt: MonotonicTime?
     var failures = 0
     var failure: String?
+    /// The last record there was at some moment, which the keeper did not have then: how long it has been on its way to
+    /// that tells one that is behind from one that lacks what was appended this instant.
+    var lag: (target: UInt64, since: MonotonicTime)?
+
+    /// To be called after what it holds or what there is has changed.
+    mutating func noteLag(last: UInt64, now: MonotonicTime) {
+        if let lag, sequence < lag.target { return }
+        lag = sequence < last ? (last, now) : nil
+    }
 }
 
 /// The decisions of a running journal, as a value: what is to be sent to whom, what counts, what is kept in memory.
@@ -99,6 +108,7 @@ struct JournalCore: Sendable {
         }
         try noteChange(records)
         for record in records { ring.append(record) }
+        for index in progress.values.indices { progress.values[index].noteLag(last: expected, now: waiter.since) }
         waiters.append(waiter)
     }
 
@@ -136,7 +146,7 @@ struct JournalCore: Sendable {
 
     /// What the keeper says it has counts as if it had just been acknowledged: that answer may have got lost, or its
     /// log failed behind the write, and with nothing left to send it no other answer would come.
-    mutating func inspected(_ keeper: DiskID, _ state: KeeperState) -> [Waiter] {
+    mutating func inspected(_ keeper: DiskID, _ state: KeeperState, now: MonotonicTime) -> [Waiter] {
         if state.promised > incarnation {
             supersede(state.promised)
             return []
@@ -152,6 +162,7 @@ struct JournalCore: Sendable {
             progress.phase = isWhole ? .whole : .feeding
             let intact = state.damaged.first.map { $0.lowerBound - 1 } ?? state.last.sequence
             progress.sequence = min(intact, end)
+            progress.noteLag(last: end, now: now)
             progress.reference = hasReference ? number : 0
         }
         return advance()
@@ -176,12 +187,14 @@ struct JournalCore: Sendable {
         count: Int,
         sentAt: MonotonicTime
     ) -> [Waiter] {
+        let end = last.sequence
         update(keeper) { progress in
             progress.failures = 0
             progress.failure = nil
             progress.sequence = previous.sequence + UInt64(count)
             if count == 0 { progress.phase = .whole }
             progress.confirmedAt = sentAt
+            progress.noteLag(last: end, now: sentAt)
         }
         return advance()
     }

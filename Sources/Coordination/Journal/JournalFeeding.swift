@@ -38,7 +38,7 @@ extension Journal {
             case .idle: return .nothingToDo
             case .inspect:
                 let state = try await client.state()
-                let done = core.withLock { $0.inspected(keeper, state) }
+                let done = core.withLock { $0.inspected(keeper, state, now: sentAt) }
                 for waiter in done { waiter.continuation.resume() }
                 settle()
             case .trim(let base, let reference, let number):

@@ -41,6 +41,8 @@ package final class Repairer: Sendable {
         var urgent = 0
         /// Shards put back since the last time that none was missing; nil when they were too many to remember.
         var restored: Set<ShardID>? = []
+        /// What had been done when the repair under way began; nil while none is, as far as the log tells.
+        var begun: (shards: Int, bytes: Int)?
     }
 
     /// The list is walked through once a pass: first what can be repaired, then what is below k.
@@ -80,6 +82,11 @@ package final class Repairer: Sendable {
     package func onWhole(_ observer: @escaping @Sendable (Set<ShardID>?) -> Void) {
         wholeObserver.withLock { $0 = observer }
     }
+
+    private let events = Mutex<StoreEvents?>(nil)
+
+    /// Where the beginnings and ends of repairs are told, from here on.
+    func report(to events: StoreEvents) { self.events.withLock { $0 = events } }
 
     package var progress: RepairProgress { state.withLock { $0.progress } }
 
@@ -123,6 +130,7 @@ package final class Repairer: Sendable {
             state.progress.isActive = false
             state.progress.waiting = queue.failures
         }
+        await noteEnd(shardsBefore: doneBefore)
         if progress.shardsDone > doneBefore, (try? await metadata.missingShardCount()) == 0 {
             let restored = state.withLock { state in
                 defer { state.restored = [] }
@@ -273,12 +281,39 @@ package final class Repairer: Sendable {
     /// changed meanwhile, or the metadata could not be changed.
     private func register(_ repaired: [Repaired]) async -> Set<ShardID> {
         let new = repaired.flatMap(\.new)
-        guard !new.isEmpty, let counting = try? await metadata.registerShards(new) else { return [] }
+        guard !new.isEmpty else { return [] }
+        await noteBegin()
+        guard let counting = try? await metadata.registerShards(new) else { return [] }
         let bytes = repaired.reduce(0) { bytes, blob in
             bytes + blob.length * blob.new.count { counting.contains($0.shard) }
         }
         count(counting, bytes: bytes)
         return counting
+    }
+
+    // MARK: For the log
+
+    /// The first shards are whole again since the last repair ended: one that can make none has not begun.
+    private func noteBegin() async {
+        let isFirst = state.withLock { state in
+            guard state.begun == nil else { return false }
+            state.begun = (state.progress.shardsDone, state.progress.bytesDone)
+            return true
+        }
+        guard isFirst, let events = events.withLock({ $0 }) else { return }
+        events.note(.repairBegun(missing: (try? await metadata.missingShardCount()) ?? 0))
+    }
+
+    /// A repair has ended when nothing is missing, and also when a pass has put nothing back.
+    private func noteEnd(shardsBefore: Int) async {
+        guard state.withLock({ $0.begun }) != nil, let missing = try? await metadata.missingShardCount() else { return }
+        let done = state.withLock { state -> (shards: Int, bytes: Int)? in
+            guard let begun = state.begun, missing == 0 || state.progress.shardsDone == shardsBefore else { return nil }
+            state.begun = nil
+            return (state.progress.shardsDone - begun.shards, state.progress.bytesDone - begun.bytes)
+        }
+        guard let done else { return }
+        events.withLock { $0 }?.note(.repairEnded(shards: done.shards, bytes: done.bytes, missing: missing))
     }
 
     private func count(_ shards: Set<ShardID>, bytes: Int) {

@@ -1,5 +1,6 @@
 package import BlobStorage
 internal import ClusterProtocol
+internal import JournalStorage
 package import Metadata
 package import ObjectModel
 internal import Placement
@@ -48,6 +49,8 @@ package final class Scrubber: Sendable {
         /// An operator's word, or the end of a pass: kept at once.
         var isSaveDue = false
         var problem = ""
+        /// The record of the run before has been read, or there is none.
+        var isLoaded = false
     }
 
     let metadata: any MetadataStore
@@ -57,6 +60,10 @@ package final class Scrubber: Sendable {
     let state = Mutex(State())
     let helpers = Mutex(Helpers())
     private let file: ScrubFile?
+    /// One write of the file at a time, the newest record last.
+    private let saving = CallGate(limit: Scrubber.waitingSaves)
+    /// Operators' commands that may wait for the file.
+    private static let waitingSaves = 64
 
     /// `folder`: where the position is kept; without one a restart begins anew.
     package init(
@@ -82,7 +89,7 @@ package final class Scrubber: Sendable {
     // MARK: An operator's word
 
     /// Stops reading on these disks, or (nil) everywhere, until `resume`; also over a restart. What is under way ends
-    /// with the shard that is being read.
+    /// with the shard that is being read. Durable once `keep` has returned true.
     package func pause(_ disks: Set<DiskID>? = nil) {
         change { state in
             if let disks { state.record.pausedDisks.formUnion(disks) } else { state.record.isPaused = true }
@@ -99,6 +106,12 @@ package final class Scrubber: Sendable {
                 state.record.pausedDisks = []
             }
         }
+    }
+
+    /// Makes what operators have said so far durable; false when it could not be: then it holds until a restart, and
+    /// is tried again. True without a place to keep it in, where nothing outlives a restart anyway.
+    package func keep() async -> Bool {
+        file == nil ? true : await save()
     }
 
     /// Begins a pass over each of these disks now, from the beginning, as fast as the disk goes. False, and nothing
@@ -171,11 +184,16 @@ package final class Scrubber: Sendable {
         await save()
     }
 
-    private func load() async {
-        guard let file else { return }
+    /// Reads what the run before has kept, once. To be called before an operator's word is taken, which would be
+    /// overwritten by it.
+    package func load() async {
+        guard let file, await saving.enter() else { return }
+        defer { saving.leave() }
+        guard !state.withLock({ $0.isLoaded }) else { return }
         let (record, problem) = await file.load()
         let now = time.wall
         state.withLock { state in
+            state.isLoaded = true
             state.problem =
                 problem.isEmpty ? "" : "the position could not be read and everything is read anew: \(problem)"
             guard var record else { return }
@@ -185,8 +203,10 @@ package final class Scrubber: Sendable {
         }
     }
 
-    private func save() async {
-        guard let file else { return }
+    @discardableResult
+    private func save() async -> Bool {
+        guard let file, await saving.enter() else { return false }
+        defer { saving.leave() }
         let record = state.withLock { state in
             (state.isSaveDue, state.isChanged) = (false, false)
             return state.record
@@ -194,12 +214,14 @@ package final class Scrubber: Sendable {
         do {
             try await file.save(record)
             state.withLock { $0.problem = "" }
+            return true
         } catch {
             state.withLock { state in
                 // Not at once: what fails now fails a moment later too.
                 state.isChanged = true
                 state.problem = "the position cannot be kept, a restart would read again: \(error.description)"
             }
+            return false
         }
     }
 

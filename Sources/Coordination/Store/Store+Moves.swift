@@ -165,6 +165,9 @@ extension Store {
         var moves: MemberMoves = [:]
         for move in places { moves[move.group, default: [:]][move.shard] = move.to }
         try await metadata.moveMembers(moves)
+        if !places.isEmpty {
+            events.note(.movesBegun(places: places.count, bytes: places.reduce(0) { $0 + $1.bytes }))
+        }
         try await reloadMap()
     }
 
@@ -183,8 +186,10 @@ extension Store {
                 guard missing == 0 else { throw DiskChangeError.isLacking(shards: missing) }
                 try await mark(Set(draining.map(\.id)), .active)
                 try await metadata.moveMembers(back)
+                let places = back.values.reduce(0) { $0 + $1.count }
+                events.note(.movesCancelled(places: places))
                 try await reloadMap()
-                return back.values.reduce(0) { $0 + $1.count }
+                return places
             } catch let error as DiskChangeError {
                 throw error
             } catch {
@@ -211,6 +216,7 @@ extension Store {
     /// After the moves of some places have ended: the map says so, and disks that are empty now leave.
     func endMoves() async {
         try? await reloadMap()
+        if blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) { events.note(.movesEnded) }
         await lookForEmptied()
     }
 
@@ -253,6 +259,7 @@ extension Store {
             guard (try? await metadata.putDisk(record)) != nil else { continue }
             served.withLock { $0[record.id] = nil }
             absent.withLock { $0[record.place] = nil }
+            events.note(.diskDrained(.init(record.place)))
             try? await calls.release(record.id, on: record.node)
             try? await reloadMap()
         }
@@ -325,6 +332,7 @@ extension Store {
         served.withLock { $0[disk] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
         absent.withLock { $0[record.place] = nil }
         try await metadata.putDisk(record)
+        events.note(.diskAdded(.init(record.place)))
         return record
     }
 }

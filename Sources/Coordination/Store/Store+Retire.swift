@@ -61,6 +61,7 @@ extension Store {
             self.served.withLock { $0[lost.id] = nil }
             absent.withLock { $0[lost.place] = nil }
         }
+        events.note(.diskRetired(.init(lost.place), isOut: isOut))
         try await reloadMap()
         verifier.request()
         return DiskRetirement(

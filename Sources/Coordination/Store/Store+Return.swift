@@ -28,6 +28,7 @@ extension Store {
                 await alone(.slot(record.place)) {
                     guard await takeUp(record, slots) else { return }
                     absent.withLock { $0[record.place] = nil }
+                    events.note(.diskServed(.init(record.place)))
                     hasReturned = true
                 }
             }

@@ -78,7 +78,9 @@ extension Store {
     package func watchDisks() async {
         let before = served.withLock { $0 }
         let nodes = members.withLock { $0.keys.sorted() }
-        for (node, answer) in await ask(nodes, { [calls] node in await Self.watch(node, calls) }) {
+        let answers = await ask(nodes, { [calls] node in await Self.watch(node, calls) })
+        noteSilence(in: answers)
+        for (node, answer) in answers {
             let known = before.filter { $0.value.place.node == node }
             switch answer {
             case .success(let reports): await note(reports, of: known, on: node)
@@ -86,6 +88,12 @@ extension Store {
             }
         }
         await refreshConditions()
+    }
+
+    private func noteSilence(in answers: [(NodeName, Result<[HostedDiskReport], NodeCallError>)]) {
+        var silent: [NodeName: String] = [:]
+        for case (let node, .failure(let error)) in answers { silent[node] = error.description }
+        events.note(silent: silent, of: members.withLock { $0 })
     }
 
     private static func watch(_ node: NodeName, _ calls: NodeCalls) async -> Result<[HostedDiskReport], NodeCallError> {
@@ -158,6 +166,7 @@ extension Store {
                 $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot.slot)`"
             }
         }
+        if let place { events.note(.diskLost(.init(slot ?? place), reason: reason)) }
         // Last: a node that is slow to let go must not keep others from hearing of it.
         try? await calls.release(disk, on: node)
     }

@@ -35,6 +35,8 @@ package final class Store: Sendable {
     package let rows: RowChecker
     package let inventory: InventoryCheck
     package let checkpointer: Checkpointer
+    /// What happens to the disks and nodes, for a log.
+    package let events = StoreEvents()
     /// The nodes of this process.
     let agents: [NodeName: NodeAgent]
     /// Readers of gateways in other processes.
@@ -136,6 +138,7 @@ package final class Store: Sendable {
         verifier.yields { [weak repairer] in repairer?.progress.isActive ?? false }
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
+        repairer.report(to: events)
         mover.onEnd { [weak self] in await self?.endMoves() }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
         connectScrub()

@@ -13,6 +13,7 @@ import SystemInterface
 ///     DIR/authority.pem, .key   the cluster's own certificate authority (key: mode 0600)
 ///     DIR/nodes.json            where the nodes were last heard of
 ///     DIR/tokens.json           digests of the join tokens that are not used yet (mode 0600)
+///     DIR/members.json          the names that have joined
 ///     DIR/formed                the store was founded
 ///     DIR/superseded            another coordinator has taken over
 ///     DIR/incarnation           the highest incarnation that this one has drawn
@@ -115,61 +116,5 @@ struct ClusterFiles: Sendable {
             name: name,
             in: files
         )
-    }
-}
-
-/// The join tokens that are given out and not used yet: only digests are kept.
-actor JoinTokens {
-    private struct Token: Codable {
-        var digest: String
-        /// Seconds since 1970.
-        var expires: Int
-    }
-
-    /// Tokens at a time at most: a cluster's nodes join one after another.
-    private static let limit = 4_096
-
-    private let store: ClusterFiles
-    private let time = LinuxTime()
-    /// One write of the file at a time, which an actor that waits does not see to.
-    private let gate = CallGate(limit: JoinTokens.limit)
-    private var tokens: [Token]
-
-    init(_ store: ClusterFiles) throws {
-        self.store = store
-        let text = try DataFolder.read(store.root + "/tokens.json")
-        tokens = text.flatMap { try? JSONDecoder().decode([Token].self, from: Data($0.utf8)) } ?? []
-    }
-
-    private var now: Int { Int(time.wall.milliseconds / 1_000) }
-
-    /// A new token, kept durably before it is given out.
-    func make(fingerprint: [UInt8], validFor seconds: Int) async throws -> JoinToken {
-        let token = JoinToken(fingerprint: fingerprint)
-        tokens.removeAll { $0.expires <= now }
-        guard tokens.count < Self.limit else {
-            throw ServeError("too many join tokens are unused: wait until some expire")
-        }
-        tokens.append(Token(digest: Base64.encode(token.secretDigest), expires: now + seconds))
-        try await save()
-        return token
-    }
-
-    /// Whether the token was valid; it is used up, durably, on return.
-    func use(_ secret: [UInt8]) async throws -> Bool {
-        let digest = JoinToken.digest(secret)
-        let found = tokens.firstIndex { token in
-            token.expires > now && JoinToken.areEqual(Base64.decode(token.digest) ?? [], digest)
-        }
-        guard let found else { return false }
-        tokens.remove(at: found)
-        try await save()
-        return true
-    }
-
-    private func save() async throws {
-        guard await gate.enter() else { throw ServeError("too many nodes join at once: try again") }
-        defer { gate.leave() }
-        try await store.write(tokens, name: "tokens.json")
     }
 }

@@ -1,7 +1,9 @@
 import ClusterTransport
 import Foundation
+import LinuxSystem
 import Logging
 import ServiceLifecycle
+import SystemInterface
 import UnixSignals
 
 /// A port of the cluster as a service: drains on a signal.
@@ -18,17 +20,29 @@ struct ClusterPortService: Service {
     }
 }
 
-/// Renews a certificate long before it runs out.
+/// `CertificateRenewal` as a service, which tells the log what fails.
 struct Renewal: Service {
-    /// How often it is renewed: certificates live for 90 days.
-    private static let interval = Duration.seconds(24 * 3_600)
-
+    let logger: Logger
+    let current: @Sendable () throws -> ClusterIdentity?
     let renew: @Sendable () async throws -> Void
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: Self.interval)) != nil { try? await renew() }
+        let renewal = CertificateRenewal(time: LinuxTime(), current: current, renew: renew) { [logger] error, expires in
+            logger.warning(
+                "the certificate could not be renewed: tried again in an hour",
+                metadata: [
+                    "error": "\(error)", "expires": "\(expires.map { DateText.text($0) } ?? "unknown")",
+                ]
+            )
         }
+        await cancelWhenGracefulShutdown { await renewal.run() }
+    }
+}
+
+/// Moments, for people.
+enum DateText {
+    static func text(_ time: WallTime) -> String {
+        Date(timeIntervalSince1970: Double(time.milliseconds) / 1_000).formatted(.iso8601)
     }
 }
 

@@ -134,11 +134,24 @@ struct CoordinatorAdmin: AdminService {
     /// A node that beats twice a second and has not for so long is silent.
     private static let patience = Duration.seconds(10)
 
-    func makeNodeToken(validFor seconds: Int) async throws(AdminError) -> NodeToken {
+    func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken {
+        if let member {
+            let names = await tokens.names.union(control.membership.members.map(\.name))
+            guard names.contains(member) else {
+                throw AdminError(
+                    .notFound,
+                    "no node is called \(member)",
+                    advice: "A new node joins with a token that is made without --replace."
+                )
+            }
+        }
         do {
-            return NodeToken(
-                text: try await tokens.make(fingerprint: authority.fingerprint, validFor: seconds).text
+            let token = try await tokens.make(
+                fingerprint: authority.fingerprint,
+                validFor: seconds,
+                replacing: member
             )
+            return NodeToken(text: token.text)
         } catch {
             throw AdminError(.failed, "\(error)")
         }

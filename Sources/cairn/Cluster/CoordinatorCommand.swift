@@ -19,6 +19,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var listen: String?
     @Option(help: "Address under which nodes reach this coordinator, where that is not the one it listens on.")
     var advertise: String?
+    @Option(help: "Address and port of /-/ready and /-/metrics, which need no credentials; off unless given.")
+    var metrics: String?
     @Option(help: "The site where this coordinator stands: repair reads what is near, and counts what crosses lines.")
     var site: String?
     @Flag(help: "Take the place of the cluster's coordinator.")
@@ -39,7 +41,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         guard let age = DurationText.parse(abortUploadsAfter) else {
             throw ValidationError("--abort-uploads-after \(abortUploadsAfter): give a number with s, m, h or d")
         }
-        _ = try (out.patience(), repair.rates())
+        _ = try (out.patience(), repair.rates(), metrics.map { try ListenAddress($0, option: "--metrics") })
         try await CoordinatorProgram(options: self, uploadAge: age, scrub: try scrub.settings()).run()
     }
 }

@@ -217,6 +217,7 @@ actor CoordinatorControl {
             )
         }
         try await users.reload()
+        EventLog(logger: logger).follow(opened)
         service.attach(opened)
         mayForce = false
         isTakingOver = false

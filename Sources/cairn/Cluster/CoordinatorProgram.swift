@@ -8,7 +8,9 @@ import Foundation
 import LinuxSystem
 import Logging
 import ObjectModel
+import S3Gateway
 import ServiceLifecycle
+import Synchronization
 import SystemInterface
 import UnixSignals
 
@@ -62,6 +64,7 @@ struct CoordinatorProgram {
             logger: logger,
             service: CoordinatorPort(service: parts.service)
         )
+        let current = Mutex(identity)
         let services: [any Service] = [
             CoordinatorLife(control: control),
             AdminServer(
@@ -72,13 +75,17 @@ struct CoordinatorProgram {
             ClusterPortService(server: server) { port in
                 Announcement.say("ready: coordinator on \(listen.host):\(port)")
             },
-            Renewal {
+            Renewal(logger: logger) {
+                current.withLock { $0 }
+            } renew: {
                 let fresh = try Self.identity(authority)
                 try client.replaceIdentity(fresh)
                 try server.replaceIdentity(fresh)
+                current.withLock { $0 = fresh }
             },
         ]
-        try await ServiceRun.run(services, logger: logger)
+        let probes: [any Service] = try options.metrics.map { [try Self.probes($0, control, logger)] } ?? []
+        try await ServiceRun.run(services + probes, logger: logger)
         client.close()
         withExtendedLifetime(store) {}
     }
@@ -106,30 +113,18 @@ struct CoordinatorProgram {
             transport: client,
             time: LinuxTime()
         ) { nodes in Task { await saver.save(nodes) } }
-        let onRefusal = RefusalLog(logger).report
-        let service = CoordinatorService(membership: membership, onRefusal: onRefusal) { name, key, secret in
-            if let secret {
-                if membership.present(within: .seconds(60)).contains(where: { $0.name == name }) {
-                    throw ServeError("a node \(name) is a member and runs: give another --name")
-                }
-                guard try await tokens.use(secret) else {
-                    logger.warning("a join was refused: wrong, used or expired token", metadata: ["node": "\(name)"])
-                    throw ServeError("the token is wrong, used or expired: `cairn admin node token` makes another")
-                }
-                logger.info("a node has joined", metadata: ["node": "\(name)"])
-                membership.expect(name)
-            }
-            return NodeCertificate(
-                cluster: ClusterID(id),
-                certificate: try authority.issue(
-                    name: name.name,
-                    role: .node,
-                    publicKeyPEM: key,
-                    now: LinuxTime().wall
-                ),
-                authority: authority.certificatePEM
-            )
-        }
+        let admission = Admission(
+            cluster: ClusterID(id),
+            authority: authority,
+            tokens: tokens,
+            membership: membership,
+            logger: logger
+        )
+        let service = CoordinatorService(
+            membership: membership,
+            onRefusal: RefusalLog(logger).report,
+            certify: admission.certify
+        )
         return Parts(
             folder: folder,
             store: store,
@@ -141,6 +136,30 @@ struct CoordinatorProgram {
             client: client,
             advertised: try options.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen,
             logger: logger
+        )
+    }
+
+    /// `/-/ready` and `/-/metrics` of the store, while there is one.
+    private static func probes(
+        _ address: String,
+        _ control: CoordinatorControl,
+        _ logger: Logger
+    ) throws -> ProbeServer {
+        let address = try ListenAddress(address, option: "--metrics")
+        return ProbeServer(
+            host: address.host,
+            port: address.port,
+            logger: logger,
+            ready: {
+                if let store = await control.running?.store { return await StoreProbes.probes(store).ready() }
+                guard control.store.has(.formed) else { return "the cluster is not formed yet" }
+                let problem = await control.problem
+                return "the store does not run" + (problem.isEmpty ? " yet" : ": \(problem)")
+            },
+            metrics: {
+                guard let store = await control.running?.store else { return "cairn_up 0\n" }
+                return await StoreProbes.metrics(store)
+            }
         )
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ClusterTransport
 import Foundation
 
 struct NodeCommand: AsyncParsableCommand {
@@ -84,20 +85,16 @@ struct NodeSettings: Codable, Sendable {
         for (text, option) in [(listen, "--listen"), (s3, "--s3"), (coordinator, "--join")] {
             _ = try ListenAddress(text, option: option)
         }
-        guard Self.isName(name), Self.isName(site) else {
+        guard JoinBook.isPlaceName(name), JoinBook.isPlaceName(site) else {
             throw ServeError("--name and --site take one to 32 of a-z, 0-9 and -")
         }
+        guard JoinBook.isNodeName(name) else { throw ServeError("--name \(name): the coordinator is called so") }
         guard (disks > 0) != !paths.isEmpty, disks <= Topology.limit, paths.count <= Topology.limit else {
             throw ServeError("give either --disks N or --disk PATH, at most \(Topology.limit)")
         }
         if let remembered, remembered.name != name {
             throw ServeError("this folder is node \(remembered.name)'s: give another --data for \(name)")
         }
-    }
-
-    private static func isName(_ text: String) -> Bool {
-        (1...32).contains(text.utf8.count)
-            && text.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D }
     }
 
     static func read(_ folder: String) throws -> NodeSettings? {

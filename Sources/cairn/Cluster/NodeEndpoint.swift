@@ -74,10 +74,7 @@ struct S3EndpointService: Service {
             time: LinuxTime(),
             random: LinuxRandom(),
             logger: logger,
-            probes: S3Probes(
-                ready: { node.feed.region == nil ? "the node does not know the cluster's map yet" : nil },
-                metrics: { "" }
-            )
+            probes: NodeProbes.probes(node, site: settings.site)
         )
         try await withGracefulShutdownHandler {
             try await server.run { port in

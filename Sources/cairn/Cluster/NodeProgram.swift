@@ -43,8 +43,9 @@ struct NodeProgram {
             BackgroundWork { try await node.keepLeases() },
             BackgroundWork { try await node.trimMemory() },
             S3EndpointService(node: node, settings: settings, logger: logger),
-            Renewal {
-                guard let own = try membership.identity(), own.needsRenewal(now: LinuxTime().wall) else { return }
+            Renewal(logger: logger) {
+                try membership.identity()
+            } renew: {
                 let fresh = try await membership.renew(client)
                 try client.replaceIdentity(fresh)
                 try server.replaceIdentity(fresh)
@@ -57,7 +58,19 @@ struct NodeProgram {
     }
 
     private func identity(_ membership: NodeMembership, _ settings: NodeSettings) async throws -> ClusterIdentity {
-        if let identity = try membership.identity() { return identity }
+        if let identity = try membership.identity() {
+            guard identity.isExpired(now: LinuxTime().wall) else { return identity }
+            // The old token that a configuration still names is refused, and that is said.
+            let expiry = "the certificate of node \(identity.name) has expired on \(DateText.text(identity.notAfter))"
+            let remedy =
+                "start once with --join ADDRESS:PORT and --token of `cairn admin node token --replace \(identity.name)`"
+            guard options.join != nil, let token = options.token else { throw ServeError("\(expiry): \(remedy)") }
+            do {
+                return try await membership.join(settings, token: token)
+            } catch {
+                throw ServeError("\(expiry), and it could not join anew (\(error)): \(remedy)")
+            }
+        }
         guard let token = options.token else {
             throw ServeError("this node has not joined yet: give --token, which `cairn admin node token` prints")
         }

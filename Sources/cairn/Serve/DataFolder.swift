@@ -1,3 +1,4 @@
+import AdminGateway
 import Foundation
 import LinuxSystem
 import ObjectModel
@@ -50,7 +51,8 @@ struct DataFolder: Sendable {
         )
         let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
         guard try await files.lock("lock") else {
-            throw ServeError("another `cairn serve` uses \(path): stop it first, or give another --data")
+            let program = FolderMarks(of: path).program ?? "cairn"
+            throw ServeError("another `\(program)` uses \(path): stop it first, or give another --data")
         }
         return files
     }

@@ -1,5 +1,6 @@
 import Coordination
 import Metadata
+import ObjectModel
 
 extension MetricText {
     /// What the scrub says of itself, in all and by disk.
@@ -33,7 +34,7 @@ extension MetricText {
                 "cairn_scrub_oldest_unverified_seconds",
                 "Since the bytes of the disk were verified that were not verified for longest.",
                 walk.oldestSeconds,
-                "disk=\"\(disk.record.slot)\""
+                Self.disk(disk.record.slot, node: disk.record.node.name, site: disk.record.site.name)
             )
         }
     }

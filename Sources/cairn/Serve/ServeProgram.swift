@@ -46,6 +46,7 @@ struct ServeProgram {
             random: random
         )
         let logger = Logger(label: "cairn")
+        EventLog(logger: logger).follow(store)
         let server = S3Server(
             try serverConfiguration(),
             objects: store.objects,

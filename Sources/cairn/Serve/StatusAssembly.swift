@@ -112,16 +112,25 @@ struct StatusAssembly {
     }
 
     private func journal(_ status: StoreStatus) -> JournalReport {
-        JournalReport(
+        let served = Set(status.disks.filter(\.isServed).map(\.record.id))
+        return JournalReport(
             incarnation: Int(status.incarnation),
             sequence: Int(clamping: status.journal.last.sequence),
             keepers: status.journal.members.map { keeper in
                 KeeperReport(
                     disk: keeper.keeper.description,
-                    state: keeper.failure != nil ? .unreachable : keeper.isWhole && keeper.lag == 0 ? .current : .behind
+                    state: state(keeper.standing(isServed: served.contains(keeper.keeper)))
                 )
             },
             needed: status.journal.keepers.quorum
         )
+    }
+
+    private func state(_ standing: Journal.KeeperStanding) -> KeeperReport.State {
+        switch standing {
+        case .current: .current
+        case .behind: .behind
+        case .unreachable: .unreachable
+        }
     }
 }

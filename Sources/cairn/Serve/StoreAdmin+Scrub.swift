@@ -11,6 +11,7 @@ extension StoreAdmin {
     }
 
     func startScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        await store.scrubber.load()
         if let bucket = target.bucket { return try await startScrub(bucket: bucket) }
         let disks = try await disks(of: target)
         guard store.scrubber.start(Set(disks.map(\.id))) else { throw Self.isPaused }
@@ -32,28 +33,46 @@ extension StoreAdmin {
         return ScrubAnswer(text: "Reading begun: what the objects in \(bucket) have on any disk.")
     }
 
+    /// Durable on return, or an error.
     func pauseScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        await store.scrubber.load()
         guard !target.isEverything else {
             store.scrubber.pause()
+            try await keepScrub()
             return ScrubAnswer(text: "The scrub is paused until: cairn admin scrub resume")
         }
         let disks = try await disks(of: target)
         store.scrubber.pause(Set(disks.map(\.id)))
+        try await keepScrub()
         return ScrubAnswer(text: "The scrub is paused on \(Self.names(disks)) until: cairn admin scrub resume")
     }
 
+    /// Durable on return, or an error.
     func resumeScrub(_ target: ScrubTarget) async throws(AdminError) -> ScrubAnswer {
+        await store.scrubber.load()
         guard !target.isEverything else {
             store.scrubber.resume()
+            try await keepScrub()
             return ScrubAnswer(text: "The scrub goes on where it was.")
         }
         let disks = try await disks(of: target)
         store.scrubber.resume(Set(disks.map(\.id)))
+        try await keepScrub()
         let isPaused = store.scrubber.status.isPaused
         return ScrubAnswer(
             text: "The scrub goes on where it was on \(Self.names(disks))"
                 + (isPaused ? ", once it is resumed everywhere: cairn admin scrub resume" : ".")
         )
+    }
+
+    private func keepScrub() async throws(AdminError) {
+        guard await store.scrubber.keep() else {
+            throw AdminError(
+                .failed,
+                "that holds from now on, but it could not be written down: \(store.scrubber.status.problem)",
+                advice: "See to the room and the disk of the data folder: a restart now would forget it."
+            )
+        }
     }
 
     private static var isPaused: AdminError {

@@ -26,6 +26,7 @@ struct StoreAdmin: AdminService {
                 of: disk.record.node,
                 isForced: isForced
             )
+            store.noteReplaced(disk.record)
             let report = try? await StatusAssembly(store: store, folder: folder).report()
             return DiskReplacement(
                 oldDisk: old.description,

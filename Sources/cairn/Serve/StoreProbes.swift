@@ -1,4 +1,5 @@
 import BlobStorage
+import ClusterProtocol
 import Coordination
 import DiskFormat
 import Metadata
@@ -16,10 +17,11 @@ enum StoreProbes {
     }
 
     /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/).
-    private static func metrics(_ store: Store) async -> String {
+    static func metrics(_ store: Store) async -> String {
         guard let status = try? await store.status() else { return "cairn_up 0\n" }
         var text = MetricText()
         text.add("cairn_up", "1 while metadata answers.", 1)
+        text.add("cairn_ready", "1 while /-/ready is 200.", store.stopReason == nil ? 1 : 0)
         text.add("cairn_buckets", "Buckets.", status.statistics.buckets)
         text.add("cairn_objects", "Current object versions.", status.statistics.versions)
         text.add("cairn_object_bytes", "Logical bytes of all current versions.", status.statistics.bytes)
@@ -46,27 +48,67 @@ enum StoreProbes {
         )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
         for disk in status.disks {
-            let label = "disk=\"\(disk.record.slot)\""
-            text.add("cairn_disk_served", "1 while the disk is used.", disk.isServed ? 1 : 0, label)
-            text.add("cairn_disk_room_bytes", "Bytes the disk may still take.", disk.room, label)
-            text.add("cairn_disk_live_bytes", "Bytes of live shards.", disk.liveBytes, label)
-            text.add("cairn_disk_dead_bytes", "Bytes that compaction can win back.", disk.deadBytes, label)
+            let record = disk.record
+            let label = MetricText.disk(record.slot, node: record.node.name, site: record.site.name)
+            // One without a capacity did not answer: it is missing, and not known to have failed.
+            text.addDisk(label, disk.isServed || disk.capacity > 0 ? DiskStatus(disk) : nil)
         }
         text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
     }
 }
 
+extension DiskStatus {
+    fileprivate init(_ disk: StoreDiskStatus) {
+        self.init(
+            isUsable: disk.isServed,
+            reason: disk.reason,
+            capacity: disk.capacity,
+            room: disk.room,
+            liveBytes: disk.liveBytes,
+            deadBytes: disk.deadBytes,
+            shardCount: disk.shardCount
+        )
+    }
+}
+
+/// Prometheus text, the lines of one metric together as that format wants.
 struct MetricText {
-    private(set) var text = ""
-    private var described: Set<String> = []
+    private var names: [String] = []
+    private var lines: [String: String] = [:]
 
     init() {}
 
+    var text: String { names.map { lines[$0] ?? "" }.joined() }
+
     mutating func add(_ name: String, _ help: String, _ value: Int, _ label: String? = nil) {
-        if described.insert(name).inserted {
-            text += "# HELP \(name) \(help)\n# TYPE \(name) \(name.hasSuffix("_total") ? "counter" : "gauge")\n"
+        if lines[name] == nil {
+            names.append(name)
+            let type = name.hasSuffix("_total") ? "counter" : "gauge"
+            lines[name] = "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
         }
-        text += name + (label.map { "{\($0)}" } ?? "") + " \(value)\n"
+        lines[name, default: ""] += name + (label.map { "{\($0)}" } ?? "") + " \(value)\n"
+    }
+
+    /// Which disk a line is of: slots of different nodes may be called the same.
+    static func disk(_ slot: String, node: String, site: String) -> String {
+        "disk=\"\(escaped(slot))\",node=\"\(escaped(node))\",site=\"\(escaped(site))\""
+    }
+
+    private static func escaped(_ value: String) -> String {
+        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+
+    /// `status`: nil when the disk is not there.
+    mutating func addDisk(_ label: String, _ status: DiskStatus?) {
+        add("cairn_disk_served", "1 while the disk is used.", status?.isUsable ?? false ? 1 : 0, label)
+        let isFailed = status.map { !$0.isUsable } ?? false
+        add("cairn_disk_failed", "1 while the disk is there and does not work.", isFailed ? 1 : 0, label)
+        guard let status else { return }
+        add("cairn_disk_capacity_bytes", "Bytes of the disk's file system.", status.capacity, label)
+        add("cairn_disk_room_bytes", "Bytes the disk may still take.", status.room, label)
+        add("cairn_disk_live_bytes", "Bytes of live shards.", status.liveBytes, label)
+        add("cairn_disk_dead_bytes", "Bytes that compaction can win back.", status.deadBytes, label)
+        add("cairn_disk_shards", "Shards on the disk.", status.shardCount, label)
     }
 }

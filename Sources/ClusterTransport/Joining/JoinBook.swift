@@ -1,0 +1,112 @@
+internal import Foundation
+
+/// Who may join a cluster: the tokens that were given out and not used yet, and the names that have been given a
+/// certificate.
+///
+/// A name is given once. What it stands for are the disks of one machine: were another let in under it, because its
+/// owner was silent for a while, two machines of one name would take each other's place again and again. A machine that
+/// has lost its folder joins with a token that an operator made for its name.
+package struct JoinBook: Hashable, Sendable {
+    /// A token that is out; of its secret only the digest is kept.
+    package struct Token: Codable, Hashable, Sendable {
+        /// SHA-256 of the secret, in base64.
+        package var digest: String
+        /// Seconds since 1970.
+        package var expires: Int
+        /// The member that may join again with it, and no other name; nil is good for one new name.
+        package var name: String?
+    }
+
+    /// Why a join costs no token and gives no certificate.
+    package enum Refusal: Error, Hashable, CustomStringConvertible {
+        case invalidName
+        case badToken
+        case nameOfMember(String)
+        case tokenOfMember(String)
+        case memberRuns(String)
+
+        package var description: String {
+            switch self {
+            case .invalidName:
+                "a node's name is one to 32 of a-z, 0-9 and -, and not `coordinator`: give another --name"
+            case .badToken: "the token is wrong, used or expired: `cairn admin node token` makes another"
+            case .nameOfMember(let name):
+                "a node \(name) is a member: give another --name; if this is that node and it has lost its folder, "
+                    + "use a token of `cairn admin node token --replace \(name)`"
+            case .tokenOfMember(let name): "the token lets node \(name) join again, and no other"
+            case .memberRuns(let name): "node \(name) runs: stop it before another machine takes its place"
+            }
+        }
+    }
+
+    /// A join that was let in, until it is kept durably.
+    package struct Admission: Hashable, Sendable {
+        let name: String
+        let isNew: Bool
+        let token: Token
+    }
+
+    /// Tokens at a time at most: a cluster's nodes join one after another.
+    package static let tokenLimit = 4_096
+    private static let nameLimit = 32
+
+    package private(set) var tokens: [Token]
+    /// All that were ever given a certificate, as far as this coordinator's folder knows.
+    package private(set) var names: Set<String>
+
+    package init(tokens: [Token] = [], names: Set<String> = []) {
+        self.tokens = tokens
+        self.names = names
+    }
+
+    /// Whether a node may be called so: as its certificate allows, and not like the coordinator.
+    package static func isNodeName(_ name: String) -> Bool {
+        isPlaceName(name) && name != ClusterRole.coordinatorName
+    }
+
+    /// Whether a node or a site may be called so, by its letters.
+    package static func isPlaceName(_ name: String) -> Bool {
+        (1...nameLimit).contains(name.utf8.count)
+            && name.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2D }
+    }
+
+    /// Notes a token that is given out; false when too many are out. `replacing`: `Token.name`.
+    package mutating func add(_ token: JoinToken, replacing name: String? = nil, expires: Int, now: Int) -> Bool {
+        tokens.removeAll { $0.expires <= now }
+        guard tokens.count < Self.tokenLimit else { return false }
+        tokens.append(Token(digest: Data(token.secretDigest).base64EncodedString(), expires: expires, name: name))
+        return true
+    }
+
+    /// Uses the token up and gives the name away; throws, and changes nothing, where that must not be.
+    ///
+    /// `members`: names known from elsewhere, of nodes that joined before this folder was made. `present`: those of
+    /// them that run. The token is looked at first: without one nobody learns which names there are.
+    package mutating func admit(
+        _ name: String,
+        secret: [UInt8],
+        members: Set<String>,
+        present: Set<String>,
+        now: Int
+    ) throws(Refusal) -> Admission {
+        guard Self.isNodeName(name) else { throw .invalidName }
+        let digest = JoinToken.digest(secret)
+        let found = tokens.firstIndex { token in
+            token.expires > now && JoinToken.areEqual(Array(Data(base64Encoded: token.digest) ?? Data()), digest)
+        }
+        guard let found else { throw .badToken }
+        if let member = tokens[found].name {
+            guard member == name else { throw .tokenOfMember(member) }
+            guard !present.contains(name) else { throw .memberRuns(name) }
+        } else if names.contains(name) || members.contains(name) {
+            throw .nameOfMember(name)
+        }
+        return Admission(name: name, isNew: names.insert(name).inserted, token: tokens.remove(at: found))
+    }
+
+    /// Takes a join back that could not be kept.
+    package mutating func revoke(_ admission: Admission) {
+        if admission.isNew { names.remove(admission.name) }
+        tokens.append(admission.token)
+    }
+}

@@ -1,0 +1,130 @@
+package import Metadata
+package import ObjectModel
+import Synchronization
+
+/// Something that happened to the store and that its operator will look for afterwards, in the order of its log.
+package enum StoreEvent: Hashable, Sendable {
+    case diskLost(DiskName, reason: String)
+    case diskServed(DiskName)
+    case diskAdded(DiskName)
+    case diskReplaced(DiskName)
+    /// Given up by an operator; `isOut`: all its places have gone to others.
+    case diskRetired(DiskName, isOut: Bool)
+    /// Given up because it was away for too long.
+    case diskGivenUp(DiskName)
+    /// Empty now, and in use no more.
+    case diskDrained(DiskName)
+    case nodeSilent(NodeName, reason: String)
+    case nodeBack(NodeName)
+    /// All nodes of it.
+    case siteSilent(SiteName)
+    case siteBack(SiteName)
+    case repairBegun(missing: Int)
+    /// Nothing is missing any more, or what is left cannot be repaired now.
+    case repairEnded(shards: Int, bytes: Int, missing: Int)
+    case movesBegun(places: Int, bytes: Int)
+    case movesCancelled(places: Int)
+    case movesEnded
+
+    /// Which disk, as an operator calls it: `NODE/SLOT`.
+    package struct DiskName: Hashable, Sendable, CustomStringConvertible {
+        package var description: String
+
+        init(_ place: SlotPlace) { description = "\(place.node)/\(place.slot)" }
+    }
+
+    /// Whether somebody should look after it.
+    package var isWarning: Bool {
+        switch self {
+        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent: true
+        case .repairEnded(_, _, let missing): missing > 0
+        default: false
+        }
+    }
+
+    /// What happened, the same words every time.
+    package var text: String {
+        switch self {
+        case .diskLost: "a disk is lost"
+        case .diskServed: "a disk is served again"
+        case .diskAdded: "a disk was added"
+        case .diskReplaced: "a disk was replaced"
+        case .diskRetired(_, let isOut): isOut ? "a disk was retired" : "a disk was retired from some of its groups"
+        case .diskGivenUp: "a disk was away for too long: its shards are made anew on others"
+        case .diskDrained: "a disk is empty and in use no more"
+        case .nodeSilent: "a node is silent"
+        case .nodeBack: "a node is back"
+        case .siteSilent: "a site is silent"
+        case .siteBack: "a site is back"
+        case .repairBegun: "repair has begun"
+        case .repairEnded(_, _, let missing): missing == 0 ? "repair has ended" : "repair cannot go on for now"
+        case .movesBegun: "moves have begun"
+        case .movesCancelled: "moves are being put back"
+        case .movesEnded: "moves have ended"
+        }
+    }
+
+    /// To whom and how much, as names and values.
+    package var details: [(name: String, value: String)] {
+        switch self {
+        case .diskLost(let disk, let reason): [("disk", "\(disk)"), ("reason", reason)]
+        case .diskServed(let disk), .diskAdded(let disk), .diskReplaced(let disk), .diskRetired(let disk, _),
+            .diskGivenUp(let disk), .diskDrained(let disk):
+            [("disk", "\(disk)")]
+        case .nodeSilent(let node, let reason): [("node", "\(node)"), ("reason", reason)]
+        case .nodeBack(let node): [("node", "\(node)")]
+        case .siteSilent(let site), .siteBack(let site): [("site", "\(site)")]
+        case .repairBegun(let missing): [("missing", "\(missing)")]
+        case .repairEnded(let shards, let bytes, let missing):
+            [("shards", "\(shards)"), ("bytes", "\(bytes)"), ("missing", "\(missing)")]
+        case .movesBegun(let places, let bytes): [("places", "\(places)"), ("bytes", "\(bytes)")]
+        case .movesCancelled(let places): [("places", "\(places)")]
+        case .movesEnded: []
+        }
+    }
+}
+
+/// Tells an observer what happens to a store, and remembers what it takes to tell each thing once.
+package final class StoreEvents: Sendable {
+    private struct State {
+        var observer: (@Sendable (StoreEvent) -> Void)?
+        var silentNodes: Set<NodeName> = []
+        var silentSites: Set<SiteName> = []
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// The observer is called from any task, and must be quick.
+    package func observe(_ observer: @escaping @Sendable (StoreEvent) -> Void) {
+        state.withLock { $0.observer = observer }
+    }
+
+    package func note(_ event: StoreEvent) { state.withLock { $0.observer }?(event) }
+
+    /// Which nodes answered just now, and why the others did not; tells of those for which that is new.
+    package func note(silent: [NodeName: String], of members: [NodeName: NodeMember]) {
+        let events = state.withLock { state -> [StoreEvent] in
+            let nodes = Set(silent.keys)
+            let sites = Set(members.values.map(\.site)).filter { site in
+                members.values.allSatisfy { $0.site != site || nodes.contains($0.name) }
+            }
+            var events: [StoreEvent] = []
+            events += state.silentSites.subtracting(sites).sorted().map { .siteBack($0) }
+            events += state.silentNodes.subtracting(nodes).sorted().map { .nodeBack($0) }
+            events += nodes.subtracting(state.silentNodes).sorted().map {
+                .nodeSilent($0, reason: silent[$0] ?? "")
+            }
+            events += sites.subtracting(state.silentSites).sorted().map { .siteSilent($0) }
+            (state.silentNodes, state.silentSites) = (nodes, sites)
+            return events
+        }
+        for event in events { note(event) }
+    }
+}
+
+extension Store {
+    /// An operator's replacement of that disk has succeeded.
+    package func noteReplaced(_ record: DiskRecord) { events.note(.diskReplaced(.init(record.place))) }
+}

@@ -1,0 +1,76 @@
+import ClusterTransport
+import Testing
+
+/// A name is given once, and a token lets in what it was made for.
+@Suite("Who may join a cluster")
+struct JoinBookTests {
+    private static let fingerprint = [UInt8](repeating: 7, count: JoinToken.length)
+    private var book = JoinBook()
+
+    private mutating func token(replacing name: String? = nil, expires: Int = 100) -> JoinToken {
+        let token = JoinToken(fingerprint: Self.fingerprint)
+        let isKept = book.add(token, replacing: name, expires: expires, now: 0)
+        #expect(isKept)
+        return token
+    }
+
+    private mutating func admit(
+        _ name: String,
+        _ token: JoinToken,
+        members: Set<String> = [],
+        present: Set<String> = [],
+        now: Int = 1
+    ) throws -> JoinBook.Admission {
+        try book.admit(name, secret: token.secret, members: members, present: present, now: now)
+    }
+
+    @Test mutating func aTokenLetsOneNodeInOnce() throws {
+        let token = self.token()
+        _ = try admit("node-1", token)
+        #expect(book.names == ["node-1"])
+        #expect(book.tokens.isEmpty)
+        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-2", token) }
+        let late = self.token(expires: 50)
+        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-2", late, now: 50) }
+        #expect(throws: JoinBook.Refusal.badToken) {
+            try admit("node-2", JoinToken(fingerprint: Self.fingerprint))
+        }
+    }
+
+    @Test(arguments: ["coordinator", "", "Node", "a.b", "a b", "a\nb", String(repeating: "x", count: 33)])
+    mutating func aNameThatCannotBeOneCostsNoToken(_ name: String) throws {
+        let token = self.token()
+        #expect(throws: JoinBook.Refusal.invalidName) { try admit(name, token) }
+        #expect(book.names.isEmpty)
+        _ = try admit("node-1", token)
+    }
+
+    @Test mutating func theNameOfAMemberCannotBeTakenHoweverLongItIsSilent() throws {
+        _ = try admit("node-1", token())
+        let token = self.token()
+        #expect(throws: JoinBook.Refusal.nameOfMember("node-1")) { try admit("node-1", token) }
+        #expect(throws: JoinBook.Refusal.nameOfMember("old")) { try admit("old", token, members: ["old"]) }
+        _ = try admit("node-2", token)
+    }
+
+    @Test mutating func aTokenForAMemberLetsExactlyThatOneJoinAgain() throws {
+        _ = try admit("node-1", token())
+        let token = self.token(replacing: "node-1")
+        #expect(throws: JoinBook.Refusal.tokenOfMember("node-1")) { try admit("node-2", token) }
+        #expect(throws: JoinBook.Refusal.memberRuns("node-1")) { try admit("node-1", token, present: ["node-1"]) }
+        _ = try admit("node-1", token, members: ["node-1"])
+        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-1", token) }
+        #expect(book.names == ["node-1"])
+    }
+
+    @Test mutating func aJoinThatCouldNotBeKeptCostsNothing() throws {
+        let token = self.token()
+        book.revoke(try admit("node-1", token))
+        #expect(book.names.isEmpty)
+        _ = try admit("node-1", token)
+        let again = self.token(replacing: "node-1")
+        book.revoke(try admit("node-1", again))
+        #expect(book.names == ["node-1"])
+        _ = try admit("node-1", again)
+    }
+}
