@@ -31,7 +31,7 @@ struct DataFolder: Sendable {
     /// Notes that a store is here; durable on return.
     func markFounded(in files: LinuxFileSystem) async throws {
         guard !wasFounded else { return }
-        let file = try await files.open(Self.foundedMark, .write)
+        let file = try await files.open(Self.foundedMark, .create)
         try await file.sync()
         try await files.syncDirectory(".")
     }
