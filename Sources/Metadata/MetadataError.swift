@@ -24,7 +24,8 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .refused(let error): error.description
         case .corrupt(let what):
-            "the metadata is damaged (\(what)): stop, move the database aside and run `cairn metadata rebuild`"
+            "the metadata is damaged (\(what)): stop, move the database aside and run `cairn metadata rebuild`; a "
+                + "coordinator reads it from the nodes when it is started then"
         case .unsupported(let what): "the metadata needs a later version of Cairn: \(what)"
         case .full: "no room for the metadata database: free space on its file system"
         case .failed(let what): "the metadata database failed: \(what)"

@@ -81,7 +81,8 @@ struct Ward {
                 .critical,
                 "the metadata database is damaged: \(damage)",
                 cause: "its file was changed beneath it: memory, controller, disk or hand",
-                action: "stop the store, move the database aside, rebuild it from the journal and start again",
+                action: "stop the store and move its database aside; a coordinator that is started then reads it from "
+                    + "the nodes, for `cairn serve` it is rebuilt first",
                 command: "cairn metadata rebuild"
             )
         ]

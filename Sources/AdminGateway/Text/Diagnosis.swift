@@ -72,7 +72,9 @@ struct Diagnosis {
                     text:
                         "the metadata database is damaged: \(damage). The journal has everything, and no garbage is "
                         + "erased meanwhile",
-                    action: "stop the store, move its database aside, run: cairn metadata rebuild, and start it again"
+                    action:
+                        "stop the store and move its database aside; a coordinator that is started then reads it from "
+                        + "the nodes, for `cairn serve` run first: cairn metadata rebuild"
                 )
             )
         }

@@ -152,6 +152,10 @@ actor CoordinatorControl {
             // by now.
             try await readCheckpoint()
             try await openNow(mayFound: false)
+        } catch StoreStartError.notFounded where store.has(.formed) {
+            // The database is gone, or was moved aside because it was damaged.
+            try await readCheckpoint()
+            try await openNow(mayFound: false)
         }
     }
 
