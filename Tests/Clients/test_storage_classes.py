@@ -131,8 +131,10 @@ def test_a_class_is_shown_added_used_and_survives_what_it_promises(nine):
     # others may go then.
     for key in digests.keys() - promised.keys():
         server.client().delete_object(Bucket=BUCKET, Key=key)
+    refused = server.admin("disk", "replace", lost[0], check=False)
+    assert refused.returncode == 1 and "cannot be read now need" in refused.stderr, refused
     for disk in lost:
-        server.replace(disk)
+        server.replace(disk, "--force")
     server.wait_until_whole()
     wait_for_keepers(server)
     disks = server.disks()

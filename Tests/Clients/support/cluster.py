@@ -181,9 +181,16 @@ class Cluster:
             time.sleep(0.2)
 
     def replace(self, name: str, number: int) -> str:
-        """Puts an empty disk in the place of one that is gone, as an operator does; gives what the command says."""
+        """Puts an empty disk in the place of one that is gone, as an operator does; gives what the command says. While
+        so much is away that something cannot be read, no disk is given up: what returns is waited for."""
         self.lab.disk(name, number).mkdir(parents=True, exist_ok=True)
-        return self.lab.admin("disk", "replace", self.lab.place(name, number)).stdout
+        deadline = time.monotonic() + 30
+        while True:
+            done = self.lab.admin("disk", "replace", self.lab.place(name, number), check=False)
+            if done.returncode == 0:
+                return done.stdout
+            assert "cannot be read now need" in done.stderr and time.monotonic() < deadline, done
+            time.sleep(0.2)
 
     def restore(self):
         """Mends what an earlier test left broken when it failed; nothing to do after one that passed."""

@@ -209,10 +209,10 @@ class Server(Endpoint):
     def status(self) -> dict:
         return json.loads(self.admin("status", "--json").stdout)
 
-    def replace(self, disk: pathlib.Path):
+    def replace(self, disk: pathlib.Path, *options):
         """Puts a new, empty disk in the place of one that is gone, as an operator does."""
         disk.mkdir(parents=True, exist_ok=True)
-        self.admin("disk", "replace", disk)
+        self.admin("disk", "replace", disk, *options)
 
     def wait_until_whole(self, seconds: float = 300):
         """Waits until `admin status` counts every shard as present and verified."""
