@@ -8,14 +8,14 @@ internal import SystemInterface
 /// `quiet`.
 final class ClientActivity: Sendable {
     /// How long no client may have asked for anything until none is taken to.
-    private static let quiet = Duration.seconds(10)
-
+    private let quiet: Duration
     private let metadata: any ReplicatedMetadata
     private let time: any TimeSource
     /// What clients had asked for at the last look, and when that was more than before.
     private let requests = Mutex<(count: UInt64, changed: MonotonicTime)?>(nil)
 
-    init(metadata: any ReplicatedMetadata, time: any TimeSource) {
+    init(metadata: any ReplicatedMetadata, quiet: Duration, time: any TimeSource) {
+        self.quiet = quiet
         self.metadata = metadata
         self.time = time
     }
@@ -29,7 +29,7 @@ final class ClientActivity: Sendable {
                 return true
             }
             if last.count != count { requests = (count, now) }
-            return last.count != count || now.duration(since: last.changed) < Self.quiet
+            return last.count != count || now.duration(since: last.changed) < quiet
         }
     }
 }

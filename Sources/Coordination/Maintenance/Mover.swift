@@ -19,6 +19,8 @@ package final class Mover: Sendable {
     private static let groups = 16
     /// Blobs of a group moved side by side while no client asks for anything.
     private static let concurrency = 4
+    /// How long no client may have asked for anything until then: moves are in no hurry.
+    private static let quiet = Duration.seconds(10)
     /// How long a shard that is whole at its new place waits for others until it is registered.
     private static let patience = Duration.seconds(1)
     /// Shards of a group taken from the list in one go, and the most that one transaction registers: each costs a
@@ -74,7 +76,7 @@ package final class Mover: Sendable {
         self.blobs = blobs
         self.time = time
         self.budget = budget
-        activity = ClientActivity(metadata: metadata, time: time)
+        activity = ClientActivity(metadata: metadata, quiet: Self.quiet, time: time)
         self.notice = notice
     }
 

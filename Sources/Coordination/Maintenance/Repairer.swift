@@ -23,6 +23,9 @@ package final class Repairer: Sendable {
     private static let registered = 32
     /// How long a new shard waits for others until it is registered.
     private static let patience = Duration.milliseconds(500)
+    /// How long no client may have asked for anything until repair takes what it can get: what lacks shards is in a
+    /// hurry.
+    private static let quiet = Duration.seconds(2)
     /// How often it is looked whether blobs have lost their last spares, and that some are in line.
     private static let look = Duration.seconds(1)
     /// Blobs taken from the list in one go.
@@ -74,7 +77,7 @@ package final class Repairer: Sendable {
         self.blobs = blobs
         self.time = time
         self.budget = budget
-        activity = ClientActivity(metadata: metadata, time: time)
+        activity = ClientActivity(metadata: metadata, quiet: Self.quiet, time: time)
     }
 
     /// Called after a pass that put shards back and left none missing, with those put back since the last time (nil:
