@@ -116,7 +116,6 @@ package struct NewShard: Hashable, Sendable {
     }
 }
 
-/// A shard that is not where metadata places it.
 /// A blob that lacks shards.
 package struct MissingBlob: Hashable, Sendable {
     package var blob: BlobID
@@ -129,6 +128,7 @@ package struct MissingBlob: Hashable, Sendable {
     }
 }
 
+/// A shard that is not where metadata places it.
 package struct MissingShard: Hashable, Sendable {
     package var shard: ShardID
     package var group: GroupID

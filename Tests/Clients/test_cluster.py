@@ -6,7 +6,9 @@ All tests share one cluster and all that was ever acknowledged on it; each can b
 """
 
 import concurrent.futures
+import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -351,6 +353,19 @@ def test_a_partition_of_one_site(cluster, one_way):
     report(f"the cut healed: whole after {cluster.wait_until_whole():.1f} s; {len(kept)} writes beyond it were kept")
     cluster.writes_go_on(minority)
     cluster.verify(minority)
+
+
+def test_the_coordinators_database_is_gone(cluster):
+    """Lost, or moved aside because it was damaged: it is read from the nodes."""
+    lab = cluster.lab
+    before = json.loads(lab.admin("status", "--json").stdout)["objects"]
+    lab.kill("coordinator")
+    shutil.rmtree(lab.data("coordinator") / "metadata")
+    lab.start("coordinator")
+    cluster.wait_until_serving()
+    assert json.loads(lab.admin("status", "--json").stdout)["objects"] == before
+    cluster.verify()
+    cluster.writes_go_on(cluster.names())
 
 
 def test_take_over_from_the_kit(cluster):

@@ -199,6 +199,23 @@ def test_foreign_and_older_disks_do_no_harm(servers, folder):
     assert objects_of(confirmed(to), expected) == expected
 
 
+def test_a_folder_that_had_a_store_makes_none_anew(servers):
+    server = servers()
+    server.start()
+    server.client().create_bucket(Bucket="bucket")
+    server.stop()
+    shutil.rmtree(server.data / "metadata")
+    # As when the disks lie elsewhere and are not named.
+    shutil.move(server.data / "sites", server.data.parent / "sites")
+    with pytest.raises(RuntimeError, match="had a store.*metadata rebuild"):
+        server.start()
+    shutil.rmtree(server.data / "sites", ignore_errors=True)
+    shutil.move(server.data.parent / "sites", server.data / "sites")
+    server.run("metadata", "rebuild", "--data", server.data, timeout=600)
+    server.start()
+    assert [bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]] == ["bucket"]
+
+
 @pytest.mark.parametrize("pair", [(0, 1), (2, 5)])
 def test_rebuild_serves_everything_again(filled, servers, pair):
     server, digests = filled

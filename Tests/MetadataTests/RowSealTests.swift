@@ -39,12 +39,11 @@ struct RowSealTests {
 
     /// Writes the log into the file: in the log SQLite has checksums of its own.
     private static func fold(_ path: String) throws {
-        var database: OpaquePointer?
-        defer { sqlite3_close(database) }
-        try #require(sqlite3_open(path, &database) == SQLITE_OK)
-        try #require(sqlite3_exec(database, "PRAGMA wal_checkpoint(TRUNCATE)", nil, nil, nil) == SQLITE_OK)
-        let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
-        try #require(log.isEmpty)
+        try open(path) { database in
+            try #require(sqlite3_exec(database, "PRAGMA wal_checkpoint(TRUNCATE)", nil, nil, nil) == SQLITE_OK)
+            let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
+            try #require(log.isEmpty)
+        }
     }
 
     /// What a whole look at a file says: damage, or the rows.
@@ -107,32 +106,38 @@ struct RowSealTests {
 
     /// As the versions before left it.
     private static func strip(_ path: String) throws {
-        var database: OpaquePointer?
-        defer { sqlite3_close(database) }
-        try #require(sqlite3_open(path, &database) == SQLITE_OK)
-        var tables: [String] = []
-        var statement: OpaquePointer?
-        sqlite3_prepare_v2(database, "SELECT name FROM sqlite_master WHERE type = 'table'", -1, &statement, nil)
-        while sqlite3_step(statement) == SQLITE_ROW {
-            tables.append(String(cString: sqlite3_column_text(statement, 0)))
+        try open(path) { database in
+            var tables: [String] = []
+            var statement: OpaquePointer?
+            sqlite3_prepare_v2(database, "SELECT name FROM sqlite_master WHERE type = 'table'", -1, &statement, nil)
+            while sqlite3_step(statement) == SQLITE_ROW {
+                tables.append(String(cString: sqlite3_column_text(statement, 0)))
+            }
+            sqlite3_finalize(statement)
+            try #require(tables.count > 10)
+            for table in tables {
+                let cut = "UPDATE \"\(table)\" SET row = substr(row, 1, length(row) - 4)"
+                try #require(sqlite3_exec(database, cut, nil, nil, nil) == SQLITE_OK)
+            }
+            try #require(sqlite3_exec(database, "PRAGMA user_version = 0", nil, nil, nil) == SQLITE_OK)
         }
-        sqlite3_finalize(statement)
-        try #require(tables.count > 10)
-        for table in tables {
-            let cut = "UPDATE \"\(table)\" SET row = substr(row, 1, length(row) - 4)"
-            try #require(sqlite3_exec(database, cut, nil, nil, nil) == SQLITE_OK)
-        }
-        try #require(sqlite3_exec(database, "PRAGMA user_version = 0", nil, nil, nil) == SQLITE_OK)
     }
 
     private static func number(_ question: String, _ path: String) throws -> Int32 {
+        try open(path) { database in
+            var statement: OpaquePointer?
+            defer { sqlite3_finalize(statement) }
+            try #require(sqlite3_prepare_v2(database, question, -1, &statement, nil) == SQLITE_OK)
+            try #require(sqlite3_step(statement) == SQLITE_ROW)
+            return sqlite3_column_int(statement, 0)
+        }
+    }
+
+    /// A connection beside the store's own code.
+    private static func open<Value>(_ path: String, _ body: (OpaquePointer?) throws -> Value) throws -> Value {
         var database: OpaquePointer?
         defer { sqlite3_close(database) }
         try #require(sqlite3_open(path, &database) == SQLITE_OK)
-        var statement: OpaquePointer?
-        defer { sqlite3_finalize(statement) }
-        try #require(sqlite3_prepare_v2(database, question, -1, &statement, nil) == SQLITE_OK)
-        try #require(sqlite3_step(statement) == SQLITE_ROW)
-        return sqlite3_column_int(statement, 0)
+        return try body(database)
     }
 }

@@ -11,6 +11,8 @@ package import SystemInterface
 /// A beat comes over a connection that proved the node's name. Nothing here decides where shards lie: a silent node's
 /// disks are left out by the store's own watch.
 package final class Membership: Sendable {
+    /// A node that beats twice a second and has not for so long is silent.
+    package static let silence = Duration.seconds(10)
     /// How often a node beats.
     package static let interval = Duration.milliseconds(500)
     /// After so long a change of the map is known to every gateway that still gets anything from the coordinator.
@@ -94,7 +96,7 @@ package final class Membership: Sendable {
     }
 
     /// Those that have beaten within `duration`.
-    package func present(within duration: Duration) -> [NodeAddress] {
+    package func present(within duration: Duration = Membership.silence) -> [NodeAddress] {
         let now = time.monotonic
         return state.withLock { state in
             state.nodes.values.filter { $0.lastBeat.nanoseconds > 0 && now.duration(since: $0.lastBeat) <= duration }

@@ -110,9 +110,13 @@ package final class InventoryCheck: Sendable {
 /// Where the comparison has come to on a disk.
 private struct InventoryReader: Sendable {
     let disk: DiskID
-    /// Read and not yet passed, in order.
+    /// Read, in order, from the last batch on.
     private var shards: [ShardID] = []
     private var known: Set<ShardID> = []
+    /// The last that was read.
+    private var last: ShardID?
+    /// Of `shards`, those that belong to blobs which have been compared.
+    private var passed = 0
     private var isAtEnd = false
 
     init(_ disk: DiskID) { self.disk = disk }
@@ -122,7 +126,6 @@ private struct InventoryReader: Sendable {
     /// Reads on until everything of the blobs up to this one is known; nil when the disk does not answer.
     func reading(through blob: BlobID, limit: Int, from nodes: NodeClient) async -> InventoryReader? {
         var reader = self
-        // What lies before was needed by the batch before.
         reader.shards.removeFirst(reader.passed)
         while !reader.isAtEnd, reader.shards.last.map({ $0.blob <= blob }) ?? true {
             guard let page = try? await nodes.inventory(disk, after: reader.last, limit: limit) else { return nil }
@@ -134,7 +137,4 @@ private struct InventoryReader: Sendable {
         reader.passed = reader.shards.firstIndex { $0.blob > blob } ?? reader.shards.count
         return reader
     }
-
-    private var last: ShardID?
-    private var passed = 0
 }

@@ -232,7 +232,7 @@ package final class Mover: Sendable {
     }
 
     private func copy(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
-        let request = request(blob, group, shards, missing: blob.missing)
+        let request = RepairRequest(blob, in: group, shards: shards)
         guard !shards.isEmpty, await pay(blobs.load(moving: request)), let outcome = try? await blobs.move(request)
         else { return [] }
         if !outcome.bad.isEmpty {
@@ -246,7 +246,8 @@ package final class Mover: Sendable {
     }
 
     private func makeAnew(_ shards: [UInt8], of blob: BlobRecord, in group: ClusterMap.Group) async -> [UInt8] {
-        let request = request(blob, group, shards, missing: (blob.missing + shards).sorted())
+        let missing = (blob.missing + shards).sorted()
+        let request = RepairRequest(blob, in: group, shards: shards, missing: missing)
         guard !shards.isEmpty, await pay(blobs.load(repairing: request)) else { return [] }
         return (try? await blobs.repair(request)) ?? []
     }
@@ -254,28 +255,6 @@ package final class Mover: Sendable {
     /// Waits until the lines between sites have room for it: what disks may be asked for is the mover's own rate.
     private func pay(_ load: RepairLoad) async -> Bool {
         await budget.pay(for: load, isSparing: { false }, while: { self.goesOn })
-    }
-
-    private func request(
-        _ blob: BlobRecord,
-        _ group: ClusterMap.Group,
-        _ shards: [UInt8],
-        missing: [UInt8]
-    ) -> RepairRequest {
-        let location = BlobLocation(
-            blob: blob.id,
-            length: blob.length,
-            group: group,
-            missing: missing,
-            moving: blob.moving
-        )
-        return RepairRequest(
-            location: location,
-            group: group,
-            frames: blob.frames,
-            ingestDigest: blob.ingestDigest,
-            shards: shards
-        )
     }
 
     /// What was moved goes where it was, unless something of its blob is still to be repaired or moved: then it is

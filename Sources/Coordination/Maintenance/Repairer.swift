@@ -38,7 +38,7 @@ package final class Repairer: Sendable {
     private struct State {
         var progress = RepairProgress()
         var suspects: Set<ShardID> = []
-        /// Where the walk through the list has come to; nil at its beginning.
+        /// Where the walk through the list has come to; nil at its end.
         var walk: Walk? = .spare(nil)
         /// Blobs without spares that are being repaired.
         var urgent = 0
@@ -66,6 +66,7 @@ package final class Repairer: Sendable {
     package let budget: RepairBudget
     private let state = Mutex(State())
     private let wholeObserver = Mutex<(@Sendable (Set<ShardID>?) -> Void)?>(nil)
+    private let events = Mutex<StoreEvents?>(nil)
 
     package init(
         metadata: any ReplicatedMetadata,
@@ -85,8 +86,6 @@ package final class Repairer: Sendable {
     package func onWhole(_ observer: @escaping @Sendable (Set<ShardID>?) -> Void) {
         wholeObserver.withLock { $0 = observer }
     }
-
-    private let events = Mutex<StoreEvents?>(nil)
 
     /// Where the beginnings and ends of repairs are told, from here on.
     func report(to events: StoreEvents) { self.events.withLock { $0 = events } }
@@ -245,7 +244,15 @@ package final class Repairer: Sendable {
 
     /// Nil when there is nothing to be handed over: the queue knows how it ended.
     private func repair(_ id: BlobID) async -> Repaired? {
-        guard let blob = try? await metadata.blob(id), !blob.missing.isEmpty else {
+        let found: BlobRecord?
+        do {
+            found = try await metadata.blob(id)
+        } catch {
+            // A row that cannot be read now is listed again in the next pass, and not before.
+            queue.end(id, .failed)
+            return nil
+        }
+        guard let blob = found, !blob.missing.isEmpty else {
             queue.end(id, .whole)
             return nil
         }
@@ -253,7 +260,7 @@ package final class Repairer: Sendable {
             queue.end(id, .failed)
             return nil
         }
-        let request = RepairRequest(blob, group: group)
+        let request = RepairRequest(blob, in: group)
         let isUrgent = blob.missing.count >= group.scheme.parityCount
         if !isUrgent {
             let mayBegin = await budget.pay(
@@ -325,26 +332,6 @@ package final class Repairer: Sendable {
             state.restored?.formUnion(shards)
             if let restored = state.restored, restored.count > Verifier.recountLimit { state.restored = nil }
         }
-    }
-}
-
-extension RepairRequest {
-    /// To put back what a blob lacks.
-    fileprivate init(_ blob: BlobRecord, group: ClusterMap.Group) {
-        let location = BlobLocation(
-            blob: blob.id,
-            length: blob.length,
-            group: group,
-            missing: blob.missing,
-            moving: blob.moving
-        )
-        self.init(
-            location: location,
-            group: group,
-            frames: blob.frames,
-            ingestDigest: blob.ingestDigest,
-            shards: blob.missing
-        )
     }
 }
 

@@ -36,13 +36,7 @@ extension Scrubber {
         let start = time.monotonic
         var step = ScrubWalk.Step(end: blob.id, began: time.wall)
         if let group = blobs.view.group(blob.group) {
-            let location = BlobLocation(
-                blob: blob.id,
-                length: blob.length,
-                group: group,
-                missing: blob.missing,
-                moving: blob.moving
-            )
+            let location = BlobLocation(blob, in: group)
             step.bytes = location.geometry.shardLength * location.scheme.shardCount
             step.shards = location.scheme.shardCount
             let check = try? await blobs.checkCoding(location, frames: blob.frames, ingestDigest: blob.ingestDigest)

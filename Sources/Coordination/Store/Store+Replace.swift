@@ -56,7 +56,7 @@ extension Store {
         let (old, others) = try await records(inSlot: name, of: node)
         try await wait(toBegin: .slot(old.place))
         defer { end(.slot(old.place)) }
-        if !isForced { try await checkUnneeded(old) }
+        if !isForced, !isServed(old.id) { try await checkUnneeded(old) }
         for record in [old] + others { try await letGo(record, slot: name) }
         let new = try await format(old.place)
         do {

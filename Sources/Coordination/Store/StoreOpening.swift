@@ -165,10 +165,7 @@ struct StoreOpening {
 
     /// The store that the database knows: every disk is matched by its identity, whatever slot it stands in.
     private mutating func takeUp(_ records: inout [DiskRecord]) async throws(StoreStartError) {
-        let known = Set(records.map(\.id))
-        if let other = survey.identities.first, !survey.identities.contains(where: { known.contains($0.disk) }) {
-            throw .foreignDatabase(other.cluster)
-        }
+        if let other = foreignCluster(records) { throw .foreignDatabase(other) }
         guard let cluster = survey.cluster(records) else {
             throw .tooFewDisks(
                 found: 0,
@@ -200,6 +197,16 @@ struct StoreOpening {
         let taken = Set(records.filter { $0.isInUse && !movers.contains($0.id) }.map(\.place))
         moved.removeAll { taken.contains($0.place) }
         for record in moved { records.replace(record) }
+    }
+
+    /// The store whose disks these are, when the database names none of them. Nodes in other processes that have not
+    /// answered may hold those that it does name.
+    private func foreignCluster(_ records: [DiskRecord]) -> ClusterID? {
+        let known = Set(records.map(\.id))
+        let heard = Set(nodes.map(\.name)).subtracting(survey.silent.keys)
+        let isConclusive = configuration.transport == nil || records.allSatisfy { heard.contains($0.node) }
+        guard isConclusive, !survey.identities.contains(where: { known.contains($0.disk) }) else { return nil }
+        return survey.identities.first?.cluster
     }
 
     /// Of a disk that stands in two places the one where it belongs is served; which of two others is the copy cannot

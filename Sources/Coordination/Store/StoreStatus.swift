@@ -28,18 +28,6 @@ package struct StoreDiskStatus: Sendable {
     package var hasPlaces: Bool
 }
 
-/// What can be read of a store, by what is known to be missing and by the disks that are served.
-package struct StoreReach: Hashable, Sendable {
-    /// Of the blob, or the group, with the fewest; negative when it cannot be read. Nil without groups.
-    package var fewestSpares: Int?
-    /// Groups with fewer than k disks served: what lies there cannot be read.
-    package var unreadableGroups = 0
-    /// Blobs that lack shards, and have fewer than k where they can be read; not each of very many.
-    package var unreadable: [BlobID] = []
-
-    mutating func note(spares: Int) { fewestSpares = min(fewestSpares ?? spares, spares) }
-}
-
 /// A picture of the store.
 package struct StoreStatus: Sendable {
     package var disks: [StoreDiskStatus]
@@ -83,9 +71,11 @@ extension Store {
         let paths = paths.withLock { $0 }
         var disks: [StoreDiskStatus] = []
         let answers = await statuses(of: records.map(\.id))
-        let map = blobs.view.map.groups.values
-        let placed = Set(map.flatMap { $0.members + Array($0.former.values) })
-        let missing = try await missingByDisk()
+        let map = blobs.view.map
+        let placed = Set(map.groups.values.flatMap { $0.members + Array($0.former.values) })
+        // The fewest spares come first.
+        let missing = try await metadata.missingShards(limit: Self.countedMissing)
+        let missingByDisk = Self.byDisk(missing, in: map)
         for record in records {
             let status = answers[record.id]
             let away = reasons[record.place] ?? "it is not served"
@@ -100,15 +90,15 @@ extension Store {
                     liveBytes: status?.liveBytes ?? 0,
                     deadBytes: status?.deadBytes ?? 0,
                     shardCount: status?.shardCount ?? 0,
-                    missingShards: missing[record.id] ?? 0,
+                    missingShards: missingByDisk[record.id] ?? 0,
                     hasPlaces: placed.contains(record.id)
                 )
             )
         }
         let served = Set(disks.filter(\.isServed).map(\.record.id))
-        let usable = map.map { group in (group.members.count { served.contains($0) }, group.scheme) }
+        let usable = map.groups.values.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
-        let reach = try await reach(of: map.map { $0 }, served: served)
+        let reach = StoreReach(of: Array(map.groups.values), missing: missing, served: served)
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
             statistics: statistics,
@@ -116,13 +106,13 @@ extension Store {
             isCounted: inventory.isDone,
             reach: reach,
             unreadable: try await names(of: reach.unreadable),
-            groupCount: map.count,
+            groupCount: map.groups.count,
             degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
             unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
             repair: repairer.progress,
             repairRates: repairer.budget.rates,
             repairMakesWay: repairer.isSparing,
-            blobsWithoutSpare: try await blobsWithoutSpare(),
+            blobsWithoutSpare: Set(missing.lazy.filter { $0.spares == 0 }.map(\.shard.blob)).count,
             repack: repacker.progress,
             orphans: orphans.report,
             verification: verifier.report,
@@ -132,21 +122,13 @@ extension Store {
         )
     }
 
-    private func blobsWithoutSpare() async throws(StorageError) -> Int {
-        try await metadata.missingBlobs(spares: 0...0, after: nil, limit: Self.countedMissing).count
-    }
-
-    private func missingByDisk() async throws(StorageError) -> [DiskID: Int] {
-        let groups = blobs.view.map.groups
-        var counts: [DiskID: Int] = [:]
-        for missing in try await metadata.missingShards(limit: Self.countedMissing) {
-            guard let members = groups[missing.group]?.members, members.indices.contains(Int(missing.shard.index))
-            else {
-                continue
-            }
+    private static func byDisk(_ missing: [MissingShard], in map: ClusterMap) -> [DiskID: Int] {
+        missing.reduce(into: [:]) { counts, missing in
+            guard let members = map.groups[missing.group]?.members,
+                members.indices.contains(Int(missing.shard.index))
+            else { return }
             counts[members[Int(missing.shard.index)], default: 0] += 1
         }
-        return counts
     }
 
     private static let isOut = "it holds nothing that is not elsewhere by now; "
@@ -165,52 +147,9 @@ extension Store {
     /// Objects listed as unreadable at most; the number of their blobs says whether there are more.
     private static let unreadableLimit = 100
 
-    /// What can be read now: with what is known to be missing, and with the disks that are served.
-    private func reach(of groups: [ClusterMap.Group], served: Set<DiskID>) async throws(StorageError) -> StoreReach {
-        var reach = StoreReach()
-        var present: [GroupID: (holders: [DiskID], needed: Int)] = [:]
-        for group in groups {
-            // A place that is being moved has its shards at either end.
-            let count = group.members.enumerated().count { index, disk in
-                served.contains(disk) && (group.former[UInt8(index)].map(served.contains) ?? true)
-            }
-            reach.note(spares: count - group.scheme.dataCount)
-            if count < group.scheme.dataCount { reach.unreadableGroups += 1 }
-            present[group.id] = (group.members, group.scheme.dataCount)
-        }
-        // The fewest spares come first.
-        let missing = try await metadata.missingShards(limit: Self.countedMissing)
-        for (blob, shards) in Dictionary(grouping: missing, by: \.shard.blob).sorted(by: { $0.key < $1.key }) {
-            guard let first = shards.first, let (holders, needed) = present[first.group] else { continue }
-            let lost = Set(shards.map { Int($0.shard.index) })
-            let good = holders.indices.count { !lost.contains($0) && served.contains(holders[$0]) }
-            reach.note(spares: good - needed)
-            if good < needed { reach.unreadable.append(blob) }
-        }
-        return reach
-    }
-
-    /// Groups and blobs that cannot be read, and may have a good shard on this disk.
-    func needing(_ disk: DiskID) async throws(StorageError) -> Int {
-        let groups = blobs.view.map.groups.values.filter {
-            $0.members.contains(disk) || $0.former.values.contains(disk)
-        }
-        let usable = served.withLock { served in Set(served.filter { !$0.value.isAway }.map(\.key)) }
-        let reach = try await reach(of: groups, served: usable)
-        let members = Dictionary(groups.map { ($0.id, $0.members) }) { first, _ in first }
-        var needing = reach.unreadableGroups
-        for blob in reach.unreadable {
-            guard let record = try await metadata.blob(blob),
-                let index = members[record.group]?.firstIndex(of: disk).map({ UInt8($0) })
-            else { continue }
-            needing += record.missing.contains(index) ? 0 : 1
-        }
-        return needing
-    }
-
     private func names(of blobs: [BlobID]) async throws(StorageError) -> [(bucket: String, key: String)] {
         var names: [(bucket: String, key: String)] = []
-        for blob in blobs {
+        for blob in blobs.prefix(Self.unreadableLimit) {
             for owner in try await metadata.owners(of: blob)
             where !names.contains(where: { $0 == (owner.bucket, owner.key) }) {
                 guard names.count < Self.unreadableLimit else { return names }

@@ -25,7 +25,7 @@ struct CoordinatorAdmin: AdminService {
             )
         }
         guard control.store.has(.formed) else {
-            let nodes = control.membership.present(within: .seconds(10)).map(\.name.name)
+            let nodes = control.membership.present().map(\.name.name)
             let joined = nodes.isEmpty ? "no node has joined yet" : "joined: " + nodes.joined(separator: ", ")
             throw AdminError(
                 .unavailable,
@@ -126,13 +126,10 @@ struct CoordinatorAdmin: AdminService {
 
     func examine() async throws(AdminError) -> StoreExamination {
         let store = try await store()
-        let present = Set(control.membership.present(within: Self.patience).map(\.name))
+        let present = Set(control.membership.present().map(\.name))
         let silent = control.membership.nodes.filter { !present.contains($0.name) }
         return try await store.examine(silent: silent.map { SilentNode(site: $0.site.name, name: $0.name.name) })
     }
-
-    /// A node that beats twice a second and has not for so long is silent.
-    private static let patience = Duration.seconds(10)
 
     func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken {
         if let member {

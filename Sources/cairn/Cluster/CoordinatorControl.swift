@@ -162,7 +162,7 @@ actor CoordinatorControl {
     /// Brings the database to where the journal ends, from the checkpoint that the nodes hold.
     private func readCheckpoint() async throws {
         guard let cluster = Identifier128(text: settings.cluster) else { return }
-        logger.warning("the database is older than the journal's beginning: it is read anew from the nodes")
+        logger.warning("the database is gone, or older than the journal's beginning: it is read anew from the nodes")
         let rebuild = ClusterRebuild(
             nodes: membership.nodes.map { NodeMember(name: $0.name, site: $0.site) },
             cluster: ClusterID(cluster),

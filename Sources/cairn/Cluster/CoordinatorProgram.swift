@@ -113,7 +113,7 @@ struct CoordinatorProgram {
             transport: client,
             time: LinuxTime()
         ) { nodes in Task { await saver.save(nodes) } }
-        let admission = Admission(
+        let certificates = MemberCertificates(
             cluster: ClusterID(id),
             authority: authority,
             tokens: tokens,
@@ -123,7 +123,7 @@ struct CoordinatorProgram {
         let service = CoordinatorService(
             membership: membership,
             onRefusal: RefusalLog(logger).report,
-            certify: admission.certify
+            certify: certificates.certify
         )
         return Parts(
             folder: folder,

@@ -1,11 +1,7 @@
-import ClusterProtocol
 import ClusterTransport
-import Coordination
 import Foundation
 import JournalStorage
 import LinuxSystem
-import Logging
-import ObjectModel
 import SystemInterface
 
 /// The join tokens of a coordinator's folder and the names that have joined, durably: `JoinBook` says who may join.
@@ -78,53 +74,5 @@ actor JoinTokens {
         defer { gate.leave() }
         try await store.write(book.tokens, name: Self.tokensFile)
         try await store.write(book.names.sorted(), name: Self.namesFile)
-    }
-}
-
-/// Decides on joins and renewals, and writes them to the log.
-struct Admission: Sendable {
-    /// Nodes beat twice a second: one that was silent for so long does not run.
-    private static let patience = Duration.seconds(10)
-    /// Of a name that a stranger gave, in the log.
-    private static let shownName = 64
-
-    let cluster: ClusterID
-    let authority: ClusterAuthority
-    let tokens: JoinTokens
-    let membership: Membership
-    let logger: Logger
-
-    /// `secret`: of a join; nil renews the certificate of a member, which its connection proved to be `name`.
-    func certify(_ name: NodeName, _ key: String, _ secret: [UInt8]?) async throws -> NodeCertificate {
-        let certificate =
-            if let secret { try await join(name, key, secret) } else { try issue(name, key) }
-        return NodeCertificate(
-            cluster: cluster,
-            certificate: certificate,
-            authority: authority.certificatePEM
-        )
-    }
-
-    private func issue(_ name: NodeName, _ key: String) throws -> String {
-        try authority.issue(name: name.name, role: .node, publicKeyPEM: key, now: LinuxTime().wall)
-    }
-
-    private func join(_ name: NodeName, _ key: String, _ secret: [UInt8]) async throws -> String {
-        let shown =
-            JoinBook.isPlaceName(name.name) ? name.name : String(reflecting: String(name.name.prefix(Self.shownName)))
-        do {
-            let certificate = try await tokens.admit(
-                name.name,
-                secret: secret,
-                members: Set(membership.members.map(\.name)),
-                present: Set(membership.present(within: Self.patience).map(\.name.name))
-            ) { try issue(name, key) }
-            membership.expect(name)
-            logger.notice("a node has joined", metadata: ["node": "\(shown)"])
-            return certificate
-        } catch {
-            logger.warning("a join was refused", metadata: ["node": "\(shown)", "reason": "\(error)"])
-            throw error
-        }
     }
 }

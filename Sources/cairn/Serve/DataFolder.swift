@@ -24,6 +24,8 @@ struct DataFolder: Sendable {
     var logIndex: String { "metadata/metadata.sqlite-shm" }
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
+    var recoveryKitMark: String { path + "/recovery-kit-taken" }
+
     private static let foundedMark = "founded"
     /// Whether a store has been here.
     var wasFounded: Bool { FileManager.default.fileExists(atPath: path + "/" + Self.foundedMark) }
@@ -35,8 +37,6 @@ struct DataFolder: Sendable {
         try await file.sync()
         try await files.syncDirectory(".")
     }
-
-    var recoveryKitMark: String { path + "/recovery-kit-taken" }
 
     func disk(site: SiteName, node: NodeName, name: String) -> String {
         "\(path)/sites/\(site)/nodes/\(node)/disks/\(name)"

@@ -36,11 +36,7 @@ struct StoreAdmin: AdminService {
                 bytesToRebuild: report?.repair.bytesLeft ?? 0
             )
         } catch {
-            switch error {
-            case .noSuchDisk: throw AdminError(.notFound, error.description)
-            case .isHealthy, .notEmpty, .isNeeded, .busy: throw AdminError(.conflict, error.description)
-            case .failed: throw AdminError(.failed, error.description)
-            }
+            throw AdminError(error)
         }
     }
 
@@ -59,11 +55,7 @@ struct StoreAdmin: AdminService {
                 shardsToRebuild: (try? await store.metadata.missingShardCount()) ?? 0
             )
         } catch {
-            switch error {
-            case .noSuchDisk: throw AdminError(.notFound, error.description)
-            case .isHealthy, .notEmpty, .isNeeded, .busy: throw AdminError(.conflict, error.description)
-            case .failed: throw AdminError(.failed, error.description)
-            }
+            throw AdminError(error)
         }
     }
 
@@ -201,5 +193,17 @@ struct StoreAdmin: AdminService {
         } catch {
             throw adminError(error)
         }
+    }
+}
+
+extension AdminError {
+    fileprivate init(_ error: DiskReplacementError) {
+        let code: Code =
+            switch error {
+            case .noSuchDisk: .notFound
+            case .isHealthy, .notEmpty, .isNeeded, .busy: .conflict
+            case .failed: .failed
+            }
+        self.init(code, error.description)
     }
 }
