@@ -211,6 +211,8 @@ extension MessageEncoder {
         append(report.isInPlace)
         append(report.log.rawValue)
         append(report.hasJournalRoom)
+        append(report.journalRoom)
+        append(report.wantsCheckpoint)
     }
 }
 
@@ -249,7 +251,9 @@ extension MessageDecoder {
             failure: failure,
             isInPlace: isInPlace,
             log: log,
-            hasJournalRoom: try bool()
+            hasJournalRoom: try bool(),
+            journalRoom: try integer(),
+            wantsCheckpoint: try bool()
         )
     }
 }

@@ -134,6 +134,10 @@ package struct HostedDiskReport: Hashable, Sendable {
     package var log: Log
     /// The room kept for the journal is whole, or there is no journal that needs it.
     package var hasJournalRoom: Bool
+    /// Bytes that the journal takes before only its last room is left; `.max` without a journal.
+    package var journalRoom: UInt64
+    /// A checkpoint would give the disk back log files that it wants for.
+    package var wantsCheckpoint: Bool
 
     package init(
         disk: DiskID,
@@ -141,7 +145,9 @@ package struct HostedDiskReport: Hashable, Sendable {
         failure: String,
         isInPlace: Bool,
         log: Log,
-        hasJournalRoom: Bool
+        hasJournalRoom: Bool,
+        journalRoom: UInt64 = .max,
+        wantsCheckpoint: Bool = false
     ) {
         self.disk = disk
         self.slot = slot
@@ -149,6 +155,8 @@ package struct HostedDiskReport: Hashable, Sendable {
         self.isInPlace = isInPlace
         self.log = log
         self.hasJournalRoom = hasJournalRoom
+        self.journalRoom = journalRoom
+        self.wantsCheckpoint = wantsCheckpoint
     }
 }
 

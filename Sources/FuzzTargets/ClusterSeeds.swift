@@ -33,7 +33,9 @@ enum ClusterSeeds {
             failure: "EIO",
             isInPlace: false,
             log: .failed,
-            hasJournalRoom: true
+            hasJournalRoom: true,
+            journalRoom: 9 << 20,
+            wantsCheckpoint: true
         )
         let refusals: [NodeRefusal] = [.superseded(9), .noSuchSlot("d"), .notEmpty("x"), .failed("EIO"), .busy]
         let responses: [NodeResponse] = [

@@ -121,6 +121,8 @@ extension FuzzTarget {
 
 /// Nothing is written while a journal is replayed.
 private struct NoJournal: JournalWriter {
+    var shortage: StorageError? { nil }
+
     func append(_ records: [JournalRecord]) async throws {}
 }
 

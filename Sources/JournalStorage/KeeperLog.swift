@@ -183,6 +183,39 @@ package final class KeeperLog: Sendable {
         }
     }
 
+    /// Bytes of records that the log takes before only its last room is left: of the file in use, of the reserve, and of
+    /// whole files that the disk has room for.
+    package func room() async -> UInt64 {
+        let length = configuration.fileLength
+        let left = shared.withLock { state in
+            let current = state.logs.last.map { max(0, $0.length - state.offset) } ?? 0
+            return current + state.spares.reduce(0) { $0 + $1.length }
+        }
+        let available = (try? await files.space().available) ?? 0
+        return UInt64(max(0, left + available / length * length - length / Self.lastShare))
+    }
+
+    /// One in so many bytes of a file is the last room, for what brings room back: a checkpoint's record, and the leases
+    /// round it.
+    private static let lastShare = 4
+
+    /// Whether a checkpoint would bring back room that the disk wants for: there are files behind the one in use, and the
+    /// reserve is in use too, or they hold more of the disk than a journal should.
+    package func wantsCheckpoint() async -> Bool {
+        let (older, isWhole) = shared.withLock { state in
+            (
+                state.logs.dropLast().reduce(0) { $0 + $1.length },
+                state.spares.count >= configuration.reserveFiles
+            )
+        }
+        guard older > 0, isWhole else { return older > 0 }
+        let total = (try? await files.space().total) ?? .max
+        return older > total / Self.largestShare
+    }
+
+    /// One in so many bytes of a disk at most is for log files that a checkpoint would free.
+    private static let largestShare = 16
+
     // MARK: Common to all
 
     /// Runs `body` alone, and keeps what it made of the state also when it throws: what it did on the disk is done.

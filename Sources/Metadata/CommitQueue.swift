@@ -60,6 +60,9 @@ final class CommitQueue: Sendable {
 
     var waiting: Int { state.withLock(\.waiting.count) }
 
+    /// See `JournalWriter.shortage`.
+    var shortage: StorageError? { journal.shortage }
+
     /// Takes a change; its `finish` is called exactly once, here or later.
     func submit(_ change: PendingChange) {
         let (refusal, starts) = state.withLock { state -> (StorageError?, Bool) in

@@ -72,11 +72,11 @@ extension JournaledMetadataStore {
     // MARK: The cluster
 
     package func grantLease(holder: NodeName) async throws(StorageError) -> WriteLease {
-        try await change { (change) throws(MetadataError) in try change.grantLease(holder: holder) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.grantLease(holder: holder) }
     }
 
     package func endLease(_ lease: WriteLease) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.endLease(lease) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.endLease(lease) }
     }
 
     package func activeLeases() async throws(StorageError) -> [(lease: WriteLease, holder: NodeName)] {
@@ -84,7 +84,7 @@ extension JournaledMetadataStore {
     }
 
     package func putDisk(_ disk: DiskRecord) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.perform([.diskPut(disk)]) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.perform([.diskPut(disk)]) }
     }
 
     package func disks() async throws(StorageError) -> [DiskRecord] {
@@ -92,7 +92,7 @@ extension JournaledMetadataStore {
     }
 
     package func putGroups(_ groups: [GroupRecord]) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.putGroups(groups) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.putGroups(groups) }
     }
 
     package func groups() async throws(StorageError) -> [GroupRecord] {
@@ -132,11 +132,13 @@ extension JournaledMetadataStore {
     }
 
     package func beginMaintenance(_ maintenance: NodeMaintenance, now: WallTime) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.beginMaintenance(maintenance, now: now) }
+        try await change(isVital: true) { (change) throws(MetadataError) in
+            try change.beginMaintenance(maintenance, now: now)
+        }
     }
 
     package func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool {
-        try await change { (change) throws(MetadataError) in try change.endMaintenance(site, node) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.endMaintenance(site, node) }
     }
 
     package func maintenances() async throws(StorageError) -> [NodeMaintenance] {
@@ -144,19 +146,23 @@ extension JournaledMetadataStore {
     }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.spreadMember(evaluating: old, over: groups) }
+        try await change(isVital: true) { (change) throws(MetadataError) in
+            try change.spreadMember(evaluating: old, over: groups)
+        }
     }
 
     package func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.replaceMember(evaluating: old, with: new) }
+        try await change(isVital: true) { (change) throws(MetadataError) in
+            try change.replaceMember(evaluating: old, with: new)
+        }
     }
 
     package func moveMembers(_ moves: MemberMoves) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.moveMembers(evaluating: moves) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.moveMembers(evaluating: moves) }
     }
 
     package func endMoves() async throws(StorageError) -> Int {
-        try await change { (change) throws(MetadataError) in try change.endMovesEvaluating() }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.endMovesEvaluating() }
     }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {

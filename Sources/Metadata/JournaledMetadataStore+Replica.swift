@@ -15,7 +15,7 @@ extension JournaledMetadataStore {
     }
 
     package func beginIncarnation(_ incarnation: UInt32) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.beginIncarnation(incarnation) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.beginIncarnation(incarnation) }
     }
 
     package func keeperSet() async throws(StorageError) -> KeeperSet? {
@@ -23,7 +23,7 @@ extension JournaledMetadataStore {
     }
 
     package func recordKeeperSetChange(_ keepers: KeeperSetChange) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.recordKeeperSetChange(keepers) }
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.recordKeeperSetChange(keepers) }
     }
 
     package func checkpoints() async throws(StorageError) -> [CheckpointRecord] {
@@ -31,7 +31,9 @@ extension JournaledMetadataStore {
     }
 
     package func putCheckpoints(_ transaction: CheckpointTransaction) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.putCheckpoints(evaluating: transaction) }
+        try await change(isVital: true) { (change) throws(MetadataError) in
+            try change.putCheckpoints(evaluating: transaction)
+        }
     }
 
     // MARK: Replay

@@ -51,9 +51,14 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     // MARK: Ways in
 
     /// Runs a change in its turn and returns when it is durable and visible.
+    ///
+    /// Throws `.full` when the journal is short of room, unless the change `isVital`: wins room back, or is one of the few small
+    /// ones that the store cannot do without: leases, disks, groups, keepers.
     func change<Value: Sendable>(
+        isVital: Bool = false,
         _ body: @escaping @Sendable (MetadataTransaction) throws(MetadataError) -> Value
     ) async throws(StorageError) -> Value {
+        if !isVital, let shortage = queue.shortage { throw shortage }
         let outcome = OutcomeBox<Value>()
         let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
             queue.submit(

@@ -30,8 +30,11 @@ struct BlobAssembler {
     private var logicalLength = 0
     /// Whether the frame before shrank: only then is the next one read apart from its stripe.
     private var expectsCompression: Bool
+    /// On full disks a blob of one stripe is written from their reserve.
+    private let usesReserve: Bool
 
-    init(store: BlobStore, scheme: Scheme, codec: FrameEncoder, expectsCompression: Bool) {
+    init(store: BlobStore, scheme: Scheme, codec: FrameEncoder, expectsCompression: Bool, usesReserve: Bool = false) {
+        self.usesReserve = usesReserve
         self.store = store
         self.scheme = scheme
         self.codec = codec
@@ -61,7 +64,8 @@ struct BlobAssembler {
                     scheme: scheme,
                     stripe: stripe,
                     length: stored,
-                    description: description
+                    description: description,
+                    isRewrite: usesReserve
                 )
             }
         } else {

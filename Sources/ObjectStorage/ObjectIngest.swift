@@ -84,7 +84,8 @@ extension ObjectStore {
         checksum: ChecksumRequest,
         contentMD5: [UInt8]?,
         identity: ContentIdentity,
-        session: WriteSession
+        session: WriteSession,
+        usesReserve: Bool = false
     ) async throws(StorageError) -> IngestedContent {
         var source = BodySource(body, length: length)
         let hasher = ContentHasher(checksum, engine: md5)
@@ -98,7 +99,8 @@ extension ObjectStore {
                     store: blobs,
                     scheme: scheme,
                     codec: codec,
-                    expectsCompression: compresses
+                    expectsCompression: compresses,
+                    usesReserve: usesReserve
                 )
                 let document = IdentityDocument(objects: [identity.object(offset: offset, length: count)])
                 written.append(

@@ -14,11 +14,13 @@ extension ObjectStore {
     /// Stores bytes of the store's own (a checkpoint's range) as one blob, durable and not yet in the metadata.
     ///
     /// At most `Limits.blobLength` bytes; `name` is kept in the trailers as evidence. In the scheme that survives most:
-    /// what metadata can be made anew from must not be lost before what it is about.
+    /// what metadata can be made anew from must not be lost before what it is about. `usesReserve`: one of at most a
+    /// stripe is written from the reserve of disks that are full otherwise, for what brings their room back.
     package func storeSystemBlob(
         _ bytes: [UInt8],
         name: String,
-        session: WriteSession
+        session: WriteSession,
+        usesReserve: Bool = false
     ) async throws(StorageError) -> (record: BlobRecord, extent: Extent) {
         guard let scheme = blobs.view.strongestScheme else { throw Self.noGroups }
         let content = try await ingest(
@@ -28,7 +30,8 @@ extension ObjectStore {
             checksum: .none,
             contentMD5: nil,
             identity: ContentIdentity(bucket: Self.systemBucket, key: name, contentType: "application/octet-stream"),
-            session: session
+            session: session,
+            usesReserve: usesReserve
         )
         guard content.blobs.count == 1, let blob = content.blobs.first else {
             await eraseUncommitted(content.blobs)
@@ -36,6 +39,9 @@ extension ObjectStore {
         }
         return (blob.record, blob.extent)
     }
+
+    /// Bytes of a system blob of one stripe at most.
+    package var systemStripeLength: Int { blobs.view.strongestScheme.map { $0.dataCount * $0.cellSize } ?? 0 }
 
     /// Whether a blob is in the scheme that the store's own bytes would get now.
     package func isSystemScheme(_ record: BlobRecord) -> Bool {

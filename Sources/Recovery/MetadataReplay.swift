@@ -2,7 +2,7 @@ internal import ClusterProtocol
 internal import Coordination
 package import DiskFormat
 internal import Metadata
-internal import ObjectInterface
+package import ObjectInterface
 package import ObjectModel
 
 /// What reading the journal from the disks gave.
@@ -176,6 +176,8 @@ struct MetadataReplay {
 /// The journal of metadata that is only read: nothing can be changed through it.
 package struct ReadOnlyJournal: JournalWriter {
     package init() {}
+
+    package var shortage: StorageError? { nil }
 
     package func append(_ records: [JournalRecord]) async throws {
         throw RecoveryError.metadata("recovered metadata is read-only")

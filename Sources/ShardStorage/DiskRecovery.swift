@@ -82,14 +82,19 @@ final class DiskRecovery {
                 end: offset,
                 allocated: length
             )
-            let used = try await fileSystem.status(path)?.allocated ?? length
-            segment.punchedBytes = max(0, length - max(used, 0))
+            segment.punchedBytes = try await punchedBytes(path, length)
             segment.isMovable = head.header.features.allowsChanges
             state.segments[id] = segment
             take(footer.entries, damaged: [], in: id)
         } else {
             try await walk(head.header, path, length)
         }
+    }
+
+    /// What a segment file of `length` bytes lacks of them: dead bodies that were given back.
+    private func punchedBytes(_ path: String, _ length: Int) async throws(FileError) -> Int {
+        let used = try await fileSystem.status(path)?.allocated ?? length
+        return max(0, length - max(used, 0))
     }
 
     /// The segment's header, from the first valid copy, and whether it has a superseded mark; nil when it has none.
@@ -138,6 +143,7 @@ final class DiskRecovery {
         let end = ((walk.tailEnd ?? walk.end) + alignment - 1) / alignment * alignment
         var segment = SegmentState(header: header, file: file, phase: .closing, end: end, allocated: length)
         segment.entries = walk.entries
+        segment.punchedBytes = try await punchedBytes(path, length)
         segment.isMovable = walk.isMovable && header.features.allowsChanges
         // Only a tail of zeros is written to again: anything else may be what is left of something.
         if walk.tailEnd == nil, segment.isMovable {

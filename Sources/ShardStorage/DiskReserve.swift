@@ -8,6 +8,9 @@ extension ShardDisk {
     static let reserveFileLength = 4 << 20
     /// Bytes of the file system that nothing but the reserve may take: room for names and extents.
     private static let headroom = 1 << 20
+    /// Reserve files of a disk from this length on, however small a part of it they would be otherwise.
+    private static let leastReserve = 2
+    private static let reservedDiskLength = 64 << 20
 
     /// Whether `length` more bytes may be taken by a caller of that privilege.
     func mayTake(_ length: Int, _ privilege: Privilege) async throws(ShardStorageError) -> Bool {
@@ -79,7 +82,9 @@ extension ShardDisk {
     /// Reads which reserve files there are and settles how many there should be. At the start.
     func findReserve() async throws(FileError) {
         let total = try await fileSystem.space().total
-        let wanted = min(configuration.reserveLength, total / 50) / Self.reserveFileLength
+        let share = min(configuration.reserveLength, total / 50) / Self.reserveFileLength
+        // A small disk needs some as well: one file for what is rewritten, one for the tombstones of what it replaces.
+        let wanted = total >= Self.reservedDiskLength ? max(share, Self.leastReserve) : share
         var names: [String] = []
         for name in try await fileSystem.list(DiskFolder.reserve) {
             let path = "\(DiskFolder.reserve)/\(name)"

@@ -6,7 +6,7 @@ package struct ShardDiskConfiguration: Sendable {
     package var segmentLength = 256 << 20
     /// Bytes preallocated at a time: keeps metadata updates of the file system rare.
     package var growthLength = 16 << 20
-    /// Bytes of preallocated files kept back, at most a 50th of the file system.
+    /// Bytes of preallocated files kept back, at most a 50th of the file system, and 8 MiB of a small one.
     package var reserveLength = 64 << 20
     /// A segment with a larger dead share of its bytes is compacted.
     package var compactionThreshold = 0.4

@@ -41,7 +41,9 @@ extension NodeAgent {
                     failure: failure ?? "",
                     isInPlace: isInPlace,
                     log: disk.journal.map { $0.failure == nil ? .working : .failed } ?? .none,
-                    hasJournalRoom: await hasJournalRoom(disk)
+                    hasJournalRoom: await hasJournalRoom(disk),
+                    journalRoom: await disk.journal?.room() ?? .max,
+                    wantsCheckpoint: await disk.journal?.wantsCheckpoint() ?? false
                 )
             )
         }

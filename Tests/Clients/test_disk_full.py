@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256
+from support.raw_disks import RawDisk
 from support.server import Server
 
 BUCKET = "archive"
@@ -182,3 +183,60 @@ def test_room_of_many_small_objects_comes_back(full):
     again = {}
     refill(client, again, len(digests), seconds=180)
     verify(client, kept | again)
+
+
+@pytest.fixture
+def small_disks(folder):
+    """Six file systems that a journal alone could fill."""
+    made = [RawDisk(folder, number, 144 * MIB) for number in range(6)]
+    try:
+        for disk in made:
+            disk.make()
+        yield made
+    finally:
+        for disk in made:
+            disk.unmount()
+
+
+def test_deletes_one_by_one_on_small_full_disks(small_disks, folder):
+    """Each is a block of journal on disks that have none to give: checkpoints must bring it back in time."""
+    options = [option for disk in small_disks for option in ("--disk", str(disk.folder))]
+    server = Server(folder / "data", options).start()
+    try:
+        client = server.client(connections=16)
+        client.create_bucket(Bucket=BUCKET)
+        small = {f"small/{number:05}": noise(KIB, number) for number in range(5000)}
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda item: client.put_object(Bucket=BUCKET, Key=item[0], Body=item[1]), small.items()))
+        digests = {}
+        fill_up(client, 8 * MIB, digests, "large")
+        fill_up(client, 256 * KIB, digests, "medium")
+        for key in sorted(small)[: 9 * len(small) // 10]:
+            delete(client, key)
+            del small[key]
+        digests |= {key: sha256(data) for key, data in small.items()}
+        verify(client, digests)
+        large = [key for key in sorted(digests) if key.startswith("large")]
+        for key in large:
+            delete(client, key)
+            del digests[key]
+        refill(client, digests, len(large) // 2)
+        verify(client, digests)
+        server.stop()
+        server.start()
+        verify(server.client(), digests)
+        server.stop()
+    finally:
+        server.kill()
+
+
+def delete(client, key, seconds=30):
+    """Deletes, and waits for the checkpoint that a journal short of room asks for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return client.delete_object(Bucket=BUCKET, Key=key)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InsufficientStorage", error.response
+            assert time.monotonic() < deadline, "no checkpoint has brought the journal's room back"
+            time.sleep(0.2)

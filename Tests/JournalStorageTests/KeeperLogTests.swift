@@ -152,6 +152,45 @@ struct KeeperLogTests {
         #expect(try await readAll(log, from: 17) == records(1, 17...17))
     }
 
+    @Test("A log says when only its last room is left, and wants a checkpoint only where that brings files back")
+    func lastRoom() async throws {
+        let disk = MemoryDisk(capacity: (2 * 160 + 40) << 10)
+        let log = try await openLog(disk)
+        var sequence: UInt64 = 0
+        var wanted: [Bool] = []
+        while await log.room() > 0 {
+            wanted.append(await log.wantsCheckpoint())
+            let previous: JournalPosition = sequence == 0 ? .origin : position(1, sequence)
+            try await log.append(incarnation: 1, after: previous, [record(1, sequence + 1)])
+            sequence += 1
+        }
+        // In the first file, a checkpoint frees nothing; in the second, it frees the first.
+        #expect(wanted.first == false)
+        #expect(await log.wantsCheckpoint())
+        // What is left still takes a checkpoint's record, and the disk has room for no more.
+        try await log.append(incarnation: 1, after: position(1, sequence), [record(1, sequence + 1, length: 8_000)])
+        try await log.trim(incarnation: 1, to: position(1, sequence + 1), reference: [9])
+        #expect(await log.room() > 0)
+        #expect(await !log.wantsCheckpoint())
+    }
+
+    @Test("With room on the disk, files are no reason for a checkpoint before they are a good part of it")
+    func share() async throws {
+        let disk = MemoryDisk(capacity: 16 * (3 * 160) << 10)
+        let log = try await openLog(disk)
+        for sequence: UInt64 in 1...32 {
+            let previous: JournalPosition = sequence == 1 ? .origin : position(1, sequence - 1)
+            try await log.append(incarnation: 1, after: previous, [record(1, sequence)])
+            try await log.refillReserve()
+            // Eight blocks a file: up to three behind the one in use are borne.
+            #expect(await !log.wantsCheckpoint())
+            #expect(await log.room() > 160 << 10)
+        }
+        try await log.append(incarnation: 1, after: position(1, 32), [record(1, 33)])
+        try await log.refillReserve()
+        #expect(await log.wantsCheckpoint())
+    }
+
     @Test("A failed sync is final until the log is opened again", arguments: [DiskOperation.sync, .write])
     func failedSync(operation: DiskOperation) async throws {
         let disk = MemoryDisk()

@@ -175,6 +175,41 @@ struct JournalOrderTests {
         }
     }
 
+    @Test(
+        "a journal short of room refuses what clients change, and lets in what brings room back",
+        arguments: Kind.allCases
+    )
+    func shortage(kind: Kind) async throws {
+        try await withRows(kind) { open in
+            let journal = FakeJournal()
+            let store = try await open(journal)
+            let lease = try await store.prepare()
+            try await store.put(lease, 1, "old")
+            journal.shortage = StorageError(.full, "no room")
+            let before = journal.records.count
+            await expectFull { try await store.put(lease, 2, "new") }
+            await expectFull { _ = try await store.delete(bucket: "b", [DeleteRequest(bucket: "b", key: "old")]) }
+            #expect(journal.records.count == before)
+            #expect(try await store.names().names == ["old"])
+            _ = try await store.grantLease(holder: NodeName("node-1"))
+            try await store.putCheckpoints(CheckpointTransaction(lease: lease, blobs: [], checkpoints: []))
+            #expect(journal.records.count > before)
+            // Nothing has stopped: with room again everything goes on.
+            journal.shortage = nil
+            try await store.put(lease, 2, "new")
+            #expect(try await store.names().names == ["new", "old"])
+        }
+    }
+
+    private func expectFull(_ body: () async throws -> Void) async {
+        do {
+            try await body()
+            Issue.record("was let in")
+        } catch {
+            #expect((error as? StorageError)?.code == .full)
+        }
+    }
+
     @Test("a damaged database is told, and says what to do")
     func damage() async throws {
         try await withTemporaryDirectory { directory in

@@ -19,6 +19,7 @@ final class FakeJournal: JournalWriter {
         var gate: CheckedContinuation<Void, Never>?
         var isGated = false
         var arrivals: [CheckedContinuation<Void, Never>] = []
+        var shortage: StorageError?
     }
 
     private let state = Mutex(State())
@@ -35,6 +36,12 @@ final class FakeJournal: JournalWriter {
     }
 
     func recover() { state.withLock { $0.fails = false } }
+
+    /// What a journal without room says; nil when there is some again.
+    var shortage: StorageError? {
+        get { state.withLock(\.shortage) }
+        set { state.withLock { $0.shortage = newValue } }
+    }
 
     /// The next call waits until `release`.
     func hold() { state.withLock { $0.isGated = true } }

@@ -55,6 +55,31 @@ import Testing
         for number in stride(from: 0, to: shards.count, by: 10) { #expect(try await shards[number].isOn(again)) }
     }
 
+    @Test("after a crash as before, what was punched out of an open segment is not taken for what compaction frees")
+    func punchedAfterCrash() async throws {
+        var generator = SplitMix64(seed: 31)
+        let fileSystem = MemoryFileSystem(capacity: 1 << 30)
+        try await TestDisk.format(fileSystem)
+        let disk = try await TestDisk.open(fileSystem, configuration: TestDisk.configuration)
+        var shards: [TestShard] = []
+        for number in 0..<6 {
+            shards.append(TestShard(sequence: UInt64(number), length: 300 << 10, using: &generator))
+            try await shards[number].write(to: disk)
+        }
+        #expect(try await disk.erase(shards.prefix(4).map(\.id)) == 4)
+        // Its sync makes the holes durable as well.
+        try await TestShard(sequence: 6, length: 300 << 10, using: &generator).write(to: disk)
+        let before = try await disk.statistics()
+        let again = try await TestDisk.open(
+            fileSystem.crash(using: &generator),
+            configuration: TestDisk.configuration
+        )
+        let after = try await again.statistics()
+        #expect(after.liveBytes == before.liveBytes)
+        #expect(after.deadBytes < 300 << 10)
+        #expect(after.deadBytes == before.deadBytes)
+    }
+
     @Test("a segment that is far from full gives back its dead records when room is short")
     func openSegment() async throws {
         var generator = SplitMix64(seed: 23)

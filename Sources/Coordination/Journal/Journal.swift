@@ -1,6 +1,7 @@
 internal import ClusterProtocol
 package import DiskFormat
 internal import Metadata
+package import ObjectInterface
 package import ObjectModel
 import Synchronization
 internal import SystemInterface
@@ -56,6 +57,7 @@ package final class Journal: JournalWriter, Sendable {
     private let arrivals = Wakeup()
     private let arrived = Mutex<[DiskID]>([])
     private let isRunning = Atomic(false)
+    let room = JournalRoom()
 
     init(core: JournalCore, clients: [DiskID: any KeeperClient], time: any TimeSource) {
         incarnation = core.incarnation
@@ -80,11 +82,21 @@ package final class Journal: JournalWriter, Sendable {
             )
             do throws(JournalError) {
                 try core.withLock { core throws(JournalError) in try core.append(records, waiter: waiter) }
+                room.append(records)
             } catch {
                 return continuation.resume(throwing: error)
             }
             signalAll()
         }
+    }
+
+    package var shortage: StorageError? {
+        guard room.isShort else { return nil }
+        return StorageError(
+            .full,
+            "The disks are full, and the journal's last room is kept for a checkpoint. Add disks or make room on them; "
+                + "reads go on, and changes once a checkpoint has been taken."
+        )
     }
 
     /// The last record appended, durable or not.

@@ -11,7 +11,7 @@ package import SystemInterface
 ///
 /// A checkpoint is due when the journal has grown by so many records: a restart replays no more than about that. When
 /// nothing changes any more, a tenth of it is enough: then the log's room comes back, and a restart has little to do.
-/// The ranges that did not change keep the blobs of the checkpoint before.
+/// One is due as well when a keeper's disk wants for the room of its older log files. The ranges that did not change keep the blobs of the checkpoint before.
 package final class Checkpointer: Sendable {
     /// Journal records after which a checkpoint is due: some tens of megabytes of log, replayed in seconds.
     package static let recordLimit: UInt64 = 50_000
@@ -22,6 +22,8 @@ package final class Checkpointer: Sendable {
     package static let quietTime = Duration.seconds(30)
     private static let quietShare: UInt64 = 10
     package static let interval = Duration.seconds(5)
+    /// How long it is waited after one that was due for want of room, and failed, most likely for want of it.
+    private static let pressedPause = Duration.seconds(60)
 
     private let metadata: any ReplicatedMetadata
     private let journal: Journal
@@ -31,6 +33,7 @@ package final class Checkpointer: Sendable {
     /// The ranges of the checkpoint that this process took last; the first after a start shares nothing.
     private let last = Mutex<CheckpointList?>(nil)
     private let isWanted = Atomic(false)
+    private let pressure = Mutex<@Sendable () -> Bool>({ false })
 
     package init(
         metadata: any ReplicatedMetadata,
@@ -48,6 +51,7 @@ package final class Checkpointer: Sendable {
 
     package func run() async {
         var seen = (sequence: journal.report.last.sequence, at: time.monotonic)
+        var pressedFrom = time.monotonic
         while !Task.isCancelled {
             guard (try? await time.sleep(for: Self.interval)) != nil else { return }
             let report = journal.report
@@ -55,12 +59,14 @@ package final class Checkpointer: Sendable {
             let isQuiet = time.monotonic.duration(since: seen.at) >= Self.quietTime
             guard let limit = await dueLength(isQuiet: isQuiet) else { continue }
             let isWanted = isWanted.exchange(false, ordering: .acquiringAndReleasing)
-            guard isWanted || report.last.sequence - report.base.sequence >= limit else { continue }
+            let isPressed = time.monotonic >= pressedFrom && pressure.withLock { $0 }()
+            guard isWanted || isPressed || report.last.sequence - report.base.sequence >= limit else { continue }
             // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
             do {
-                try await take()
+                try await take(usesReserve: isPressed)
             } catch {
                 if isWanted { request() }
+                if isPressed { pressedFrom = time.monotonic.advanced(by: Self.pressedPause) }
             }
         }
     }
@@ -75,16 +81,25 @@ package final class Checkpointer: Sendable {
     /// Has one taken soon, whether it is due or not.
     package func request() { isWanted.store(true, ordering: .releasing) }
 
-    /// Takes one now.
-    package func take() async throws {
+    /// `wantsRoom`: whether a keeper's disk wants for room that a checkpoint would bring back. Asked at every look.
+    package func isPressed(_ wantsRoom: @escaping @Sendable () -> Bool) { pressure.withLock { $0 = wantsRoom } }
+
+    /// Takes one now. `usesReserve`: in pieces small enough that full disks take them from their reserve.
+    package func take(usesReserve: Bool = false) async throws {
         let session = try await objects.leases.begin()
         defer { session.end() }
         let before = try await metadata.checkpoints()
         let snapshot = try await metadata.snapshot()
-        let sink = CheckpointBlobSink(objects: objects, session: session, previous: before.first)
+        let sink = CheckpointBlobSink(
+            objects: objects,
+            session: session,
+            previous: before.first,
+            usesReserve: usesReserve
+        )
+        let length = usesReserve ? max(1, objects.systemStripeLength) : CheckpointWriter.defaultRangeLength
         let taken: TakenCheckpoint
         do {
-            taken = try await CheckpointWriter(sink: sink).write(
+            taken = try await CheckpointWriter(sink: sink, rangeLength: length).write(
                 SnapshotSource(snapshot: snapshot),
                 previous: last.withLock { $0 }
             )
@@ -151,8 +166,10 @@ private final class CheckpointBlobSink: CheckpointSink {
     private let session: WriteSession
     private let state: Mutex<State>
     private let shared: Set<BlobID>
+    private let usesReserve: Bool
 
-    init(objects: ObjectStore, session: WriteSession, previous: CheckpointRecord?) {
+    init(objects: ObjectStore, session: WriteSession, previous: CheckpointRecord?, usesReserve: Bool) {
+        self.usesReserve = usesReserve
         self.objects = objects
         self.session = session
         var state = State()
@@ -168,7 +185,12 @@ private final class CheckpointBlobSink: CheckpointSink {
     func extent(of reference: [UInt8]) -> Extent? { state.withLock { $0.extents[reference] } }
 
     func write(_ bytes: [UInt8]) async throws -> [UInt8] {
-        let (record, extent) = try await objects.storeSystemBlob(bytes, name: "checkpoint", session: session)
+        let (record, extent) = try await objects.storeSystemBlob(
+            bytes,
+            name: "checkpoint",
+            session: session,
+            usesReserve: usesReserve
+        )
         let reference = CheckpointBlobReference.encode(record.id)
         state.withLock { state in
             state.written.append(record)

@@ -1,5 +1,6 @@
 package import DiskFormat
 package import Metadata
+package import ObjectInterface
 import Synchronization
 
 /// Stands for the journal until it has been started: the metadata store is opened first, because the journal's start
@@ -16,4 +17,6 @@ package final class LateJournal: JournalWriter {
         guard let journal = journal.withLock({ $0 }) else { throw JournalError.stopped }
         try await journal.append(records)
     }
+
+    package var shortage: StorageError? { journal.withLock { $0 }?.shortage }
 }

@@ -78,6 +78,7 @@ extension Store {
     package func watchDisks() async {
         let before = served.withLock { $0 }
         let nodes = members.withLock { $0.keys.sorted() }
+        let mark = journal.room.mark
         let answers = await ask(nodes, { [calls] node in await Self.watch(node, calls) })
         noteSilence(in: answers)
         for (node, answer) in answers {
@@ -87,8 +88,25 @@ extension Store {
             case .failure(let error): noteSilence(of: known, error)
             }
         }
+        noteJournalRoom(since: mark)
         await refreshConditions()
     }
+
+    private func noteJournalRoom(since mark: UInt64) {
+        let keepers = journal.report.keepers
+        let rooms = servedKeepers.map(\.journalRoom)
+        journal.room.update(rooms, quorum: keepers.quorum, since: mark)
+    }
+
+    /// The disks that hold the journal and are served.
+    private var servedKeepers: [ServedDisk] {
+        let keepers = journal.report.keepers.keepers
+        return served.withLock { served in
+            keepers.compactMap { served[$0] }.filter { $0.hasWorkingLog && !$0.isAway }
+        }
+    }
+
+    var keepersWantCheckpoint: Bool { servedKeepers.contains(where: \.wantsCheckpoint) }
 
     private func noteSilence(in answers: [(NodeName, Result<[HostedDiskReport], NodeCallError>)]) {
         var silent: [NodeName: String] = [:]
@@ -137,6 +155,8 @@ extension Store {
             served[report.disk]?.hasLog = report.log != .none
             served[report.disk]?.hasWorkingLog = report.log == .working
             served[report.disk]?.hasJournalRoom = report.hasJournalRoom
+            served[report.disk]?.journalRoom = report.journalRoom
+            served[report.disk]?.wantsCheckpoint = report.wantsCheckpoint
             let wasAway = served[report.disk]?.isAway ?? false
             served[report.disk]?.isAway = false
             return wasAway ? served[report.disk]?.place : nil

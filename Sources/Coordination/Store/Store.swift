@@ -130,6 +130,7 @@ package final class Store: Sendable {
             isSound: { await rows.isSound() }
         ) { [journal = parts.journal] in !keepsAll && journal.isConfirmed && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
+        checkpointer.isPressed { [weak self] in self?.keepersWantCheckpoint ?? false }
         let repairer = repairer
         // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
         blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }
@@ -220,6 +221,10 @@ struct ServedDisk: Sendable {
     var hasWorkingLog: Bool
     /// With the journal's last room in use nothing new comes to the disk: that is for deletes.
     var hasJournalRoom = true
+    /// Bytes that its journal takes before only the last room is left.
+    var journalRoom = UInt64.max
+    /// A checkpoint would bring back room that it wants for.
+    var wantsCheckpoint = false
     /// Its node does not answer.
     var isAway = false
 

@@ -123,11 +123,14 @@ actor CoordinatorControl {
     /// Marks this folder, so that it never starts again, and gives the error to end with.
     private func superseded(by incarnation: UInt32) async throws -> ServeError {
         try await store.set(.superseded, "a coordinator of incarnation \(incarnation) has taken over this cluster")
-        return ServeError(
-            "another coordinator has taken over: this one stops for good. To make it the coordinator again, run it "
-                + "with --take-over and the recovery kit on an empty --data folder"
-        )
+        return ServeError(Self.supersededAdvice)
     }
+
+    /// Also of a folder that comes from a backup: it cannot know what was decided since.
+    static let supersededAdvice =
+        "the keepers know a newer coordinator than this folder's: it may not run again. If there is none (the folder "
+        + "was restored from a backup), or this machine is to be the coordinator again, run it with --take-over and "
+        + "the recovery kit on an empty --data folder"
 
     /// Founds the store on the empty disks of all nodes that are here.
     func form() async throws -> String {

@@ -45,7 +45,7 @@ struct CoordinatorProgram {
         let store = ClusterFiles(files: try await folder.open())
         if options.takeOver { try await TakeOver(options: options, folder: folder, store: store, logger: logger).run() }
         guard !store.has(.superseded) else {
-            throw ServeError("another coordinator has taken over from this folder: it may not run again")
+            throw ServeError(CoordinatorControl.supersededAdvice)
         }
         let settings = try store.settings()
         let authority = try store.authority()

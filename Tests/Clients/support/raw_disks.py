@@ -13,7 +13,8 @@ DISK_BYTES = 512 * MIB
 class RawDisk:
     """A disk image and its mount."""
 
-    def __init__(self, folder, number):
+    def __init__(self, folder, number, size=DISK_BYTES):
+        self.size = size
         self.image, self.mount_point = folder / f"image-{number}", folder / f"disk-{number}"
         self.folder = self.mount_point / "cairn"
         self.mount_point.mkdir()
@@ -22,7 +23,7 @@ class RawDisk:
         """A new, empty device: an old one may still be in use by what has it open."""
         self.image = self.image.with_name(self.image.name + "-new")
         with open(self.image, "wb") as file:
-            file.truncate(DISK_BYTES)
+            file.truncate(self.size)
         subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(self.image)], check=True)
         self.mount()
         self.folder.mkdir()
@@ -51,7 +52,7 @@ class RawDisk:
         """Noise in blocks of the device that hold something, beyond the file system's first tables."""
         subprocess.run(["sync", "-f", str(self.mount_point)], check=False)
         with open(self.image, "r+b") as file:
-            for block in range(16 * MIB // 4096, DISK_BYTES // 4096):
+            for block in range(16 * MIB // 4096, self.size // 4096):
                 file.seek(block * 4096)
                 if rng.random() < share and any(file.read(4096)):
                     file.seek(block * 4096)
