@@ -183,8 +183,8 @@ package final class KeeperLog: Sendable {
         }
     }
 
-    /// Bytes of records that the log takes before only its last room is left: of the file in use, of the reserve, and of
-    /// whole files that the disk has room for.
+    /// Bytes of records that the log takes before only its last room is left: of the file in use, of the reserve, and
+    /// of whole files that the disk has room for.
     package func room() async -> UInt64 {
         let length = configuration.fileLength
         let left = shared.withLock { state in
@@ -195,12 +195,12 @@ package final class KeeperLog: Sendable {
         return UInt64(max(0, left + available / length * length - length / Self.lastShare))
     }
 
-    /// One in so many bytes of a file is the last room, for what brings room back: a checkpoint's record, and the leases
-    /// round it.
+    /// One in so many bytes of a file is the last room, for what brings room back: a checkpoint's record, and the
+    /// leases round it.
     private static let lastShare = 4
 
-    /// Whether a checkpoint would bring back room that the disk wants for: there are files behind the one in use, and the
-    /// reserve is in use too, or they hold more of the disk than a journal should.
+    /// Whether a checkpoint would bring back room that the disk wants for: there are files behind the one in use, and
+    /// the reserve is in use too, or they hold more of the disk than a journal should.
     package func wantsCheckpoint() async -> Bool {
         let (older, isWhole) = shared.withLock { state in
             (

@@ -52,8 +52,8 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
 
     /// Runs a change in its turn and returns when it is durable and visible.
     ///
-    /// Throws `.full` when the journal is short of room, unless the change `isVital`: wins room back, or is one of the few small
-    /// ones that the store cannot do without: leases, disks, groups, keepers.
+    /// Throws `.full` when the journal is short of room, unless the change `isVital`: it wins room back, or is one of
+    /// the few small ones that the store cannot do without, of leases, disks, groups and keepers.
     func change<Value: Sendable>(
         isVital: Bool = false,
         _ body: @escaping @Sendable (MetadataTransaction) throws(MetadataError) -> Value

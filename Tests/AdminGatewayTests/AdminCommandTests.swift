@@ -131,6 +131,21 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("nodes are listed, and one that has left is forgotten")
+    func nodes() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let list = try output(["node", "list"], client)
+                #expect(list.contains("s1/n1  up"))
+                #expect(list.contains("s1/n2  silent      0  10.0.0.2:7400"))
+                #expect(try output(["node", "list", "--json"], client).contains("\"isPresent\""))
+                #expect(try output(["node", "remove", "n2"], client).contains("s1/n2 is no member any more"))
+                #expect(try !output(["node", "list"], client).contains("n2"))
+                #expect(throws: AdminError.self) { try output(["node", "remove", "n2"], client) }
+            }
+        }
+    }
+
     @Test("the recovery kit goes to a new file of mode 0600 and overwrites nothing")
     func recoveryKit() async throws {
         try await withFolder { folder in

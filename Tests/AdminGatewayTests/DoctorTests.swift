@@ -115,6 +115,9 @@ struct DoctorTests {
         Case("node silent", .warning, "node default/n1 does not answer: 6 disks away", "cairn node --data DIR") {
             $0.silentNodes = [SilentNode(site: "default", name: "n1")]
         },
+        Case("node gone", .notice, "n9 does not answer, and has no disk", "cairn admin node remove n9") {
+            $0.silentNodes = [SilentNode(site: "default", name: "n9")]
+        },
         Case("maintained", .notice, "down for maintenance, for another", "cairn admin node maintenance end default/n1")
         {
             $0.silentNodes = [SilentNode(site: "default", name: "n1")]

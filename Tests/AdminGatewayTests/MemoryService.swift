@@ -8,6 +8,10 @@ final class MemoryService: AdminService {
         var users: [NewUser] = []
         var isScrubPaused = false
         var classes: [ClassReport] = []
+        var nodes = [
+            NodesReport.Node(site: "s1", name: "n1", address: "10.0.0.1:7400", isPresent: true, disks: 4),
+            NodesReport.Node(site: "s1", name: "n2", address: "10.0.0.2:7400", isPresent: false, disks: 0),
+        ]
     }
 
     private let state = Mutex(State())
@@ -19,6 +23,18 @@ final class MemoryService: AdminService {
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
         guard node == "node-1" else { throw AdminError(.notFound, "no node is called \(node)") }
         return DiskAddition(disks: ["site-1/node-1/\(slot ?? "disk-7")"])
+    }
+
+    func nodes() async throws(AdminError) -> NodesReport {
+        NodesReport(nodes: state.withLock { $0.nodes })
+    }
+
+    func removeNode(named name: String) async throws(AdminError) -> NodesReport.Node {
+        let node = state.withLock { state in
+            state.nodes.firstIndex { $0.name == name }.map { state.nodes.remove(at: $0) }
+        }
+        guard let node else { throw AdminError(.notFound, "no node is called \(name)") }
+        return node
     }
 
     func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {

@@ -42,6 +42,11 @@ struct StoreEventTests {
         events.note(silent: [two: "cut"], of: members)
         events.note(silent: [:], of: members)
         #expect(told.take() == [.siteBack(SiteName("a")), .nodeBack(one), .nodeBack(two)])
+        // A site of one silent node, which is removed, is not back.
+        events.note(silent: [three: "off"], of: members)
+        #expect(told.take() == [.nodeSilent(three, reason: "off"), .siteSilent(SiteName("b"))])
+        events.note(silent: [:], of: members.filter { $0.key != three })
+        #expect(told.take().isEmpty)
     }
 
     @Test("a disk that is lost, given up and made anew, and one that comes back")

@@ -5,14 +5,17 @@ struct NodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node",
         abstract: "Let nodes join the cluster, be away for a while, and leave it.",
-        subcommands: [Token.self, MaintenanceCommand.self, Drain.self]
+        subcommands: [List.self, Token.self, MaintenanceCommand.self, Drain.self, Remove.self]
     )
 
     /// `cairn admin node drain NODE`.
     struct Drain: AdminSubcommand {
         static let configuration = CommandConfiguration(
             abstract: "Move everything off all disks of a node, and take them out of use.",
-            discussion: "As `cairn admin disk drain`. When it is done the node can be stopped for good."
+            discussion: """
+                As `cairn admin disk drain`. When it is done the node can be stopped for good, and \
+                `cairn admin node remove` forgets it.
+                """
         )
 
         @Argument(help: "The node's name, as `cairn admin disk list` shows it.")
@@ -21,6 +24,38 @@ struct NodeCommand: ParsableCommand {
         @OptionGroup var options: MoveOptions
 
         func perform(_ client: AdminClient) throws -> String { try options.run(MoveRequest(node: node), client) }
+    }
+
+    /// `cairn admin node list`.
+    struct List: AdminSubcommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the nodes, whether they are heard of, and how many of their disks are in use."
+        )
+
+        @OptionGroup var target: AdminTarget
+        @Flag(help: "Print everything as JSON.")
+        var json = false
+
+        func perform(_ client: AdminClient) throws -> String {
+            let report = try client.nodes()
+            return json ? try JSONText.text(report) : NodeText.text(report)
+        }
+    }
+
+    /// `cairn admin node remove NODE`.
+    struct Remove: AdminSubcommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget a node that was drained and stopped for good.",
+            discussion: """
+                Refused while the node runs, and while a disk of it is in use. Nothing is done to the node itself.
+                """
+        )
+
+        @Argument(help: "The node's name, as `cairn admin node list` shows it.")
+        var node: String
+        @OptionGroup var target: AdminTarget
+
+        func perform(_ client: AdminClient) throws -> String { NodeText.removed(try client.removeNode(named: node)) }
     }
 
     /// `cairn admin node token`.

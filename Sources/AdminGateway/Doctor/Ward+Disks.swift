@@ -30,6 +30,7 @@ extension Ward {
                     return Self.maintained(maintenance)
                 }
                 let disks = status.disks.count { $0.site == node.site && $0.node == node.name }
+                guard disks > 0 else { return Self.empty(node) }
                 return Finding(
                     .warning,
                     "node \(node.site)/\(node.name) does not answer: \(Words.plural(disks, "disk")) away",
@@ -38,6 +39,17 @@ extension Ward {
                     command: "cairn node --data DIR"
                 )
             }
+    }
+
+    /// Nothing lies there: it was drained, or has never had a disk in use.
+    private static func empty(_ node: SilentNode) -> Finding {
+        Finding(
+            .notice,
+            "node \(node.site)/\(node.name) does not answer, and has no disk in use",
+            cause: "it was emptied and stopped, or has not been started since it joined",
+            action: "start it again, or, if it is gone for good, have it forgotten",
+            command: "cairn admin node remove \(node.name)"
+        )
     }
 
     private static func maintained(_ node: MaintenanceReport.Node) -> Finding {

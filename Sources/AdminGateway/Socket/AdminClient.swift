@@ -68,6 +68,12 @@ package struct AdminClient: Sendable {
         try call(.nodeToken, TokenRequest(seconds: seconds, replaces: member))
     }
 
+    package func nodes() throws(AdminError) -> NodesReport { try call(.nodes) }
+
+    package func removeNode(named name: String) throws(AdminError) -> NodesReport.Node {
+        try call(.removeNode, NameRequest(name: name))
+    }
+
     package func maintenances() throws(AdminError) -> MaintenanceReport { try call(.maintenances) }
 
     package func setMaintenance(_ request: MaintenanceRequest) throws(AdminError) -> MaintenanceReport {

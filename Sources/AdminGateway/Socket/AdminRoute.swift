@@ -20,7 +20,9 @@ enum AdminRoute: String, CaseIterable {
     case scrubNow = "/v1/scrub/now"
     case pauseScrub = "/v1/scrub/pause"
     case resumeScrub = "/v1/scrub/resume"
+    case nodes = "/v1/nodes"
     case nodeToken = "/v1/nodes/token"
+    case removeNode = "/v1/nodes/remove"
     case maintenances = "/v1/nodes/maintenance"
     case setMaintenance = "/v1/nodes/maintenance/set"
     case formCluster = "/v1/cluster/form"
@@ -38,10 +40,13 @@ enum AdminRoute: String, CaseIterable {
     /// GET reads; POST changes something, or asks with a body.
     var method: HTTPMethod {
         switch self {
-        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites, .maintenances: .GET
+        case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites, .maintenances,
+            .nodes:
+            .GET
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
-            .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .formCluster, .planLoss,
-            .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass, .controlRewrite:
+            .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .removeNode, .formCluster,
+            .planLoss, .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass,
+            .controlRewrite:
             .POST
         }
     }
@@ -70,6 +75,9 @@ enum AdminRoute: String, CaseIterable {
         case .resumeScrub: try Self.encode(await service.resumeScrub(Self.decode(ScrubTarget.self, body)))
         case .nodeToken:
             try await Self.encode(Self.token(Self.decode(TokenRequest.self, body), by: service))
+        case .nodes: try Self.encode(await service.nodes())
+        case .removeNode:
+            try await Self.encode(service.removeNode(named: Self.decode(NameRequest.self, body).name))
         case .maintenances: try Self.encode(await service.maintenances())
         case .setMaintenance: try Self.encode(await service.setMaintenance(Self.decode(MaintenanceRequest.self, body)))
         case .formCluster: try Self.encode(await service.formCluster())

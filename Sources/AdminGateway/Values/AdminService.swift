@@ -65,6 +65,13 @@ package protocol AdminService: Sendable {
     /// `member`: lets that member join again, which has lost its folder, and nobody else; `notFound` when it is none.
     func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken
 
+    /// The nodes that were ever heard of and not removed.
+    func nodes() async throws(AdminError) -> NodesReport
+
+    /// Forgets a node that has ended and holds no disk in use; `conflict` when it runs or holds one, `notFound` when
+    /// there is none of this name. The list in the coordinator's folder follows at once.
+    func removeNode(named name: String) async throws(AdminError) -> NodesReport.Node
+
     /// The nodes that are in maintenance.
     func maintenances() async throws(AdminError) -> MaintenanceReport
 
@@ -117,6 +124,10 @@ extension AdminService {
         validFor seconds: Int,
         replacing member: String?
     ) async throws(AdminError) -> NodeToken { throw Self.isNoCluster }
+
+    package func nodes() async throws(AdminError) -> NodesReport { throw Self.isNoCluster }
+
+    package func removeNode(named name: String) async throws(AdminError) -> NodesReport.Node { throw Self.isNoCluster }
 
     package func formCluster() async throws(AdminError) -> ClusterFormation { throw Self.isNoCluster }
 

@@ -104,6 +104,18 @@ package final class Membership: Sendable {
         }
     }
 
+    /// Forgets a node, here and in the store; it is a member again once it beats. Whoever asks has seen to it that it
+    /// has ended and holds no disk.
+    package func remove(_ name: NodeName) {
+        let (all, store) = state.withLock { state in
+            state.expected.remove(name)
+            if state.nodes.removeValue(forKey: name) != nil { state.version += 1 }
+            return (state.nodes.values.map(\.address), state.store)
+        }
+        store?.dismiss(name)
+        onChange(all.sorted { $0.name < $1.name })
+    }
+
     /// A node has been given its certificate: it beats from now on.
     package func expect(_ name: NodeName) {
         state.withLock { if $0.nodes[name] == nil { $0.expected.insert(name) } }

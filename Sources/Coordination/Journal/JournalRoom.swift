@@ -28,8 +28,8 @@ package final class JournalRoom: Sendable {
         appended.add(UInt64(JournalFormat.blocks(length)), ordering: .relaxed)
     }
 
-    /// `rooms`: what each keeper's disk said when it was asked after `mark`. With fewer than `quorum` answers nothing is
-    /// known, and nothing refused.
+    /// `rooms`: what each keeper's disk said when it was asked after `mark`. With fewer than `quorum` answers
+    /// nothing is known, and nothing refused.
     package func update(_ rooms: [UInt64], quorum: Int, since mark: UInt64) {
         let left = rooms.count < quorum ? UInt64.max : rooms.sorted(by: >)[quorum - 1]
         let (sum, isBeyond) = mark.addingReportingOverflow(left)

@@ -11,7 +11,8 @@ package import SystemInterface
 ///
 /// A checkpoint is due when the journal has grown by so many records: a restart replays no more than about that. When
 /// nothing changes any more, a tenth of it is enough: then the log's room comes back, and a restart has little to do.
-/// One is due as well when a keeper's disk wants for the room of its older log files. The ranges that did not change keep the blobs of the checkpoint before.
+/// One is due as well when a keeper's disk wants for the room of its older log files. The ranges that did not change
+/// keep the blobs of the checkpoint before.
 package final class Checkpointer: Sendable {
     /// Journal records after which a checkpoint is due: some tens of megabytes of log, replayed in seconds.
     package static let recordLimit: UInt64 = 50_000

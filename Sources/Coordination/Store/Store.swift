@@ -212,6 +212,9 @@ package final class Store: Sendable {
 extension Store {
     /// A node that was not known, or not reached, at the start: its disks are taken up like disks that come back.
     package func admit(_ node: NodeMember) { members.withLock { $0[node.name] = node } }
+
+    /// A node that is asked nothing any more.
+    func dismiss(_ node: NodeName) { members.withLock { $0[node] = nil } }
 }
 
 /// A disk that its node serves.

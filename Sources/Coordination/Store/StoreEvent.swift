@@ -107,12 +107,14 @@ package final class StoreEvents: Sendable {
     package func note(silent: [NodeName: String], of members: [NodeName: NodeMember]) {
         let events = state.withLock { state -> [StoreEvent] in
             let nodes = Set(silent.keys)
-            let sites = Set(members.values.map(\.site)).filter { site in
+            let known = Set(members.values.map(\.site))
+            let sites = known.filter { site in
                 members.values.allSatisfy { $0.site != site || nodes.contains($0.name) }
             }
             var events: [StoreEvent] = []
-            events += state.silentSites.subtracting(sites).sorted().map { .siteBack($0) }
-            events += state.silentNodes.subtracting(nodes).sorted().map { .nodeBack($0) }
+            // What was removed is not back.
+            events += state.silentSites.subtracting(sites).intersection(known).sorted().map { .siteBack($0) }
+            events += state.silentNodes.subtracting(nodes).filter { members[$0] != nil }.sorted().map { .nodeBack($0) }
             events += nodes.subtracting(state.silentNodes).sorted().map {
                 .nodeSilent($0, reason: silent[$0] ?? "")
             }

@@ -3,6 +3,8 @@ import ClusterProtocol
 import ClusterTransport
 import Coordination
 import LinuxSystem
+import Metadata
+import ObjectInterface
 import ObjectModel
 
 /// The operator's commands on a coordinator: those of a store once it runs, and what comes before.
@@ -129,6 +131,59 @@ struct CoordinatorAdmin: AdminService {
         let present = Set(control.membership.present().map(\.name))
         let silent = control.membership.nodes.filter { !present.contains($0.name) }
         return try await store.examine(silent: silent.map { SilentNode(site: $0.site.name, name: $0.name.name) })
+    }
+
+    func nodes() async throws(AdminError) -> NodesReport {
+        let present = Set(control.membership.present().map(\.name))
+        let disks = try await disksInUse()
+        let nodes = control.membership.nodes.map { node in
+            NodesReport.Node(
+                site: node.site.name,
+                name: node.name.name,
+                address: "\(node.host):\(node.port)",
+                isPresent: present.contains(node.name),
+                disks: disks[node.name] ?? 0
+            )
+        }
+        return NodesReport(nodes: nodes.sorted { ($0.site, $0.name) < ($1.site, $1.name) })
+    }
+
+    /// By node; none of a cluster that is not formed yet.
+    private func disksInUse() async throws(AdminError) -> [NodeName: Int] {
+        guard control.store.has(.formed) else { return [:] }
+        _ = try await store()
+        guard let running = await control.running else { return [:] }
+        do throws(StorageError) {
+            let disks = try await running.store.metadata.disks().filter(\.isInUse)
+            return Dictionary(disks.map { ($0.node, 1) }, uniquingKeysWith: +)
+        } catch {
+            throw AdminError(.unavailable, error.message)
+        }
+    }
+
+    func removeNode(named name: String) async throws(AdminError) -> NodesReport.Node {
+        guard let node = try await nodes().nodes.first(where: { name == $0.name || name == "\($0.site)/\($0.name)" })
+        else {
+            throw AdminError(.notFound, "no node is called \(name)", advice: "`cairn admin node list` shows them.")
+        }
+        guard node.disks == 0 else {
+            throw AdminError(
+                .conflict,
+                "node \(node.name) has disks in use: \(node.disks)",
+                advice:
+                    "Empty them first by `cairn admin node drain \(node.name)`, or, when the machine is lost, give "
+                    + "them up by `cairn admin disk retire`."
+            )
+        }
+        guard !node.isPresent else {
+            throw AdminError(
+                .conflict,
+                "node \(node.name) runs",
+                advice: "Stop it on its machine; a few seconds later it can be removed."
+            )
+        }
+        control.membership.remove(NodeName(node.name))
+        return node
     }
 
     func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken {

@@ -1,0 +1,16 @@
+/// `cairn admin node list` and `remove` for people.
+enum NodeText {
+    static func text(_ report: NodesReport) -> String {
+        guard !report.nodes.isEmpty else { return "No node has joined yet." }
+        var table = TextTable(("NODE", .left), ("STATE", .left), ("DISKS", .right), ("ADDRESS", .left))
+        for node in report.nodes {
+            table.add("\(node.site)/\(node.name)", node.isPresent ? "up" : "silent", "\(node.disks)", node.address)
+        }
+        return table.lines.joined(separator: "\n")
+    }
+
+    static func removed(_ node: NodesReport.Node) -> String {
+        "Node \(node.site)/\(node.name) is no member any more. Its name stays taken; started again from its folder, it "
+            + "would be one again: erase that folder."
+    }
+}
