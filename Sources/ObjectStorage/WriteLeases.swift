@@ -151,6 +151,12 @@ package final class WriteSession: Sendable {
     /// A blob id that was never used before.
     package func nextBlob() -> BlobID { leases.nextBlob(of: lease) }
 
+    /// What was done in this session failed. Where its lease has ended, the next session gets another: what goes on by
+    /// itself would fail under this one for as long as it counts as current.
+    package func noteFailure(_ error: StorageError) {
+        if error.code == .leaseEnded { leases.noteEnded(lease) }
+    }
+
     /// Everything written in this session is committed or aborted.
     package func end() {
         let isFirst = isEnded.withLock { isEnded in

@@ -44,6 +44,38 @@ struct RepackTests {
         try await harness.store.close()
     }
 
+    @Test("a lease that has ended is noticed: the next repack, relabelling and checkpoint have another")
+    func endedLease() async throws {
+        let harness = try await RepackHarness.open(count: 60)
+        let store = try harness.store.store
+        for number in 0..<60 where number % 3 != 1 { try await harness.delete(RepackHarness.key(number)) }
+        func endLeases() async throws {
+            for (lease, _) in try await store.metadata.activeLeases() { try await store.metadata.endLease(lease) }
+        }
+        try await endLeases()
+        await #expect(throws: StorageError.self) { _ = try await store.objects.commit(harness.writeRepack()) }
+        let repack = try await harness.writeRepack()
+        #expect(try await store.objects.commit(repack).moved > 0)
+
+        let key = RepackHarness.key(1)
+        let version = try #require(try await store.metadata.version(bucket: StoreHarness.bucket, key: key)).version
+        let move = MoveTransaction.Move(
+            owner: .version(bucket: StoreHarness.bucket, key: key, number: version.number),
+            before: version.extents,
+            after: version.extents,
+            storageClass: "COLD"
+        )
+        try await endLeases()
+        await #expect(throws: StorageError.self) { _ = try await store.objects.relabel([move]) }
+        #expect(try await store.objects.relabel([move]) == 0)
+
+        try await endLeases()
+        await #expect(throws: (any Error).self) { try await store.checkpointer.take() }
+        try await store.checkpointer.take()
+        #expect(try await harness.wrongKeys().isEmpty)
+        try await harness.store.close()
+    }
+
     /// Goal: whatever happens to an object between the copying of its bytes and the move, the client's word wins.
     @Test("overwrites, deletes and tags between the writing and the move win")
     func races() async throws {

@@ -116,6 +116,7 @@ package final class Checkpointer: Sendable {
                 )
             )
         } catch {
+            (error as? StorageError).map(session.noteFailure)
             if (error as? StorageError)?.code != .unknownOutcome { await objects.eraseSystemBlobs(sink.written) }
             throw error
         }

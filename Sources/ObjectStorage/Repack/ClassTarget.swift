@@ -77,7 +77,12 @@ extension ObjectStore {
         guard !moves.isEmpty else { return 0 }
         let session = try await leases.begin()
         defer { session.end() }
-        let results = try await metadata.move(MoveTransaction(lease: session.lease, blobs: [], moves: moves))
-        return results.count { !$0 }
+        do {
+            let results = try await metadata.move(MoveTransaction(lease: session.lease, blobs: [], moves: moves))
+            return results.count { !$0 }
+        } catch {
+            session.noteFailure(error)
+            throw error
+        }
     }
 }

@@ -47,8 +47,13 @@ extension ObjectStore {
         let moves = try await moves(plan, target)
         let session = try await leases.begin()
         let blob = session.nextBlob()
-        let record = try await storageErrors { () async throws(BlobError) in
-            try await write(plan, as: blob, scheme: scheme, usesReserve: target == nil)
+        let record: BlobRecord
+        do throws(BlobError) {
+            record = try await write(plan, as: blob, scheme: scheme, usesReserve: target == nil)
+        } catch {
+            let error = StorageError(error)
+            session.noteFailure(error)
+            throw error
         }
         return Repack(
             record: record,
@@ -112,6 +117,7 @@ extension ObjectStore {
                 outcome.labelled += zip(moves, results).count { $0.storageClass != nil && $1 }
             }
         } catch {
+            repack.session.noteFailure(error)
             // An unknown outcome may have been committed: then the new blob is live and stays.
             if outcome.moved == 0, error.code != .unknownOutcome { await erase(repack.record) }
             throw error
