@@ -1,4 +1,5 @@
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectModel
 import Placement
@@ -70,6 +71,33 @@ struct StoreOutTests {
         #expect(try await store.store.endMaintenance(record.site, record.node))
         #expect(try await !store.store.endMaintenance(record.site, record.node))
         #expect(try await !lookTwice())
+        try await store.close()
+    }
+
+    /// Goal: disks that come back as they were bring everything back, however long they were away.
+    @Test("none is given up while something needs it: more than m away together, and all is there when they are back")
+    func needed() async throws {
+        let store = try await StoreHarness.open(disks: 12) { $0.outAfter = .zero }
+        for number in 0..<20 { try await store.put("k\(number)", Content.random(70_000 + number)) }
+        let records = try await store.store.metadata.disks()
+        let used = Set(try await store.store.metadata.blobs(after: nil, limit: 100).map(\.group))
+        let keepers = try store.store.journal.report.keepers
+        let group = try #require(
+            try await store.store.metadata.groups().first { group in
+                used.contains(group.id)
+                    && group.members.filter { !keepers.contains($0) }.count > group.scheme.parityCount
+            }
+        )
+        let gone = group.members.filter { !keepers.contains($0) }.prefix(group.scheme.parityCount + 1)
+        let slots = (0..<12).filter { slot in
+            records.contains { gone.contains($0.id) && $0.slot == StoreHarness.name(slot) }
+        }
+        for slot in slots { store.disk(slot).isGone = true }
+        try await store.store.watchDisks()
+        for _ in 0..<3 { try await store.store.giveUpLongAway() }
+        for slot in slots { store.disk(slot).isGone = false }
+        try await store.store.takeUpReturned()
+        for number in 0..<20 { #expect(try await store.holds("k\(number)", Content.random(70_000 + number))) }
         try await store.close()
     }
 

@@ -25,9 +25,10 @@ extension Store {
         }
     }
 
-    /// Unless it is back by now, or one of its places finds no other disk.
+    /// Unless it is back by now, one of its places finds no other disk, or something that cannot be read now may be
+    /// with it: what is given up comes back by no disk, also when all that are away return as they were.
     private func giveUp(_ record: DiskRecord, of records: [DiskRecord]) async {
-        guard isAway(record.id),
+        guard isAway(record.id), (try? await needing(record.id)) == 0,
             let groups = try? await metadata.groups().filter({ $0.members.contains(record.id) })
         else { return }
         let standIns = standIns(for: record, in: groups, among: records)
