@@ -13,11 +13,14 @@ package protocol Scenario: Sendable {
     func faults(seed: UInt64) -> [String]
     /// The buggify points that its seeds switch on.
     var points: [String] { get }
+    /// What its systems do beside their clients' work, as it is counted.
+    var deeds: [String] { get }
 }
 
 extension Scenario {
     package func faults(seed: UInt64) -> [String] { [] }
     package var points: [String] { [] }
+    package var deeds: [String] { [] }
 }
 
 /// A promise that the system under test broke.
@@ -64,6 +67,8 @@ package struct Outcome: Sendable {
     package var operations: Int
     /// By buggify point: how often it struck.
     package var strikes: [String: Int]
+    /// By what the system did beside its clients' work: how often.
+    package var deeds: [String: Int]
     package var virtualTime: Duration
 }
 
@@ -101,6 +106,7 @@ extension Scenario {
             steps: report.steps,
             operations: world.operations,
             strikes: world.strikes,
+            deeds: world.deeds,
             virtualTime: world.time.monotonic.duration(since: .init(nanoseconds: 0))
         )
     }

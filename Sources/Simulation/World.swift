@@ -18,6 +18,8 @@ package final class World: Sendable {
         var operations = 0
         /// By buggify point: how often it struck.
         var strikes: [String: Int] = [:]
+        /// By what the system did beside its clients' work: how often.
+        var deeds: [String: Int] = [:]
         var processes: [SimulatedProcess] = []
         var problems: [String] = []
         var subject: String?
@@ -84,6 +86,15 @@ package final class World: Sendable {
 
     /// By buggify point: how often it struck.
     package var strikes: [String: Int] { state.withLock { $0.strikes } }
+
+    /// Counts what the system did beside its clients' work.
+    package func countDeeds(_ deed: String, _ times: Int) {
+        guard times > 0 else { return }
+        state.withLock { $0.deeds[deed, default: 0] += times }
+    }
+
+    /// By what the system did beside its clients' work: how often.
+    package var deeds: [String: Int] { state.withLock { $0.deeds } }
 
     /// Operations of clients so far.
     package var operations: Int { state.withLock { $0.operations } }

@@ -74,9 +74,10 @@ struct RunCommand: ParsableCommand {
         let totals = SharedRun(scenario: scenario.name, firstSeed: firstSeed, seeds: seeds, jobs: jobs).run()
         print("\(scenario.name): \(totals.summary(seconds: Clock.seconds - began))")
         if let strikes = totals.strikes(of: scenario.points) { print("\(scenario.name): \(strikes)") }
-        let unreached = totals.unreached(of: scenario.points)
+        if let deeds = totals.deeds(of: scenario.deeds) { print("\(scenario.name): \(deeds)") }
+        let unreached = totals.unreached(of: scenario)
         // A point that nothing passes any more tests nothing.
-        if !unreached.isEmpty { print("never struck: \(unreached.joined(separator: ", "))") }
+        if !unreached.isEmpty { print("never struck or done: \(unreached.joined(separator: ", "))") }
         if totals.failures > 0 || !unreached.isEmpty { throw ExitCode.failure }
     }
 }

@@ -10,6 +10,8 @@ struct Totals {
     var failures = 0
     /// By buggify point: how often it struck.
     var strikes: [String: Int] = [:]
+    /// By what the system did beside its clients' work: how often.
+    var deeds: [String: Int] = [:]
 
     init() {}
 
@@ -20,6 +22,7 @@ struct Totals {
         milliseconds += Int(outcome.virtualTime / .milliseconds(1))
         if outcome.failure != nil { failures += 1 }
         strikes.merge(outcome.strikes, uniquingKeysWith: +)
+        deeds.merge(outcome.deeds, uniquingKeysWith: +)
     }
 
     mutating func add(_ other: Totals) {
@@ -29,16 +32,20 @@ struct Totals {
         milliseconds += other.milliseconds
         failures += other.failures
         strikes.merge(other.strikes, uniquingKeysWith: +)
+        deeds.merge(other.deeds, uniquingKeysWith: +)
     }
 
     // MARK: From process to process
 
     private static let mark = "totals"
+    /// Before the name of a deed.
+    private static let deedMark = "did:"
 
     /// One line that `init(line:)` reads.
     var line: String {
         let points = strikes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        return (["\(Self.mark) \(seeds) \(steps) \(operations) \(milliseconds) \(failures)"] + points)
+        let done = deeds.sorted { $0.key < $1.key }.map { "\(Self.deedMark)\($0.key)=\($0.value)" }
+        return (["\(Self.mark) \(seeds) \(steps) \(operations) \(milliseconds) \(failures)"] + points + done)
             .joined(separator: " ")
     }
 
@@ -53,7 +60,11 @@ struct Totals {
         for word in words.dropFirst(6) {
             let parts = word.split(separator: "=")
             guard parts.count == 2, let count = Int(parts[1]) else { return nil }
-            strikes[String(parts[0])] = count
+            if parts[0].hasPrefix(Self.deedMark) {
+                deeds[String(parts[0].dropFirst(Self.deedMark.count))] = count
+            } else {
+                strikes[String(parts[0])] = count
+            }
         }
     }
 
@@ -71,11 +82,18 @@ struct Totals {
         return "struck: " + points.map { "\($0) \(strikes[$0, default: 0])" }.joined(separator: ", ")
     }
 
-    /// Those that so many seeds should have reached, and did not.
-    func unreached(of points: [String]) -> [String] {
-        seeds < Self.enoughSeeds ? [] : points.filter { strikes[$0] == nil }
+    /// What the systems did beside their clients' work, for people; nil where nothing is counted.
+    func deeds(of names: [String]) -> String? {
+        if names.isEmpty { return nil }
+        return "did: " + names.map { "\($0) \(deeds[$0, default: 0])" }.joined(separator: ", ")
     }
 
-    /// Of a run that reaches every point.
+    /// Points and deeds that so many seeds should have reached, and did not.
+    func unreached(of scenario: any Scenario) -> [String] {
+        guard seeds >= Self.enoughSeeds else { return [] }
+        return scenario.points.filter { strikes[$0] == nil } + scenario.deeds.filter { deeds[$0] == nil }
+    }
+
+    /// Of a run that reaches every point, and does everything.
     private static let enoughSeeds = 10_000
 }

@@ -1,5 +1,6 @@
 import Coordination
 import DiskFormat
+import Metadata
 import ObjectInterface
 import ObjectModel
 import ObjectStorage
@@ -17,8 +18,13 @@ protocol ClientRun: Sendable {
     /// What the clients call.
     var objects: any ObjectServer { get }
 
+    /// The places of disks.
+    var slots: [SlotPlace] { get }
+
     /// The store that decides, once it runs.
     func currentStore() async throws -> Store
+    /// Puts an empty disk into the slot of this number.
+    func useSpare(_ slot: Int)
 }
 
 extension ClientRun {
@@ -123,8 +129,15 @@ extension ClientRun {
 
     // MARK: Checks
 
-    /// All disks there, all shards counted as present and good by the store's own verification.
+    /// All disks there, all shards counted as present and good by the store's own verification, and what operators
+    /// began at its end.
     func waitUntilWhole() async throws {
+        let rewrites = try await currentStore().metadata.classRewrites()
+        try await waitUntilNothingLacks()
+        try await checkRewritten(rewrites)
+    }
+
+    private func waitUntilNothingLacks() async throws {
         let deadline = world.time.monotonic.advanced(by: repairTime)
         var lack = "never asked"
         var isAsked = false

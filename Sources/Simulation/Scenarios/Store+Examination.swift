@@ -19,6 +19,12 @@ extension Store {
             let missing = try await metadata.missingShardCount()
             let moving = blobs.view.map.groups.values.reduce(0) { $0 + $1.former.count }
             if moving > 0 { return "\(moving) places are being moved" }
+            let draining = try await metadata.disks().filter { $0.state == .draining }
+            if !draining.isEmpty { return "to be emptied yet: \(draining.map(\.slot))" }
+            let rewrites = try await metadata.classRewrites()
+            if let rewrite = rewrites.first {
+                return "being rewritten: \(rewrite) \(classRewriter.progress(of: rewrite).map { "\($0)" } ?? "")"
+            }
             let report = verifier.report
             let isWhole = missing == 0 && report.isCurrent && report.shardsVerified == report.shardsExpected
             return isWhole ? "" : "\(missing) missing, \(report)"

@@ -62,7 +62,9 @@ struct StoreClient: Sendable {
         return Self.key(self.number, number)
     }
 
-    static func key(_ client: Int, _ number: Int) -> String { "client-\(client)/key-\(number)" }
+    static func key(_ client: Int, _ number: Int) -> String { "\(prefix(client))key-\(number)" }
+    /// Of a client's keys.
+    static func prefix(_ client: Int) -> String { "client-\(client)/" }
 
     /// Mostly small; some of several frames; a few beyond a pack, and so of several stripes.
     static func length(using generator: inout SplitMix64) -> Int {

@@ -85,13 +85,14 @@ final class StoreNemesis: Sendable {
         case .lose(let slot):
             world.disk(server.disk(slot)).isGone = true
             noteReplaced(slot)
-        case .pull(let slot, let operations):
-            let disk = world.disk(server.disk(slot))
-            disk.isGone = true
-            end(at: number + operations) { [self] in
-                // What was lost for good meanwhile, or before, does not come back.
-                if !state.withLock({ $0.replaced.contains(slot) }) { disk.isGone = false }
-            }
+        case .pull(let slot, let operations): pull(slot, until: number + operations)
+        case .goOut(let slot, let operations):
+            pull(slot, until: number + operations)
+            operate { await $0.lookForAway() }
+        case .retire(let slot):
+            world.disk(server.disk(slot)).isGone = true
+            noteReplaced(slot)
+            operate { _ = try? await $0.retireDisk(inSlot: StoreServer.slotName(slot), of: StoreServer.node) }
         case .swapEmpty(let slot):
             server.useSpare(slot)
             noteReplaced(slot)
@@ -116,7 +117,18 @@ final class StoreNemesis: Sendable {
         case .flaky(let slot, let operations):
             server.link.disturb(slot: StoreServer.slotName(slot))
             end(at: number + operations) { [server] in server.link.calm() }
-        case .maintain(let work): maintain(work)
+        case .maintain(let work):
+            operate { [world] in await $0.maintain(work, random: world.random) }
+        case .scrub, .outAfter: break
+        }
+    }
+
+    private func pull(_ slot: Int, until operation: Int) {
+        let disk = world.disk(server.disk(slot))
+        disk.isGone = true
+        end(at: operation) { [self] in
+            // What was lost for good meanwhile, or before, does not come back.
+            if !state.withLock({ $0.replaced.contains(slot) }) { disk.isGone = false }
         }
     }
 
@@ -149,10 +161,8 @@ final class StoreNemesis: Sendable {
     }
 
     /// Beside everything else, in the server's process; what fails is the store's own to try again.
-    private func maintain(_ work: StoreMaintenance) {
-        begin { [self] in
-            await server.call { [self] store in await store.maintain(work, random: world.random) }
-        }
+    private func operate(_ work: @escaping @Sendable (Store) async -> Void) {
+        begin { [server] in await server.call(work) }
     }
 
     private func begin(_ body: @escaping @Sendable () async -> Void) {

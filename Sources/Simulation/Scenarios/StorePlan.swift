@@ -10,6 +10,10 @@ struct StoreFault: Sendable, CustomStringConvertible {
         case lose(slot: Int)
         /// The disk is gone, and back after so many operations with what it had.
         case pull(slot: Int, operations: Int)
+        /// The same, and the store looks at once whether others are to take its places.
+        case goOut(slot: Int, operations: Int)
+        /// The disk is gone for good, and an operator gives it up.
+        case retire(slot: Int)
         /// Somebody puts an empty disk into the slot and starts the server anew.
         case swapEmpty(slot: Int)
         /// The disk wakes as it was some operations ago, after a loss of power.
@@ -29,6 +33,10 @@ struct StoreFault: Sendable, CustomStringConvertible {
         case flaky(slot: Int, operations: Int)
         /// Work in the background, now, beside everything else.
         case maintain(StoreMaintenance)
+        /// From the start on: everything is read, and coded again, within this time.
+        case scrub(every: Duration)
+        /// From the start on: others take the places of a disk that has been away for so long.
+        case outAfter(Duration)
     }
 
     var number: Int
@@ -42,11 +50,14 @@ struct StoreFault: Sendable, CustomStringConvertible {
 ///
 /// Within a round at most m disks are touched by what may cost them a shard; after each round all is mended, and the
 /// store must become whole again before the next: then nothing that was acknowledged may ever be lost.
+///
+/// Where disks that are away lose their places at once, one disk is touched: it may come back, be given another place
+/// of the same blob, and be away once more.
 struct StorePlan: Sendable {
     /// The operation with which each round ends.
     var roundEnds: [Int]
     var faults: [StoreFault] = []
-    /// Disks that the round with most of them may hurt.
+    /// Disks that the round with most of them may hurt, counted twice where they may come back to another place.
     var mostTouched = 0
     var pullsTwoAtLast: Bool
     var checksLeaks: Bool
@@ -56,9 +67,24 @@ struct StorePlan: Sendable {
     /// Disks that a round may hurt: m of the scheme.
     static let touchedLimit = 2
     private static let faultLimit = 6
+    /// Seconds of a scrub's period: of a run's clients, a part and a few times.
+    private static let scrubPeriods = [2, 5, 15]
 
     /// No faults.
     static var quiet: StorePlan { StorePlan() }
+
+    /// What is set from the start on.
+    var settings: OperatorSettings {
+        var settings = OperatorSettings()
+        for fault in faults {
+            switch fault.kind {
+            case .scrub(let period): settings.scrubPeriod = period
+            case .outAfter(let patience): settings.outAfter = patience
+            default: break
+            }
+        }
+        return settings
+    }
 
     private init() {
         roundEnds = []
@@ -75,10 +101,18 @@ struct StorePlan: Sendable {
         var slots = Array(0..<StoreServer.slotCount)
         slots.shuffle(using: &generator)
         pulledAtLast = Array(slots.prefix(2)).sorted()
+        if generator.next() % 3 == 0 {
+            let period = Self.scrubPeriods[Int(generator.next() % UInt64(Self.scrubPeriods.count))]
+            faults.append(StoreFault(number: 0, operation: 0, kind: .scrub(every: .seconds(period))))
+        }
+        let losesPlaces = generator.next() % 3 == 0
+        if losesPlaces { faults.append(StoreFault(number: 0, operation: 0, kind: .outAfter(.zero))) }
+        let limit = losesPlaces ? 1 : Self.touchedLimit
+        mostTouched = losesPlaces ? Self.touchedLimit : 0
         var begin = 0
         for end in roundEnds {
             slots.shuffle(using: &generator)
-            let touched = Array(slots.prefix(Int(generator.next() % UInt64(Self.touchedLimit + 1))))
+            let touched = Array(slots.prefix(Int(generator.next() % UInt64(limit + 1))))
             mostTouched = max(mostTouched, touched.count)
             addRound(begin + 1...end, touched, using: &generator)
             begin = end
@@ -117,7 +151,9 @@ struct StorePlan: Sendable {
     private static func hurt(_ slot: Int, using generator: inout SplitMix64) -> StoreFault.Kind {
         let length = 10 + Int(generator.next() % 100)
         let few = Int(generator.next() % 8)
-        switch generator.next() % 14 {
+        switch generator.next() % 16 {
+        case 14: return .goOut(slot: slot, operations: length)
+        case 15: return .retire(slot: slot)
         case 0: return .lose(slot: slot)
         case 1, 2: return .pull(slot: slot, operations: length)
         case 3: return .swapEmpty(slot: slot)

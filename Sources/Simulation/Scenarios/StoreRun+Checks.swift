@@ -15,25 +15,6 @@ import TestKit
 extension StoreRun {
     private static let verificationPoll = Duration.milliseconds(50)
 
-    /// Puts new disks into these slots, as an operator would.
-    func replace(_ slots: [Int]) async throws {
-        for slot in slots {
-            server.useSpare(slot)
-            let problem = await server.call { store -> String? in
-                do {
-                    _ = try await store.replaceDisk(inSlot: StoreServer.slotName(slot))
-                    return nil
-                } catch {
-                    return "\(error)"
-                }
-            }
-            if let problem = problem ?? nil {
-                throw BrokenPromise("\(StoreServer.slotName(slot)) not replaced: \(problem)")
-            }
-        }
-        await server.learnDisks(await server.store())
-    }
-
     /// One verification of everything, to its end. What it finds is repaired beside it.
     func verifyOnce() async throws {
         let store = await server.store()

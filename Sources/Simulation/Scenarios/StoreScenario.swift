@@ -34,6 +34,7 @@ package struct StoreScenario: Scenario {
     }
 
     package var points: [String] { BuggifyPoint.allCases.map(\.rawValue) }
+    package var deeds: [String] { StoreDeed.allCases.map(\.rawValue) }
 
     private static func points(seed: UInt64, _ plan: StorePlan) -> [StoreMischief.Setting] {
         StoreMischief.settings(
@@ -75,7 +76,7 @@ struct StoreRun: ClientRun {
         self.plan = plan
         self.world = world
         self.mischief = mischief
-        server = StoreServer(world: world, mischief: mischief)
+        server = StoreServer(world: world, mischief: mischief, settings: plan.settings)
     }
 
     var clientCount: Int { StoreScenario.clientCount }
@@ -83,6 +84,12 @@ struct StoreRun: ClientRun {
     var objects: any ObjectServer { server }
 
     func currentStore() async throws -> Store { await server.store() }
+
+    var slots: [SlotPlace] {
+        (0..<StoreServer.slotCount).map { SlotPlace(node: StoreServer.node, slot: StoreServer.slotName($0)) }
+    }
+
+    func useSpare(_ slot: Int) { server.useSpare(slot) }
 
     func run(using generator: inout SplitMix64) async throws {
         server.start()
@@ -94,8 +101,13 @@ struct StoreRun: ClientRun {
             mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
-            try await replace(replaced)
+            try await renewDisks(replaced)
+            try await fillEmptySlots()
             try await waitUntilWhole()
+            // Disks that were still being emptied have left.
+            try await fillEmptySlots()
+            try await countRewritten()
+            await server.learnDisks(await server.store())
             try await writeAll()
             try await readAll()
         }

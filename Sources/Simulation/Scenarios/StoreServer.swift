@@ -19,7 +19,10 @@ final class StoreServer: ObjectServer {
     /// Disks of the store; a slot holds its first disk until that is replaced by its next.
     static let slotCount = 8
     /// Disks that a slot may see in a run: each fault of a plan may swap it, and each round replace it.
-    private static let generationCount = 16
+    private static let generationCount = 20
+    static let node = NodeName("node-1")
+    /// Where the program keeps what is not on the store's disks.
+    private static let folder = "folder"
     /// How long a server is down.
     private static let downTime = Duration.milliseconds(50)
 
@@ -40,6 +43,7 @@ final class StoreServer: ObjectServer {
 
     private let world: World
     private let mischief: StoreMischief
+    private let settings: OperatorSettings
     private let state: Shared
     let link: StoreLink
 
@@ -51,9 +55,10 @@ final class StoreServer: ObjectServer {
         }
     }
 
-    init(world: World, mischief: StoreMischief) {
+    init(world: World, mischief: StoreMischief, settings: OperatorSettings) {
         self.world = world
         self.mischief = mischief
+        self.settings = settings
         let state = Shared()
         self.state = state
         let watch = ErasureWatch(
@@ -78,7 +83,7 @@ final class StoreServer: ObjectServer {
         let all = (0..<Self.slotCount).flatMap { slot in
             (0..<Self.generationCount).map { Self.diskName(slot, $0) }
         }
-        let process = world.start("server", disks: all) { [self] process in
+        let process = world.start("server", disks: all + [Self.folder]) { [self] process in
             let buggify = buggify(process)
             let database = state.withLock { $0.database }
             let store = try await Store.open(
@@ -89,6 +94,7 @@ final class StoreServer: ObjectServer {
             ) { [buggify] journal async throws(MetadataError) in
                 JournaledMetadataStore.inMemory(database, journal: journal, buggify: buggify)
             }
+            world.watch(store)
             await learnDisks(store)
             serve(store, from: process)
             await store.run()
@@ -116,6 +122,7 @@ final class StoreServer: ObjectServer {
     /// Ends the process, perhaps with its power, and starts it again, perhaps with an older database. `whileDown` is
     /// done between the two.
     func crash(losingPower: Bool, databaseBack: Int?, whileDown: () -> Void = {}) async {
+        world.noteScrub(of: state.withLock { $0.store })
         let (process, calls, crash) = state.withLock { state in
             state.database =
                 databaseBack.map { back in
@@ -136,6 +143,7 @@ final class StoreServer: ObjectServer {
 
     /// Lets go of the store, whose slots refer back to this.
     func end() {
+        world.noteScrub(of: state.withLock { $0.store })
         state.withLock { state in
             state.store = nil
             state.process = nil
@@ -168,7 +176,7 @@ final class StoreServer: ObjectServer {
             throw BrokenPromise("no such scheme")
         }
         let slots = (0..<Self.slotCount).map { number in
-            StoreSlot(site: SiteName("site-1"), node: NodeName("node-1"), name: Self.slotName(number)) {
+            StoreSlot(site: SiteName("site-1"), node: Self.node, name: Self.slotName(number)) {
                 [self] () throws(FileError) in process.files(disk(number))
             }
         }
@@ -184,6 +192,7 @@ final class StoreServer: ObjectServer {
         configuration.disk.buggify = buggify
         if buggify.strikes(.journalForgets) { configuration.journal.ringBytes = Self.shortRing }
         if buggify.strikes(.smallRounds) { configuration.disk.roundLength = 1 }
+        settings.apply(to: &configuration, folder: process.files(Self.folder))
         configuration.link = { [link] in link.wrapping($0, time: process.time) }
         return configuration
     }

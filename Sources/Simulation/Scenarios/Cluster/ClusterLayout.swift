@@ -1,3 +1,4 @@
+import Coordination
 import JournalStorage
 import ObjectModel
 import ShardStorage
@@ -12,7 +13,7 @@ enum ClusterLayout {
     static let nodeCount = siteCount * nodesPerSite
     static let diskCount = nodeCount * disksPerNode
     /// Disks that a disk's place may see in a run.
-    static let generationCount = 16
+    static let generationCount = 20
     static let region = "eu-1"
     static let port = 7_400
 
@@ -24,6 +25,11 @@ enum ClusterLayout {
             throw BrokenPromise("no such scheme")
         }
         return scheme
+    }
+
+    /// By place.
+    static let slots = (0..<diskCount).map {
+        SlotPlace(node: NodeName(nodeName(node(ofPlace: $0))), slot: slotName($0))
     }
 
     static func nodeName(_ node: Int) -> String { "node-\(node + 1)" }

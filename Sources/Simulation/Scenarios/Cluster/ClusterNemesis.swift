@@ -1,3 +1,4 @@
+import Coordination
 import Synchronization
 import SystemInterface
 import TestKit
@@ -87,7 +88,8 @@ final class ClusterNemesis: Sendable {
         case .maintain(let work):
             // Not waited for: its process may die in it.
             Task { [cluster, world] in await cluster.coordinator?.store?.maintain(work, random: world.random) }
-        case .lose, .pull, .swapEmpty, .rot, .slow, .full, .fail: hurt(kind)
+        case .lose, .retire, .pull, .swapEmpty, .rot, .slow, .full, .fail: hurt(kind)
+        case .scrub, .outAfter: break
         }
     }
 
@@ -96,6 +98,12 @@ final class ClusterNemesis: Sendable {
         case .lose(let place):
             world.disk(cluster.disk(place)).isGone = true
             noteReplaced(place)
+        case .retire(let place):
+            world.disk(cluster.disk(place)).isGone = true
+            noteReplaced(place)
+            let slot = ClusterLayout.slots[place]
+            Task { [cluster] in _ = try? await cluster.coordinator?.store?.retireDisk(inSlot: slot.slot, of: slot.node)
+            }
         case .pull(let place, let duration):
             let disk = world.disk(cluster.disk(place))
             disk.isGone = true

@@ -35,6 +35,8 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         case lose(place: Int)
         /// The disk is gone, and back after a while with what it had.
         case pull(place: Int, Duration)
+        /// The disk is gone for good, and an operator gives it up.
+        case retire(place: Int)
         /// Somebody puts an empty disk into the place and starts the node anew.
         case swapEmpty(place: Int)
         case rot(place: Int, bits: Int)
@@ -45,6 +47,10 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         case fail(place: Int, operation: DiskOperation, after: Int, times: Int)
         /// Work in the background, now, beside everything else.
         case maintain(StoreMaintenance)
+        /// From the start on: everything is read, and coded again, within this time.
+        case scrub(every: Duration)
+        /// From the start on: others take the places of a disk that has been away for so long.
+        case outAfter(Duration)
     }
 
     enum OldCoordinator: Sendable {
@@ -70,16 +76,44 @@ struct ClusterPlan: Sendable {
     /// Milliseconds that a fault of processes or network lasts, mostly; and now and then, so that leases end meanwhile.
     private static let shortFault: UInt64 = 8_000
     private static let longFault: UInt64 = 100_000
+    /// Seconds of a scrub's period: of a run's clients, a part and about all.
+    private static let scrubPeriods = [15, 60]
+    /// Longer than most faults, and than making anew what a disk held: what is given up one after the other must not
+    /// add up.
+    private static let outPatience = Duration.seconds(20)
 
     /// The operation with which each round ends.
     var roundEnds: [Int]
     var faults: [ClusterFault] = []
     var checksLeaks: Bool
 
+    /// What is set from the start on.
+    var settings: OperatorSettings {
+        var settings = OperatorSettings()
+        for fault in faults {
+            switch fault.kind {
+            case .scrub(let period): settings.scrubPeriod = period
+            case .outAfter(let patience): settings.outAfter = patience
+            default: break
+            }
+        }
+        return settings
+    }
+
+    /// Whether another shard may be lost beside those that the faults cost.
+    var mayCostShards: Bool { settings.outAfter == nil }
+
     init(using generator: inout SplitMix64) {
         let rounds = 1 + Int(generator.next() % 2)
         roundEnds = (1...rounds).map { ClusterScenario.operationCount * $0 / rounds }
         checksLeaks = generator.next() % 3 == 0
+        if generator.next() % 3 == 0 {
+            let period = Self.scrubPeriods[Int(generator.next() % UInt64(Self.scrubPeriods.count))]
+            faults.append(ClusterFault(number: 0, operation: 0, kind: .scrub(every: .seconds(period))))
+        }
+        if generator.next() % 3 == 0 {
+            faults.append(ClusterFault(number: 0, operation: 0, kind: .outAfter(Self.outPatience)))
+        }
         var begin = 0
         for end in roundEnds {
             let touched = Int(generator.next() % UInt64(ClusterLayout.diskCount))
@@ -125,7 +159,8 @@ struct ClusterPlan: Sendable {
     private static func hurt(_ place: Int, using generator: inout SplitMix64) -> ClusterFault.Kind {
         let duration = duration(using: &generator)
         let few = Int(generator.next() % 8)
-        switch generator.next() % 9 {
+        switch generator.next() % 10 {
+        case 9: return .retire(place: place)
         case 0: return .lose(place: place)
         case 1: return .pull(place: place, duration)
         case 2: return .swapEmpty(place: place)

@@ -30,22 +30,6 @@ extension ClusterRun {
         )
     }
 
-    /// Puts new disks into these places, as an operator would.
-    func replace(_ places: [Int]) async throws {
-        for place in places {
-            cluster.useSpare(place)
-            let store = try await cluster.store()
-            do {
-                _ = try await store.replaceDisk(
-                    inSlot: ClusterLayout.slotName(place),
-                    of: NodeName(ClusterLayout.nodeName(ClusterLayout.node(ofPlace: place)))
-                )
-            } catch {
-                throw BrokenPromise("\(cluster.disk(place)) does not replace the one before: \(error)")
-            }
-        }
-    }
-
     /// Coordinators that another has taken over from have found out.
     func checkCoordinators() throws {
         let running = cluster.coordinators.filter(\.isUp)

@@ -28,9 +28,12 @@ package struct ClusterScenario: Scenario {
 
     package func faults(seed: UInt64) -> [String] {
         var generator = Self.generator(World(seed: seed, echo: nil))
-        let faults = ClusterPlan(using: &generator).faults
-        return faults.map(\.description)
-            + StoreMischief.settings(seed: seed, after: faults.count, mayCostShards: true).map(\.description)
+        let plan = ClusterPlan(using: &generator)
+        return plan.faults.map(\.description) + Self.points(seed: seed, plan).map(\.description)
+    }
+
+    private static func points(seed: UInt64, _ plan: ClusterPlan) -> [StoreMischief.Setting] {
+        StoreMischief.settings(seed: seed, after: plan.faults.count, mayCostShards: plan.mayCostShards)
     }
 
     /// Two are asked only where a store of one process is put together.
@@ -38,12 +41,14 @@ package struct ClusterScenario: Scenario {
         BuggifyPoint.allCases.filter { $0 != .journalForgets && $0 != .smallRounds }.map(\.rawValue)
     }
 
+    package var deeds: [String] { StoreDeed.allCases.map(\.rawValue) }
+
     private static func generator(_ world: World) -> SplitMix64 { SplitMix64(seed: world.random.next()) }
 
     package func run(world: World, without left: Set<Int>) async throws {
         var generator = Self.generator(world)
         var plan = ClusterPlan(using: &generator)
-        let points = StoreMischief.settings(seed: world.seed, after: plan.faults.count, mayCostShards: true)
+        let points = Self.points(seed: world.seed, plan)
         plan.faults.removeAll { left.contains($0.number) }
         let mischief = StoreMischief(points.filter { !left.contains($0.number) }, world: world)
         let run = ClusterRun(plan: plan, world: world, mischief: mischief)
@@ -68,7 +73,7 @@ struct ClusterRun: ClientRun {
         self.plan = plan
         self.world = world
         self.mischief = mischief
-        cluster = SimulatedCluster(world: world, mischief: mischief)
+        cluster = SimulatedCluster(world: world, mischief: mischief, settings: plan.settings)
     }
 
     var clientCount: Int { ClusterScenario.clientCount }
@@ -76,6 +81,8 @@ struct ClusterRun: ClientRun {
     var objects: any ObjectServer { cluster }
 
     func currentStore() async throws -> Store { try await cluster.store() }
+    var slots: [SlotPlace] { ClusterLayout.slots }
+    func useSpare(_ slot: Int) { cluster.useSpare(slot) }
 
     func run(using generator: inout SplitMix64) async throws {
         world.network.profile = ClusterNemesis.calm
@@ -95,8 +102,12 @@ struct ClusterRun: ClientRun {
             try await world.time.sleep(for: Self.lastCalls)
             oracle.settle()
             cluster.isCalm = true
-            try await replace(replaced)
+            try await renewDisks(replaced)
+            try await fillEmptySlots()
             try await waitUntilWhole()
+            // Disks that were still being emptied have left.
+            try await fillEmptySlots()
+            try await countRewritten()
             try checkCoordinators()
             try await writeAll()
             try await readAll()

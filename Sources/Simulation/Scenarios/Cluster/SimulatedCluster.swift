@@ -29,6 +29,7 @@ final class SimulatedCluster: ObjectServer {
     private let cluster: ClusterID
     private let state: Shared
     private let mischief: StoreMischief
+    private let settings: OperatorSettings
 
     /// What the watch looks at, too.
     private final class Shared: Sendable {
@@ -44,9 +45,10 @@ final class SimulatedCluster: ObjectServer {
         }
     }
 
-    init(world: World, mischief: StoreMischief) {
+    init(world: World, mischief: StoreMischief, settings: OperatorSettings) {
         self.world = world
         self.mischief = mischief
+        self.settings = settings
         let state = Shared()
         self.state = state
         let watch = ErasureWatch(
@@ -84,7 +86,8 @@ final class SimulatedCluster: ObjectServer {
                 of: cluster,
                 takesOver: number > 0,
                 world: world,
-                mischief: mischief
+                mischief: mischief,
+                settings: settings
             )
             state.coordinators.append(next)
             return next

@@ -35,14 +35,23 @@ final class SimulatedCoordinator: Sendable {
     private let cluster: ClusterID
     private let world: World
     private let mischief: StoreMischief
+    private let settings: OperatorSettings
     private let state: Mutex<State>
 
     /// `takesOver`: begins with nothing but the nodes' addresses, as with `--take-over`.
-    init(_ number: Int, of cluster: ClusterID, takesOver: Bool, world: World, mischief: StoreMischief) {
+    init(
+        _ number: Int,
+        of cluster: ClusterID,
+        takesOver: Bool,
+        world: World,
+        mischief: StoreMischief,
+        settings: OperatorSettings
+    ) {
         name = ClusterLayout.coordinatorName(number)
         self.cluster = cluster
         self.world = world
         self.mischief = mischief
+        self.settings = settings
         var first = State(isFormed: takesOver, isRebuilt: !takesOver, isTakingOver: takesOver)
         if takesOver { first.nodes = (0..<ClusterLayout.nodeCount).map(SimulatedCluster.address) }
         state = Mutex(first)
@@ -56,6 +65,8 @@ final class SimulatedCoordinator: Sendable {
     var incarnation: UInt32 { store?.journal.incarnation ?? 0 }
     /// No other has taken over from it, as far as it knows.
     var mayStart: Bool { state.withLock { !$0.isSuperseded } }
+    /// Its data folder, as far as it is files.
+    private var folder: String { "\(name)/folder" }
     var isUp: Bool { state.withLock { $0.process != nil } }
     var problem: String { state.withLock { $0.problem } }
 
@@ -63,12 +74,13 @@ final class SimulatedCoordinator: Sendable {
 
     func start() {
         guard !isUp, mayStart else { return }
-        let process = world.start(name) { [self] process in try await run(process) }
+        let process = world.start(name, disks: [folder]) { [self] process in try await run(process) }
         state.withLock { $0.process = process }
     }
 
     /// Ends the process; a loss of power may take the database's newest commits, so many copies back.
     func crash(losingPower: Bool, databaseBack: Int?) {
+        world.noteScrub(of: store)
         let process = state.withLock { state in
             state.database =
                 databaseBack.map { back in
@@ -87,7 +99,10 @@ final class SimulatedCoordinator: Sendable {
     func keepCopy() { state.withLock { $0.copies.append($0.database.copy()) } }
 
     /// Lets go of the store, which refers back to this.
-    func end() { state.withLock { ($0.store, $0.process, $0.copies) = (nil, nil, []) } }
+    func end() {
+        world.noteScrub(of: store)
+        state.withLock { ($0.store, $0.process, $0.copies) = (nil, nil, []) }
+    }
 
     // MARK: The process
 
@@ -205,6 +220,7 @@ final class SimulatedCoordinator: Sendable {
         ) { journal async throws(MetadataError) in
             JournaledMetadataStore.inMemory(database, journal: journal, buggify: life.buggify)
         }
+        world.watch(store)
         life.service.attach(store)
         state.withLock { state in
             (state.isFormed, state.isTakingOver, state.problem) = (true, false, "")
@@ -218,6 +234,7 @@ final class SimulatedCoordinator: Sendable {
         let stopped = store.journal.report.stopped
         world.trace.record("\(name) has stopped: \(stopped.map { "\($0)" } ?? store.stopReason ?? "")")
         state.withLock { if $0.process === life.process { $0.store = nil } }
+        world.noteScrub(of: store)
         life.service.detach()
         await store.close()
         // What this life's store still holds of the database changes nothing any more.
@@ -235,6 +252,7 @@ final class SimulatedCoordinator: Sendable {
             orphanQuarantine: SimulatedCluster.orphanQuarantine
         )
         configuration.buggify = life.buggify
+        settings.apply(to: &configuration, folder: life.process.files(folder))
         configuration.nodes = nodes.map { NodeMember(name: $0.name, site: $0.site) }
         configuration.transport = life.transport
         configuration.cluster = cluster

@@ -1,0 +1,22 @@
+import Coordination
+import SystemInterface
+
+/// What an operator may set and a seed sets otherwise: what takes weeks or an hour in production happens within a run.
+struct OperatorSettings: Sendable {
+    /// How often a scrub looks whether something is due.
+    private static let scrubPoll = Duration.milliseconds(200)
+
+    /// Within which everything is read, and everything coded again; nil leaves it at weeks, of which no run sees one.
+    var scrubPeriod: Duration?
+    /// How long a disk may be away before others take its places; nil for ever.
+    var outAfter: Duration?
+
+    /// `folder`: where the scrub keeps its position over a crash.
+    func apply(to configuration: inout StoreConfiguration, folder: any FileSystem) {
+        configuration.outAfter = outAfter
+        guard let scrubPeriod else { return }
+        configuration.scrub = ScrubSettings(period: scrubPeriod, codingPeriod: scrubPeriod)
+        configuration.scrub.poll = Self.scrubPoll
+        configuration.scrubFolder = folder
+    }
+}
