@@ -43,6 +43,8 @@ package enum Scenarios {
         RotScenario(),
         PlainFilesScenario(syncsBeforeAnswering: true),
         PlainFilesScenario(syncsBeforeAnswering: false),
+        PlantedScenario(.failure),
+        PlantedScenario(.trap),
     ]
 }
 

@@ -24,22 +24,28 @@ struct FailureReport {
         fflush(nil)
     }
 
-    /// The faults that are not needed for a failure, tried one by one.
+    /// The faults that are not needed for a failure, tried one by one until each of the others is needed: one may be
+    /// only as long as another is there.
     private func shrunk(count: Int) -> Set<Int> {
         var left: Set<Int> = []
-        guard count > 0 else { return left }
-        for number in 1...count where scenario.outcome(seed: outcome.seed, without: left.union([number])).failure != nil
-        {
-            left.insert(number)
+        while true {
+            let before = left
+            for number in 1..<count + 1 where !left.contains(number) && fails(without: left.union([number])) {
+                left.insert(number)
+            }
+            if left == before { return left }
         }
-        return left
+    }
+
+    private func fails(without left: Set<Int>) -> Bool {
+        scenario.namedOutcome(seed: outcome.seed, without: left).failure != nil
     }
 
     /// The run again, with its latest events about the object concerned.
     private func events(without left: Set<Int>) -> (Outcome, [String]) {
-        let subject = scenario.outcome(seed: outcome.seed, without: left).subject
+        let subject = scenario.namedOutcome(seed: outcome.seed, without: left).subject
         let kept = Mutex<[String]>([])
-        let last = scenario.outcome(seed: outcome.seed, without: left) { event in
+        let last = scenario.namedOutcome(seed: outcome.seed, without: left) { event in
             let isOfInterest = subject.map(event.contains) ?? true
             guard isOfInterest || event.contains(" fault ") || event.contains(" crash ") else { return }
             kept.withLock { kept in
@@ -57,9 +63,24 @@ enum Checkout {
     static var commit: String? {
         guard let head = text(".git/HEAD") else { return nil }
         guard head.hasPrefix("ref: ") else { return head }
-        return text(".git/" + head.dropFirst("ref: ".count))
+        let name = String(head.dropFirst("ref: ".count))
+        return text(".git/" + name) ?? packed(name)
     }
 
+    /// As git keeps the names that have not changed for a while.
+    private static func packed(_ name: String) -> String? {
+        guard let file = fopen(".git/packed-refs", "r") else { return nil }
+        defer { fclose(file) }
+        var buffer = [CChar](repeating: 0, count: 1_024)
+        while fgets(&buffer, Int32(buffer.count), file) != nil {
+            let words = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+                .split(whereSeparator: \.isWhitespace)
+            if words.count == 2, words[1] == name { return String(words[0]) }
+        }
+        return nil
+    }
+
+    /// The first line of a file.
     private static func text(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }

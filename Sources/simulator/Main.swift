@@ -16,6 +16,7 @@ struct SimulatorCommand: ParsableCommand {
 
     static func main() {
         fixEnvironment()
+        TrapNote.install()
         main(nil)
     }
 
@@ -61,7 +62,7 @@ struct RunCommand: ParsableCommand {
         guard jobs > 1, seeds > 1, !hashes else {
             var totals = Totals()
             for seed in firstSeed..<firstSeed + seeds {
-                let outcome = scenario.outcome(seed: seed)
+                let outcome = scenario.namedOutcome(seed: seed)
                 totals.add(outcome)
                 if hashes { print("seed \(seed) hash \(outcome.hashText)") }
                 if outcome.failure != nil { FailureReport(scenario: scenario, outcome: outcome).show() }
@@ -100,7 +101,7 @@ struct ReplayCommand: ParsableCommand {
         let show: @Sendable (String) -> Void = { if only.map($0.contains) ?? true { print($0) } }
         let left = Set(without.split(separator: ",").compactMap { Int($0) })
         if !quiet { for fault in scenario.faults(seed: seed) { print("fault \(fault)") } }
-        let outcome = scenario.outcome(seed: seed, without: left, echo: quiet ? nil : show)
+        let outcome = scenario.namedOutcome(seed: seed, without: left, echo: quiet ? nil : show)
         print("\(outcome.steps) steps, \(outcome.operations) operations, virtual time \(outcome.virtualTime)")
         print(outcome.failure.map { "failed: \($0)" } ?? "passed")
         print("hash \(outcome.hashText)")

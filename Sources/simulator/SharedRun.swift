@@ -91,7 +91,7 @@ struct SharedRun {
         var failed = Totals()
         failed.failures = 1
         let last = child.first + child.count - 1
-        print("one of the seeds \(child.first) to \(last) ended the process (status \(status))")
+        print("one of the seeds \(child.first) to \(last) ended the process (status \(status)), see above")
         print("again: simulator run --jobs 1 --scenario \(scenario) --first-seed \(child.first) --seeds \(child.count)")
         return failed
     }

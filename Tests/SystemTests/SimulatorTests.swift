@@ -23,12 +23,14 @@ struct SimulatorTests {
         var lastLine: String { output.split(separator: "\n").last.map(String.init) ?? "" }
     }
 
+    /// `output` holds what is said on standard error, too.
     static func run(_ arguments: [String]) throws -> Ended {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = try #require(simulator, "the simulator is not beside the test bundle: build it first")
         process.arguments = arguments
         process.standardOutput = pipe
+        process.standardError = pipe
         try process.run()
         let data = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
@@ -80,6 +82,77 @@ struct SimulatorTests {
     /// The points that struck, in order.
     private static func strikes(_ lines: [Substring]) -> [String] {
         lines.filter { $0.contains(" buggify ") }.compactMap { $0.split(separator: " ").last.map(String.init) }
+    }
+
+    @Test("What a store does beside its clients' work is counted")
+    func deeds() throws {
+        let ended = try Self.run(["run", "--seeds", "12", "--jobs", "2"])
+        #expect(ended.status == 0, "\(ended.output)")
+        let line = try #require(ended.output.split(separator: "\n").first { $0.hasPrefix("store: did: ") })
+        let counts = line.dropFirst("store: did: ".count).split(separator: ", ").map { $0.split(separator: " ") }
+        let scrubbed = counts.first { $0.first == "shardsScrubbed" }.flatMap { Int($0[1]) }
+        #expect(scrubbed ?? 0 > 0, "\(line)")
+    }
+
+    // MARK: What a failure says
+
+    private static let planted = ["--scenario", "planted-failure"]
+
+    @Test("A failure says its seed, the commit, how to see it again, and what happened to the object concerned")
+    func failureReport() throws {
+        let ended = try Self.run(["run", "--seeds", "5", "--jobs", "1"] + Self.planted)
+        #expect(ended.status != 0)
+        let lines = ended.output.split(separator: "\n")
+        #expect(lines.contains("seed 3 of planted-failure failed: planted/lost is not there"))
+        #expect(lines.contains("with the faults below alone: planted/lost is not there"))
+        #expect(lines.filter { $0.contains("failed: ") }.count == 1, "the other seeds pass")
+        if let commit = Self.commit { #expect(lines.contains("commit \(commit)")) }
+        let events = lines.prefix { $0.hasPrefix("  ") }
+        #expect(events.contains { $0.hasSuffix("put planted/lost 3") }, "\(ended.output)")
+        #expect(events.allSatisfy { $0.contains("planted/lost") || $0.contains(" fault ") }, "\(ended.output)")
+    }
+
+    @Test("Of its faults it lists only those without which it passes")
+    func shortestList() throws {
+        let report = try Self.run(["run", "--seeds", "1", "--first-seed", "3", "--jobs", "1"] + Self.planted).output
+        let lines = report.split(separator: "\n")
+        let listed = lines.filter { $0.hasPrefix("  fault ") }.compactMap { line in
+            line.dropFirst("  fault ".count).split(separator: ":").first.flatMap { Int($0) }
+        }
+        #expect(listed == [3])
+        let again = try #require(lines.first { $0.hasPrefix("again: simulator ") })
+        let words = again.dropFirst("again: simulator ".count).split(separator: " ").map(String.init)
+        #expect(try Self.run(words + ["--quiet"]).status != 0, "what is listed fails")
+        let position = try #require(words.firstIndex(of: "--without")) + 1
+        for fault in listed {
+            var fewer = words
+            fewer[position] += ",\(fault)"
+            #expect(try Self.run(fewer + ["--quiet"]).status == 0, "fault \(fault) is not needed")
+        }
+    }
+
+    @Test("A seed that ends the process is named", arguments: [1, 2])
+    func trap(jobs: Int) throws {
+        let arguments = ["run", "--seeds", "5", "--jobs", "\(jobs)", "--scenario", "planted-trap"]
+        let ended = try Self.run(arguments)
+        #expect(ended.status != 0)
+        #expect(ended.output.contains("simulator: seed 3 of planted-trap ended the process\n"), "\(ended.output)")
+        #expect(ended.output.contains("again: simulator replay 3 --scenario planted-trap --quiet\n"))
+    }
+
+    /// Nil outside of a checkout.
+    private static var commit: String? {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["git", "rev-parse", "HEAD"]
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return process.terminationStatus == 0 ? text : nil
     }
 
     @Test("The simulator's own checks pass")
