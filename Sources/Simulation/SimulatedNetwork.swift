@@ -59,6 +59,8 @@ package final class SimulatedNetwork: Sendable {
         var generator: SplitMix64
         var services: [String: Service] = [:]
         var cuts: Set<Link> = []
+        var mayRepeat: @Sendable (TransportMessage) -> Bool = { _ in true }
+        var repeated = 0
     }
 
     /// A connection whose peer gives no sign of life for so long is given up, with the calls on it
@@ -79,6 +81,14 @@ package final class SimulatedNetwork: Sendable {
         get { state.withLock { $0.profile } }
         set { state.withLock { $0.profile = newValue } }
     }
+
+    /// Which requests `duplicatePerThousand` is about; all, unless said.
+    package func mayRepeat(_ rule: @escaping @Sendable (TransportMessage) -> Bool) {
+        state.withLock { $0.mayRepeat = rule }
+    }
+
+    /// Requests that were sent twice.
+    package var repeated: Int { state.withLock { $0.repeated } }
 
     /// Drops every message from one process to another, and only that way.
     package func cut(from: String, to: String) {
@@ -117,7 +127,7 @@ package final class SimulatedNetwork: Sendable {
             await wait(for: node, from: process, exchange, timeout)
             exchange.resolve(.failure(.unknownOutcome(node: node)))
         }
-        let isDouble = state.withLock { $0.generator.strikes($0.profile.duplicatePerThousand) }
+        let isDouble = isDouble(message)
         for _ in 0..<(isDouble ? 2 : 1) {
             Task { await carry(message, to: node, from: process, exchange) }
         }
@@ -128,6 +138,15 @@ package final class SimulatedNetwork: Sendable {
         }
         timer.cancel()
         return result
+    }
+
+    private func isDouble(_ message: TransportMessage) -> Bool {
+        let (isDrawn, rule) = state.withLock { state in
+            (state.generator.strikes(state.profile.duplicatePerThousand), state.mayRepeat)
+        }
+        guard isDrawn, rule(message) else { return false }
+        state.withLock { $0.repeated += 1 }
+        return true
     }
 
     /// Returns when the call's time is up, or its peer has been silent for long.

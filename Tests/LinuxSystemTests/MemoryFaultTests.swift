@@ -89,6 +89,47 @@ import Testing
         }
     }
 
+    @Test("a sync that lies keeps nothing over a loss of power; the truth again, all is durable")
+    func liedSync() async throws {
+        var generator = SplitMix64(seed: 1)
+        var isLost = false
+        for _ in 0..<50 where !isLost {
+            let files = MemoryFileSystem()
+            let file = try await files.make("f", [1])
+            try await files.syncDirectory(".")
+            files.disk.liesAboutSync = true
+            try await file.write(bytes: [2])
+            try await file.sync()
+            _ = try await files.make("g", [3])
+            try await files.syncDirectory(".")
+            let after = files.crash(using: &generator)
+            let bytes = try await after.open("f", .read).bytes(1)
+            #expect(bytes == [1] || bytes == [2])
+            isLost = bytes == [1]
+        }
+        #expect(isLost)
+        let files = MemoryFileSystem()
+        files.disk.liesAboutSync = true
+        _ = try await files.make("f", [4])
+        files.disk.clearFaults()
+        let after = files.crash(using: &generator)
+        #expect(try await after.open("f", .read).bytes(1) == [4])
+    }
+
+    @Test("a read that lies gives another bit or another place's bytes, so many times, and says that all is well")
+    func liedRead() async throws {
+        let files = MemoryFileSystem()
+        let file = try await files.make("d", [1, 2, 3, 4])
+        files.disk.inject(ReadLie(.flipped(bit: 9), pathPrefix: "d", after: 1, times: 2))
+        #expect(try await file.bytes(4) == [1, 2, 3, 4])
+        #expect(try await file.bytes(4) == [1, 0, 3, 4])
+        #expect(try await file.bytes(1) == [3], "on from the beginning where there are fewer")
+        #expect(try await file.bytes(4) == [1, 2, 3, 4])
+        files.disk.inject(ReadLie(.misdirected(by: 2)))
+        #expect(try await file.bytes(2) == [3, 4])
+        #expect(try await file.bytes(2) == [1, 2])
+    }
+
     @Test("flipped bits are read until the byte is written again; the pristine byte stays")
     func flips() async throws {
         let files = MemoryFileSystem()

@@ -12,9 +12,13 @@ extension ClientRun {
     private var commandPause: Duration { .seconds(1) }
     private var commandTries: Int { 60 }
 
-    /// Puts new disks in the place of those in these slots, which are gone.
-    func renewDisks(_ slots: [Int]) async throws {
-        for slot in slots { try await renew(slot) }
+    /// Puts new disks in the place of those in these slots, which are gone; and of those that lied about syncs, where
+    /// what is left of them cannot be taken up.
+    func renewDisks(_ lost: [Int], liars: Set<Int>) async throws {
+        for slot in lost { try await renew(slot) }
+        let disks = try await currentStore().status().disks
+        let served = Set(disks.filter(\.isServed).map { SlotPlace(node: $0.record.node, slot: $0.record.slot) })
+        for slot in liars.subtracting(lost).sorted() where !served.contains(slots[slot]) { try await renew(slot) }
     }
 
     /// Puts new disks into the slots of those that have left the store.

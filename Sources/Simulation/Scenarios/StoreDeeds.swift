@@ -18,6 +18,8 @@ enum StoreDeed: String, CaseIterable {
     case disksAdded
     /// Back after they were away.
     case disksReturned
+    /// Carried out a second time.
+    case callsRepeated
 }
 
 extension World {

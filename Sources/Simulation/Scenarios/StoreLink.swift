@@ -19,6 +19,7 @@ final class StoreLink: Sendable {
         /// The disk in each slot, as metadata last said.
         var slots: [DiskID: String] = [:]
         var generator: SplitMix64
+        var repeated = 0
     }
 
     /// What a message meets on its way.
@@ -39,6 +40,10 @@ final class StoreLink: Sendable {
 
     func disturb(slot: String) { state.withLock { $0.disturbedSlot = slot } }
     func calm() { state.withLock { $0.disturbedSlot = nil } }
+
+    /// Calls that were carried out twice.
+    var repeated: Int { state.withLock { $0.repeated } }
+    fileprivate func noteRepeated() { state.withLock { $0.repeated += 1 } }
 
     /// Which disk stands in which slot.
     func know(_ slots: [DiskID: String]) { state.withLock { $0.slots = slots } }
@@ -83,7 +88,10 @@ private struct Wrapped: Transport {
             try? await time.sleep(for: min(timeout, Self.patience))
             throw .unknownOutcome(node: node)
         }
-        if fate.isDouble && canRepeat { _ = try? await transport.call(node, message, timeout: timeout) }
+        if fate.isDouble && canRepeat {
+            link.noteRepeated()
+            _ = try? await transport.call(node, message, timeout: timeout)
+        }
         let answer = try await transport.call(node, message, timeout: timeout)
         if fate.isAnswerLost {
             try? await time.sleep(for: min(timeout, Self.patience))

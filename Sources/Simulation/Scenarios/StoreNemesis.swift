@@ -53,11 +53,16 @@ final class StoreNemesis: Sendable {
 
     /// Ends all faults, and returns the slots whose disks must be replaced.
     func mend() async -> [Int] {
-        let (ended, tasks) = state.withLock { state in
-            defer { (state.ends, state.tasks) = ([], []) }
-            return (state.ends, state.tasks)
+        let ended = state.withLock { state in
+            defer { state.ends = [] }
+            return state.ends
         }
         for item in ended { item.end() }
+        // Of those that have just ended, too.
+        let tasks = state.withLock { state in
+            defer { state.tasks = [] }
+            return state.tasks
+        }
         for task in tasks { await task.value }
         for slot in 0..<StoreServer.slotCount { world.disk(server.disk(slot)).clearFaults() }
         return state.withLock { state in
@@ -74,6 +79,16 @@ final class StoreNemesis: Sendable {
                 state.images[slot] = world.disk(server.disk(slot)).copy()
             }
         }
+    }
+
+    /// Whose disk lied about syncs.
+    var liars: Set<Int> {
+        Set(
+            faults.compactMap { fault -> Int? in
+                guard case .lieAboutSync(let slot, _) = fault.kind else { return nil }
+                return slot
+            }
+        )
     }
 
     // MARK: Faults
@@ -104,6 +119,17 @@ final class StoreNemesis: Sendable {
         case .misdirectedWrite(let slot, let count, let distance):
             world.disk(server.disk(slot))
                 .inject(WriteLie(.misdirected(by: distance), pathPrefix: "segments/", after: count))
+        case .misread(let slot, let count, let times, let kind):
+            world.disk(server.disk(slot)).inject(ReadLie(kind, after: count, times: times))
+        case .lieAboutSync(let slot, let operations):
+            world.disk(server.disk(slot)).liesAboutSync = true
+            end(at: number + operations) { [self] in
+                begin { [server, world] in
+                    await server.crash(losingPower: true, databaseBack: nil) {
+                        world.disk(server.disk(slot)).liesAboutSync = false
+                    }
+                }
+            }
         case .slow(let slot, let operations):
             let name = server.disk(slot)
             world.slow(name, times: Self.slowness)

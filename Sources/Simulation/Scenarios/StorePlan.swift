@@ -23,6 +23,10 @@ struct StoreFault: Sendable, CustomStringConvertible {
         /// Writes that are acknowledged and land nowhere, or elsewhere.
         case lostWrite(slot: Int, after: Int)
         case misdirectedWrite(slot: Int, after: Int, by: Int)
+        /// Reads that say they went well and give wrong bytes: a bit is another, or they are another place's.
+        case misread(slot: Int, after: Int, times: Int, kind: ReadLie.Kind)
+        /// Syncs say that they were done and are not, for so many operations: then power is lost.
+        case lieAboutSync(slot: Int, operations: Int)
         /// Everything on the disk takes a hundred times as long for so many operations.
         case slow(slot: Int, operations: Int)
         /// No more room than what is used, for so many operations.
@@ -139,6 +143,11 @@ struct StorePlan: Sendable {
         }
     }
 
+    static func misreading(using generator: inout SplitMix64) -> ReadLie.Kind {
+        let number = Int(generator.next() % 4_096)
+        return generator.next() % 2 == 0 ? .flipped(bit: number) : .misdirected(by: 4_096 * (1 + number % 64))
+    }
+
     private static func crash(using generator: inout SplitMix64) -> StoreFault.Kind {
         let losesPower = generator.next() % 3 != 0
         return .crash(
@@ -151,9 +160,11 @@ struct StorePlan: Sendable {
     private static func hurt(_ slot: Int, using generator: inout SplitMix64) -> StoreFault.Kind {
         let length = 10 + Int(generator.next() % 100)
         let few = Int(generator.next() % 8)
-        switch generator.next() % 16 {
+        switch generator.next() % 18 {
         case 14: return .goOut(slot: slot, operations: length)
         case 15: return .retire(slot: slot)
+        case 16: return .misread(slot: slot, after: few, times: length, kind: misreading(using: &generator))
+        case 17: return .lieAboutSync(slot: slot, operations: length)
         case 0: return .lose(slot: slot)
         case 1, 2: return .pull(slot: slot, operations: length)
         case 3: return .swapEmpty(slot: slot)

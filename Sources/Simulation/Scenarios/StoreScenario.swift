@@ -101,7 +101,7 @@ struct StoreRun: ClientRun {
             mischief.allowEnds(false)
             let replaced = await nemesis.mend()
             guard world.problems.isEmpty else { return }
-            try await renewDisks(replaced)
+            try await renewDisks(replaced, liars: nemesis.liars)
             try await fillEmptySlots()
             try await waitUntilWhole()
             // Disks that were still being emptied have left.

@@ -143,6 +143,7 @@ final class StoreServer: ObjectServer {
 
     /// Lets go of the store, whose slots refer back to this.
     func end() {
+        world.count(.callsRepeated, times: link.repeated)
         world.noteScrub(of: state.withLock { $0.store })
         state.withLock { state in
             state.store = nil

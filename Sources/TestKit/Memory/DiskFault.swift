@@ -34,6 +34,40 @@ package struct WriteLie: Sendable {
     }
 }
 
+/// Reads to come that say they went well and give other bytes than those that lie there: so many on a path with this
+/// prefix, after `skipped` others. The next reader finds what lies there.
+package struct ReadLie: Sendable {
+    package enum Kind: Sendable {
+        /// One bit of what is read, counted from the beginning, and on from there when there are fewer.
+        case flipped(bit: Int)
+        /// What lies so far behind.
+        case misdirected(by: Int)
+    }
+
+    package var kind: Kind
+    package var pathPrefix: String
+    package var skipped: Int
+    package var times: Int
+
+    package init(_ kind: Kind, pathPrefix: String = "", after skipped: Int = 0, times: Int = 1) {
+        self.kind = kind
+        self.pathPrefix = pathPrefix
+        self.skipped = skipped
+        self.times = times
+    }
+
+    /// True when this read is one of them.
+    mutating func strikes(_ path: String) -> Bool {
+        guard times > 0, path.hasPrefix(pathPrefix) else { return false }
+        if skipped > 0 {
+            skipped -= 1
+            return false
+        }
+        times -= 1
+        return true
+    }
+}
+
 /// A fault to come: the operation of this kind, on a path with this prefix, after `skipped` that go well.
 ///
 /// A failed write has written its first half; a failed sync loses what was pending for ever, as Linux does.

@@ -15,6 +15,8 @@ package final class MemoryDisk: Sendable {
         var capacity: Int
         var faults: [DiskFault] = []
         var lies: [WriteLie] = []
+        var readLies: [ReadLie] = []
+        var liesAboutSync = false
         var latency: Latency?
         var isGone = false
         var answersCachedReads = true
@@ -98,11 +100,28 @@ package final class MemoryDisk: Sendable {
     /// Plans a write that says it was done and was not, or not there.
     package func inject(_ lie: WriteLie) { state.withLock { $0.lies.append(lie) } }
 
+    /// Plans reads that say they went well and give wrong bytes.
+    package func inject(_ lie: ReadLie) { state.withLock { $0.readLies.append(lie) } }
+
+    /// While true, syncs of files and folders say that they were done, and are not: a loss of power takes what it will.
+    /// Set back, everything reaches the medium.
+    package var liesAboutSync: Bool {
+        get { state.withLock { $0.liesAboutSync } }
+        set {
+            state.withLock { state in
+                if state.liesAboutSync, !newValue { state.tree.syncAll() }
+                state.liesAboutSync = newValue
+            }
+        }
+    }
+
     package func clearFaults() {
         state.withLock { state in
             state.faults = []
             state.lies = []
+            state.readLies = []
         }
+        liesAboutSync = false
     }
 
     /// Flips the bits of `mask` in the byte at `offset` of a file, for every reader, until that byte is written again,

@@ -34,8 +34,20 @@ final class MemoryFile: File {
     ) async throws(FileError) -> Int {
         try check(buffer, bufferOffset, count, offset)
         return try await disk.perform(.read, path, mount: mount, bytes: count) { state throws(FileError) in
-            self.copy(from: state, into: buffer, at: bufferOffset, count: count, from: offset)
+            let lie = self.lie(in: &state)
+            let place = if case .misdirected(let distance) = lie { offset + distance } else { offset }
+            let got = self.copy(from: state, into: buffer, at: bufferOffset, count: count, from: place)
+            if case .flipped(let bit) = lie, got > 0 {
+                buffer.mutableBytes[bufferOffset + bit / 8 % got] ^= 1 << UInt8(bit % 8)
+            }
+            return got
         }
+    }
+
+    /// What this read gives instead; nil when it says the truth.
+    private func lie(in state: inout MemoryDisk.State) -> ReadLie.Kind? {
+        let struck = state.readLies.indices.first { state.readLies[$0].strikes(path) }
+        return struck.map { state.readLies[$0].kind }
     }
 
     func readIfCached(
@@ -83,7 +95,7 @@ final class MemoryFile: File {
             },
             { state throws(FileError) in
                 try self.checkTrust(.sync)
-                state.tree.update(self.node) { $0.sync() }
+                if !state.liesAboutSync { state.tree.update(self.node) { $0.sync() } }
             }
         )
     }

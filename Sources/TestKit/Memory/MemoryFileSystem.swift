@@ -113,7 +113,9 @@ package final class MemoryFileSystem: FileSystem {
     }
 
     package func syncDirectory(_ path: String) async throws(FileError) {
-        try await inDirectory(.syncDirectory, path) { state, node in state.tree.syncDirectory(node) }
+        try await inDirectory(.syncDirectory, path) { state, node in
+            if !state.liesAboutSync { state.tree.syncDirectory(node) }
+        }
     }
 
     package func space() async throws(FileError) -> FileSystemSpace {

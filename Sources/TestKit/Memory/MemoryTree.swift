@@ -62,6 +62,17 @@ struct MemoryTree: Sendable {
         collect()
     }
 
+    /// Makes everything durable: what a disk held back reaches its medium.
+    mutating func syncAll() {
+        for number in nodes.keys {
+            update(number) { $0.sync() }
+            let entries = nodes[number]?.entries ?? [:]
+            nodes[number]?.durableEntries = entries
+        }
+        pending = []
+        collect()
+    }
+
     private mutating func change(_ change: Change) {
         pending.append(change)
         var replaced: [Int] = []

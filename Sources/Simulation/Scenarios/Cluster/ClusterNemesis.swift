@@ -12,13 +12,19 @@ final class ClusterNemesis: Sendable {
     private static let roomOfDisk = 1 << 40
     /// Operations between two copies of the database.
     private static let copyInterval = 20
-    /// Nothing arrives twice: a connection's messages do not.
-    private static let rough = NetworkProfile(delay: 50...2_000, slowPerThousand: 20, lossPerThousand: 10)
+    private static let rough = NetworkProfile(
+        delay: 50...2_000,
+        slowPerThousand: 20,
+        lossPerThousand: 10,
+        duplicatePerThousand: 30
+    )
     static let calm = NetworkProfile(delay: 20...300)
 
     private struct State {
         /// Places whose disk must be replaced at the end of the round.
         var replaced: Set<Int> = []
+        /// By place that is rolled back: a disk's name, and what it held a while ago.
+        var images: [Int: (name: String, disk: MemoryDisk)] = [:]
         var tasks: [Task<Void, Never>] = []
     }
 
@@ -35,11 +41,21 @@ final class ClusterNemesis: Sendable {
 
     /// A client begins operation `number`.
     func reached(_ number: Int) {
-        if number % Self.copyInterval == 1 { cluster.coordinator?.keepCopy() }
+        if number % Self.copyInterval == 1 { keepCopies() }
         for fault in faults where fault.operation == number {
             world.trace.record("fault \(fault)")
             cluster.isCalm = false
             strike(fault.kind)
+        }
+    }
+
+    private func keepCopies() {
+        cluster.coordinator?.keepCopy()
+        for fault in faults {
+            guard case .rollBack(let place) = fault.kind else { continue }
+            let name = cluster.disk(place)
+            let copy = world.disk(name).copy()
+            state.withLock { $0.images[place] = (name, copy) }
         }
     }
 
@@ -58,6 +74,16 @@ final class ClusterNemesis: Sendable {
             defer { state.replaced = [] }
             return state.replaced.sorted()
         }
+    }
+
+    /// Whose disk lied about syncs.
+    var liars: Set<Int> {
+        Set(
+            faults.compactMap { fault -> Int? in
+                guard case .lieAboutSync(let place, _) = fault.kind else { return nil }
+                return place
+            }
+        )
     }
 
     // MARK: Faults
@@ -88,7 +114,8 @@ final class ClusterNemesis: Sendable {
         case .maintain(let work):
             // Not waited for: its process may die in it.
             Task { [cluster, world] in await cluster.coordinator?.store?.maintain(work, random: world.random) }
-        case .lose, .retire, .pull, .swapEmpty, .rot, .slow, .full, .fail: hurt(kind)
+        case .lose, .retire, .pull, .swapEmpty, .rollBack, .rot, .misread, .lieAboutSync, .slow, .full, .fail:
+            hurt(kind)
         case .scrub, .outAfter: break
         }
     }
@@ -115,6 +142,16 @@ final class ClusterNemesis: Sendable {
             cluster.useSpare(place)
             noteReplaced(place)
             crash([ClusterLayout.node(ofPlace: place)], losingPower: false, for: .zero)
+        case .rollBack(let place): rollBack(place)
+        case .misread(let place, let count, let times, let kind):
+            world.disk(cluster.disk(place)).inject(ReadLie(kind, after: count, times: times))
+        case .lieAboutSync(let place, let duration):
+            let disk = world.disk(cluster.disk(place))
+            disk.liesAboutSync = true
+            begin { [self] in
+                try? await world.time.sleep(for: duration)
+                restart(ClusterLayout.node(ofPlace: place)) { disk.liesAboutSync = false }
+            }
         case .rot(let place, let bits): world.rot(cluster.disk(place), bits: bits)
         case .slow(let place, let duration):
             let name = cluster.disk(place)
@@ -134,6 +171,25 @@ final class ClusterNemesis: Sendable {
         let nodes = nodes.map { cluster.nodes[$0] }
         for node in nodes { node.crash(losingPower: losingPower) }
         after(duration) { for node in nodes { node.start() } }
+    }
+
+    /// A loss of power, of which the machine wakes at once; `whileDown` is done between the two.
+    private func restart(_ node: Int, whileDown: () -> Void) {
+        cluster.nodes[node].crash(losingPower: true)
+        whileDown()
+        cluster.nodes[node].start()
+    }
+
+    private func rollBack(_ place: Int) {
+        guard let image = state.withLock({ $0.images.removeValue(forKey: place) }) else { return }
+        restart(ClusterLayout.node(ofPlace: place)) {
+            // What was pulled or lost meanwhile stays away, and what stood in the place before is not this disk.
+            guard image.name == cluster.disk(place), !world.disk(image.name).isGone else { return }
+            image.disk.isGone = false
+            image.disk.capacity = Self.roomOfDisk
+            image.disk.clearFaults()
+            world.setImage(image.name, image.disk)
+        }
     }
 
     private func pauseCoordinator(_ duration: Duration) {

@@ -29,7 +29,7 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         /// An operator starts another coordinator from nothing, while the old one runs, is paused, or is down for good.
         case takeOver(old: OldCoordinator)
         case cut(Cut, Duration)
-        /// Messages are lost, and some take long.
+        /// Messages are lost, some take long, and calls that may be repeated come twice.
         case rough(Duration)
         /// The disk is gone for good.
         case lose(place: Int)
@@ -39,7 +39,13 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         case retire(place: Int)
         /// Somebody puts an empty disk into the place and starts the node anew.
         case swapEmpty(place: Int)
+        /// The machine loses power, and the disk wakes as it was some operations ago.
+        case rollBack(place: Int)
         case rot(place: Int, bits: Int)
+        /// Reads that say they went well and give wrong bytes.
+        case misread(place: Int, after: Int, times: Int, kind: ReadLie.Kind)
+        /// Syncs say that they were done and are not, for a while: then the machine loses power.
+        case lieAboutSync(place: Int, Duration)
         /// Everything on the disk takes a hundred times as long.
         case slow(place: Int, Duration)
         case full(place: Int, Duration)
@@ -159,7 +165,11 @@ struct ClusterPlan: Sendable {
     private static func hurt(_ place: Int, using generator: inout SplitMix64) -> ClusterFault.Kind {
         let duration = duration(using: &generator)
         let few = Int(generator.next() % 8)
-        switch generator.next() % 10 {
+        switch generator.next() % 13 {
+        case 10: return .rollBack(place: place)
+        case 11:
+            return .misread(place: place, after: few, times: 1 + few, kind: StorePlan.misreading(using: &generator))
+        case 12: return .lieAboutSync(place: place, duration)
         case 9: return .retire(place: place)
         case 0: return .lose(place: place)
         case 1: return .pull(place: place, duration)

@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Coordination
 import ObjectInterface
 import ObjectModel
@@ -80,12 +81,24 @@ struct ClusterRun: ClientRun {
     var keyCount: Int { ClusterScenario.keyCount }
     var objects: any ObjectServer { cluster }
 
+    /// What is called again when no answer came, with the call before under way perhaps. A connection repeats nothing
+    /// by itself, and a write to a disk is left to repair.
+    private static func mayRepeat(_ message: TransportMessage) -> Bool {
+        if (try? KeeperCall(decoding: message.header)) != nil { return true }
+        switch try? ShardRequest(encoded: message.header) {
+        case .read, .describe, .verify, .inventory, .status: return true
+        default: return false
+        }
+    }
+
     func currentStore() async throws -> Store { try await cluster.store() }
     var slots: [SlotPlace] { ClusterLayout.slots }
     func useSpare(_ slot: Int) { cluster.useSpare(slot) }
 
     func run(using generator: inout SplitMix64) async throws {
+        defer { world.count(.callsRepeated, times: world.network.repeated) }
         world.network.profile = ClusterNemesis.calm
+        world.network.mayRepeat { Self.mayRepeat($0) }
         mischief.allowEnds(false)
         cluster.start()
         try await waitUntilServing()
@@ -102,7 +115,7 @@ struct ClusterRun: ClientRun {
             try await world.time.sleep(for: Self.lastCalls)
             oracle.settle()
             cluster.isCalm = true
-            try await renewDisks(replaced)
+            try await renewDisks(replaced, liars: nemesis.liars)
             try await fillEmptySlots()
             try await waitUntilWhole()
             // Disks that were still being emptied have left.
