@@ -1,4 +1,4 @@
-"""Kills the server, or fails it, at every file call of an operation, one after the other (Tests/Faults).
+"""Kills, fails or delays the server at every file call of an operation, one after the other (Tests/Faults).
 
 `CAIRN_TEST_POINTS_STRIDE` chooses every so many-th call; 1 is all of them, as `make test-long` does."""
 
@@ -9,8 +9,11 @@ import zlib
 
 import pytest
 
-from support.data import KIB, MIB
-from support.points import KILLED, MODES, REPORT, Operation, Store, Sweep, load_until_checkpoint_is_due
+from support.data import KIB, MIB, sha256
+from support.points import (
+    ABSENT, BUCKET, CHANGING, DELAYED, KILLED, MODES, READING, REPORT, Operation, Store, Sweep, check,
+    load_until_checkpoint_is_due,
+)
 from support.server import Server, destroy, lacks
 
 STRIDE = int(os.environ.get("CAIRN_TEST_POINTS_STRIDE", "25"))
@@ -22,7 +25,7 @@ TOTALS = []
 class PutSmall(Operation):
     """The first after a start: new segments on all disks."""
 
-    name, floor = "put small", 180
+    name, floor, modes = "put small", 180, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         store.restart()
@@ -34,7 +37,7 @@ class PutSmall(Operation):
 class PutSmallAgain(Operation):
     """Into segments that are open."""
 
-    name, floor = "put small again", 100
+    name, floor, modes = "put small again", 100, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         super().prepare(store)
@@ -45,7 +48,7 @@ class PutSmallAgain(Operation):
 
 
 class PutLarge(Operation):
-    name, floor = "put large", 200
+    name, floor, modes = "put large", 200, [*CHANGING, DELAYED]
 
     def act(self, store):
         store.put("large", store.fresh(10 * MIB))
@@ -54,7 +57,7 @@ class PutLarge(Operation):
 class Overwrite(Operation):
     """With what was named before becoming garbage."""
 
-    name, floor = "overwrite", 150
+    name, floor, modes = "overwrite", 150, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         super().prepare(store)
@@ -65,7 +68,7 @@ class Overwrite(Operation):
 
 
 class Part(Operation):
-    name, floor = "multipart part", 100
+    name, floor, modes = "multipart part", 100, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         super().prepare(store)
@@ -86,7 +89,7 @@ class Part(Operation):
 
 
 class Complete(Part):
-    name, floor = "multipart complete", 80
+    name, floor, modes = "multipart complete", 80, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         super().prepare(store)
@@ -101,7 +104,7 @@ class Complete(Part):
 
 
 class Abort(Complete):
-    name, floor = "multipart abort", 80
+    name, floor, modes = "multipart abort", 80, [*CHANGING, DELAYED]
 
     def act(self, store):
         store.abort(store.upload)
@@ -111,7 +114,7 @@ class Abort(Complete):
 
 
 class Delete(Operation):
-    name, floor = "delete", 90
+    name, floor, modes = "delete", 90, [*CHANGING, DELAYED]
 
     def prepare(self, store):
         super().prepare(store)
@@ -121,8 +124,32 @@ class Delete(Operation):
         store.delete("deleted")
 
 
+class Get(Operation):
+    """Of everything, whole and in part, by a server that has none of it in memory."""
+
+    name, floor, modes = "get", 40, READING
+    part = slice(70_000, 900_001)
+
+    def prepare(self, store):
+        if "large" not in store.states:
+            super().prepare(store)
+            store.put("large", store.fresh(3 * MIB))
+        store.restart()
+
+    def act(self, store):
+        for key, (digest,) in sorted(store.states.items()):
+            if digest != ABSENT:
+                body = self.get(store, key)
+                check(sha256(body) == digest, f"{key} reads as something else, {len(body)} bytes")
+        asked = f"bytes={self.part.start}-{self.part.stop - 1}"
+        check(self.get(store, "large", Range=asked) == self.get(store, "large")[self.part], "a range reads wrong")
+
+    def get(self, store, key, **options) -> bytes:
+        return store.client.get_object(Bucket=BUCKET, Key=key, **options)["Body"].read()
+
+
 class Copy(Operation):
-    name, floor = "copy", 80
+    name, floor, modes = "copy", 100, MODES
 
     def prepare(self, store):
         super().prepare(store)
@@ -130,14 +157,14 @@ class Copy(Operation):
 
     def act(self, store):
         (digest,) = store.states["source"]
-        source = {"Bucket": "archive", "Key": "source"}
-        store.change("copy", digest, lambda: store.client.copy_object(Bucket="archive", Key="copy", CopySource=source))
+        source = {"Bucket": BUCKET, "Key": "source"}
+        store.change("copy", digest, lambda: store.client.copy_object(Bucket=BUCKET, Key="copy", CopySource=source))
 
 
 class Start(Operation):
     """After a kill: tails are cut and written anew, promises made, the log of the database replayed."""
 
-    name, floor = "start", 180
+    name, floor, modes, reading_stride = "start", 180, MODES, 10
 
     def prepare(self, store):
         super().prepare(store)
@@ -157,7 +184,7 @@ class Start(Operation):
 class Rebuild(Operation):
     """The database and its index gone: made anew from the disks, by a command that may be run again."""
 
-    name, floor = "metadata rebuild", 180
+    name, floor, modes, reading_stride = "metadata rebuild", 180, MODES, 10
 
     def prepare(self, store):
         if store.server.is_alive():
@@ -178,7 +205,8 @@ class Rebuild(Operation):
 class ReplaceDisk(Operation):
     """A disk lost, another in its place: everything it held is made anew."""
 
-    name, floor, may_refuse = "repair of a disk", 350, True
+    name, floor, modes, reading_stride = "repair of a disk", 350, MODES, 5
+    may_refuse = True
     seconds = 60
 
     def prepare(self, store):
@@ -234,7 +262,7 @@ class RepairShards(ReplaceDisk):
 class Compaction(Operation):
     """Small segments, as many restarts leave them, and half of what they hold deleted."""
 
-    name, floor, points_per_folder = "compaction", 40, 1
+    name, floor, points_per_folder, modes, reading_stride = "compaction", 40, 1, MODES, 5
     speed, quiet, patience = 10, 0.5, 8
     # All disks are compacted one after the other, each by itself and in the same way: the calls of one count.
     match = "/disk-2/"
@@ -287,7 +315,7 @@ class Checkpoint(Operation):
             time.sleep(0.01)
 
 
-OPERATIONS = [PutSmall, PutSmallAgain, PutLarge, Overwrite, Part, Complete, Abort, Delete, Copy,
+OPERATIONS = [PutSmall, PutSmallAgain, PutLarge, Overwrite, Part, Complete, Abort, Delete, Get, Copy,
               Start, Rebuild, ReplaceDisk, RepairShards, Compaction, Checkpoint]
 
 
@@ -338,21 +366,26 @@ def test_points(operation, stores):
     report(operation, tallies)
     violations = [text for tally in tallies.values() for text in tally.violations]
     assert not violations, "\n".join(violations)
-    assert sum(tally.points for tally in tallies.values()) >= operation.floor // STRIDE // len(MODES) * len(modes)
+    assert all(tally.points for tally in tallies.values()), "a fault that met no call"
+    floor = operation.floor // STRIDE // len(operation.modes) * len(modes)
+    assert sum(tally.points for tally in tallies.values()) >= floor
 
 
 def modes_of(operation):
-    """In a sample each operation is killed, and meets one other fault: not all the same."""
+    """In a sample each operation is killed, fails to change something, and fails or waits when it reads: of each kind
+    of fault one, and not all operations the same."""
     if STRIDE == 1:
         return operation.modes
-    others = [mode for mode in operation.modes if mode is not KILLED]
-    return [KILLED, others[OPERATIONS.index(operation) % len(others)]]
+    families = [[KILLED], [mode for mode in CHANGING if mode is not KILLED], READING]
+    present = [[mode for mode in family if mode in operation.modes] for family in families]
+    return [family[OPERATIONS.index(operation) % len(family)] for family in present if family]
 
 
 def sweep(operation, mode, workers, template):
+    stride = STRIDE * (operation.reading_stride if mode in READING else 1)
     # Where a sample begins differs from mode to mode, and is the same in every run.
-    first = 1 + zlib.crc32(f"{operation.name} {mode.name}".encode()) % STRIDE
-    return Sweep(operation, mode, workers, template, STRIDE, first).run()
+    first = 1 + zlib.crc32(f"{operation.name} {mode.name}".encode()) % stride
+    return Sweep(operation, mode, workers, template, stride, first).run()
 
 
 def report(operation, tallies):
@@ -369,13 +402,14 @@ def test_summary():
     """All operations together, with those that failed."""
     if not TOTALS:
         pytest.skip("no operation was run")
-    kills = {mode.name for mode in MODES if mode.kills}
-    counts = [(name in kills, tally) for tallies in TOTALS for name, tally in tallies.items()]
-    killed = sum(tally.points for is_kill, tally in counts if is_kill)
-    failed = sum(tally.points for is_kill, tally in counts if not is_kill)
-    violations = sum(len(tally.violations) for _, tally in counts)
-    line = f"{len(TOTALS)} operations: {killed} points killed, {failed} points failed, {violations} violations"
+    points = {name: 0 for name in ("killed", "failed", "delayed")}
+    for tallies in TOTALS:
+        for mode in MODES:
+            points[mode.outcome] += tallies[mode.name].points if mode.name in tallies else 0
+    violations = sum(len(tally.violations) for tallies in TOTALS for tally in tallies.values())
+    counts = ", ".join(f"{count} points {outcome}" for outcome, count in points.items())
+    line = f"{len(TOTALS)} operations: {counts}, {violations} violations"
     print("\n" + line)
     REPORT.append(line)
-    assert killed > 0 and failed > 0
+    assert all(points.values())
     assert violations == 0

@@ -12,7 +12,7 @@ import traceback
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .data import KIB, noise, sha256
-from .faults import ALLOCATE, CHANGES, FAIL, KILL, NAME, SHORT, SYNC, TORN, WRITE, Faults
+from .faults import ALLOCATE, CHANGES, DELAY, FAIL, KILL, NAME, READ, SHORT, SYNC, TORN, WRITE, Faults
 from .server import Server
 
 BUCKET = "archive"
@@ -29,6 +29,10 @@ MISSES = 3
 VIOLATION_LIMIT = 10
 # What a client is told when a change could not be made.
 REFUSED = (500, 503, 507)
+# How long a call is kept waiting. A server whose time passes ten times faster finds it ten times longer.
+DELAY_SECONDS = 0.3
+# After a failed or a delayed read all is found whole within this time.
+WHOLE_SECONDS = 60
 # A store whose database failed ends its process within this time, to be started anew.
 END_SECONDS = 5
 # What was counted, shown at the end of the run.
@@ -74,6 +78,19 @@ class Mode:
     def kills(self) -> bool:
         return self.action in (KILL, TORN)
 
+    @property
+    def delays(self) -> bool:
+        return self.action == DELAY
+
+    @property
+    def outcome(self) -> str:
+        return "killed" if self.kills else "delayed" if self.delays else "failed"
+
+    @property
+    def spares_the_disk(self) -> bool:
+        """Nothing that was written is lost, and no disk may be given up for it."""
+        return self.delays or self.kinds == READ
+
 
 KILLED = Mode("killed before the call", KILL, CHANGES)
 TORN_APART = Mode("killed half-way through a write", TORN, WRITE)
@@ -81,8 +98,13 @@ INPUT_OUTPUT = Mode("EIO", FAIL, WRITE | ALLOCATE | NAME)
 SYNC_ERROR = Mode("error of a sync", FAIL, SYNC)
 NO_SPACE = Mode("ENOSPC", FAIL, WRITE | ALLOCATE | NAME, errno.ENOSPC)
 SHORT_WRITE = Mode("short write", SHORT, WRITE, errno.EIO)
+READ_ERROR = Mode("EIO of a read", FAIL, READ)
+DELAYED = Mode("delayed", DELAY, CHANGES | READ)
 
-MODES = [KILLED, TORN_APART, INPUT_OUTPUT, SYNC_ERROR, NO_SPACE, SHORT_WRITE]
+# Faults of calls that change a disk; and those that take nothing away, of calls that read it, or of any.
+CHANGING = [KILLED, TORN_APART, INPUT_OUTPUT, SYNC_ERROR, NO_SPACE, SHORT_WRITE]
+READING = [READ_ERROR, DELAYED]
+MODES = CHANGING + READING
 
 
 class Store:
@@ -242,6 +264,14 @@ class Store:
             raise Violation(f"not writable: {error}") from error
         check(self.read("probe", self.item("probe")) in self.states["probe"], "the probe reads as something else")
 
+    def is_whole(self):
+        """Every shard is found again, and verified."""
+        self.server.admin("scrub")
+        try:
+            self.server.wait_until_whole(WHOLE_SECONDS)
+        except AssertionError as error:
+            raise Violation(str(error)) from error
+
     def item(self, key):
         return self.client.list_objects_v2(Bucket=BUCKET, Prefix=key)["Contents"][0]
 
@@ -268,7 +298,9 @@ class Operation:
 
     name = "operation"
     # What is done to its calls.
-    modes = MODES
+    modes = CHANGING
+    # Where calls that read are thousands and alike, disk after disk: every so many-th of them, also in a whole run.
+    reading_stride = 1
     # How many points a whole run finds at least, over all modes.
     floor = 50
     # Points tried on one folder before it is made anew from the template.
@@ -320,18 +352,27 @@ class Sweep:
 
     def __init__(self, operation: Operation, mode: Mode, stores, template: Store, stride: int, first: int):
         self.operation, self.mode, self.stores, self.template = operation, mode, stores, template
+        self.first, self.stride = first, stride
         self.numbers = itertools.count(first, stride)
         # In a sample the next call is far beyond the last.
         self.limit = MISSES if stride == 1 else 1
         self.lock, self.misses, self.tally = threading.Lock(), 0, Tally()
 
     def run(self) -> Tally:
+        """A sample that begins behind the last call begins earlier, until it meets one."""
+        self.try_all()
+        while self.stride > 1 and self.first > 1 and self.tally.points == 0:
+            self.first //= 2
+            self.numbers, self.misses = itertools.count(self.first, self.stride), 0
+            self.try_all()
+        return self.tally
+
+    def try_all(self):
         threads = [threading.Thread(target=self.work, args=(store,)) for store in self.stores]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return self.tally
 
     def work(self, store: Store):
         used = self.operation.points_per_folder
@@ -369,7 +410,7 @@ class Sweep:
         operation, mode, faults = self.operation, self.mode, store.faults
         operation.prepare(store)
         faults.settle(operation.quiet, operation.patience)
-        faults.arm(number, mode.action, mode.kinds, mode.error, operation.match)
+        faults.arm(number, mode.action, mode.kinds, mode.error, operation.match, DELAY_SECONDS)
         try:
             operation.act(store)
             faults.settle(operation.quiet, operation.patience, lambda: faults.is_hit)
@@ -387,6 +428,8 @@ class Sweep:
             store.verify()
             operation.afterwards(store)
             store.is_writable()
+        if faults.is_hit and mode.spares_the_disk:
+            store.is_whole()
         return faults.is_hit
 
     def look_at_refusal(self, store: Store, error):
@@ -395,12 +438,15 @@ class Sweep:
             self.tally.refused += 1
         if self.mode.kills:
             return
+        check(not self.mode.delays, f"refused for a delay: {error}")
         if isinstance(error, RuntimeError):
             of_a_disk = "/disks/" in store.faults.hit
             check(self.operation.may_refuse or not of_a_disk, f"refused for a fault of one disk: {error}")
         elif isinstance(error, ClientError):
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             check(status in REFUSED, f"refused with {status}: {error}")
+            is_spared = self.mode.spares_the_disk and "/metadata/" not in store.faults.hit
+            check(not is_spared, f"refused for what one disk could not read: {error}")
         else:
             store.wait_for_end()
 
