@@ -11,21 +11,22 @@ import Testing
 struct RandomOperationsTests {
     @Test("SQLite, memory and the model agree, through crashes and lost tails", arguments: [1, 2, 3, 4] as [UInt64])
     func agree(seed: UInt64) async throws {
-        try await withTemporaryDirectory { directory in
-            var run = try await RandomRun(seed: seed, directory: directory)
-            for step in 0..<250 {
-                try await run.step(step)
-                if step % 5 == 0 { try await run.check(step) }
+        var generator = SplitMix64(seed: seed)
+        try await Shrinking.check((0..<250).map { _ in generator.next() }) { steps in
+            try await withTemporaryDirectory { directory in
+                var run = try await RandomRun(directory: directory)
+                try await run.run(steps)
             }
-            try await run.check(-1)
         }
     }
 }
 
-/// One seeded run.
+/// One run of steps.
 private struct RandomRun {
     private let directory: String
-    private var generator: SplitMix64
+    /// Of the step: each draws from a seed of its own, so that one that is left out does not change the others.
+    private var generator = SplitMix64(seed: 0)
+    private var done: [String] = []
     private var model = Model()
     private var sqlite: JournaledMetadataStore
     private var memory: JournaledMetadataStore
@@ -43,10 +44,9 @@ private struct RandomRun {
     private var since: [UInt32] = Array(repeating: 0, count: 6)
     private var former: [UInt8: DiskID] = [:]
 
-    init(seed: UInt64, directory: String) async throws {
+    init(directory: String) async throws {
         self.directory = directory
         path = directory + "/0.sqlite"
-        generator = SplitMix64(seed: seed)
         sqlite = try await .openSQLite(path: path, journal: journal)
         memory = .inMemory(database, journal: memoryJournal)
         lease = try await sqlite.prepare()
@@ -105,21 +105,46 @@ private struct RandomRun {
         return Extent(blob: blob.id, firstFrame: first, offset: offset, length: 1 + number(room - offset))
     }
 
-    mutating func step(_ step: Int) async throws {
-        switch number(20) {
-        case 0...3: try await write()
-        case 4: try await copy()
-        case 5, 6: try await delete()
-        case 7: try await part()
-        case 8: try await end()
-        case 9: try await damage()
-        case 10: try await move()
-        case 11: try await forget()
-        case 12: try await replace()
-        case 13, 14: try await shift()
-        case 15, 16: try await settle()
-        case 17, 18: try await classify()
-        default: try await crash()
+    mutating func run(_ steps: [UInt64]) async throws {
+        do {
+            for (number, step) in steps.enumerated() {
+                generator = SplitMix64(seed: step)
+                let kind = Kind.weighted[self.number(Kind.weighted.count)]
+                done.append(kind.rawValue)
+                try await take(kind)
+                if number % 5 == 0 { try await check(number) }
+            }
+            try await check(steps.count)
+        } catch {
+            throw Violation(description: "\(error), after \(done.joined(separator: ", "))")
+        }
+    }
+
+    private enum Kind: String {
+        case write, copy, delete, part, end, damage, move, forget, replace, shift, settle, classify, crash
+
+        /// The more often, the likelier.
+        static let weighted: [Self] = [
+            .write, .write, .write, .write, .copy, .delete, .delete, .part, .end, .damage, .move, .forget, .replace,
+            .shift, .shift, .settle, .settle, .classify, .classify, .crash,
+        ]
+    }
+
+    private mutating func take(_ kind: Kind) async throws {
+        switch kind {
+        case .write: try await write()
+        case .copy: try await copy()
+        case .delete: try await delete()
+        case .part: try await part()
+        case .end: try await end()
+        case .damage: try await damage()
+        case .move: try await move()
+        case .forget: try await forget()
+        case .replace: try await replace()
+        case .shift: try await shift()
+        case .settle: try await settle()
+        case .classify: try await classify()
+        case .crash: try await crash()
         }
     }
 

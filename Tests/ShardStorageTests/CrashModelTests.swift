@@ -15,19 +15,26 @@ private struct Expectation {
 
 /// Random operations on one disk, with crashes among them, against a model of what was acknowledged.
 private struct CrashModel {
+    /// A promise that was not kept, and what was done before.
+    struct Violation: Error, CustomStringConvertible {
+        var text: String
+        var done: [String] = []
+
+        var description: String { "\(text), after \(done.joined(separator: ", "))" }
+    }
+
     var generator: SplitMix64
     var fileSystem: MemoryFileSystem
     var disk: ShardDisk
     var expected: [ShardID: Expectation] = [:]
-    let seed: UInt64
     var crashes = 0
+    private var done: [String] = []
 
     static let faults: [DiskOperation] = [
         .write, .sync, .allocate, .punch, .remove, .truncate, .syncDirectory, .rename, .open,
     ]
 
     init(seed: UInt64) async throws {
-        self.seed = seed
         generator = SplitMix64(seed: seed)
         fileSystem = MemoryFileSystem(capacity: 1 << 30)
         try await TestDisk.format(fileSystem)
@@ -45,20 +52,33 @@ private struct CrashModel {
         return try await TestDisk.open(fileSystem, seed: seed, configuration: configuration)
     }
 
-    mutating func run(operations: Int) async throws {
-        for _ in 0..<operations {
-            if generator.next() % 12 == 0 {
-                let fault = Self.faults[Int(generator.next() % UInt64(Self.faults.count))]
-                fileSystem.disk.inject(DiskFault(fault, after: Int(generator.next() % 6), times: .max, code: .gone))
+    /// Each step draws from a seed of its own, so that one that is left out does not change the others.
+    mutating func run(_ steps: [UInt64]) async throws {
+        do {
+            for step in steps {
+                generator = SplitMix64(seed: step)
+                try await take()
             }
-            do {
-                try await operate()
-                if generator.next() % 25 == 0 { try await crash() }
-            } catch is ShardStorageError {
-                try await crash()
-            }
+            try await crash()
+        } catch let violation as Violation {
+            throw Violation(text: violation.text, done: done)
         }
-        try await crash()
+    }
+
+    private mutating func take() async throws {
+        if generator.next() % 12 == 0 {
+            let fault = Self.faults[Int(generator.next() % UInt64(Self.faults.count))]
+            let after = Int(generator.next() % 6)
+            fileSystem.disk.inject(DiskFault(fault, after: after, times: .max, code: .gone))
+            done.append("\(fault) fails after \(after)")
+        }
+        do {
+            try await operate()
+            if generator.next() % 25 == 0 { try await crash() }
+        } catch is ShardStorageError {
+            done.append("which failed")
+            try await crash()
+        }
     }
 
     private mutating func operate() async throws {
@@ -83,6 +103,7 @@ private struct CrashModel {
 
     private mutating func write(length: Int) async throws {
         let shard = newShard(length)
+        done.append("write \(shard.id.blob.sequence), \(length) bytes")
         try await shard.write(to: disk)
         expected[shard.id] = Expectation(candidates: [shard])
     }
@@ -99,6 +120,7 @@ private struct CrashModel {
             let before = expected[id]?.candidates ?? [nil]
             expected[id] = Expectation(candidates: before + [shard], mayBeTorn: before.contains { $0 == nil })
         }
+        done.append("write at once \(shards.keys.map(\.blob.sequence).sorted())")
         let disk = disk
         let written = await withTaskGroup(of: ShardID?.self) { group in
             for shard in shards.values {
@@ -113,6 +135,7 @@ private struct CrashModel {
     private mutating func erase() async throws {
         let ids = (0..<3).map { _ in ShardID(blob: BlobID(incarnation: 1, lease: 1, sequence: pick()), index: 0) }
         for id in ids { expected[id, default: Expectation(candidates: [nil])].candidates.append(nil) }
+        done.append("erase \(ids.map(\.blob.sequence))")
         try await disk.erase(ids)
         for id in ids { expected[id] = Expectation(candidates: [nil]) }
     }
@@ -121,6 +144,7 @@ private struct CrashModel {
         let length = (256 << 10) + Int(generator.next() % 50_000)
         // Never sealed, so never in the model.
         let shard = TestShard(sequence: 1_000 + pick(), length: length, using: &generator)
+        done.append("begin \(shard.id.blob.sequence), \(length) bytes")
         let writer = try await disk.begin(shard.header)
         try await writer.append([BufferSlice(copying: shard.body)], at: 0)
         if generator.next() % 2 == 0 { await writer.abort() }
@@ -128,9 +152,11 @@ private struct CrashModel {
 
     private mutating func compactOrScrub() async throws {
         if generator.next() % 3 == 0 {
+            done.append("scrub")
             let report = try await disk.scrub(rate: .max)
-            #expect(report.bad.isEmpty, "seed \(seed)")
+            try expect(report.bad.isEmpty, "a scrub finds \(report.bad.count) bad shards")
         } else {
+            done.append("compact")
             _ = try await disk.compact()
         }
     }
@@ -141,18 +167,24 @@ private struct CrashModel {
         // After a failed sync the page cache shows what is not on the medium, and the disk in memory has no direct
         // reads.
         if disk.failure == nil, generator.next() % 3 == 0 {
+            done.append("restart")
             fileSystem = fileSystem.restart()
         } else {
+            done.append("crash")
             fileSystem = fileSystem.crash(using: &generator)
         }
         disk = try await Self.open(fileSystem, generator.next())
         try await check()
     }
 
+    private func expect(_ holds: Bool, _ text: @autoclosure () -> String) throws {
+        if !holds { throw Violation(text: text()) }
+    }
+
     private mutating func check() async throws {
         let found = disk.inventory(after: nil, limit: 1_000).map(\.shard)
-        #expect(found.allSatisfy { $0.blob.sequence < 1_000 }, "an unsealed shard is visible, seed \(seed)")
-        for id in found where expected[id] == nil { Issue.record("shard \(id) from nowhere, seed \(seed)") }
+        try expect(found.allSatisfy { $0.blob.sequence < 1_000 }, "an unsealed shard is visible")
+        for id in found { try expect(expected[id] != nil, "shard \(id) from nowhere") }
         for id in expected.keys.sorted() {
             guard let expectation = expected[id] else { continue }
             try await check(id, expectation)
@@ -162,20 +194,20 @@ private struct CrashModel {
     private mutating func check(_ id: ShardID, _ expectation: Expectation) async throws {
         guard disk.contains(id) else {
             let mayBeGone = expectation.candidates.contains { $0 == nil }
-            #expect(mayBeGone, "shard \(id) is lost, seed \(seed), crash \(crashes)")
+            try expect(mayBeGone, "shard \(id) is lost at crash \(crashes)")
             expected[id] = Expectation(candidates: [nil])
             return
         }
         for case let shard? in expectation.candidates {
             if (try? await shard.isOn(disk)) == true {
                 let result = try await disk.verify(id)
-                #expect(result == .good, "seed \(seed)")
+                try expect(result == .good, "shard \(id) is there, and verified as \(result)")
                 expected[id] = Expectation(candidates: [shard])
                 return
             }
         }
         let isBad = try await !disk.verify(id).isGood
-        #expect(expectation.mayBeTorn && isBad, "shard \(id) is wrong, seed \(seed), crash \(crashes)")
+        try expect(expectation.mayBeTorn && isBad, "shard \(id) is wrong at crash \(crashes)")
         try await disk.erase([id])
         expected[id] = Expectation(candidates: [nil])
     }
@@ -217,8 +249,13 @@ private struct CrashModel {
         arguments: 1...12 as ClosedRange<UInt64>
     )
     func survives(seed: UInt64) async throws {
-        var model = try await CrashModel(seed: seed)
-        try await model.run(operations: 100)
-        #expect(model.crashes > 3)
+        var generator = SplitMix64(seed: seed)
+        var crashes = 0
+        try await Shrinking.check((0..<100).map { _ in generator.next() }) { steps in
+            var model = try await CrashModel(seed: seed)
+            try await model.run(steps)
+            crashes = model.crashes
+        }
+        #expect(crashes > 3)
     }
 }
