@@ -206,6 +206,33 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("what is deleted while it is read, and its places moved, is read to its end; the moves end behind it")
+    func readWhileDeletedAndMoved() async throws {
+        let store = try await StoreHarness.open(disks: 8)
+        let bytes = Content.random(40 << 20)
+        try await store.put("large", bytes)
+        // As long as the answer is there, it is being read.
+        var result = try await Optional(store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "large")))
+        var read = try #require(try await result?.body?.next()).copied()
+        try await store.delete("large")
+        let disks = try await store.store.metadata.disks().map(\.id)
+        _ = try await store.store.beginMoves(.empty([disks[0], disks[1]]))
+        for _ in 0..<3 {
+            try await store.store.mover.pass()
+            try await store.store.collector.pass()
+        }
+        #expect(try await store.store.metadata.statistics().movingShards == 0)
+        #expect(try await store.store.metadata.groups().contains { !$0.former.isEmpty })
+        while let slice = try await result?.body?.next() { read += slice.copied() }
+        result = nil
+        #expect(read == bytes)
+        try await store.wait {
+            try await store.store.mover.pass()
+            return try await store.store.metadata.groups().allSatisfy(\.former.isEmpty)
+        }
+        try await store.close()
+    }
+
     @Test("a look at where a shard was says nothing of it once it has moved")
     func seenBefore() async throws {
         let store = try await Self.filled(disks: 8)

@@ -31,6 +31,20 @@ package final class GarbageCollector: Sendable {
         self.time = time
     }
 
+    /// Whether a reader may still want a dead blob of a group in which places are being moved. What is dead is not
+    /// moved along: it is found where a place was before, for as long as the map says where that is.
+    func isReadWhileMoved() async -> Bool {
+        let moving = Set(blobs.view.map.groups.values.lazy.filter { !$0.former.isEmpty }.map(\.id))
+        guard !moving.isEmpty else { return false }
+        var last: BlobID?
+        while let dead = try? await metadata.deadBlobs(after: last, limit: Self.batch), let end = dead.last {
+            last = end.id
+            let moved = dead.filter { moving.contains($0.group) }.map(\.id)
+            if !moved.isEmpty, await !held(moved).isEmpty { return true }
+        }
+        return false
+    }
+
     package func run() async {
         while !Task.isCancelled {
             try? await pass()

@@ -36,6 +36,8 @@ package final class Mover: Sendable {
     private static let look = Duration.seconds(1)
     /// How often the list is looked at when nothing wakes the mover.
     package static let interval = Duration.seconds(1)
+    /// A GET of the largest object on a slow line; with readers that never end, moves end all the same.
+    private static let readPatience = Duration.seconds(6 * 3_600)
     /// Bytes a second that are moved at most, in all, unless the operator says otherwise.
     package static let defaultRate = 200 << 20
 
@@ -50,6 +52,9 @@ package final class Mover: Sendable {
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
 
+        /// Since when the end of moves has waited for readers.
+        var readSince: MonotonicTime?
+
         /// How long so many bytes take at the rate.
         func time(for bytes: Int) -> Duration { .paying(bytes, at: rate) }
     }
@@ -59,6 +64,7 @@ package final class Mover: Sendable {
     private let time: any TimeSource
     private let state = Mutex(State())
     private let endObserver = Mutex<(@Sendable () async -> Void)?>(nil)
+    private let readers = Mutex<@Sendable () async -> Bool>({ false })
     private let notice: Duration
     private let activity: ClientActivity
     private let budget: RepairBudget
@@ -79,6 +85,9 @@ package final class Mover: Sendable {
         activity = ClientActivity(metadata: metadata, quiet: Self.quiet, time: time)
         self.notice = notice
     }
+
+    /// Moves do not end while this says that readers want what lies where places were before.
+    func waits(while isRead: @escaping @Sendable () async -> Bool) { readers.withLock { $0 = isRead } }
 
     /// Called after the moves of some places have ended.
     func onEnd(_ observer: @escaping @Sendable () async -> Void) { endObserver.withLock { $0 = observer } }
@@ -117,7 +126,22 @@ package final class Mover: Sendable {
             work: { (group: ClusterMap.Group) in await self.move(group) }
         ).run(groups) { goesOn }
         state.withLock { $0.progress.isActive = false }
+        guard await mayEnd(left: groups.count) else { return }
         if let ended = try? await metadata.endMoves(), ended > 0 { await endObserver.withLock { $0 }?() }
+    }
+
+    /// Asked only where something could end, and not waited for longer than any read should take.
+    private func mayEnd(left: Int) async -> Bool {
+        guard left > 0, await readers.withLock({ $0 })() else {
+            state.withLock { $0.readSince = nil }
+            return true
+        }
+        let now = time.monotonic
+        return state.withLock { state in
+            let since = state.readSince ?? now
+            state.readSince = since
+            return now.duration(since: since) >= Self.readPatience
+        }
     }
 
     private var goesOn: Bool { !Task.isCancelled && !isPaused }

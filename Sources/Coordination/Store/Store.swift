@@ -140,6 +140,7 @@ package final class Store: Sendable {
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
         repairer.report(to: events)
+        mover.waits { [collector] in await collector.isReadWhileMoved() }
         mover.onEnd { [weak self] in await self?.endMoves() }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
         connectScrub()
