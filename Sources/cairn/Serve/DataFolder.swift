@@ -50,11 +50,26 @@ struct DataFolder: Sendable {
             attributes: [.posixPermissions: 0o700]
         )
         let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
-        guard try await files.lock("lock") else {
+        guard try await Self.lock(files) else {
             let program = FolderMarks(of: path).program ?? "cairn"
             throw ServeError("another `\(program)` uses \(path): stop it first, or give another --data")
         }
         return files
+    }
+
+    /// How long a lock is waited for: a process that was killed is gone for others before the last of its threads has
+    /// let go of its files, and whoever starts the next one then need not know.
+    private static let lockPatience = Duration.seconds(2)
+    private static let lockPoll = Duration.milliseconds(50)
+
+    private static func lock(_ files: LinuxFileSystem) async throws -> Bool {
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: lockPatience)
+        while true {
+            if try await files.lock("lock") { return true }
+            guard clock.now < deadline else { return false }
+            try await clock.sleep(for: lockPoll)
+        }
     }
 
     /// Reads a small file; nil when it is not there.
