@@ -38,14 +38,34 @@ package struct ShardRecordTrailer: Hashable, Sendable {
         seed(header).checksum(of: table, leaf: tableLeaf)
     }
 
+    /// Bytes of a trailer that end with the checksum of the leaf table.
+    package static let tableChecksumEnd = 32
+
+    /// Whether the leaf table of a shard's body is the one that was written with it. `trailer` begins as the record's.
+    package static func proves(
+        _ table: UnsafeRawBufferPointer,
+        trailer: UnsafeRawBufferPointer,
+        shard: ShardID,
+        writeStamp: UInt64
+    ) -> Bool {
+        guard trailer.count >= tableChecksumEnd else { return false }
+        let place = tableChecksumEnd - MemoryLayout<UInt32>.size
+        let written = UInt32(littleEndian: trailer.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+        return seed(shard, writeStamp: writeStamp).checksum(of: table, leaf: tableLeaf) == written
+    }
+
     /// What the checksums of a record's leaves, table and trailer are seeded with.
     package static func seed(_ header: ShardHeader) -> LeafSeed {
+        seed(header.shard, writeStamp: header.writeStamp)
+    }
+
+    private static func seed(_ shard: ShardID, writeStamp: UInt64) -> LeafSeed {
         LeafSeed(
-            incarnation: header.shard.blob.incarnation,
-            lease: header.shard.blob.lease,
-            sequence: header.shard.blob.sequence,
-            shard: header.shard.index,
-            stamp: header.writeStamp
+            incarnation: shard.blob.incarnation,
+            lease: shard.blob.lease,
+            sequence: shard.blob.sequence,
+            shard: shard.index,
+            stamp: writeStamp
         )
     }
 

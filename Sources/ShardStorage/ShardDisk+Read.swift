@@ -200,22 +200,42 @@ extension ShardDisk {
         _ file: any File
     ) async throws(ShardStorageError) -> [UInt32] {
         if let table = cachedTable(entry, layout) { return table }
-        let length = 4 * Leaf.count(of: entry.bodyLength)
+        let length = Self.provenTableLength(layout)
         let bytes = try await read(length, at: entry.offset + layout.tableOffset, of: file)
-        return keep(bytes, entry)
+        guard let table = keep(bytes, entry, layout) else {
+            throw .corrupt("leaf table of \(entry.shard) without its checksum")
+        }
+        return table
+    }
+
+    /// The table, and as much of the trailer behind it as proves it.
+    private static func provenTableLength(_ layout: RecordLayout) -> Int {
+        layout.trailerOffset - layout.tableOffset + ShardRecordTrailer.tableChecksumEnd
     }
 
     private func readTableNow(_ entry: IndexEntry, _ layout: RecordLayout, _ file: any File) -> [UInt32]? {
-        let length = 4 * Leaf.count(of: entry.bodyLength)
+        let length = Self.provenTableLength(layout)
         let buffer = pool.take(length)
         let offset = entry.offset + layout.tableOffset
         guard let count = try? file.readIfCached(into: buffer, at: 0, count: length, from: offset), count == length
         else { return nil }
-        return keep(buffer.slice(0..<length), entry)
+        return keep(buffer.slice(0..<length), entry, layout)
     }
 
-    private func keep(_ bytes: BufferSlice, _ entry: IndexEntry) -> [UInt32] {
-        let table = Self.decodeTable(bytes)
+    /// Only what its checksum proves is kept: bytes that a disk once read wrong would make a good shard a bad one for
+    /// every reader, and for none who verifies it, until they leave the cache.
+    private func keep(_ bytes: BufferSlice, _ entry: IndexEntry, _ layout: RecordLayout) -> [UInt32]? {
+        let length = 4 * Leaf.count(of: entry.bodyLength)
+        let isProven = bytes.withBytes { bytes in
+            ShardRecordTrailer.proves(
+                UnsafeRawBufferPointer(rebasing: bytes[..<length]),
+                trailer: UnsafeRawBufferPointer(rebasing: bytes[(layout.trailerOffset - layout.tableOffset)...]),
+                shard: entry.shard,
+                writeStamp: entry.writeStamp
+            )
+        }
+        guard isProven else { return nil }
+        let table = Self.decodeTable(bytes.slice(0..<length))
         checksums.insert(table, segment: entry.segment, offset: entry.offset)
         return table
     }

@@ -150,6 +150,23 @@ import Testing
         #expect(try await large.isOn(reopened))
     }
 
+    @Test("a leaf table that was read wrong once is not believed, and not kept")
+    func misreadTable() async throws {
+        var generator = SplitMix64(seed: 13)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = try await fill(disk, &generator)
+        try await disk.close()
+        // Nothing in memory: the table is the first that is read of each.
+        let reopened = try await TestDisk.open(fileSystem.crash(using: &generator))
+        fileSystem.disk.answersCachedReads = false
+        for shard in shards where !shard.body.isEmpty {
+            fileSystem.disk.inject(ReadLie(.flipped(bit: 3), pathPrefix: "segments/"))
+            let error = await storageError { _ = try await reopened.read(shard.id, ranges: [0..<shard.body.count]) }
+            guard case .corrupt = error else { throw error ?? .closed }
+            #expect(try await shard.isOn(reopened))
+        }
+    }
+
     @Test("the scrub keeps to its rate")
     func scrubRate() async throws {
         var generator = SplitMix64(seed: 12)
