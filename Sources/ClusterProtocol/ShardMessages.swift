@@ -7,7 +7,8 @@ package import ObjectModel
 package enum ShardRequest: Sendable {
     /// Writes a whole shard; answered once it is durable.
     case write(DiskID, ShardHeader, ShardTrailer, leafChecksums: [UInt32])
-    /// The same for bytes that lie in other shards, which are given up for this one: from the reserve if need be.
+    /// The same for bytes that lie elsewhere, in other shards or in the journal, and are given up there for this one:
+    /// from the reserve if need be.
     case rewrite(DiskID, ShardHeader, ShardTrailer, leafChecksums: [UInt32])
     /// Reserves room for a shard that comes cell by cell; answered with a handle.
     case begin(DiskID, ShardHeader)

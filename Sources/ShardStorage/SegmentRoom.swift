@@ -9,8 +9,8 @@ extension ShardDisk {
     enum Privilege: Sendable {
         /// New bytes of a client: never from the reserve.
         case ordinary
-        /// Bytes whose old place is to be given up for the new one: part of the reserve, so that the rest is left for
-        /// what brings that place back.
+        /// Bytes whose old place is to be given up for the new one, and checkpoints, for which log files are: part of
+        /// the reserve, so that the rest is left for what brings that place back.
         case rewrite
         /// Tombstones and copies, which bring room back: the reserve is for them.
         case reserve

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256
-from support.raw_disks import RawDisk
+from support.raw_disks import options, raw_disks
 from support.server import Server
 
 BUCKET = "archive"
@@ -188,20 +188,13 @@ def test_room_of_many_small_objects_comes_back(full):
 @pytest.fixture
 def small_disks(folder):
     """Six file systems that a journal alone could fill."""
-    made = [RawDisk(folder, number, 144 * MIB) for number in range(6)]
-    try:
-        for disk in made:
-            disk.make()
+    with raw_disks(folder, size=144 * MIB) as made:
         yield made
-    finally:
-        for disk in made:
-            disk.unmount()
 
 
 def test_deletes_one_by_one_on_small_full_disks(small_disks, folder):
     """Each is a block of journal on disks that have none to give: checkpoints must bring it back in time."""
-    options = [option for disk in small_disks for option in ("--disk", str(disk.folder))]
-    server = Server(folder / "data", options).start()
+    server = Server(folder / "data", options(small_disks)).start()
     try:
         client = server.client(connections=16)
         client.create_bucket(Bucket=BUCKET)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support.data import KIB, MIB, noise, sha256
-from support.raw_disks import RawDisk
+from support.raw_disks import RawDisk, options, raw_disks
 from support.server import Server
 from test_flips import scrub
 
@@ -20,20 +20,13 @@ SIZES = [1, 900, 20 * KIB, 100 * KIB, 300 * KIB, 700 * KIB, 2 * MIB, 6 * MIB + 1
 
 @pytest.fixture
 def disks(folder):
-    made = [RawDisk(folder, number) for number in range(6)]
-    try:
-        for disk in made:
-            disk.make()
+    with raw_disks(folder) as made:
         yield made
-    finally:
-        for disk in made:
-            disk.unmount()
 
 
 @pytest.fixture
 def server(disks, folder):
-    options = [option for disk in disks for option in ("--disk", str(disk.folder))]
-    server = Server(folder / "data", options).start()
+    server = Server(folder / "data", options(disks)).start()
     try:
         server.client().create_bucket(Bucket=BUCKET)
         yield server

@@ -18,7 +18,7 @@ struct JournalRoomTests {
         room.update([3 * 4_096, 0, 5 * 4_096], quorum: 2, since: mark)
         for _ in 0..<3 {
             #expect(!room.isShort)
-            room.append([Self.record])
+            room.spend(on: [Self.record])
         }
         #expect(room.isShort)
         // Asked before the three were appended, the same answer leaves nothing.

@@ -82,7 +82,7 @@ package final class Journal: JournalWriter, Sendable {
             )
             do throws(JournalError) {
                 try core.withLock { core throws(JournalError) in try core.append(records, waiter: waiter) }
-                room.append(records)
+                room.spend(on: records)
             } catch {
                 return continuation.resume(throwing: error)
             }

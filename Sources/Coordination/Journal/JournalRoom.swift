@@ -21,7 +21,8 @@ package final class JournalRoom: Sendable {
     /// Whether only what brings room back should be appended.
     package var isShort: Bool { appended.load(ordering: .relaxed) >= limit.load(ordering: .relaxed) }
 
-    package func append(_ records: [JournalRecord]) {
+    /// So much less is left.
+    package func spend(on records: [JournalRecord]) {
         let length = records.reduce(JournalFormat.batchHeaderLength) {
             $0 + JournalFormat.recordLength(payload: $1.payload.count)
         }

@@ -83,7 +83,7 @@ package final class Checkpointer: Sendable {
     package func request() { isWanted.store(true, ordering: .releasing) }
 
     /// `wantsRoom`: whether a keeper's disk wants for room that a checkpoint would bring back. Asked at every look.
-    package func isPressed(_ wantsRoom: @escaping @Sendable () -> Bool) { pressure.withLock { $0 = wantsRoom } }
+    func hurries(while wantsRoom: @escaping @Sendable () -> Bool) { pressure.withLock { $0 = wantsRoom } }
 
     /// Takes one now. `usesReserve`: in pieces small enough that full disks take them from their reserve.
     package func take(usesReserve: Bool = false) async throws {

@@ -51,7 +51,6 @@ package final class Mover: Sendable {
         var typicalBytes = 0
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
-
         /// Since when the end of moves has waited for readers.
         var readSince: MonotonicTime?
 
@@ -126,13 +125,13 @@ package final class Mover: Sendable {
             work: { (group: ClusterMap.Group) in await self.move(group) }
         ).run(groups) { goesOn }
         state.withLock { $0.progress.isActive = false }
-        guard await mayEnd(left: groups.count) else { return }
+        guard await mayEnd() else { return }
         if let ended = try? await metadata.endMoves(), ended > 0 { await endObserver.withLock { $0 }?() }
     }
 
-    /// Asked only where something could end, and not waited for longer than any read should take.
-    private func mayEnd(left: Int) async -> Bool {
-        guard left > 0, await readers.withLock({ $0 })() else {
+    /// Readers are not waited for longer than any read should take.
+    private func mayEnd() async -> Bool {
+        guard await readers.withLock({ $0 })() else {
             state.withLock { $0.readSince = nil }
             return true
         }

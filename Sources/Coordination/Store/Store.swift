@@ -130,7 +130,7 @@ package final class Store: Sendable {
             isSound: { await rows.isSound() }
         ) { [journal = parts.journal] in !keepsAll && journal.isConfirmed && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
-        checkpointer.isPressed { [weak self] in self?.keepersWantCheckpoint ?? false }
+        checkpointer.hurries { [weak self] in self?.keepersWantCheckpoint ?? false }
         let repairer = repairer
         // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
         blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }

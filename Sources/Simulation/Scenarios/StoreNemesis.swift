@@ -145,7 +145,7 @@ final class StoreNemesis: Sendable {
             end(at: number + operations) { [server] in server.link.calm() }
         case .maintain(let work):
             operate { [world] in await $0.maintain(work, random: world.random) }
-        case .scrub, .outAfter: break
+        case .set: break
         }
     }
 

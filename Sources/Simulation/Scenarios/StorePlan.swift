@@ -37,10 +37,8 @@ struct StoreFault: Sendable, CustomStringConvertible {
         case flaky(slot: Int, operations: Int)
         /// Work in the background, now, beside everything else.
         case maintain(StoreMaintenance)
-        /// From the start on: everything is read, and coded again, within this time.
-        case scrub(every: Duration)
-        /// From the start on: others take the places of a disk that has been away for so long.
-        case outAfter(Duration)
+        /// From the start on.
+        case set(OperatorSetting)
     }
 
     var number: Int
@@ -79,15 +77,12 @@ struct StorePlan: Sendable {
 
     /// What is set from the start on.
     var settings: OperatorSettings {
-        var settings = OperatorSettings()
-        for fault in faults {
-            switch fault.kind {
-            case .scrub(let period): settings.scrubPeriod = period
-            case .outAfter(let patience): settings.outAfter = patience
-            default: break
+        OperatorSettings(
+            faults.compactMap { fault in
+                guard case .set(let setting) = fault.kind else { return nil }
+                return setting
             }
-        }
-        return settings
+        )
     }
 
     private init() {
@@ -107,10 +102,10 @@ struct StorePlan: Sendable {
         pulledAtLast = Array(slots.prefix(2)).sorted()
         if generator.next() % 3 == 0 {
             let period = Self.scrubPeriods[Int(generator.next() % UInt64(Self.scrubPeriods.count))]
-            faults.append(StoreFault(number: 0, operation: 0, kind: .scrub(every: .seconds(period))))
+            faults.append(StoreFault(number: 0, operation: 0, kind: .set(.scrub(every: .seconds(period)))))
         }
         let losesPlaces = generator.next() % 3 == 0
-        if losesPlaces { faults.append(StoreFault(number: 0, operation: 0, kind: .outAfter(.zero))) }
+        if losesPlaces { faults.append(StoreFault(number: 0, operation: 0, kind: .set(.outAfter(.zero)))) }
         let limit = losesPlaces ? 1 : Self.touchedLimit
         mostTouched = losesPlaces ? Self.touchedLimit : 0
         var begin = 0

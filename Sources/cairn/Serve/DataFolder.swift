@@ -63,12 +63,12 @@ struct DataFolder: Sendable {
     private static let lockPoll = Duration.milliseconds(50)
 
     private static func lock(_ files: LinuxFileSystem) async throws -> Bool {
-        let clock = ContinuousClock()
-        let deadline = clock.now.advanced(by: lockPatience)
+        let time = LinuxTime()
+        let deadline = time.monotonic.advanced(by: lockPatience)
         while true {
             if try await files.lock("lock") { return true }
-            guard clock.now < deadline else { return false }
-            try await clock.sleep(for: lockPoll)
+            guard time.monotonic < deadline else { return false }
+            try await time.sleep(for: lockPoll)
         }
     }
 

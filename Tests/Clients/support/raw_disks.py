@@ -1,5 +1,6 @@
 """Disks of their own for a test: ext4 in an image, mounted through a loop device. Needs the right to mount."""
 
+import contextlib
 import subprocess
 import warnings
 
@@ -57,3 +58,21 @@ class RawDisk:
                 if rng.random() < share and any(file.read(4096)):
                     file.seek(block * 4096)
                     file.write(rng.randbytes(4096))
+
+
+@contextlib.contextmanager
+def raw_disks(folder, count=6, size=DISK_BYTES):
+    """So many, made and mounted; unmounted in the end."""
+    made = [RawDisk(folder, number, size) for number in range(count)]
+    try:
+        for disk in made:
+            disk.make()
+        yield made
+    finally:
+        for disk in made:
+            disk.unmount()
+
+
+def options(disks):
+    """What a server is given to serve them."""
+    return [option for disk in disks for option in ("--disk", str(disk.folder))]

@@ -116,7 +116,7 @@ final class ClusterNemesis: Sendable {
             Task { [cluster, world] in await cluster.coordinator?.store?.maintain(work, random: world.random) }
         case .lose, .retire, .pull, .swapEmpty, .rollBack, .rot, .misread, .lieAboutSync, .slow, .full, .fail:
             hurt(kind)
-        case .scrub, .outAfter: break
+        case .set: break
         }
     }
 

@@ -53,10 +53,8 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         case fail(place: Int, operation: DiskOperation, after: Int, times: Int)
         /// Work in the background, now, beside everything else.
         case maintain(StoreMaintenance)
-        /// From the start on: everything is read, and coded again, within this time.
-        case scrub(every: Duration)
-        /// From the start on: others take the places of a disk that has been away for so long.
-        case outAfter(Duration)
+        /// From the start on.
+        case set(OperatorSetting)
     }
 
     enum OldCoordinator: Sendable {
@@ -95,15 +93,12 @@ struct ClusterPlan: Sendable {
 
     /// What is set from the start on.
     var settings: OperatorSettings {
-        var settings = OperatorSettings()
-        for fault in faults {
-            switch fault.kind {
-            case .scrub(let period): settings.scrubPeriod = period
-            case .outAfter(let patience): settings.outAfter = patience
-            default: break
+        OperatorSettings(
+            faults.compactMap { fault in
+                guard case .set(let setting) = fault.kind else { return nil }
+                return setting
             }
-        }
-        return settings
+        )
     }
 
     /// Whether another shard may be lost beside those that the faults cost.
@@ -115,10 +110,10 @@ struct ClusterPlan: Sendable {
         checksLeaks = generator.next() % 3 == 0
         if generator.next() % 3 == 0 {
             let period = Self.scrubPeriods[Int(generator.next() % UInt64(Self.scrubPeriods.count))]
-            faults.append(ClusterFault(number: 0, operation: 0, kind: .scrub(every: .seconds(period))))
+            faults.append(ClusterFault(number: 0, operation: 0, kind: .set(.scrub(every: .seconds(period)))))
         }
         if generator.next() % 3 == 0 {
-            faults.append(ClusterFault(number: 0, operation: 0, kind: .outAfter(Self.outPatience)))
+            faults.append(ClusterFault(number: 0, operation: 0, kind: .set(.outAfter(Self.outPatience))))
         }
         var begin = 0
         for end in roundEnds {
