@@ -14,7 +14,7 @@ package import SystemInterface
 /// and noted missing.
 package final class InventoryCheck: Sendable {
     /// Blobs compared in one go, and the pause behind.
-    private static let batch = 1_024
+    package static let batch = 1_024
     private static let pause = Duration.milliseconds(2)
     /// Shards that a disk is asked for in one go.
     private static let page = 4_096
@@ -24,12 +24,20 @@ package final class InventoryCheck: Sendable {
     private let metadata: any MetadataStore
     private let blobs: BlobStore
     private let time: any TimeSource
+    private let batch: Int
     private let finished = Mutex(false)
 
-    package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
+    /// `batch`: how many blobs are compared in one go.
+    package init(
+        metadata: any MetadataStore,
+        blobs: BlobStore,
+        time: any TimeSource,
+        batch: Int = InventoryCheck.batch
+    ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        self.batch = batch
     }
 
     /// Whether all disks that answer have been compared since the start.
@@ -49,14 +57,17 @@ package final class InventoryCheck: Sendable {
         var readers: [DiskID: InventoryReader] = [:]
         for disk in blobs.view.map.disks.keys where blobs.view.isUsable(disk) { readers[disk] = InventoryReader(disk) }
         var last: BlobID?
-        while !Task.isCancelled, let batch = try? await metadata.blobs(after: last, limit: Self.batch) {
-            guard let end = batch.last else {
+        while !Task.isCancelled, let batch = try? await metadata.blobs(after: last, limit: self.batch) {
+            if let end = batch.last {
+                last = end.id
+                await read(through: end.id, &readers)
+                guard await note(lacking(batch, readers)) else { return false }
+            }
+            // Behind the last of them there is only what was written since the start: nobody waits for its end.
+            guard batch.count == self.batch else {
                 finished.withLock { $0 = true }
                 return true
             }
-            last = end.id
-            await read(through: end.id, &readers)
-            guard await note(lacking(batch, readers)) else { return false }
             try? await time.sleep(for: Self.pause)
         }
         return false
@@ -117,21 +128,22 @@ private struct InventoryReader: Sendable {
     private var last: ShardID?
     /// Of `shards`, those that belong to blobs which have been compared.
     private var passed = 0
-    private var isAtEnd = false
 
     init(_ disk: DiskID) { self.disk = disk }
 
     func holds(_ shard: ShardID) -> Bool { known.contains(shard) }
 
-    /// Reads on until everything of the blobs up to this one is known; nil when the disk does not answer.
+    /// Reads on until everything of the blobs up to this one is known; nil when the disk does not answer. What was
+    /// written since the end of the disk was seen is read, too: a blob is only committed once its shards are there.
     func reading(through blob: BlobID, limit: Int, from nodes: NodeClient) async -> InventoryReader? {
         var reader = self
         reader.shards.removeFirst(reader.passed)
-        while !reader.isAtEnd, reader.shards.last.map({ $0.blob <= blob }) ?? true {
+        var isAtEnd = false
+        while !isAtEnd, reader.shards.last.map({ $0.blob <= blob }) ?? true {
             guard let page = try? await nodes.inventory(disk, after: reader.last, limit: limit) else { return nil }
             reader.shards += page.entries.map(\.shard)
             reader.last = page.entries.last?.shard ?? reader.last
-            reader.isAtEnd = page.isLast || page.entries.isEmpty
+            isAtEnd = page.isLast || page.entries.isEmpty
         }
         reader.known = Set(reader.shards)
         reader.passed = reader.shards.firstIndex { $0.blob > blob } ?? reader.shards.count
