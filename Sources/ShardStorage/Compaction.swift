@@ -19,13 +19,15 @@ package struct CompactionReport: Hashable, Sendable {
 
 extension ShardDisk {
     /// Rewrites the live records of segments that are largely dead, and removes those superseded earlier, when their
-    /// time is up or room is short. Works on a full disk, from the reserve. One at a time; call it now and then.
+    /// time is up or room is short; gives back room that is held for records which do not come. Works on a full disk, from
+    /// the reserve. One at a time; call it now and then.
     package func compact() async throws(ShardStorageError) -> CompactionReport {
         try await compaction.run { () async throws(ShardStorageError) in
             var report = CompactionReport()
             try state.withLock { state throws(ShardStorageError) in try state.checkWritable() }
             try await finishIdleSegments()
             try await closeLargelyDead()
+            try await trimQuietSegments()
             try await removeSuperseded(&report)
             while let segment = nextCandidate(besides: report.compacted) {
                 do throws(ShardStorageError) {

@@ -40,6 +40,13 @@ struct SegmentState: Sendable {
     var isMovable = true
     /// How many segments had been removed when compaction last found nothing worth moving here.
     var passedOverAt: Int?
+    /// Open: where it was seen to end, and since when.
+    var quiet: Quiet?
+
+    struct Quiet: Sendable {
+        var end: Int
+        var since: MonotonicTime
+    }
 
     struct PendingHeader: Sendable {
         var offset: Int

@@ -12,6 +12,8 @@ package struct ShardDiskConfiguration: Sendable {
     package var compactionThreshold = 0.4
     /// How long a superseded segment is kept before it is removed, unless room is short.
     package var quarantine: Duration = .seconds(600)
+    /// How long nothing is appended to a segment until the room that was preallocated for it is given back.
+    package var quietTime: Duration = .seconds(20)
     /// Files kept open for reading.
     package var openFileLimit = 512
     /// Leaf checksums kept in memory.

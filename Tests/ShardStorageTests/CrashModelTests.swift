@@ -49,6 +49,8 @@ private struct CrashModel {
         // Both ways of writing a batch meet in one segment.
         configuration.directBatchLength = 6_000
         configuration.directReadLength = 2_000
+        // Room is given back by each second compaction.
+        configuration.quietTime = .zero
         return try await TestDisk.open(fileSystem, seed: seed, configuration: configuration)
     }
 
