@@ -161,8 +161,12 @@ extension JournaledMetadataStore {
         try await change(isVital: true) { (change) throws(MetadataError) in try change.moveMembers(evaluating: moves) }
     }
 
-    package func endMoves() async throws(StorageError) -> Int {
-        try await change(isVital: true) { (change) throws(MetadataError) in try change.endMovesEvaluating() }
+    package func finishedMoves() async throws(StorageError) -> [GroupID: [UInt8]] {
+        try await read { (view) throws(MetadataError) in try view.finishedMoves() }
+    }
+
+    package func endMoves(_ finished: [GroupID: [UInt8]]) async throws(StorageError) -> Int {
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.endMovesEvaluating(finished) }
     }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {

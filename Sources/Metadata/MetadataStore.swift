@@ -132,8 +132,10 @@ package protocol MetadataStore: Sendable {
     /// lies there still counts, what was moved already is moving back. `.invalidArgument` when a disk is part of the
     /// group already, or when the place is being moved elsewhere.
     func moveMembers(_ moves: MemberMoves) async throws(StorageError)
-    /// Ends the moves of places of which every shard is moved; returns how many.
-    func endMoves() async throws(StorageError) -> Int
+    /// Places that are being moved and of which every shard is moved.
+    func finishedMoves() async throws(StorageError) -> [GroupID: [UInt8]]
+    /// Ends the moves of those of `finished` of which that is still so; returns how many.
+    func endMoves(_ finished: [GroupID: [UInt8]]) async throws(StorageError) -> Int
     func statistics() async throws(StorageError) -> MetadataStatistics
 }
 

@@ -26,11 +26,11 @@ extension MetadataTransaction {
         if !moves.isEmpty { try perform([.membersMoved(moves)]) }
     }
 
-    func endMovesEvaluating() throws(MetadataError) -> Int {
+    func endMovesEvaluating(_ finished: [GroupID: [UInt8]]) throws(MetadataError) -> Int {
         var ends: [GroupID: [UInt8]] = [:]
-        for group in try view.groups() where !group.former.isEmpty {
-            let finished = try view.finishedMoves(of: group)
-            if !finished.isEmpty { ends[group.id] = finished }
+        for (id, places) in try view.finishedMoves() {
+            let both = places.filter { finished[id]?.contains($0) == true }
+            if !both.isEmpty { ends[id] = both }
         }
         if !ends.isEmpty { try perform([.movesEnded(ends)]) }
         return ends.values.reduce(0) { $0 + $1.count }

@@ -144,8 +144,17 @@ struct MetadataView {
         return shards
     }
 
-    /// Places of a group of which no shard is to be moved any more.
-    func finishedMoves(of group: GroupRecord) throws(MetadataError) -> [UInt8] {
+    /// Places that are being moved, but of which no shard is to be moved any more.
+    func finishedMoves() throws(MetadataError) -> [GroupID: [UInt8]] {
+        var finished: [GroupID: [UInt8]] = [:]
+        for group in try groups() where !group.former.isEmpty {
+            let places = try finishedMoves(of: group)
+            if !places.isEmpty { finished[group.id] = places }
+        }
+        return finished
+    }
+
+    private func finishedMoves(of group: GroupRecord) throws(MetadataError) -> [UInt8] {
         let open = ShardMarks.mask(group.former.keys)
         var left: UInt32 = 0
         try tables.scan(.moves, prefix: .group(group.id)) { (key, row) throws(MetadataError) in

@@ -233,6 +233,31 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a move does not end with what died unmoved behind the look at who reads it")
+    func diesBehindTheLook() async throws {
+        let store = try await StoreHarness.open(disks: 8)
+        let bytes = Content.random(40 << 20)
+        try await store.put("large", bytes)
+        var result = try await Optional(store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "large")))
+        var read = try #require(try await result?.body?.next()).copied()
+        let disks = try await store.store.metadata.disks().map(\.id)
+        _ = try await store.store.beginMoves(.empty([disks[0], disks[1]]))
+        let mover = try store.store.mover
+        mover.pause()
+        // Nothing that is read is dead yet when it is asked; then it dies.
+        mover.waits {
+            try? await store.delete("large")
+            return false
+        }
+        await mover.pass()
+        #expect(try await store.store.metadata.groups().contains { !$0.former.isEmpty })
+        try await store.store.collector.pass()
+        while let slice = try await result?.body?.next() { read += slice.copied() }
+        result = nil
+        #expect(read == bytes)
+        try await store.close()
+    }
+
     @Test("a look at where a shard was says nothing of it once it has moved")
     func seenBefore() async throws {
         let store = try await Self.filled(disks: 8)

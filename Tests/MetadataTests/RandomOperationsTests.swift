@@ -356,8 +356,12 @@ private struct RandomRun {
         }
         let open = Set(model.moving.map(\.shard.index))
         let ended = former.keys.filter { !open.contains($0) }
-        try expect(try await sqlite.endMoves() == ended.count, "ended")
-        try expect(try await memory.endMoves() == ended.count, "ended")
+        let sqliteEnds = try await sqlite.finishedMoves()
+        try expect(Set(sqliteEnds[GroupID(1)] ?? []) == Set(ended), "finished")
+        try expect(try await sqlite.endMoves(sqliteEnds) == ended.count, "ended")
+        let memoryEnds = try await memory.finishedMoves()
+        try expect(Set(memoryEnds[GroupID(1)] ?? []) == Set(ended), "finished")
+        try expect(try await memory.endMoves(memoryEnds) == ended.count, "ended")
         for place in ended { former[place] = nil }
         let group = try await sqlite.groups().first { $0.id == GroupID(1) }
         try expect(

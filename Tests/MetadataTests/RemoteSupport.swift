@@ -209,7 +209,11 @@ extension RemoteTestStore {
     func putGroups(_ groups: [GroupRecord]) async throws(StorageError) { try await local.putGroups(groups) }
     func moveMembers(_ moves: MemberMoves) async throws(StorageError) { try await local.moveMembers(moves) }
 
-    func endMoves() async throws(StorageError) -> Int { try await local.endMoves() }
+    func finishedMoves() async throws(StorageError) -> [GroupID: [UInt8]] { try await local.finishedMoves() }
+
+    func endMoves(_ finished: [GroupID: [UInt8]]) async throws(StorageError) -> Int {
+        try await local.endMoves(finished)
+    }
 
     func movingShards(
         of group: GroupID?,

@@ -86,7 +86,7 @@ package final class Mover: Sendable {
     }
 
     /// Moves do not end while this says that readers want what lies where places were before.
-    func waits(while isRead: @escaping @Sendable () async -> Bool) { readers.withLock { $0 = isRead } }
+    package func waits(while isRead: @escaping @Sendable () async -> Bool) { readers.withLock { $0 = isRead } }
 
     /// Called after the moves of some places have ended.
     func onEnd(_ observer: @escaping @Sendable () async -> Void) { endObserver.withLock { $0 = observer } }
@@ -125,8 +125,9 @@ package final class Mover: Sendable {
             work: { (group: ClusterMap.Group) in await self.move(group) }
         ).run(groups) { goesOn }
         state.withLock { $0.progress.isActive = false }
-        guard await mayEnd() else { return }
-        if let ended = try? await metadata.endMoves(), ended > 0 { await endObserver.withLock { $0 }?() }
+        // In this order: what dies behind the look at readers was moved before it, and is where its place is now.
+        guard let finished = try? await metadata.finishedMoves(), !finished.isEmpty, await mayEnd() else { return }
+        if let ended = try? await metadata.endMoves(finished), ended > 0 { await endObserver.withLock { $0 }?() }
     }
 
     /// Readers are not waited for longer than any read should take.

@@ -136,7 +136,13 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("moveMembers")
     }
 
-    package func endMoves() async throws(StorageError) -> Int { throw Self.coordinatorsOwn("endMoves") }
+    package func finishedMoves() async throws(StorageError) -> [GroupID: [UInt8]] {
+        throw Self.coordinatorsOwn("finishedMoves")
+    }
+
+    package func endMoves(_ finished: [GroupID: [UInt8]]) async throws(StorageError) -> Int {
+        throw Self.coordinatorsOwn("endMoves")
+    }
 
     package func statistics() async throws(StorageError) -> MetadataStatistics {
         throw Self.coordinatorsOwn("statistics")
