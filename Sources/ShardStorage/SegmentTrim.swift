@@ -32,7 +32,9 @@ extension ShardDisk {
     /// been taken. A file that cannot be cut costs room, nothing else.
     private func trim(_ id: UInt64) async {
         let found = state.withLock { state -> (any File, Int)? in
-            guard let segment = state.segments[id], let file = segment.file, segment.openWriters == 0 else { return nil }
+            guard let segment = state.segments[id], let file = segment.file, segment.openWriters == 0 else {
+                return nil
+            }
             let end = Block.rounded(segment.endWithFooter(adding: 0, count: 0))
             guard segment.allocated > end else { return nil }
             state.segments[id]?.allocated = end
