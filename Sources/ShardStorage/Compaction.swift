@@ -19,8 +19,8 @@ package struct CompactionReport: Hashable, Sendable {
 
 extension ShardDisk {
     /// Rewrites the live records of segments that are largely dead, and removes those superseded earlier, when their
-    /// time is up or room is short; gives back room that is held for records which do not come. Works on a full disk, from
-    /// the reserve. One at a time; call it now and then.
+    /// time is up or room is short; gives back room that is held for records which do not come. Works on a full disk,
+    /// from the reserve. One at a time; call it now and then.
     package func compact() async throws(ShardStorageError) -> CompactionReport {
         try await compaction.run { () async throws(ShardStorageError) in
             var report = CompactionReport()

@@ -23,10 +23,10 @@ package struct ShardDiskConfiguration: Sendable {
     /// Batches of small records from here on are written past the page cache: filling it costs more than the write.
     /// Smaller ones go through it: what was written last is read first.
     package var directBatchLength = 64 << 10
-    /// Reads from here on go past the page cache the first time: what is read only once is not worth a place there, and
-    /// filling it costs several times the read. From the second on they go through it. A shard of a picture of less than
-    /// a MiB and a tile of a slide (256 KiB, widened to leaves) are shorter: filling the cache costs them little, and
-    /// whoever looks at one of them is about to come back.
+    /// Reads from here on go past the page cache the first time: what is read only once is not worth a place there,
+    /// and filling it costs several times the read. From the second on they go through it. A shard of a picture of less
+    /// than a MiB and a tile of a slide (256 KiB, widened to leaves) are shorter: filling the cache costs them little,
+    /// and whoever looks at one of them is about to come back.
     package var directReadLength = 384 << 10
     /// First reads that are remembered.
     package var rememberedReads = 1 << 15

@@ -54,6 +54,15 @@ struct DoctorTests {
         Case("unconfirmed", .critical, "3 journal keepers have not confirmed", "cairn admin doctor") {
             $0.isConfirmed = false
         },
+        Case(
+            "keepers wanting",
+            .warning,
+            "the journal has 2 keepers of 5: with any of them lost",
+            "cairn admin disk list"
+        ) {
+            $0.status.journal.keepers.removeLast(3)
+            $0.status.journal.needed = 2
+        },
         Case("keeper behind", .warning, "4 of 5 journal keepers current, 3 needed", "cairn admin disk list") {
             $0.status.journal.keepers[2].state = .behind
         },

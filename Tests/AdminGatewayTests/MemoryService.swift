@@ -275,7 +275,8 @@ extension StatusReport {
                 incarnation: 3,
                 sequence: 98_765,
                 keepers: disks.prefix(5).map { KeeperReport(disk: $0.id, state: .current) },
-                needed: 3
+                needed: 3,
+                wanted: 5
             ),
             recoveryKitTaken: true
         )

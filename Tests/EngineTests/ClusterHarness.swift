@@ -124,8 +124,9 @@ final class ClusterHarness: Sendable {
     /// The clock by which the coordinator sees nodes fall silent.
     let time: ManualTime
 
-    /// A cluster that is formed, whose nodes have beaten once, with a bucket.
-    init() async throws {
+    /// A cluster that is formed, whose nodes have beaten once, with a bucket. `confirmation` is long by default: a machine
+    /// busy with other tests must not look like a coordinator that another one has replaced.
+    init(confirmation: Duration = .seconds(60)) async throws {
         guard let scheme = Scheme(name: "rs-2-1") else { throw StoreHarness.HarnessError.noSuchScheme }
         let board = board
         nodes = (1...3).map { Node($0, board: board) }
@@ -149,8 +150,7 @@ final class ClusterHarness: Sendable {
         configuration.transport = line
         configuration.cluster = ClusterID(Identifier128(high: 1, low: 1))
         configuration.holder = NodeName(CoordinatorName.name)
-        // Long: a machine busy with other tests must not look like a coordinator that another one has replaced.
-        configuration.journal = JournalConfiguration(confirmation: .seconds(60))
+        configuration.journal = JournalConfiguration(confirmation: confirmation)
         store = try await Store.open(
             configuration,
             time: LinuxTime(),

@@ -115,6 +115,25 @@ struct MembershipTests {
         )
     }
 
+    @Test(
+        "a coordinator without its keepers' word gives nodes nothing to serve clients by",
+        .timeLimit(.minutes(1))
+    )
+    func unconfirmed() async throws {
+        let cluster = try await ClusterHarness(confirmation: .seconds(1))
+        let node = cluster.nodes[0]
+        let services = cluster.nodes.map { ($0.name.name, cluster.board.service($0.name.name)) }
+        for (name, _) in services { cluster.board.plug(name, nil) }
+        while cluster.store.journal.isConfirmed { try await Task.sleep(for: .milliseconds(20)) }
+        let silent = await cluster.membership.answer(Self.beat(node), from: node.name)
+        #expect(silent.incarnation == 0 && silent.map == nil && silent.leases == nil)
+        for (name, service) in services { cluster.board.plug(name, service) }
+        while await cluster.membership.answer(Self.beat(node), from: node.name).incarnation == 0 {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        await cluster.close()
+    }
+
     @Test("a beat is answered with what the node lacks, and with nothing that it has")
     func answers() async throws {
         let cluster = try await ClusterHarness()

@@ -152,9 +152,7 @@ struct StoreDiskLossTests {
     private static func openWithThreeKeepers() async throws -> (StoreHarness, slots: [Int]) {
         let store = try await StoreHarness.open(scheme: "rs-2-2", disks: 4)
         try await fill(store)
-        let keepers = try store.store.journal.report.keepers
-        let records = try await store.store.metadata.disks().filter { keepers.contains($0.id) }
-        let slots = (0..<4).filter { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
+        let slots = try await keeperSlots(of: store)
         try #require(slots.count == 3)
         return (store, slots)
     }
@@ -202,6 +200,47 @@ struct StoreDiskLossTests {
         try await store.running { try await Self.comeBack(slots[1], whileReplacing: slots[0], of: store) }
         try await Self.check(store, "after the replacement")
         try await store.close()
+    }
+
+    /// Found by hand: a start that is forced makes a set which the metadata had not heard of, and every later change
+    /// was refused.
+    @Test(
+        "keepers that a forced start went on without come back, also when they had changed before",
+        arguments: [false, true]
+    )
+    func keepersAfterForcedStart(hadChanged: Bool) async throws {
+        let isForced = Atomic(false)
+        let store = try await StoreHarness.open(scheme: "rs-2-2", disks: 4) {
+            $0.forcesJournal = isForced.load(ordering: .relaxed)
+        }
+        try await Self.fill(store)
+        if hadChanged {
+            let first = try #require(try await Self.keeperSlots(of: store).first)
+            store.swapDisk(first)
+            try await store.running {
+                try await Self.replace(first, of: store)
+                try await store.wait { try await Self.isWhole(store) }
+            }
+        }
+        let lost = try await Self.keeperSlots(of: store).prefix(2)
+        for slot in lost { store.disk(slot).isGone = true }
+        isForced.store(true, ordering: .relaxed)
+        try await store.crash()
+        #expect(try store.store.journal.report.keepers.keepers.count < 3)
+        for slot in lost { store.disk(slot).isGone = false }
+        try await store.running {
+            try await store.wait { try store.store.journal.report.keepers.keepers.count == 3 }
+        }
+        isForced.store(false, ordering: .relaxed)
+        try await store.crash()
+        try await Self.check(store, "after the start behind it")
+        try await store.close()
+    }
+
+    private static func keeperSlots(of store: StoreHarness) async throws -> [Int] {
+        let keepers = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks().filter { $0.isInUse && keepers.contains($0.id) }
+        return store.disks.indices.filter { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
     }
 
     /// Found by killing the server at each file call of a replacement: now and then the next one was told that another

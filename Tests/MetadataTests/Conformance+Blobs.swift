@@ -288,6 +288,14 @@ extension Check {
             try expect(try await store.keeperSet() == keepers, "keepers")
             let wrong = await code { try await store.recordKeeperSetChange(KeeperSetChange(before: none, after: none)) }
             try expect(wrong == .invalidArgument, "another set")
+            let forced = KeeperSet(generation: 2, keepers: Array(Sample.disks.prefix(2)))
+            let other = KeeperSet(generation: 1, keepers: forced.keepers)
+            let grown = KeeperSet(generation: 3, keepers: Sample.disks)
+            let change = KeeperSetChange(before: other, after: grown)
+            let same = await code { try await store.recordKeeperSetChange(change) }
+            try expect(same == .invalidArgument, "another set of the same generation")
+            try await store.recordKeeperSetChange(KeeperSetChange(before: forced, after: grown))
+            try expect(try await store.keeperSet() == grown, "behind a set that was forced at a start")
             let blob = Sample.blob(lease, 1)
             let piece = CheckpointRecord.Piece(
                 digest: ContentDigest(high: 1, low: 2),

@@ -173,7 +173,28 @@ struct Ward {
         ]
     }
 
-    var journal: [Finding] {
+    var journal: [Finding] { laggingKeepers + wantingKeepers }
+
+    /// A set that stays smaller than it should: what the store survives is less than what its shards say.
+    private var wantingKeepers: [Finding] {
+        let journal = status.journal
+        let count = journal.keepers.count
+        guard count < journal.wanted else { return [] }
+        return [
+            Finding(
+                .warning,
+                "the journal has \(Words.plural(count, "keeper")) of \(journal.wanted): with "
+                    + "\(count - journal.needed == 0 ? "any" : "more than \(count - journal.needed)") of them lost "
+                    + "changes wait",
+                cause: "a start was forced, or disks that kept it are gone and no other can take their place",
+                action: "others are taken by themselves within seconds once they serve; if none is, see to the log of "
+                    + "the coordinator or of `cairn serve`",
+                command: Self.listCommand
+            )
+        ]
+    }
+
+    private var laggingKeepers: [Finding] {
         let journal = status.journal
         let lagging = journal.keepers.filter { $0.state != .current }
         guard !lagging.isEmpty else { return [] }

@@ -149,12 +149,15 @@ package struct JournalReport: Codable, Hashable, Sendable {
     package var keepers: [KeeperReport]
     /// Keepers that must have a record before it is acknowledged.
     package var needed: Int
+    /// Keepers that the strongest class needs on the disks in use.
+    package var wanted: Int
 
-    package init(incarnation: Int, sequence: Int, keepers: [KeeperReport], needed: Int) {
+    package init(incarnation: Int, sequence: Int, keepers: [KeeperReport], needed: Int, wanted: Int) {
         self.incarnation = incarnation
         self.sequence = sequence
         self.keepers = keepers
         self.needed = needed
+        self.wanted = wanted
     }
 }
 

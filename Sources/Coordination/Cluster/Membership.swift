@@ -155,7 +155,8 @@ package final class Membership: Sendable {
 
     private func clusterState(for beat: NodeBeat) async -> ClusterState {
         let (store, credentials) = state.withLock { ($0.store, $0.credentials) }
-        guard let store, store.stopReason == nil else {
+        // Without its keepers' word another may be the coordinator, and requests get no answer: nodes are not ready.
+        guard let store, store.stopReason == nil, store.journal.isConfirmed else {
             return ClusterState(incarnation: 0, region: region, map: nil, credentials: nil, conditions: [], leases: nil)
         }
         let map = map(of: store)

@@ -29,11 +29,14 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A call that makes no sense now.
     case invalid(String)
 
-    package var description: String {
+    package var description: String { text(naming: \.description) }
+
+    /// With names of disks that their operator knows them by.
+    package func text(naming name: (DiskID) -> String) -> String {
         switch self {
         case .tooFewKeepers(let reached, let needed, let missing):
             "the journal needs \(needed) of its keepers and \(reached) answered; missing: "
-                + missing.map(\.description).joined(separator: ", ")
+                + missing.map(name).joined(separator: ", ")
                 + ". Bring their disks back. If they are gone for good, start once with --force-journal: changes that "
                 + "only the missing keepers have are then lost"
         case .noJournal:

@@ -80,25 +80,35 @@ extension Store {
         }
     }
 
+    /// What fails is tried again in a later step; why is told.
+    private func tryChange(removing old: DiskID?, adding new: (disk: DiskID, node: NodeName)?) async {
+        do {
+            try await changeKeepers(removing: old, adding: new)
+            events.note(keepersUnchanged: nil)
+        } catch {
+            events.note(keepersUnchanged: "\(error)")
+        }
+    }
+
     /// Takes a keeper whose log is lost out of the set, a disk that keeps no log yet into it where there is one.
     private func dismiss(_ keeper: DiskID, from keepers: KeeperSet) async {
         if let standIn = await newKeeper(besides: keepers) {
-            try? await changeKeepers(removing: keeper, adding: standIn)
+            await tryChange(removing: keeper, adding: standIn)
         } else if keepers.keepers.count > 1 {
             // It comes back with a new log in a later step, when its old place is forgotten.
-            try? await changeKeepers(removing: keeper, adding: nil)
+            await tryChange(removing: keeper, adding: nil)
         }
     }
 
     /// Puts another disk in the place of a keeper that is being emptied; it stays while there is none.
     private func relieve(_ keeper: DiskID, from keepers: KeeperSet) async {
         guard let standIn = await newKeeper(besides: keepers) else { return }
-        try? await changeKeepers(removing: keeper, adding: standIn)
+        await tryChange(removing: keeper, adding: standIn)
     }
 
     private func recruit(besides keepers: KeeperSet) async {
         guard let new = await newKeeper(besides: keepers) else { return }
-        try? await changeKeepers(removing: nil, adding: new)
+        await tryChange(removing: nil, adding: new)
     }
 
     /// A disk that is no keeper, with an empty log opened on it.

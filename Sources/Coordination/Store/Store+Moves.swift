@@ -281,9 +281,15 @@ extension Store {
                     (slot == nil || $0.slot == slot) && !places.contains(SlotPlace(node: node, slot: $0.slot))
                 }
                 var added: [DiskRecord] = []
-                for report in slots {
-                    guard let disk = try await freshDisk(report, on: node, known: known) else { continue }
-                    added.append(try await add(disk, slot: report.slot, of: member))
+                do {
+                    for report in slots {
+                        guard let disk = try await freshDisk(report, on: node, known: known) else { continue }
+                        added.append(try await add(disk, slot: report.slot, of: member))
+                    }
+                } catch {
+                    // Those before it are in use: the store must know them.
+                    if !added.isEmpty { try? await reloadMap() }
+                    throw error
                 }
                 guard !added.isEmpty else { throw DiskChangeError.nothingToAdd(node.name) }
                 try await reloadMap()

@@ -25,6 +25,8 @@ package enum StoreEvent: Hashable, Sendable {
     case movesBegun(places: Int, bytes: Int)
     case movesCancelled(places: Int)
     case movesEnded
+    /// A keeper that should have joined or left the set did not; tried again, and told when the reason changes.
+    case keepersUnchanged(reason: String)
 
     /// Which disk, as an operator calls it: `NODE/SLOT`.
     package struct DiskName: Hashable, Sendable, CustomStringConvertible {
@@ -36,7 +38,7 @@ package enum StoreEvent: Hashable, Sendable {
     /// Whether somebody should look after it.
     package var isWarning: Bool {
         switch self {
-        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent: true
+        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged: true
         case .repairEnded(_, _, let missing): missing > 0
         default: false
         }
@@ -61,6 +63,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesBegun: "moves have begun"
         case .movesCancelled: "moves are being put back"
         case .movesEnded: "moves have ended"
+        case .keepersUnchanged: "the journal's keepers cannot be changed"
         }
     }
 
@@ -80,6 +83,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesBegun(let places, let bytes): [("places", "\(places)"), ("bytes", "\(bytes)")]
         case .movesCancelled(let places): [("places", "\(places)")]
         case .movesEnded: []
+        case .keepersUnchanged(let reason): [("reason", reason)]
         }
     }
 }
@@ -88,6 +92,7 @@ package enum StoreEvent: Hashable, Sendable {
 package final class StoreEvents: Sendable {
     private struct State {
         var observer: (@Sendable (StoreEvent) -> Void)?
+        var keeperTrouble: String?
         var silentNodes: Set<NodeName> = []
         var silentSites: Set<SiteName> = []
     }
@@ -102,6 +107,15 @@ package final class StoreEvents: Sendable {
     }
 
     package func note(_ event: StoreEvent) { state.withLock { $0.observer }?(event) }
+
+    /// Whether the keepers could be changed just now, or why not; tells of a reason once.
+    func note(keepersUnchanged reason: String?) {
+        let isNew = state.withLock { state in
+            defer { state.keeperTrouble = reason }
+            return reason != nil && reason != state.keeperTrouble
+        }
+        if isNew, let reason { note(.keepersUnchanged(reason: reason)) }
+    }
 
     /// Which nodes answered just now, and why the others did not; tells of those for which that is new.
     package func note(silent: [NodeName: String], of members: [NodeName: NodeMember]) {

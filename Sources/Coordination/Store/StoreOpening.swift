@@ -326,8 +326,15 @@ struct StoreOpening {
         } catch .databaseBehind(let database, let journal) {
             throw .databaseBehind(JournalError.databaseBehind(database: database, journal: journal).description)
         } catch {
-            throw .journal(error.description)
+            let places = await places()
+            throw .journal(error.text { disk in places[disk].map { "\($0) (\(disk))" } ?? disk.description })
         }
+    }
+
+    /// Where disks stood when the database last heard of them.
+    private func places() async -> [DiskID: String] {
+        let records = (try? await metadata.disks()) ?? []
+        return Dictionary(records.map { ($0.id, "\($0.site)/\($0.node)/\($0.slot)") }) { first, _ in first }
     }
 
     /// What must be true before the first request: this incarnation, no leases of earlier ones, and the groups.

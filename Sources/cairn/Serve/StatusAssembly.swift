@@ -42,7 +42,7 @@ struct StatusAssembly {
             metadataDamage: status.damage,
             isCounted: status.isCounted,
             scrub: try await ScrubAssembly(store: store).report(),
-            journal: journal(status),
+            journal: journal(status, wanted: try await store.keepersWanted()),
             recoveryKitTaken: isTaken,
             maintained: try await StoreAdmin.maintained(store),
             moves: try await moves()
@@ -111,7 +111,7 @@ struct StatusAssembly {
         )
     }
 
-    private func journal(_ status: StoreStatus) -> JournalReport {
+    private func journal(_ status: StoreStatus, wanted: Int) -> JournalReport {
         let served = Set(status.disks.filter(\.isServed).map(\.record.id))
         return JournalReport(
             incarnation: Int(status.incarnation),
@@ -122,7 +122,8 @@ struct StatusAssembly {
                     state: state(keeper.standing(isServed: served.contains(keeper.keeper)))
                 )
             },
-            needed: status.journal.keepers.quorum
+            needed: status.journal.keepers.quorum,
+            wanted: wanted
         )
     }
 

@@ -49,6 +49,7 @@ enum StoreProbes {
             status.verification.segmentsMended
         )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
+        addKeepers(status, wanted: (try? await store.keepersWanted()) ?? 0, to: &text)
         for disk in status.disks {
             let record = disk.record
             let label = MetricText.disk(record.slot, node: record.node.name, site: record.site.name)
@@ -57,6 +58,16 @@ enum StoreProbes {
         }
         text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
+    }
+
+    private static func addKeepers(_ status: StoreStatus, wanted: Int, to text: inout MetricText) {
+        let served = Set(status.disks.filter(\.isServed).map(\.record.id))
+        let members = status.journal.members
+        let current = members.count { $0.standing(isServed: served.contains($0.keeper)) == .current }
+        text.add("cairn_journal_keepers", "Keepers of the journal.", members.count)
+        text.add("cairn_journal_keepers_current", "Those that have all of it.", current)
+        text.add("cairn_journal_keepers_needed", "Without so many no change is taken.", status.journal.keepers.quorum)
+        text.add("cairn_journal_keepers_wanted", "As many as the strongest class wants.", wanted)
     }
 }
 
