@@ -91,6 +91,7 @@ final class ScrubHarness: Sendable {
             guard let repack = try? await store.objects.repack([blob]) else { return false }
             return (try? await store.objects.commit(repack)) != nil
         }
+        helpers.found = { [badShards = store.badShards] in await badShards.note($0) }
         scrubber.use(helpers)
         running.withLock { $0 = (scrubber, Task { await scrubber.run() }) }
     }

@@ -39,6 +39,50 @@ struct ScrubRotTests {
         await scrub.stop()
     }
 
+    @Test("the disk on which a bad shard was found is named in the log, and known after the repair")
+    func diskIsNamed() async throws {
+        let scrub = try await ScrubHarness.open()
+        let told = StoreEventTests.Told()
+        try scrub.store.events.observe(told.note)
+        let shard = ShardID(blob: try await scrub.blob(of: ScrubHarness.key(1)).id, index: 2)
+        let disk = try await scrub.disk(of: shard)
+        let record = try #require(try await scrub.store.metadata.disks().first { $0.id == disk })
+        try await scrub.rot(shard)
+        try scrub.start()
+        try await scrub.advance(days: 13)
+        try await Self.repair(scrub)
+        let events = told.events.filter { if case .shardsBad = $0 { true } else { false } }
+        let words = ["\(record.site)", "\(record.node)/\(record.slot)", "\(disk)", "\(shard.blob)", "1"]
+        #expect(events.map { $0.details.map(\.value) } == [words])
+        #expect(events.allSatisfy(\.isWarning))
+        for one in try await scrub.store.metadata.disks() {
+            #expect(try scrub.store.badShards.count(on: one.id) == (one.id == disk ? 1 : 0))
+        }
+        await scrub.stop()
+    }
+
+    @Test("a shard that a read found bad, or a count of everything, is counted on its disk, once")
+    func readAndCounted() async throws {
+        let scrub = try await ScrubHarness.open()
+        // Of two blobs: a repair reads the others of its blob.
+        let read = ShardID(blob: try await scrub.blob(of: ScrubHarness.key(1)).id, index: 1)
+        let counted = ShardID(blob: try await scrub.blob(of: ScrubHarness.key(5)).id, index: 3)
+        let disks = [try await scrub.disk(of: read), try await scrub.disk(of: counted)]
+        #expect(disks[0] != disks[1])
+        try await scrub.rot(read)
+        try await scrub.rot(counted)
+        let (store, badShards) = (try scrub.store, try scrub.store.badShards)
+        store.repairer.suspect(read)
+        await store.repairer.pass()
+        #expect(disks.map { badShards.count(on: $0) } == [1, 0])
+        for _ in 0..<2 {
+            store.verifier.request()
+            await store.verifier.pass()
+        }
+        #expect(disks.map { badShards.count(on: $0) } == [1, 1])
+        try await Self.repair(scrub)
+    }
+
     @Test(
         "coding again finds a shard that is whole and not this blob's, data or parity, and has it made anew",
         arguments: [UInt8(1), 5]

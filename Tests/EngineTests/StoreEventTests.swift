@@ -1,4 +1,5 @@
 import Coordination
+import Metadata
 import ObjectModel
 import Synchronization
 import TestKit
@@ -7,7 +8,7 @@ import Testing
 /// What an operator finds in the log.
 @Suite("What happens to a store is told once")
 struct StoreEventTests {
-    private final class Told: Sendable {
+    final class Told: Sendable {
         private let list = Mutex<[StoreEvent]>([])
         var events: [StoreEvent] { list.withLock { $0 } }
         func note(_ event: StoreEvent) { list.withLock { $0.append(event) } }
@@ -47,6 +48,40 @@ struct StoreEventTests {
         #expect(told.take() == [.nodeSilent(three, reason: "off"), .siteSilent(SiteName("b"))])
         events.note(silent: [:], of: members.filter { $0.key != three })
         #expect(told.take().isEmpty)
+    }
+
+    @Test("a disk with many bad shards is told of once a minute, with how many there were meanwhile")
+    func badShards() async throws {
+        let store = try await StoreHarness.open()
+        let (told, events, time) = (Told(), StoreEvents(), ManualTime())
+        events.observe(told.note)
+        let badShards = BadShards(metadata: try store.store.metadata, events: events, time: time)
+        let disks = try await store.store.metadata.disks().prefix(2).map(\.id)
+        let shards = (0..<4).map { number in
+            let blob = BlobID(incarnation: 1, lease: 1, sequence: UInt64(number))
+            return PlacedShard(ShardID(blob: blob, index: 0), on: disks[number == 3 ? 1 : 0])
+        }
+        await badShards.note([shards[0]])
+        await badShards.note([shards[1], shards[2]])
+        await badShards.note([shards[3]])
+        let names = shards.map { ["\($0.disk)", "\($0.shard.blob)"] }
+        #expect(Self.ends(told.take()) == [names[0] + ["1"], names[3] + ["1"]])
+        time.advance(by: .seconds(59))
+        await badShards.tell()
+        #expect(told.take().isEmpty)
+        time.advance(by: .seconds(1))
+        await badShards.tell()
+        #expect(Self.ends(told.take()) == [names[2] + ["2"]])
+        time.advance(by: BadShards.interval)
+        await badShards.tell()
+        #expect(told.take().isEmpty)
+        #expect(badShards.count(on: disks[0]) == 3 && badShards.count(on: disks[1]) == 1)
+        try await store.close()
+    }
+
+    /// The disk, the blob and the count of what was told.
+    private static func ends(_ events: [StoreEvent]) -> [[String]] {
+        events.map { Array($0.details.map(\.value).suffix(3)) }
     }
 
     @Test("a disk that is lost, given up and made anew, and one that comes back")

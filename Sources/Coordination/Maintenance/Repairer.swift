@@ -67,6 +67,7 @@ package final class Repairer: Sendable {
     private let state = Mutex(State())
     private let wholeObserver = Mutex<(@Sendable (Set<ShardID>?) -> Void)?>(nil)
     private let events = Mutex<StoreEvents?>(nil)
+    private let badShards = Mutex<BadShards?>(nil)
 
     package init(
         metadata: any ReplicatedMetadata,
@@ -89,6 +90,9 @@ package final class Repairer: Sendable {
 
     /// Where the beginnings and ends of repairs are told, from here on.
     func report(to events: StoreEvents) { self.events.withLock { $0 = events } }
+
+    /// Where shards that reads found bad are counted by disk, from here on.
+    func report(to badShards: BadShards) { self.badShards.withLock { $0 = badShards } }
 
     package var progress: RepairProgress { state.withLock { $0.progress } }
 
@@ -201,6 +205,7 @@ package final class Repairer: Sendable {
         if !bad.isEmpty {
             await blobs.buggify.pause(.lookLate, time)
             try await metadata.markMissing(bad)
+            await badShards.withLock { $0 }?.note(bad)
             for blob in Set(bad.map(\.shard.blob)).sorted() { prefer(blob) }
         }
     }

@@ -42,6 +42,7 @@ package final class Verifier: Sendable {
     private let passObserver = Mutex<(@Sendable () async -> Int)?>(nil)
     private let isMoreUrgent = Mutex<(@Sendable () -> Bool)?>(nil)
     private let endObserver = Mutex<(@Sendable (WholePass) -> Void)?>(nil)
+    private let badShards = Mutex<BadShards?>(nil)
 
     package init(metadata: any MetadataStore, blobs: BlobStore, time: any TimeSource) {
         self.metadata = metadata
@@ -76,6 +77,9 @@ package final class Verifier: Sendable {
 
     /// Called at the end of every pass that came to its end.
     package func onEnd(_ observer: @escaping @Sendable (WholePass) -> Void) { endObserver.withLock { $0 = observer } }
+
+    /// Where bad shards are counted by disk, from here on.
+    func report(to badShards: BadShards) { self.badShards.withLock { $0 = badShards } }
 
     /// Asks for a pass over everything; one under way starts over, so that all is read after this call.
     package func request() {
@@ -220,6 +224,8 @@ package final class Verifier: Sendable {
         var placed: PlacedShard
         /// nil: its blob was deleted while it was looked for.
         var verdict: ShardVerdict?
+        /// Somebody else has noted it missing meanwhile.
+        var isKnown = false
     }
 
     /// What is bad is looked at once more, where it is by now: it may have been moved, deleted or put back meanwhile.
@@ -231,7 +237,7 @@ package final class Verifier: Sendable {
             let shard = look.placed.shard
             switch try? await metadata.place(of: shard, in: blobs.view) {
             case .at(let disk)?: again.append(PlacedShard(shard, on: disk))
-            case .missing?: looks.append(look)
+            case .missing?: looks.append(Look(placed: look.placed, verdict: .bad, isKnown: true))
             case .gone?: looks.append(Look(placed: look.placed, verdict: nil))
             case nil: looks.append(Look(placed: look.placed, verdict: .silent))
             }
@@ -264,7 +270,9 @@ package final class Verifier: Sendable {
         let bad = looks.filter { $0.verdict == .bad }.map(\.placed).sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) }
         if !bad.isEmpty {
             await blobs.buggify.pause(.lookLate, time)
-            try? await metadata.markMissing(bad)
+            guard (try? await metadata.markMissing(bad)) != nil else { return }
+            let found = looks.filter { $0.verdict == .bad && !$0.isKnown }.map(\.placed)
+            await badShards.withLock { $0 }?.note(found.sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) })
         }
     }
 }

@@ -123,8 +123,11 @@ extension Scrubber {
                 else { continue }
                 bad.append(shard)
             }
-            if !bad.isEmpty { try await metadata.markMissing(bad.map { PlacedShard($0, on: disk) }) }
-            return bad.count
+            guard !bad.isEmpty else { return 0 }
+            let placed = bad.map { PlacedShard($0, on: disk) }
+            try await metadata.markMissing(placed)
+            await helpers.withLock { $0.found }(placed)
+            return placed.count
         } catch {
             return nil
         }

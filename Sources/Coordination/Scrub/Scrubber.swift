@@ -20,6 +20,8 @@ package final class Scrubber: Sendable {
         package var mend: @Sendable (DiskID) async -> Void = { _ in }
         /// Writes a blob anew that was coded wrongly; false when that was not possible.
         package var rewrite: @Sendable (BlobID) async -> Bool = { _ in false }
+        /// Is told what was found bad, once that is noted missing.
+        package var found: @Sendable ([PlacedShard]) async -> Void = { _ in }
 
         package init() {}
     }

@@ -42,6 +42,7 @@ extension Store {
                 { await self.every(Self.returnInterval) { await self.lookForEmptied() } },
                 { await self.every(Self.outInterval) { await self.giveUpLongAway() } },
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
+                { await self.every(BadShards.interval) { await self.badShards.tell() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
                 { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
             ]

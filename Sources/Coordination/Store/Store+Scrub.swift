@@ -10,6 +10,7 @@ extension Store {
         var helpers = Scrubber.Helpers()
         helpers.mend = { [weak self] disk in await self?.mendSegments(of: disk) }
         helpers.rewrite = { [weak self] blob in await self?.rewrite(blob) ?? false }
+        helpers.found = { [badShards] in await badShards.note($0) }
         scrubber.use(helpers)
         let scrubber = scrubber
         verifier.onEnd { [weak scrubber] in scrubber?.note($0) }

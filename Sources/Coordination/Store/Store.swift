@@ -37,6 +37,8 @@ package final class Store: Sendable {
     package let checkpointer: Checkpointer
     /// What happens to the disks and nodes, for a log.
     package let events = StoreEvents()
+    /// On which disks shards were found bad.
+    package let badShards: BadShards
     /// The nodes of this process.
     let agents: [NodeName: NodeAgent]
     /// Readers of gateways in other processes.
@@ -87,6 +89,7 @@ package final class Store: Sendable {
             random: random,
             md5: parts.md5
         )
+        badShards = BadShards(metadata: metadata, events: events, time: time)
         let budget = RepairBudget(rates: parts.configuration.repairRates, time: time)
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time, budget: budget)
         mover = Mover(
@@ -140,6 +143,8 @@ package final class Store: Sendable {
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
         repairer.report(to: events)
+        repairer.report(to: badShards)
+        verifier.report(to: badShards)
         mover.waits { [collector] in await collector.isReadWhileMoved() }
         mover.onEnd { [weak self] in await self?.endMoves() }
         verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }

@@ -27,6 +27,8 @@ package enum StoreEvent: Hashable, Sendable {
     case movesEnded
     /// A keeper that should have joined or left the set did not; tried again, and told when the reason changes.
     case keepersUnchanged(reason: String)
+    /// So many on a disk since it was last told of, one of them of this blob. They are made anew from others.
+    case shardsBad(DiskName, site: SiteName, id: DiskID, blob: BlobID, count: Int)
 
     /// Which disk, as an operator calls it: `NODE/SLOT`.
     package struct DiskName: Hashable, Sendable, CustomStringConvertible {
@@ -38,7 +40,7 @@ package enum StoreEvent: Hashable, Sendable {
     /// Whether somebody should look after it.
     package var isWarning: Bool {
         switch self {
-        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged: true
+        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .shardsBad: true
         case .repairEnded(_, _, let missing): missing > 0
         default: false
         }
@@ -64,6 +66,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesCancelled: "moves are being put back"
         case .movesEnded: "moves have ended"
         case .keepersUnchanged: "the journal's keepers cannot be changed"
+        case .shardsBad: "shards on a disk are bad or lost: they are made anew, look at the disk"
         }
     }
 
@@ -84,6 +87,8 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesCancelled(let places): [("places", "\(places)")]
         case .movesEnded: []
         case .keepersUnchanged(let reason): [("reason", reason)]
+        case .shardsBad(let disk, let site, let id, let blob, let count):
+            [("site", "\(site)"), ("disk", "\(disk)"), ("id", "\(id)"), ("blob", "\(blob)"), ("shards", "\(count)")]
         }
     }
 }

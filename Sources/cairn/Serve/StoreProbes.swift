@@ -55,6 +55,12 @@ enum StoreProbes {
             let label = MetricText.disk(record.slot, node: record.node.name, site: record.site.name)
             // One without a capacity did not answer: it is missing, and not known to have failed.
             text.addDisk(label, disk.isServed || disk.capacity > 0 ? DiskStatus(disk) : nil)
+            text.add(
+                "cairn_disk_bad_shards_total",
+                "Shards read on the disk since start that were bad or lost, and handed to repair.",
+                store.badShards.count(on: record.id),
+                label
+            )
         }
         text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
