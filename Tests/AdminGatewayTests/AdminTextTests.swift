@@ -153,6 +153,7 @@ struct AdminTextTests {
         var report = StatusReport.sample()
         report.scrub.paused = true
         report.scrub.oldestUnverified = 3 * 86_400
+        report.scrub.disks = [ScrubReport.Disk(place: "s/n/1", id: "1", oldestUnverified: 3 * 86_400, lastPass: 1)]
         report.scrub.problem = "the position cannot be kept"
         report.scrub.damagedObjects = ["archive/1"]
         let text = StatusText.text(report)
@@ -168,12 +169,23 @@ struct AdminTextTests {
         var report = ScrubReport()
         report.oldestUnverified = 6
         report.disks = (1...3).map { ScrubReport.Disk(place: "s/n/\($0)", id: "\($0)", oldestUnverified: 6) }
+        #expect(!ScrubText.text(ScrubReport()).contains("verified"))
         let text = ScrubText.text(report)
         #expect(text.contains("no disk read through yet since the record began, 6 s ago") && !text.contains("verified"))
         report.disks[0].lastPass = 1
         #expect(ScrubText.text(report).contains("every byte verified within 6 s, but for 2 disks not read through yet"))
         for index in 1..<3 { report.disks[index].lastPass = 1 }
         #expect(ScrubText.text(report).contains("every byte verified within 6 s; the promise is 14 days"))
+    }
+
+    @Test("stripes that were never coded again are not said to be")
+    func codingOfARecordThatHasJustBegun() {
+        var report = ScrubReport()
+        report.oldestUncoded = 6
+        let text = ScrubText.text(report)
+        #expect(text.contains("stripes not all coded again yet since the record began, 6 s ago; the promise"))
+        report.lastCoding = 1
+        #expect(ScrubText.text(report).contains("every stripe coded again within 6 s; the promise is 90 days"))
     }
 
     @Test("the scrub's own status shows each disk")

@@ -18,7 +18,7 @@ package enum ScrubText {
     private static func age(_ report: ScrubReport) -> String {
         let span = Words.span(report.oldestUnverified)
         let unread = report.disks.count { $0.lastPass == nil }
-        if unread == 0 { return "every byte verified within \(span)" }
+        if unread == 0, !report.disks.isEmpty { return "every byte verified within \(span)" }
         guard unread < report.disks.count else {
             return "no disk read through yet since the record began, \(span) ago (with the store, or with a take-over)"
         }
@@ -26,9 +26,16 @@ package enum ScrubText {
     }
 
     private static func coding(_ report: ScrubReport) -> String {
-        "every stripe coded again within \(Words.span(report.oldestUncoded)); the promise is "
-            + Words.plural(report.codingDays, "day")
+        codingAge(report) + "; the promise is " + Words.plural(report.codingDays, "day")
             + (report.codingActive ? "; \(Words.percent(report.codingBytesDone, of: report.codingBytes)) done" : "")
+    }
+
+    /// As for bytes: what nobody has coded again yet is not said to be.
+    private static func codingAge(_ report: ScrubReport) -> String {
+        let span = Words.span(report.oldestUncoded)
+        return report.lastCoding == nil
+            ? "stripes not all coded again yet since the record began, \(span) ago"
+            : "every stripe coded again within \(span)"
     }
 
     private static func bucket(_ bucket: ScrubReport.Bucket) -> String {

@@ -77,6 +77,8 @@ package struct ScrubReport: Codable, Hashable, Sendable {
     package var oldestUnverified = 0
     /// Seconds since the stripes were coded again for which that is longest ago.
     package var oldestUncoded = 0
+    /// Seconds since 1970, when the last pass over all stripes ended; nil when none has.
+    package var lastCoding: Int?
     /// Whether stripes are being coded again, and how far that is, in bytes of all shards.
     package var codingActive = false
     package var codingBytesDone = 0

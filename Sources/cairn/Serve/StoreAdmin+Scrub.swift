@@ -120,6 +120,7 @@ struct ScrubAssembly {
         report.codingDays = Self.days(status.settings.codingPeriod)
         report.oldestUnverified = status.oldestSeconds
         report.oldestUncoded = status.stripes.oldestSeconds
+        report.lastCoding = status.stripes.lastEnded.map { Int($0.milliseconds / 1_000) }
         report.codingActive = status.stripes.started != nil
         (report.codingBytesDone, report.codingBytes) = (status.stripes.bytesDone, status.stripes.bytes)
         report.damagedObjects = try await store.damagedObjects()
