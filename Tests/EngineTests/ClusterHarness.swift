@@ -59,6 +59,9 @@ final class ClusterHarness: Sendable {
     }
 
     struct Node: Sendable {
+        /// Where each node says that its disk lies.
+        static let path = "/mnt/disk-1"
+
         let name: NodeName
         let agent: NodeAgent
         let service: NodeService
@@ -73,9 +76,13 @@ final class ClusterHarness: Sendable {
             let time = LinuxTime()
             let random = SeededRandom(seed: UInt64(number))
             let disk = MemoryDisk(device: UInt64(number))
-            let slot = StoreSlot(site: SiteName("site-1"), node: name, name: "disk-1") { () throws(FileError) in
-                disk.mount()
-            }
+            let slot = StoreSlot(
+                site: SiteName("site-1"),
+                node: name,
+                name: "disk-1",
+                path: Self.path,
+                open: { () throws(FileError) in disk.mount() }
+            )
             var configuration = ShardDiskConfiguration()
             configuration.segmentLength = 32 << 20
             configuration.growthLength = 4 << 20

@@ -254,6 +254,20 @@ struct MembershipTests {
         await cluster.close()
     }
 
+    @Test("a disk that is added of a node that joined after the start is shown with where it lies")
+    func pathOfANewNode() async throws {
+        let cluster = try await ClusterHarness()
+        let node = ClusterHarness.Node(4, board: cluster.board)
+        cluster.board.plug(node.name.name) { await node.service.answer($0, from: $1) }
+        await node.feed.beat()
+        let added = try await cluster.store.addDisks(of: node.name)
+        #expect(added.map(\.node) == [node.name])
+        let paths = try await cluster.store.status().disks.map(\.path)
+        #expect(paths == Array(repeating: ClusterHarness.Node.path, count: 4))
+        await cluster.close()
+        await node.agent.close()
+    }
+
     @Test("a coordinator that has just begun gives nodes the time to beat")
     func begin() async throws {
         let cluster = try await ClusterHarness()

@@ -277,7 +277,7 @@ extension Store {
                 guard let member = members.withLock({ $0[node] }) else { throw DiskChangeError.noSuchNode(node.name) }
                 let known = try await metadata.disks()
                 let places = Set(known.filter(\.isInUse).map(\.place))
-                let slots = try await calls.survey(node).filter {
+                let slots = try await survey(node).filter {
                     (slot == nil || $0.slot == slot) && !places.contains(SlotPlace(node: node, slot: $0.slot))
                 }
                 var added: [DiskRecord] = []

@@ -167,7 +167,7 @@ extension Store {
     /// The disk that a replacement which was cut off has left in the slot: formatted for this store, and known to
     /// nobody. `what`: what else is said to be there.
     private func unusedDisk(in place: SlotPlace, or what: String) async throws(DiskReplacementError) -> DiskID {
-        let finding = try? await calls.survey(place.node).first { $0.slot == place.slot }?.finding
+        let finding = try? await survey(place.node).first { $0.slot == place.slot }?.finding
         let known = try? await Set(metadata.disks().map(\.id))
         if let known, case .disk(cluster, let id) = finding, !known.contains(id),
             let opened = try? await calls.open(place, ExpectedDisk(cluster: cluster, disk: id))

@@ -22,7 +22,7 @@ extension Store {
         var hasReturned = false
         for (node, records) in Dictionary(grouping: waiting, by: \.node).sorted(by: { $0.key < $1.key }) {
             // One look at a node for all its disks.
-            guard let slots = try? await calls.survey(node) else { continue }
+            guard let slots = try? await survey(node) else { continue }
             for record in records {
                 // A disk of another slot may be in replacement, which waits for the journal, and the journal for this.
                 await alone(.slot(record.place)) {
@@ -36,6 +36,16 @@ extension Store {
         guard hasReturned else { return }
         await refreshConditions()
         verifier.request()
+    }
+
+    /// What stands in a node's slots now; remembers where they lie, which a start could not ask a node that was away or
+    /// had not joined.
+    func survey(_ node: NodeName) async throws(NodeCallError) -> [SlotReport] {
+        let slots = try await calls.survey(node)
+        paths.withLock { paths in
+            for slot in slots { paths[SlotPlace(node: node, slot: slot.slot)] = slot.path }
+        }
+        return slots
     }
 
     /// Runs `body` unless somebody else decides the same right now.
