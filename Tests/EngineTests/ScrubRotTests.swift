@@ -54,7 +54,7 @@ struct ScrubRotTests {
         let events = told.events.filter { if case .shardsBad = $0 { true } else { false } }
         let words = ["\(record.site)", "\(record.node)/\(record.slot)", "\(disk)", "\(shard.blob)", "1"]
         #expect(events.map { $0.details.map(\.value) } == [words])
-        #expect(events.allSatisfy(\.isWarning))
+        #expect(events.allSatisfy { $0.isWarning })
         for one in try await scrub.store.metadata.disks() {
             #expect(try scrub.store.badShards.count(on: one.id) == (one.id == disk ? 1 : 0))
         }
