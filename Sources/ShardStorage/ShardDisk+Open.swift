@@ -20,14 +20,14 @@ package struct DiskExpectation: Hashable, Sendable {
 
 extension ShardDisk {
     /// Makes a disk of an empty folder; durable on return. Throws `.notEmpty` when anything is in it: nothing is ever
-    /// formatted over.
+    /// formatted over, but for what a formatting that was cut off has left.
     package static func format(
         fileSystem: any FileSystem,
         identity: DiskIdentity
     ) async throws(ShardStorageError) {
-        let names: [String]
-        do throws(FileError) { names = try await fileSystem.list(RelativePath.root) } catch { throw openError(error) }
-        if let name = names.first(where: { !DiskFolder.foreign.contains($0) }) { throw .notEmpty(name) }
+        let content: String?
+        do throws(FileError) { content = try await self.content(of: fileSystem) } catch { throw openError(error) }
+        if let content { throw .notEmpty(content) }
         do throws(FileError) {
             try await fileSystem.createDirectory(DiskFolder.segments)
             try await fileSystem.createDirectory(DiskFolder.reserve)
@@ -36,6 +36,21 @@ extension ShardDisk {
         } catch {
             throw openError(error)
         }
+    }
+
+    /// The name of something in a folder that is no disk yet and is worth keeping; nil when there is nothing. What a
+    /// formatting leaves that was cut off by a crash is not: it is done over.
+    private static func content(of fileSystem: any FileSystem) async throws(FileError) -> String? {
+        for name in try await fileSystem.list(RelativePath.root).sorted() where !DiskFolder.foreign.contains(name) {
+            switch name {
+            case DiskFolder.newIdentity: continue
+            case DiskFolder.segments, DiskFolder.reserve:
+                let isFolder = try await fileSystem.status(name)?.isDirectory == true
+                guard isFolder, try await fileSystem.list(name).isEmpty else { return name }
+            default: return name
+            }
+        }
+        return nil
     }
 
     /// Reads whose disk a folder is, without opening it.

@@ -131,8 +131,8 @@ final class ClusterHarness: Sendable {
     /// The clock by which the coordinator sees nodes fall silent.
     let time: ManualTime
 
-    /// A cluster that is formed, whose nodes have beaten once, with a bucket. `confirmation` is long by default: a machine
-    /// busy with other tests must not look like a coordinator that another one has replaced.
+    /// A cluster that is formed, whose nodes have beaten once, with a bucket. `confirmation` is long by default: a
+    /// machine busy with other tests must not look like a coordinator that another one has replaced.
     init(confirmation: Duration = .seconds(60)) async throws {
         guard let scheme = Scheme(name: "rs-2-1") else { throw StoreHarness.HarnessError.noSuchScheme }
         let board = board

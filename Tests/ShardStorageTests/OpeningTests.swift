@@ -35,6 +35,26 @@ import Testing
         #expect(await storageError { try await TestDisk.format(formatted) } == .notEmpty("disk"))
     }
 
+    @Test("what a formatting leaves that was cut off at any call is done over; a segment in it is not")
+    func formattedInPart() async throws {
+        var (calls, isDone) = (0, false)
+        while !isDone {
+            let fileSystem = MemoryFileSystem()
+            fileSystem.disk.inject(DiskFault(.open, after: calls, times: .max, code: .gone))
+            fileSystem.disk.inject(DiskFault(.rename, after: calls / 2, times: .max, code: .gone))
+            isDone = await storageError { try await TestDisk.format(fileSystem) } == nil
+            let again = fileSystem.restart()
+            if !isDone { try await TestDisk.format(again) }
+            _ = try await TestDisk.open(again)
+            calls += 1
+        }
+        let used = MemoryFileSystem()
+        for folder in ["segments", "reserve"] { try await used.createDirectory(folder) }
+        _ = try await used.open("disk.new", .create)
+        _ = try await used.open("segments/0000000000000001.seg", .create)
+        #expect(await storageError { try await TestDisk.format(used) } == .notEmpty("segments"))
+    }
+
     @Test("a foreign, another and a stale disk are told apart, and left as they are")
     func foreign() async throws {
         let (fileSystem, disk) = try await TestDisk.make()

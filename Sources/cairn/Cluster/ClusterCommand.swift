@@ -55,16 +55,12 @@ struct ClusterCommand: AsyncParsableCommand {
                 )
             )
             print(text(cluster: cluster, root: root))
+            RootCredentials.noteSeen(in: folder)
         }
 
         private func text(cluster: ClusterID, root: RootCredentials) -> String {
             var lines = ["cluster \(cluster) is made in \(data)"]
-            if root.isNew {
-                lines += [
-                    "root access key: \(root.accessKey)", "root secret key: \(root.secretKey)",
-                    "(kept in \(data)/credentials and not shown again)",
-                ]
-            }
+            lines += root.lines(folder: data)
             return
                 (lines + [
                     "Next:",

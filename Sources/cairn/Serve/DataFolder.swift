@@ -25,6 +25,9 @@ struct DataFolder: Sendable {
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
     var recoveryKitMark: String { path + "/recovery-kit-taken" }
+    /// There as long as the generated root keys have not been shown.
+    var unseenMark: String { path + "/" + Self.unseenMarkName }
+    static let unseenMarkName = "credentials.unseen"
 
     private static let foundedMark = "founded"
     /// Whether a store has been here.

@@ -25,7 +25,20 @@ struct MasterKey: Sendable {
         if let text = try DataFolder.read(folder.masterKey) { return try parse(text, source: folder.masterKey) }
         let made = MasterKey(LinuxRandom().bytes(length))
         try await DataFolder.writeSecret(made.text + "\n", name: "master.key", in: files)
+        if folder.wasFounded { warnOfNew(in: folder) }
         return made
+    }
+
+    /// A store that had a key has another now: the kit that was taken holds the old one. It goes on, because the disks
+    /// can be read with any; only users' secrets cannot.
+    private static func warnOfNew(in folder: DataFolder) {
+        try? FileManager.default.removeItem(atPath: folder.recoveryKitMark)
+        let text = """
+            warning: \(folder.masterKey) was missing, and a new key was made in its place. Users that were made before \
+            cannot sign in under it: stop, put the file of the recovery kit back, or give it with --master-key. If it is \
+            lost, make the users anew and take a new recovery kit.
+            """
+        FileHandle.standardError.write(Data((text + "\n").utf8))
     }
 
     private static func parse(_ text: String, source: String) throws -> MasterKey {

@@ -7,8 +7,8 @@ import SystemInterface
 struct RootCredentials: Sendable {
     var accessKey: String
     var secretKey: String
-    /// Made at this start: to be shown.
-    var isNew: Bool
+    /// Generated, and not shown to anybody yet: a start that failed on the way has not shown them.
+    var isUnseen: Bool
 
     static let accessKeyVariable = "CAIRN_ROOT_ACCESS_KEY"
     static let secretKeyVariable = "CAIRN_ROOT_SECRET_KEY"
@@ -20,20 +20,37 @@ struct RootCredentials: Sendable {
             guard !access.isEmpty, !secret.isEmpty else {
                 throw ServeError("\(accessKeyVariable) and \(secretKeyVariable) must not be empty")
             }
-            return RootCredentials(accessKey: access, secretKey: secret, isNew: false)
+            return RootCredentials(accessKey: access, secretKey: secret, isUnseen: false)
         case (nil, nil): break
         default: throw ServeError("give both \(accessKeyVariable) and \(secretKeyVariable), or neither")
         }
-        if let text = try DataFolder.read(folder.credentials) { return try parse(text, path: folder.credentials) }
+        if let text = try DataFolder.read(folder.credentials) {
+            var known = try parse(text, path: folder.credentials)
+            known.isUnseen = FileManager.default.fileExists(atPath: folder.unseenMark)
+            return known
+        }
         let made = RootCredentials(
             accessKey: KeyText.accessKey(random),
             secretKey: KeyText.secretKey(random),
-            isNew: true
+            isUnseen: true
         )
+        try await DataFolder.writeSecret("", name: DataFolder.unseenMarkName, in: files)
         let text = "access_key=\(made.accessKey)\nsecret_key=\(made.secretKey)\n"
         try await DataFolder.writeSecret(text, name: "credentials", in: files)
         return made
     }
+
+    /// The lines that show keys which nobody has seen; nothing for others.
+    func lines(folder: String) -> [String] {
+        guard isUnseen else { return [] }
+        return [
+            "root access key: \(accessKey)", "root secret key: \(secretKey)",
+            "(kept in \(folder)/credentials and not shown again)",
+        ]
+    }
+
+    /// They have been shown. Where that cannot be noted they are shown once more.
+    static func noteSeen(in folder: DataFolder) { try? FileManager.default.removeItem(atPath: folder.unseenMark) }
 
     private static func parse(_ text: String, path: String) throws -> RootCredentials {
         var fields: [String: String] = [:]
@@ -44,7 +61,7 @@ struct RootCredentials: Sendable {
         guard let access = fields["access_key"], let secret = fields["secret_key"] else {
             throw ServeError("\(path) holds no access_key and secret_key: restore it, or remove it to make new ones")
         }
-        return RootCredentials(accessKey: access, secretKey: secret, isNew: false)
+        return RootCredentials(accessKey: access, secretKey: secret, isUnseen: false)
     }
 }
 

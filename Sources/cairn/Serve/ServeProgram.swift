@@ -143,16 +143,11 @@ struct ServeProgram {
         let scheme = schemes.isEmpty ? self.scheme.name : schemes.joined(separator: " and ")
         let address = options.listen.split(separator: ":").dropLast().joined(separator: ":")
         let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(address):\(port)"
-        var lines: [String] = []
-        if root.isNew {
-            lines += [
-                "root access key: \(root.accessKey)", "root secret key: \(root.secretKey)",
-                "(kept in \(options.data)/credentials and not shown again)",
-            ]
-        }
+        var lines = root.lines(folder: options.data)
         for (slot, reason) in store.absentSlots { lines.append("disk \(slot) is not served: \(reason)") }
         lines.append("ready: S3 on \(endpoint), \(store.hosted.count) disks, \(scheme)")
         FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+        RootCredentials.noteSeen(in: DataFolder(path: options.data))
     }
 }
 
