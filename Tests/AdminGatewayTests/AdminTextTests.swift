@@ -63,6 +63,29 @@ struct AdminTextTests {
         #expect(!other.contains("disk replace"))
     }
 
+    @Test("disks of a node in maintenance, or of one that does not answer, are not to be replaced: the node is named")
+    func nodesAway() {
+        var report = StatusReport.sample()
+        for slot in 3..<6 { report.disks[slot].node = "n2" }
+        for slot in 4..<6 { report.disks[slot].state = .missing }
+        #expect(StatusText.text(report).contains("cairn admin disk replace default/n2/5"))
+        report.maintained = [MaintenanceReport.Node(site: "default", node: "n2", secondsLeft: 7_200)]
+        let maintained = StatusText.text(report)
+        #expect(maintained.hasPrefix("DEGRADED"))
+        #expect(maintained.contains("! node default/n2 is in maintenance for another 2 h: 2 disks away"))
+        #expect(maintained.contains("cairn admin node maintenance end default/n2"))
+        report.maintained = []
+        report.silentNodes = [SilentNode(site: "default", name: "n2")]
+        let silent = StatusText.text(report)
+        #expect(silent.contains("! node default/n2 does not answer: 2 disks away"))
+        for text in [maintained, silent] {
+            #expect(!text.contains("! disk") && !text.contains("disk replace"))
+        }
+        // What another node lacks is as it was.
+        report.disks[0].state = .missing
+        #expect(StatusText.text(report).contains("cairn admin disk replace default/n1/0"))
+    }
+
     @Test("running repair says how long, and that there is nothing to do")
     func repairing() {
         var report = StatusReport.sample()

@@ -254,6 +254,17 @@ struct MembershipTests {
         await cluster.close()
     }
 
+    @Test("a node is silent while it was never heard of, and when it gives no answer")
+    func silentNode() async throws {
+        let cluster = try await ClusterHarness()
+        let name = cluster.nodes[1].name
+        #expect(cluster.store.isSilent(NodeName("node-9")) && !cluster.store.isSilent(name))
+        cluster.board.plug(name.name, nil)
+        await cluster.store.watchDisks()
+        #expect(cluster.nodes.map { cluster.store.isSilent($0.name) } == [false, true, false])
+        await cluster.close()
+    }
+
     @Test("a disk that is added of a node that joined after the start is shown with where it lies")
     func pathOfANewNode() async throws {
         let cluster = try await ClusterHarness()

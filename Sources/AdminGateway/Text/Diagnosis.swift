@@ -27,8 +27,8 @@ struct Diagnosis {
     init(_ report: StatusReport) {
         self.report = report
         let all =
-            Self.data(report) + Self.journal(report) + Self.disks(report) + Self.groups(report)
-            + Self.shards(report) + Self.upkeep(report)
+            Self.data(report) + Self.journal(report) + Self.nodes(report) + Self.disks(report)
+            + Self.groups(report) + Self.shards(report) + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
@@ -116,11 +116,38 @@ struct Diagnosis {
         ]
     }
 
+    /// Its node is in maintenance or does not answer: it is to be waited for, and not to be replaced.
+    private static func isAwayWithItsNode(_ disk: DiskReport, _ report: StatusReport) -> Bool {
+        disk.state.needsReplacement
+            && (report.silentNodes.contains(SilentNode(site: disk.site, name: disk.node))
+                || report.maintained.contains { $0.site == disk.site && $0.node == disk.node })
+    }
+
+    private static func nodes(_ report: StatusReport) -> [Finding] {
+        let disks = report.disks.filter { isAwayWithItsNode($0, report) }
+        let byNode = Dictionary(grouping: disks) { "\($0.site)/\($0.node)" }
+        return byNode.keys.sorted().map { name in
+            let away = Words.plural(byNode[name]?.count ?? 0, "disk") + " away"
+            if let node = report.maintained.first(where: { $0.name == name }) {
+                return Finding(
+                    severity: .warning,
+                    text: "node \(name) is in maintenance for another \(Words.span(node.secondsLeft)): \(away)",
+                    action: "start it again before that; when it is back: cairn admin node maintenance end \(name)"
+                )
+            }
+            return Finding(
+                severity: .warning,
+                text: "node \(name) does not answer: \(away)",
+                action: "start it again on its machine, with its own data folder; what it missed is repaired"
+            )
+        }
+    }
+
     private static func disks(_ report: StatusReport) -> [Finding] {
         let mayBeNeeded = report.blobsBelowK > 0 || report.groups.unreadable > 0
         let isLast = hasNoSpare(report)
-        return report.disks.compactMap { disk in
-            let name = "disk \(disk.place) (\(disk.path))"
+        return report.disks.filter { !isAwayWithItsNode($0, report) }.compactMap { disk in
+            let name = "disk \(disk.place)" + (disk.path.isEmpty ? "" : " (\(disk.path))")
             if disk.state.needsReplacement, mayBeNeeded {
                 return Finding(
                     severity: .warning,

@@ -195,6 +195,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var recoveryKitTaken: Bool
     /// Nodes in maintenance.
     package var maintained: [MaintenanceReport.Node]
+    /// Nodes with disks of which nothing is heard.
+    package var silentNodes: [SilentNode]
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
 
@@ -220,6 +222,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         journal: JournalReport,
         recoveryKitTaken: Bool,
         maintained: [MaintenanceReport.Node] = [],
+        silentNodes: [SilentNode] = [],
         moves: MovesReport? = nil
     ) {
         self.clusterID = clusterID
@@ -243,6 +246,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.journal = journal
         self.recoveryKitTaken = recoveryKitTaken
         self.maintained = maintained
+        self.silentNodes = silentNodes
         self.moves = moves
     }
 }

@@ -45,8 +45,16 @@ struct StatusAssembly {
             journal: journal(status, wanted: try await store.keepersWanted()),
             recoveryKitTaken: isTaken,
             maintained: try await StoreAdmin.maintained(store),
+            silentNodes: silentNodes(status.disks),
             moves: try await moves()
         )
+    }
+
+    private func silentNodes(_ disks: [StoreDiskStatus]) -> [SilentNode] {
+        let nodes = disks.filter { !$0.isServed && store.isSilent($0.record.node) }.map { disk in
+            SilentNode(site: disk.record.site.name, name: disk.record.node.name)
+        }
+        return Set(nodes).sorted { ($0.site, $0.name) < ($1.site, $1.name) }
     }
 
     /// nil when none are open.
