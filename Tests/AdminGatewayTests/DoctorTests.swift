@@ -83,6 +83,10 @@ struct DoctorTests {
         Case("suspect", .warning, "disk default/n1/4 (/data/disk4) has had errors", "cairn admin plan lose disk:n1/4") {
             $0.status.disks[4].state = .suspect
         },
+        Case("not in its slot", .warning, "n1/3 (/data/disk3) is not in its slot", "cairn admin disk list") {
+            $0.lose(3)
+            $0.status.disks[3].state = .foreign
+        },
         Case("rebuilding", .warning, "is being rebuilt", "cairn admin status") {
             $0.status.disks[4].state = .rebuilding
         },
@@ -183,6 +187,25 @@ struct DoctorTests {
         #expect(findings.contains { $0.cause == "its folder was emptied" })
         #expect(!StatusText.text(examination.status).contains("admin disk re"))
         #expect(findings[0].severity == .critical && findings[0].action.contains("bring them back"))
+    }
+
+    @Test("Disks in each other's slots are to be put where they belong, and not to be replaced")
+    func swapped() {
+        var examination = StoreExamination.sample()
+        examination.lose(0, 1)
+        for slot in 0..<2 {
+            examination.status.disks[slot].state = .foreign
+            examination.reasons[examination.status.disks[slot].id] =
+                "the disk of default/n1/\(1 - slot) stands there: put both where they belong"
+        }
+        let findings = Doctor.findings(in: examination)
+        #expect(findings.count { $0.problem.contains("is not in its slot") } == 2)
+        for finding in findings {
+            let text = [finding.problem, finding.cause, finding.action, finding.command ?? ""].joined(separator: " ")
+            #expect(!text.contains("admin disk re"), "\(text)")
+        }
+        let text = StatusText.text(examination.status)
+        #expect(text.contains("is not in its slot") && !text.contains("admin disk re"))
     }
 
     @Test("The disks of a silent node or site are not called missing one by one")

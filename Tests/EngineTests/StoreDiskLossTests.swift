@@ -452,4 +452,31 @@ struct StoreDiskLossTests {
         try await Self.check(store)
         try await store.close()
     }
+
+    @Test("disks in each other's slots are known to be no loss, and are served once they are where they belong")
+    func swapped() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        let (one, three) = (store.disk(1).copy(), store.disk(3).copy())
+        func place(_ disks: (MemoryDisk, slot: Int)...) async throws -> [StoreDiskStatus] {
+            for (disk, slot) in disks {
+                store.disk(slot).isGone = true
+                store.putBack(disk, slot)
+            }
+            try await store.store.watchDisks()
+            try await store.store.takeUpReturned()
+            return try await store.store.status().disks
+        }
+        let swapped = try await place((three.copy(), 1), (one.copy(), 3))
+        #expect(swapped.map(\.isMisplaced) == [false, true, false, true, false, false])
+        #expect(swapped[1].reason.contains("the disk of site-1/node-1/disk-4 stands there"))
+        // One slot is empty, and its disk still stands in the other.
+        let empty = try await place((MemoryDisk(device: 4), 3))
+        #expect(empty.map(\.isMisplaced) == [false, true, false, true, false, false])
+        #expect(empty[3].reason == "it stands in slot node-1/disk-2")
+        let right = try await place((one.copy(), 1), (three.copy(), 3))
+        #expect(right.allSatisfy { $0.isServed && !$0.isMisplaced })
+        try await Self.check(store)
+        try await store.close()
+    }
 }

@@ -112,6 +112,16 @@ extension Ward {
                 command: Self.listCommand
             )
         }
+        // Neither the disk that belongs there nor the one that stands there is known to be lost.
+        guard disk.state != .foreign else {
+            return Finding(
+                .warning,
+                "\(name(disk)) is not in its slot",
+                cause: cause,
+                action: "put each disk where it belongs: it is taken up by itself. Give up none of them",
+                command: Self.listCommand
+            )
+        }
         let at = disk.path.isEmpty ? "in its place" : "at \(disk.path)"
         return Finding(
             .warning,

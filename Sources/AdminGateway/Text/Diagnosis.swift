@@ -155,6 +155,13 @@ struct Diagnosis {
                     action: "bring it back as it is: what cannot be read now may need it"
                 )
             }
+            if disk.state == .foreign {
+                return Finding(
+                    severity: .warning,
+                    text: "\(name) is not in its slot",
+                    action: "put each disk where it belongs and replace none; cairn admin doctor says which is where"
+                )
+            }
             if disk.state.needsReplacement {
                 let mayReturn = disk.state == .missing ? "bring it back, or put" : "put"
                 let gone = isLast ? "bring it back if that can be done; if it is gone for good, put" : mayReturn

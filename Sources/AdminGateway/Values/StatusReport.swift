@@ -9,14 +9,14 @@ package enum DiskState: String, Codable, Sendable, CaseIterable {
     case missing
     /// Not used any more after errors.
     case failed
-    /// What lies at its path belongs to another store or is an old copy: left alone.
+    /// Another disk stands in its slot, or it in another's: neither is touched.
     case foreign
     /// In the place of another disk, not all of whose shards are there yet.
     case rebuilding
 
     /// Whether shards on it can be read.
     var isReadable: Bool { [.healthy, .suspect, .full, .rebuilding].contains(self) }
-    /// Whether the operator must put another disk in its place.
+    /// Whether the operator must do something before it is used again.
     var needsReplacement: Bool { [.missing, .failed, .foreign].contains(self) }
 }
 

@@ -176,7 +176,7 @@ extension Store {
             try? await calls.release(id, on: place.node)
             if opened.isUnused { return id }
         }
-        throw .notEmpty(await stranger(finding) ?? what)
+        throw .notEmpty(await stranger(finding)?.text ?? what)
     }
 
     /// The new disk is served and known, stands in the old one's place in every group, and keeps the journal when the

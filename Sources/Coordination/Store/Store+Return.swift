@@ -66,7 +66,9 @@ extension Store {
         guard !isServed(record.id) else { return false }
         let finding = slots.first { $0.slot == record.slot }?.finding
         let isThere = finding == .disk(cluster, record.id)
-        if !isThere, let stranger = await stranger(finding) { absent.withLock { $0[record.place] = stranger } }
+        let other = await isThere ? nil : stranger(finding)
+        if let other { absent.withLock { $0[record.place] = other.text } }
+        misplaced.withLock { $0[record.place] = other?.disk }
         let expected = ExpectedDisk(cluster: cluster, disk: record.id, epoch: record.epoch, isReturning: true)
         guard isThere, let opened = try? await calls.open(record.place, expected) else {
             noteFailedReturn(of: record.id)
@@ -77,18 +79,34 @@ extension Store {
         return true
     }
 
-    /// In words, the disk that stands in a slot where another belongs; nil where none does.
-    func stranger(_ finding: SlotReport.Finding?) async -> String? {
+    /// A disk that stands in a slot where another belongs.
+    struct Stranger {
+        /// Whose it is and what to do, in words.
+        var text: String
+        /// Nil of a disk that nobody knows, which a replacement takes.
+        var disk: DiskID?
+    }
+
+    /// The disk that stands in a slot where another belongs; nil where none does.
+    func stranger(_ finding: SlotReport.Finding?) async -> Stranger? {
         guard case .disk(let owner, let id) = finding else { return nil }
         guard owner == cluster else {
-            return "a disk of another store, \(owner), stands there and is not touched: put the right one in its place"
+            return Stranger(
+                text: "a disk of another store, \(owner), stands there and is not touched: put the right one in its "
+                    + "place",
+                disk: id
+            )
         }
         let record = (try? await metadata.disks())?.first { $0.id == id }
-        guard let record else { return "a disk of this store that is not in use, \(id), stands there" }
+        guard let record else {
+            return Stranger(text: "a disk of this store that is not in use, \(id), stands there", disk: nil)
+        }
         let home = "\(record.site)/\(record.node)/\(record.slot)"
-        return record.isInUse
+        let text =
+            record.isInUse
             ? "the disk of \(home) stands there: put both where they belong"
             : "a disk that was replaced at \(home) stands there, which is out of date: put the right one in its place"
+        return Stranger(text: text, disk: id)
     }
 
     // MARK: Patience

@@ -52,6 +52,8 @@ package final class Store: Sendable {
     let random: any RandomSource
     /// Slots whose disk is not served, with why.
     let absent: Mutex<[SlotPlace: String]>
+    /// By slots whose disk is not served: the disk that was seen there and belongs elsewhere.
+    let misplaced = Mutex<[SlotPlace: DiskID]>([:])
     /// Where slots lie on their nodes, for people.
     let paths: Mutex<[SlotPlace: String]>
     /// What is being decided right now.

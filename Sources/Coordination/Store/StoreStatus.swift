@@ -26,6 +26,8 @@ package struct StoreDiskStatus: Sendable {
     package var missingShards: Int
     /// It stands in a group, or did and is still being emptied.
     package var hasPlaces: Bool
+    /// It was seen in another slot, or another disk in its own: neither is lost.
+    package var isMisplaced: Bool
 }
 
 /// A picture of the store.
@@ -69,6 +71,11 @@ extension Store {
         let records = try await metadata.disks().filter { $0.isInUse }
         let reasons = absent.withLock { $0 }
         let paths = paths.withLock { $0 }
+        let misplaced = misplaced.withLock { $0 }.filter { reasons[$0.key] != nil }
+        let elsewhere = Dictionary(
+            misplaced.sorted { $0.key < $1.key }.map { ($0.value, $0.key) },
+            uniquingKeysWith: { first, _ in first }
+        )
         var disks: [StoreDiskStatus] = []
         let answers = await statuses(of: records.map(\.id))
         let map = blobs.view.map
@@ -78,7 +85,9 @@ extension Store {
         let missingByDisk = Self.byDisk(missing, in: map)
         for record in records {
             let status = answers[record.id]
-            let away = reasons[record.place] ?? "it is not served"
+            let isTaken = misplaced[record.place] != nil
+            let found = isTaken ? nil : elsewhere[record.id].map { "it stands in slot \($0.node)/\($0.slot)" }
+            let away = found ?? reasons[record.place] ?? "it is not served"
             disks.append(
                 StoreDiskStatus(
                     record: record,
@@ -91,7 +100,8 @@ extension Store {
                     deadBytes: status?.deadBytes ?? 0,
                     shardCount: status?.shardCount ?? 0,
                     missingShards: missingByDisk[record.id] ?? 0,
-                    hasPlaces: placed.contains(record.id)
+                    hasPlaces: placed.contains(record.id),
+                    isMisplaced: isTaken || found != nil
                 )
             )
         }

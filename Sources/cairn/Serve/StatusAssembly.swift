@@ -81,7 +81,8 @@ struct StatusAssembly {
 
     private func state(_ disk: StoreDiskStatus) -> DiskState {
         if disk.isServed { return disk.room == 0 ? .full : .healthy }
-        return disk.capacity > 0 ? .failed : .missing
+        if disk.capacity > 0 { return .failed }
+        return disk.isMisplaced ? .foreign : .missing
     }
 
     /// What objects of `STANDARD` could fill. Several disks may share one file system: each such counts once.
