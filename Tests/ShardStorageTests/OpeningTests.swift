@@ -43,6 +43,7 @@ import Testing
             fileSystem.disk.inject(DiskFault(.open, after: calls, times: .max, code: .gone))
             fileSystem.disk.inject(DiskFault(.rename, after: calls / 2, times: .max, code: .gone))
             isDone = await storageError { try await TestDisk.format(fileSystem) } == nil
+            fileSystem.disk.clearFaults()
             let again = fileSystem.restart()
             if !isDone { try await TestDisk.format(again) }
             _ = try await TestDisk.open(again)

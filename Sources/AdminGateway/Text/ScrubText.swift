@@ -20,7 +20,7 @@ package enum ScrubText {
         let unread = report.disks.count { $0.lastPass == nil }
         if unread == 0, !report.disks.isEmpty { return "every byte verified within \(span)" }
         guard unread < report.disks.count else {
-            return "no disk read through yet since the record began, \(span) ago (with the store, or with a take-over)"
+            return "no disk read through yet since the record began, \(span) ago (with the store, or a take-over)"
         }
         return "every byte verified within \(span), but for \(Words.plural(unread, "disk")) not read through yet"
     }

@@ -34,9 +34,9 @@ struct MasterKey: Sendable {
     private static func warnOfNew(in folder: DataFolder) {
         try? FileManager.default.removeItem(atPath: folder.recoveryKitMark)
         let text = """
-            warning: \(folder.masterKey) was missing, and a new key was made in its place. Users that were made before \
-            cannot sign in under it: stop, put the file of the recovery kit back, or give it with --master-key. If it is \
-            lost, make the users anew and take a new recovery kit.
+            warning: \(folder.masterKey) was missing, and a new key was made in its place. The secrets of users that \
+            were made before cannot be opened with it: stop, put the key of the recovery kit back, or give it with \
+            --master-key. If it is lost, make the users anew and take a new recovery kit.
             """
         FileHandle.standardError.write(Data((text + "\n").utf8))
     }
