@@ -206,3 +206,13 @@ def test_another_users_bucket_is_closed(server):
     with pytest.raises(ClientError) as error:
         guest.list_buckets()
     assert code(error)[1] == 403
+
+
+def test_nobody_becomes_a_second_root(server):
+    """Root is in no list of users, and yet has a name and an id that owns its buckets."""
+    root = server.client().list_buckets()["Owner"]["ID"]
+    for arguments in (("root",), ("second", "--id", root), ("second", "--id", "zz")):
+        answer = server.admin("user", "add", *arguments, check=False)
+        assert answer.returncode != 0, answer.stdout
+    assert server.client().list_buckets()["Owner"] == {"DisplayName": "root", "ID": root}
+    assert "second" not in server.admin("user", "list").stdout

@@ -93,6 +93,8 @@ struct StoreAdmin: AdminService {
                 "a user needs a name, an access key and a secret key of at least 8 characters"
             )
         }
+        try user.check(rootID: UserDirectory.rootID.text)
+        // Among them is root's, of which the metadata knows nothing.
         guard !users.isTaken(accessKey: accessKey) else {
             throw AdminError(.conflict, "the access key \(accessKey) is taken", advice: "give another --access-key")
         }

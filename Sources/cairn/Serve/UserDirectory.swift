@@ -41,8 +41,6 @@ final class UserDirectory: CredentialDirectory {
     /// Reads all users anew; after start and after each change.
     func reload() async throws {
         var fresh = State()
-        fresh.byAccessKey[root.accessKey] = root
-        fresh.names[root.user] = root.displayName
         for user in try await metadata.users() {
             let secret = try open(user)
             fresh.byAccessKey[user.accessKey] = Credential(
@@ -53,6 +51,9 @@ final class UserDirectory: CredentialDirectory {
             )
             fresh.names[user.id] = user.displayName
         }
+        // Last: root's keys may have been changed, at a start, to those that a user has; they are root's then.
+        fresh.byAccessKey[root.accessKey] = root
+        fresh.names[root.user] = root.displayName
         let loaded = fresh
         state.withLock { $0 = loaded }
         onChange(loaded.byAccessKey.values.sorted { $0.accessKey < $1.accessKey })
