@@ -183,6 +183,14 @@ struct StoreMultipartTests {
         try await store.close()
     }
 
+    @Test(
+        "uploads that are soon too old are looked for soon",
+        arguments: [(604_800, 600), (1_200, 600), (60, 30), (1, 1), (0, 1)]
+    )
+    func uploadInterval(age: Int, seconds: Int) {
+        #expect(Store.uploadInterval(age: .seconds(age)) == .seconds(seconds))
+    }
+
     @Test("uploads and parts are listed")
     func lists() async throws {
         let store = try await StoreHarness.open()

@@ -18,14 +18,16 @@ extension Store {
     static let leaseInterval = Duration.seconds(300)
     /// How often it is looked whether the disks have been compared with the metadata.
     private static let inventoryInterval = Duration.seconds(1)
-    /// How often old uploads are looked for.
-    static let uploadInterval = Duration.seconds(600)
+    /// How often old uploads are looked for at least and at most.
+    private static let longestUploadInterval = Duration.seconds(600)
+    private static let shortestUploadInterval = Duration.seconds(1)
     /// Uploads aborted in one go.
     private static let uploadBatch = 100
 
     /// Does the background work until cancelled, or until the store has stopped: then it returns and the program must
     /// end, because nothing can be changed any more.
     package func run() async {
+        let uploadInterval = Self.uploadInterval(age: configuration.uploadAge)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.storeEnd() }
             let work: [@Sendable () async -> Void] = [
@@ -44,7 +46,7 @@ extension Store {
                 { await self.every(Self.compactionInterval) { await self.compactDisks() } },
                 { await self.every(BadShards.interval) { await self.badShards.tell() } },
                 { await self.every(Self.leaseInterval) { await self.rotateLease() } },
-                { await self.every(Self.uploadInterval) { await self.abortOldUploads() } },
+                { await self.every(uploadInterval) { await self.abortOldUploads() } },
             ]
             for item in work { group.addTask { await item() } }
             // Background work ends only when it is cancelled: the first to end is the store, or this task's own end.
@@ -209,6 +211,11 @@ extension Store {
     private func rotateLease() async {
         try? await objects.leases.rotate()
         try? await objects.leases.endDrained()
+    }
+
+    /// How often old uploads are looked for: where they are to go soon, often enough that none stays for long beyond.
+    package static func uploadInterval(age: Duration) -> Duration {
+        max(shortestUploadInterval, min(longestUploadInterval, age / 2))
     }
 
     private func abortOldUploads() async {
