@@ -165,7 +165,8 @@ struct AdminTextTests {
         ]
         let text = StatusText.text(report)
         #expect(text.hasPrefix("OK: every shard is in place. Something needs attention:"))
-        #expect(text.contains("- the recovery kit has not been taken"))
+        #expect(text.contains("- the recovery kit has not been taken: with this machine the users' secret keys"))
+        #expect(text.contains("objects could still be read from the disks"))
         #expect(text.contains("is 90 % full"))
         #expect(text.contains("1 disk not verified within 14 days; disk default/n1/1 has bytes"))
         #expect(text.contains("last read 40 days ago") && text.contains("higher --scrub-rate"))

@@ -40,7 +40,8 @@ extension Ward {
                 Finding(
                     .notice,
                     "the recovery kit has not been taken",
-                    cause: "without the master key the disks alone restore nothing after the machine is lost",
+                    cause: "with this machine the users' secret keys would be lost, and a cluster's certificate "
+                        + "authority; objects could still be read from the disks",
                     action: "take it, and keep the file apart from the disks",
                     command: "cairn admin recovery-kit --to FILE"
                 )

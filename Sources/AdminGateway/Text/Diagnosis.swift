@@ -231,7 +231,8 @@ struct Diagnosis {
                 Finding(
                     severity: .notice,
                     text:
-                        "the recovery kit has not been taken: without it nothing can be restored from the disks alone",
+                        "the recovery kit has not been taken: with this machine the users' secret keys would be lost, "
+                        + "and a cluster's certificate authority; objects could still be read from the disks",
                     action: "run: cairn admin recovery-kit --to FILE, and keep the file apart from the disks"
                 )
             )
