@@ -143,6 +143,25 @@ struct AdminTextTests {
         #expect(lines[2].contains("erase nothing"))
     }
 
+    @Test("of damage on disks that are all there nobody is sent to look for a disk that is away")
+    func damagedBeyondRepair() {
+        var report = StatusReport.sample()
+        report.blobsBelowK = 1
+        report.missingShards = 3
+        report.unreadableObjects = ["archive/1"]
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DATA AT RISK: some objects cannot be read now."))
+        #expect(text.contains("too many shards of 1 blob are damaged or lost for reading, and no disk is away"))
+        #expect(text.contains("away: archive/1"))
+        #expect(text.contains("nothing is purged: bring back a disk that was taken out, or store the objects again"))
+        #expect(text.contains("3 shards missing\n      repair cannot make them from the shards that are left"))
+        #expect(!text.contains("missing disk") && !text.contains("see to the disks"))
+        report.disks[0].state = .missing
+        let other = StatusText.text(report)
+        #expect(other.contains("1 blob has fewer shards than reading needs: archive/1"))
+        #expect(other.contains("bring a missing disk back") && other.contains("repair waits for a disk"))
+    }
+
     @Test("too few journal keepers, or no group to write to, are critical", arguments: [true, false])
     func unwritable(journal: Bool) {
         var report = StatusReport.sample()

@@ -5,6 +5,11 @@ extension Ward {
         if status.missingShards > 0 {
             let isStuck = !status.repair.active && examination.blobsNotRepaired > 0
             let left = status.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
+            let isLost = status.blobsBelowK > 0 && disksAway.isEmpty
+            let whenStuck =
+                isLost
+                ? "bring back a disk that was taken out, or store the objects again from a copy or their source"
+                : "see to the disks that are away"
             findings.append(
                 Finding(
                     .warning,
@@ -13,7 +18,7 @@ extension Ward {
                         ? "repair could not make \(Words.plural(examination.blobsNotRepaired, "blob")) whole: "
                             + "too few good shards, or no disk to put them on"
                         : "a disk was lost, replaced or away, or damage was found",
-                    action: isStuck ? "see to the disks that are away" : "nothing: repair runs by itself\(left)",
+                    action: isStuck ? whenStuck : "nothing: repair runs by itself\(left)",
                     command: Self.statusCommand
                 )
             )

@@ -79,10 +79,7 @@ struct Diagnosis {
             )
         }
         if report.blobsBelowK > 0 {
-            let text =
-                "\(Words.plural(report.blobsBelowK, "blob")) have fewer shards than reading needs"
-                + examples(report.unreadableObjects)
-            findings.append(Finding(severity: .critical, text: text, action: action))
+            findings.append(isDiskAway(report) ? belowK(report, action: action) : damagedBelowK(report))
         }
         if report.groups.unreadable > 0 {
             let text =
@@ -91,6 +88,31 @@ struct Diagnosis {
             findings.append(Finding(severity: .critical, text: text, action: action))
         }
         return findings
+    }
+
+    private static func isDiskAway(_ report: StatusReport) -> Bool { report.disks.contains { !$0.state.isReadable } }
+
+    private static func belowK(_ report: StatusReport, action: String) -> Finding {
+        let verb = report.blobsBelowK == 1 ? "has" : "have"
+        let text =
+            "\(Words.plural(report.blobsBelowK, "blob")) \(verb) fewer shards than reading needs"
+            + examples(report.unreadableObjects)
+        return Finding(severity: .critical, text: text, action: action)
+    }
+
+    /// No disk that is known can bring the shards back.
+    private static func damagedBelowK(_ report: StatusReport) -> Finding {
+        let blobs = Words.plural(report.blobsBelowK, "blob")
+        let text =
+            "too many shards of \(blobs) are damaged or lost for reading, and no disk is away"
+            + examples(report.unreadableObjects)
+        return Finding(
+            severity: .critical,
+            text: text,
+            action:
+                "nothing is purged: bring back a disk that was taken out, or store the objects again from a copy or "
+                + "their source"
+        )
     }
 
     /// Names in a sentence, so many at most.
@@ -220,7 +242,11 @@ struct Diagnosis {
             let left = report.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             return [Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)")]
         }
-        let action = "repair waits for a disk to put them on: see to the disks"
+        let isForDisks = isDiskAway(report) || report.disks.contains { $0.state == .full }
+        let action =
+            report.blobsBelowK > 0 && !isForDisks
+            ? "repair cannot make them from the shards that are left: see above"
+            : "repair waits for a disk to put them on: see to the disks"
         return [Finding(severity: .warning, text: text, action: action)]
     }
 
