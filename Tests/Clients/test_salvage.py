@@ -56,6 +56,7 @@ def salvage(server, disks, to, *options, status=0):
     arguments = [part for disk in disks for part in ("--disk", disk)]
     result = server.run("salvage", *arguments, "--to", to, *options, check=False, timeout=600)
     assert result.returncode == status, f"ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
+    assert "\x1b" not in result.stdout + result.stderr, "a terminal's sequences in a pipe"
     return result
 
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import LinuxSystem
 import Metadata
 import ObjectModel
@@ -66,8 +67,14 @@ struct RecoveryDiskOptions: ParsableArguments {
 enum RecoveryConsole {
     static func tell(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
+    /// Whether somebody sees how far it has come: in a file or a pipe lines do not replace each other.
+    private static let showsProgress = isatty(STDERR_FILENO) == 1
+
     /// One line that the next one replaces.
-    static func tellProgress(_ text: String) { FileHandle.standardError.write(Data(("\r\u{1B}[K" + text).utf8)) }
+    static func tellProgress(_ text: String) {
+        guard showsProgress else { return }
+        FileHandle.standardError.write(Data(("\r\u{1B}[K" + text).utf8))
+    }
 
     static func show(_ report: InspectionReport, asJSON: Bool) {
         print(asJSON ? report.json.encoded(indent: 2) : report.text)
