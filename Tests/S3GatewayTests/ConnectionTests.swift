@@ -173,7 +173,12 @@ struct ConnectionTests {
             request[request.count - 1] ^= 1
             let client = try harness.client()
             client.send(request)
-            #expect(try client.response().code == "XAmzContentSHA256Mismatch")
+            let refusal = try client.response()
+            #expect(refusal.code == "XAmzContentSHA256Mismatch")
+            let claimed = try #require(refusal.element("ClientComputedContentSHA256"))
+            #expect(String(decoding: request, as: UTF8.self).contains("x-amz-content-sha256: \(claimed)"))
+            let computed = try #require(refusal.element("S3ComputedContentSHA256"))
+            #expect(computed.utf8.count == 64 && computed != claimed)
             let signed = harness.signer.request("PUT", "/pictures/k", body: Self.image, payload: .unsignedTrailer)
             let text = String(decoding: signed, as: UTF8.self).replacing("\r\n8\r\n", with: "\r\n7\r\n")
             let short = try harness.client()

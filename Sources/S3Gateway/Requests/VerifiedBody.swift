@@ -213,8 +213,14 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
         try decoder?.endOfInput()
         // A connection that breaks looks like an end: only the length tells.
         guard received == length else { throw S3Error(.incompleteBody) }
-        if let expectedHash, let hash, !hash.finalize().elementsEqual(expectedHash) {
-            throw S3Error(.contentSHA256Mismatch)
+        if let expectedHash, let computed = hash?.finalize(), !computed.elementsEqual(expectedHash) {
+            throw S3Error(
+                .contentSHA256Mismatch,
+                details: [
+                    ("ClientComputedContentSHA256", Hexadecimal.text(expectedHash)),
+                    ("S3ComputedContentSHA256", Hexadecimal.text(computed)),
+                ]
+            )
         }
         if let trailingAlgorithm {
             let name = ChecksumHeaders.headerName(trailingAlgorithm)
