@@ -24,6 +24,8 @@ extension NodeAgent {
             return .empty
         } catch let error as ShardStorageError {
             return .unusable(error.description)
+        } catch let error as FileError where error.code == .gone {
+            return .unusable("its folder is not there")
         } catch {
             return .unusable("\(error)")
         }

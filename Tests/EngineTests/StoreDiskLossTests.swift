@@ -479,4 +479,32 @@ struct StoreDiskLossTests {
         try await Self.check(store)
         try await store.close()
     }
+
+    @Test("an empty folder wants a replacement where a disk was, and to be added where none ever was")
+    func emptySlots() async throws {
+        let store = try await StoreHarness.open()
+        store.addSlot()
+        store.swapDisk(0)
+        try await store.crash()
+        let reasons = try store.store.absentSlots.map { "\($0.slot): \($0.reason)" }
+        #expect(reasons.count == 2)
+        #expect(reasons.contains { $0.contains("`cairn admin disk replace disk-1`") })
+        #expect(reasons.contains { $0.hasPrefix("disk-7: ") && $0.contains("`cairn admin disk add --node node-1`") })
+        try await store.close()
+    }
+
+    @Test("a store that cannot be made for want of disks names those that cannot be used")
+    func unusableSlots() {
+        let one = StoreStartError.tooFewDisks(found: 1, needed: 6, scheme: "rs-4-2")
+        #expect(one.description.hasPrefix("1 disk can be used and rs-4-2 needs 6: "))
+        #expect(!one.description.contains("Not usable"))
+        let five = StoreStartError.tooFewDisks(
+            found: 5,
+            needed: 6,
+            scheme: "rs-4-2",
+            unusable: ["b (/mnt/b): its folder is not there"]
+        )
+        #expect(five.description.hasPrefix("5 disks can be used"))
+        #expect(five.description.hasSuffix(". Not usable: b (/mnt/b): its folder is not there"))
+    }
 }

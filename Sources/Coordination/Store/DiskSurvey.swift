@@ -60,6 +60,15 @@ struct DiskSurvey: Sendable {
         }
     }
 
+    /// The slots that cannot be used, each with its reason, for people.
+    var unusable: [String] {
+        entries.compactMap { entry in
+            guard case .unusable(let reason) = entry.finding else { return nil }
+            let path = entry.path.isEmpty || entry.path == entry.place.slot ? "" : " (\(entry.path))"
+            return "\(entry.place.slot)\(path): \(reason)"
+        }
+    }
+
     /// The cluster of the disks that `records` name; of all disks when none is named yet.
     func cluster(_ records: [DiskRecord]) -> ClusterID? {
         let known = Set(records.map(\.id))

@@ -103,7 +103,8 @@ package struct StoreConfiguration: Sendable {
 
 /// Why a store does not start. Every message says what to do.
 package enum StoreStartError: Error, Sendable, CustomStringConvertible {
-    case tooFewDisks(found: Int, needed: Int, scheme: String)
+    /// `unusable`: slots that cannot be used, each with its reason.
+    case tooFewDisks(found: Int, needed: Int, scheme: String, unusable: [String] = [])
     /// There is no store yet, and none may be made.
     case notFounded
     /// Another coordinator has begun since this one last ran.
@@ -124,8 +125,9 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .tooFewDisks(let found, let needed, let scheme):
-            "\(found) disks can be used and \(scheme) needs \(needed): give more disks, or a smaller --scheme"
+        case .tooFewDisks(let found, let needed, let scheme, let unusable):
+            "\(found) \(found == 1 ? "disk" : "disks") can be used and \(scheme) needs \(needed): give more disks, "
+                + "or a smaller --scheme" + (unusable.isEmpty ? "" : ". Not usable: \(unusable.joined(separator: "; "))")
         case .superseded(let incarnation):
             "another coordinator has taken over (incarnation \(incarnation)): this one must not run any more"
         case .notFounded: "the cluster is not formed yet: run `cairn admin cluster form` when all its nodes have joined"

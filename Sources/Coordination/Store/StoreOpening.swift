@@ -101,12 +101,14 @@ struct StoreOpening {
         let identities = survey.identities
         let clusters = Set(identities.map(\.cluster)).union(configuration.cluster.map { [$0] } ?? [])
         guard clusters.count <= 1 else { throw .mixedClusters(identities.map(\.entry.place.slot)) }
-        let usable = survey.entries.count { if case .unusable = $0.finding { false } else { true } }
+        let unusable = survey.unusable
+        let usable = survey.entries.count - unusable.count
         guard usable >= configuration.scheme.shardCount else {
             throw .tooFewDisks(
                 found: usable,
                 needed: configuration.scheme.shardCount,
-                scheme: configuration.scheme.name
+                scheme: configuration.scheme.name,
+                unusable: unusable
             )
         }
         var generator = random.generator
@@ -170,7 +172,8 @@ struct StoreOpening {
             throw .tooFewDisks(
                 found: 0,
                 needed: configuration.scheme.degradedQuorum,
-                scheme: configuration.scheme.name
+                scheme: configuration.scheme.name,
+                unusable: survey.unusable
             )
         }
         self.cluster = cluster
@@ -255,8 +258,7 @@ struct StoreOpening {
         let id: DiskID
         switch entry.finding {
         case .unusable(let reason): return .absent(reason)
-        case .empty:
-            return .absent("its folder is empty: run `cairn admin disk replace \(entry.place.slot)`")
+        case .empty: return .absent(empty(entry.place, records))
         case .disk(let found, let disk):
             guard found == cluster else { return .absent("it belongs to another store and is not touched") }
             id = disk
@@ -273,6 +275,14 @@ struct StoreOpening {
         } catch {
             return .absent(error.description)
         }
+    }
+
+    /// What an empty folder wants: a slot that had a disk gets another, one that never had any joins the store.
+    private static func empty(_ place: SlotPlace, _ records: [DiskID: DiskRecord]) -> String {
+        if records.values.contains(where: { $0.isInUse && $0.place == place }) {
+            return "its folder is empty: run `cairn admin disk replace \(place.slot)`"
+        }
+        return "it is new to this store: run `cairn admin disk add --node \(place.node)`"
     }
 
     // MARK: Journal
