@@ -317,6 +317,18 @@ def test_a_name_is_given_once(cluster, fast_folder):
     cluster.writes_go_on(cluster.names())
 
 
+def test_a_node_stays_in_its_site(cluster):
+    """Another --site than it joined with would put one machine into two failure domains."""
+    lab, name, site = cluster.lab, "node-4", "site-2"
+    lab.kill(name)
+    refused = lab.run("node", "--data", lab.data(name), "--site", "site-3", host=name, check=False, timeout=30)
+    assert refused.returncode != 0 and "joined:" not in refused.stdout, refused
+    assert f"--site {site}" in refused.stderr and "node drain" in refused.stderr, refused
+    lab.launch(name, ["--site", site])
+    lab.process(name).wait_for("ready: ", 120)
+    cluster.wait_until_whole()
+
+
 @pytest.mark.parametrize("one_way", [False, True], ids=["both-ways", "one-way"])
 def test_a_partition_of_one_site(cluster, one_way):
     needs_network(cluster)

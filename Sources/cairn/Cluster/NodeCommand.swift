@@ -92,8 +92,21 @@ struct NodeSettings: Codable, Sendable {
         guard (disks > 0) != !paths.isEmpty, disks <= Topology.limit, paths.count <= Topology.limit else {
             throw ServeError("give either --disks N or --disk PATH, at most \(Topology.limit)")
         }
-        if let remembered, remembered.name != name {
+        if let remembered { try check(against: remembered) }
+    }
+
+    /// What disks and other members know the node by stays: one machine under two sites would be two failure domains.
+    private func check(against remembered: NodeSettings) throws {
+        guard remembered.name == name else {
             throw ServeError("this folder is node \(remembered.name)'s: give another --data for \(name)")
+        }
+        guard remembered.site == site else {
+            throw ServeError(
+                "node \(name) joined in site \(remembered.site), and its disks count there: start it with "
+                    + "--site \(remembered.site), or without --site. To move the machine to \(site), drain it "
+                    + "(`cairn admin node drain \(name)`), stop it, remove it (`cairn admin node remove \(name)`), "
+                    + "empty its disks, and let it join anew with another --data and another --name"
+            )
         }
     }
 
