@@ -33,6 +33,22 @@ import Testing
         }
     }
 
+    @Test("a path and a link to it lead to one folder; another folder is another")
+    func oneFolder() async throws {
+        try await withTemporaryDirectory { path in
+            for name in ["a", "b"] {
+                try FileManager.default.createDirectory(atPath: "\(path)/\(name)", withIntermediateDirectories: false)
+            }
+            try FileManager.default.createSymbolicLink(atPath: "\(path)/link", withDestinationPath: "\(path)/a")
+            let folder = try FolderIdentity(of: "\(path)/a")
+            #expect(try FolderIdentity(of: "\(path)/link") == folder)
+            #expect(try FolderIdentity(of: "\(path)/a/") == folder)
+            #expect(try FolderIdentity(of: "\(path)/b") != folder)
+            let error = #expect(throws: FileError.self) { try FolderIdentity(of: "\(path)/c") }
+            #expect(error?.code == .notFound)
+        }
+    }
+
     @Test("a symbolic link below the root is not followed")
     func symbolicLink() async throws {
         try await withTemporaryDirectory { path in

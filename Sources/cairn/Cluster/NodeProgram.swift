@@ -30,6 +30,7 @@ struct NodeProgram {
         let folder = DataFolder(path: options.data)
         let files = try await folder.open()
         let settings = try NodeSettings(options, remembered: try NodeSettings.read(folder.path))
+        try DiskFolders.checkDistinct(settings.paths)
         let membership = NodeMembership(files: files)
         let identity = try await identity(membership, settings)
         try await Self.write(settings, in: files)
@@ -183,7 +184,6 @@ struct RunningNode: Sendable {
         let paths =
             settings.paths.isEmpty
             ? (1...max(1, settings.disks)).map { "\(folder.path)/disks/disk-\($0)" } : settings.paths
-        guard Set(paths).count == paths.count else { throw ServeError("a --disk is given twice") }
         return paths.enumerated().map { index, path in
             let slotName = "disk-\(index + 1)"
             let createsRoot = settings.paths.isEmpty

@@ -58,6 +58,7 @@ struct Topology: Sendable {
     }
 
     private func givenSlots() throws -> [StoreSlot] {
+        try DiskFolders.checkDistinct(given.map(\.path))
         var names: Set<String> = []
         return try given.enumerated().map { index, disk in
             let last = disk.path.split(separator: "/").last.map(String.init) ?? "disk-\(index + 1)"
