@@ -317,6 +317,25 @@ def test_a_name_is_given_once(cluster, fast_folder):
     cluster.writes_go_on(cluster.names())
 
 
+def test_a_join_that_could_not_serve_costs_no_token(cluster, fast_folder):
+    lab, client = cluster.lab, cluster.lab.host("client")
+    token = lab.token()
+
+    def join(name, s3, *disks):
+        result = lab.run(
+            "node", "--data", fast_folder / "useless", "--join", lab.coordinator.listen, "--token", token,
+            "--name", name, "--site", "site-2", "--listen", client.listen, "--s3", s3, *disks,
+            host="client", check=False, timeout=30)
+        assert result.returncode != 0 and "joined:" not in result.stdout, result
+        return result.stderr
+
+    missing = fast_folder / "missing"
+    assert f"--disk {missing}" in join("node-98", client.s3, "--disk", missing)
+    assert f"--s3 {client.listen}" in join("node-98", client.listen, "--disks", "1")
+    # A token that were used up would be refused before the name is looked at.
+    assert "--replace" in join("node-1", client.s3, "--disks", "1")
+
+
 def test_a_node_stays_in_its_site(cluster):
     """Another --site than it joined with would put one machine into two failure domains."""
     lab, name, site = cluster.lab, "node-4", "site-2"

@@ -76,13 +76,19 @@ struct S3EndpointService: Service {
             logger: logger,
             probes: NodeProbes.probes(node, site: settings.site)
         )
-        try await withGracefulShutdownHandler {
-            try await server.run { port in
-                let scheme = tls == nil ? "http" : "https"
-                Announcement.say("ready: S3 on \(scheme)://\(address.host):\(port), node \(settings.name)")
+        do {
+            try await withGracefulShutdownHandler {
+                try await server.run { port in
+                    let scheme = tls == nil ? "http" : "https"
+                    Announcement.say("ready: S3 on \(scheme)://\(address.host):\(port), node \(settings.name)")
+                }
+            } onGracefulShutdown: {
+                Task { await server.shutdown() }
             }
-        } onGracefulShutdown: {
-            Task { await server.shutdown() }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw ServeError("the S3 endpoint \(settings.s3): \(error)")
         }
     }
 

@@ -29,10 +29,11 @@ struct NodeProgram {
         let logger = Logger(label: "cairn")
         let folder = DataFolder(path: options.data)
         let files = try await folder.open()
-        let settings = try NodeSettings(options, remembered: try NodeSettings.read(folder.path))
+        let remembered = try NodeSettings.read(folder.path)
+        let settings = try NodeSettings(options, remembered: remembered)
         try DiskFolders.checkDistinct(settings.paths)
         let membership = NodeMembership(files: files)
-        let identity = try await identity(membership, settings)
+        let identity = try await identity(membership, settings, isFirstStart: remembered == nil)
         try await Self.write(settings, in: files)
         let node = try RunningNode(settings: settings, identity: identity, folder: folder, files: files, logger: logger)
         Announcement.say("joined: node \(settings.name) of site \(settings.site), cluster \(identity.cluster)")
@@ -58,7 +59,11 @@ struct NodeProgram {
         withExtendedLifetime(files) {}
     }
 
-    private func identity(_ membership: NodeMembership, _ settings: NodeSettings) async throws -> ClusterIdentity {
+    private func identity(
+        _ membership: NodeMembership,
+        _ settings: NodeSettings,
+        isFirstStart: Bool
+    ) async throws -> ClusterIdentity {
         if let identity = try membership.identity() {
             guard identity.isExpired(now: LinuxTime().wall) else { return identity }
             // The old token that a configuration still names is refused, and that is said.
@@ -67,6 +72,7 @@ struct NodeProgram {
                 "start once with --join ADDRESS:PORT and --token of `cairn admin node token --replace \(identity.name)`"
             guard options.join != nil, let token = options.token else { throw ServeError("\(expiry): \(remedy)") }
             do {
+                try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
                 return try await membership.join(settings, token: token)
             } catch {
                 throw ServeError("\(expiry), and it could not join anew (\(error)): \(remedy)")
@@ -75,7 +81,22 @@ struct NodeProgram {
         guard let token = options.token else {
             throw ServeError("this node has not joined yet: give --token, which `cairn admin node token` prints")
         }
+        try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
         return try await membership.join(settings, token: token)
+    }
+
+    /// A join uses up the token and gives the name away: what would end the start right after it is found before. Of a
+    /// node that has served, a disk may have died meanwhile.
+    private static func checkBeforeJoining(_ settings: NodeSettings, isFirstStart: Bool) async throws {
+        if isFirstStart { try DiskFolders.checkUsable(settings.paths) }
+        let listen = try ListenAddress(settings.listen, option: "--listen")
+        let s3 = try ListenAddress(settings.s3, option: "--s3")
+        do throws(ListenFailure) {
+            try await ListenProbe.check([(host: listen.host, port: listen.port), (host: s3.host, port: s3.port)])
+        } catch {
+            let option = error.host == s3.host && error.port == s3.port ? "--s3" : "--listen"
+            throw ServeError("\(option) \(error); the node has not joined, and its token was not used")
+        }
     }
 
     static func write(_ settings: NodeSettings, in files: LinuxFileSystem) async throws {
