@@ -159,7 +159,7 @@ let package = Package(
                 "StorageNode", "ShardStorage", "JournalStorage", "Metadata", "ErasureCoding", "Placement", "DiskFormat",
                 "ClusterProtocol", "Checksums", "ObjectInterface", "ObjectModel", "LinuxSystem", "SystemInterface",
                 arguments,
-                logging, crypto, lifecycle, signals,
+                logging, crypto, lifecycle, signals, nioCore,
             ],
             swiftSettings: settings
         ),

@@ -20,7 +20,7 @@ package enum ClientFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .connectionLost: "ConnectionLost"
         case .timedOut: "TimedOut"
         case .badResponse: "BadResponse"
-        case .refused(let status, let code): "\(status) \(code)"
+        case .refused(let status, let code): code.isEmpty ? "\(status)" : "\(status) \(code)"
         case .wrongBytes: "WrongBytes"
         }
     }
@@ -34,6 +34,9 @@ package enum ClientFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .refused(let status, "AccessDenied"), .refused(let status, "SignatureDoesNotMatch"),
             .refused(let status, "InvalidAccessKeyId"):
             "the server refused the keys (\(status)); check --access-key, --secret-key and --region"
+        // An answer to HEAD has no body that could say more.
+        case .refused(403, ""): "the server refused the keys (403); check --access-key, --secret-key and --region"
+        case .refused(let status, ""): "the server answered \(status) without a reason; look at its log"
         case .refused(let status, let code): "the server answered \(status) \(code)"
         case .wrongBytes(let key, let offset):
             "WRONG BYTES in \(key) from offset \(offset): keep the object and inspect it"

@@ -3,7 +3,6 @@ import HummingbirdTLS
 import Logging
 internal import NIOCore
 import NIOPosix
-import NIOSSL
 import ObjectInterface
 import Synchronization
 package import SystemInterface
@@ -130,7 +129,7 @@ package final class S3Server: Sendable {
             )
         )
         if let tls = configuration.tls {
-            try await serve(TLSChannel(base, tlsConfiguration: Self.tlsConfiguration(tls)), onListening)
+            try await serve(TLSChannel(base, tlsConfiguration: tls.configuration()), onListening)
         } else {
             try await serve(base, onListening)
         }
@@ -192,19 +191,5 @@ package final class S3Server: Sendable {
             _ = try await group.next()
             group.cancelAll()
         }
-    }
-
-    private static func tlsConfiguration(_ files: S3ServerConfiguration.TLSFiles) throws -> TLSConfiguration {
-        let certificates = try NIOSSLCertificate.fromPEMFile(files.certificate).map {
-            NIOSSLCertificateSource.certificate($0)
-        }
-        let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: certificates,
-            privateKey: .privateKey(key)
-        )
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
-        return configuration
     }
 }

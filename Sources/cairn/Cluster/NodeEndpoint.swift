@@ -76,19 +76,15 @@ struct S3EndpointService: Service {
             logger: logger,
             probes: NodeProbes.probes(node, site: settings.site)
         )
-        do {
-            try await withGracefulShutdownHandler {
+        try await withGracefulShutdownHandler {
+            try await address.serving(option: "--s3") {
                 try await server.run { port in
                     let scheme = tls == nil ? "http" : "https"
-                    Announcement.say("ready: S3 on \(scheme)://\(address.host):\(port), node \(settings.name)")
+                    Announcement.say("ready: S3 on \(scheme)://\(address.urlHost):\(port), node \(settings.name)")
                 }
-            } onGracefulShutdown: {
-                Task { await server.shutdown() }
             }
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw ServeError("the S3 endpoint \(settings.s3): \(error)")
+        } onGracefulShutdown: {
+            Task { await server.shutdown() }
         }
     }
 

@@ -47,11 +47,15 @@ struct DataFolder: Sendable {
 
     /// Makes the folder and takes its lock, which ends with the process.
     func open() async throws -> LinuxFileSystem {
-        try FileManager.default.createDirectory(
-            atPath: path + "/metadata",
-            withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700]
-        )
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path + "/metadata",
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw ServeError("\(path) cannot be made or is no folder: give another --data, or the right to write there")
+        }
         let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
         guard try await Self.lock(files) else {
             let program = FolderMarks(of: path).program ?? "cairn"

@@ -2,9 +2,11 @@ import AdminGateway
 import ArgumentParser
 import Coordination
 import ErasureCoding
+import Foundation
 import LoadGenerator
 import Logging
 import ObjectModel
+import S3Gateway
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,6 +17,8 @@ struct ServeCommand: AsyncParsableCommand {
             kept in DIR/credentials and shown once. One line `ready: …` is printed when requests are taken.
             """
     )
+
+    private static let defaultScheme = "rs-4-2"
 
     @Option(help: "The data folder: metadata database, keys, and the disks unless --disk is given.")
     var data: String
@@ -28,8 +32,8 @@ struct ServeCommand: AsyncParsableCommand {
     var disks = 6
     @Option(help: "A real disk's mounted folder: PATH[,site=NAME][,node=NAME]. Repeatable.")
     var disk: [DiskOption] = []
-    @Option(help: "The erasure code of a new store: rs-K-M.")
-    var scheme = "rs-4-2"
+    @Option(help: "The erasure code of a new store: rs-K-M. (default: rs-4-2)")
+    var scheme: String?
     @Option(help: "A name under which BUCKET.NAME is a bucket. Repeatable.")
     var domain: [String] = []
     @Option(help: "The region that clients sign for.")
@@ -50,9 +54,31 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Log each request to standard error.")
     var accessLog = false
 
+    var tlsFiles: S3ServerConfiguration.TLSFiles? {
+        guard let tlsCertificate, let tlsKey else { return nil }
+        return S3ServerConfiguration.TLSFiles(certificate: tlsCertificate, key: tlsKey)
+    }
+
+    /// What is wrong with the options alone is said before anything is made, and ends with status 64.
+    func validate() throws {
+        do {
+            _ = try ListenAddress(listen, option: "--listen")
+            _ = try Topology(sites: sites, nodes: nodes, disks: disks, given: disk).slots(in: DataFolder(path: data))
+            try tlsFiles?.check()
+        } catch let error as ServeError {
+            throw ValidationError(error.description)
+        } catch let error as TLSFileError {
+            throw ValidationError(error.description)
+        }
+        if let masterKey, !FileManager.default.isReadableFile(atPath: masterKey) {
+            throw ValidationError("--master-key \(masterKey): there is no such file, or it cannot be read")
+        }
+    }
+
     func run() async throws {
-        guard let scheme = Scheme(name: scheme) else {
-            throw ValidationError("--scheme \(self.scheme): give rs-K-M with K + M at most \(Scheme.maximumShardCount)")
+        let name = scheme ?? Self.defaultScheme
+        guard let scheme = Scheme(name: name) else {
+            throw ValidationError("--scheme \(name): give rs-K-M with K + M at most \(Scheme.maximumShardCount)")
         }
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw ValidationError("give both --tls-certificate and --tls-key, or neither")

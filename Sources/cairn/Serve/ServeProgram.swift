@@ -47,8 +47,12 @@ struct ServeProgram {
         )
         let logger = Logger(label: "cairn")
         EventLog(logger: logger).follow(store)
+        if options.scheme != nil, let own = store.blobs.view.standardScheme, own != scheme {
+            logger.warning("--scheme \(scheme.name) is for a new store: this one keeps its own, \(own.name)")
+        }
+        let address = try ListenAddress(options.listen, option: "--listen")
         let server = S3Server(
-            try serverConfiguration(),
+            serverConfiguration(address),
             objects: store.objects,
             credentials: users,
             time: LinuxTime(),
@@ -60,7 +64,9 @@ struct ServeProgram {
             StoreService(store: store),
             MemoryService(store: store),
             AdminServer(directory: folder.path, service: admin, logger: logger),
-            S3Service(server: server) { port in announce(port: port, root: root, store: store) },
+            S3Service(server: server, address: address) { port in
+                announce(host: address.urlHost, port: port, root: root, store: store)
+            },
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -121,28 +127,22 @@ struct ServeProgram {
         return store
     }
 
-    private func serverConfiguration() throws -> S3ServerConfiguration {
-        let address = try ListenAddress(options.listen, option: "--listen")
-        let tls: S3ServerConfiguration.TLSFiles? =
-            if let certificate = options.tlsCertificate, let key = options.tlsKey {
-                S3ServerConfiguration.TLSFiles(certificate: certificate, key: key)
-            } else { nil }
-        return S3ServerConfiguration(
+    private func serverConfiguration(_ address: ListenAddress) -> S3ServerConfiguration {
+        S3ServerConfiguration(
             host: address.host,
             port: address.port,
             region: options.region,
             domains: options.domain,
-            tls: tls,
+            tls: options.tlsFiles,
             logsAccess: options.accessLog
         )
     }
 
     /// What a person sees at start; scripts wait for the line that begins with `ready:`.
-    private func announce(port: Int, root: RootCredentials, store: Store) {
+    private func announce(host: String, port: Int, root: RootCredentials, store: Store) {
         let schemes = store.blobs.view.schemes.map(\.name)
         let scheme = schemes.isEmpty ? self.scheme.name : schemes.joined(separator: " and ")
-        let address = options.listen.split(separator: ":").dropLast().joined(separator: ":")
-        let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(address):\(port)"
+        let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(host):\(port)"
         var lines = root.lines(folder: options.data)
         for (slot, reason) in store.absentSlots { lines.append("disk \(slot) is not served: \(reason)") }
         lines.append("ready: S3 on \(endpoint), \(store.hosted.count) disks, \(scheme)")
@@ -166,11 +166,12 @@ private struct StoreService: Service {
 /// The S3 port as a service: drains on a signal.
 private struct S3Service: Service {
     let server: S3Server
+    let address: ListenAddress
     let onListening: @Sendable (Int) async -> Void
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await server.run(onListening: onListening)
+            try await address.serving(option: "--listen") { try await server.run(onListening: onListening) }
         } onGracefulShutdown: {
             Task { await server.shutdown() }
         }

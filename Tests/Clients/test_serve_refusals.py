@@ -1,0 +1,73 @@
+"""What `cairn serve` says when it is told something that cannot be: one sentence with the name of what is wrong, status
+64, and nothing made."""
+
+import socket
+import subprocess
+
+import pytest
+
+from support.server import Server, binary, free_port
+
+WRONG_OPTION = 64
+
+
+def serve(data, *arguments):
+    command = [binary(), "serve", "--data", str(data), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--listen", "foo"],
+    ["--listen", "127.0.0.1:99999"],
+    ["--disks", "0"],
+    ["--sites", "4"],
+    ["--master-key", "/dev/null/key"],
+    ["--tls-certificate", "/dev/null/chain.pem", "--tls-key", "/dev/null/key.pem"],
+], ids=lambda arguments: " ".join(arguments[:2]))
+def test_a_wrong_option_makes_nothing(folder, arguments):
+    result = serve(folder / "data", *arguments)
+    assert result.returncode == WRONG_OPTION, result.stderr
+    assert arguments[0] in result.stderr or arguments[1] in result.stderr
+    assert not (folder / "data").exists()
+
+
+def test_a_file_that_is_no_certificate_is_named(folder):
+    file = folder / "chain.pem"
+    file.write_text("no certificate")
+    result = serve(folder / "data", "--tls-certificate", file, "--tls-key", file)
+    assert result.returncode == WRONG_OPTION
+    assert f"{file} cannot be read or holds no certificate" in result.stderr
+
+
+def test_a_data_folder_that_cannot_be_is_named(folder):
+    file = folder / "data"
+    file.write_text("no folder")
+    for path in (file, "/proc/none"):
+        result = serve(path, "--listen", f"127.0.0.1:{free_port()}")
+        assert result.returncode != 0
+        assert result.stderr.startswith(f"Error: {path} cannot be made"), result.stderr
+        assert "NSCocoa" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_named(folder):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        result = serve(folder / "data", "--listen", address)
+    assert result.returncode != 0
+    assert f"--listen {address}: another program listens there" in result.stderr
+
+
+def test_the_url_of_an_address_of_ipv6_and_another_scheme(folder):
+    server = Server(folder / "data").start()
+    server.stop()
+    # The last --listen counts.
+    port = free_port()
+    server.arguments = ["--listen", f"[::1]:{port}", "--scheme", "rs-2-1"]
+    server.start()
+    try:
+        assert any(line.startswith(f"ready: S3 on http://[::1]:{port}, ") for line in server.lines), server.lines
+        assert "--scheme rs-2-1 is for a new store" in server.log.read_text()
+    finally:
+        server.stop()
