@@ -71,3 +71,16 @@ def test_the_url_of_an_address_of_ipv6_and_another_scheme(folder):
         assert "--scheme rs-2-1 is for a new store" in server.log.read_text()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("command", [
+    ["salvage", "--disk", "none", "--to", "made"],
+    ["metadata", "rebuild", "--data", "made"],
+    ["metadata", "rebuild", "--data", "made", "--disk", "none"],
+    ["inspect", "disk", "none"],
+], ids=" ".join)
+def test_recovery_without_disks_makes_nothing(folder, command):
+    result = subprocess.run([binary(), *command], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert result.returncode != 0
+    assert "errno" not in result.stderr
+    assert list(folder.iterdir()) == []

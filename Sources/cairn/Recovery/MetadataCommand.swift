@@ -32,9 +32,10 @@ struct MetadataCommand: AsyncParsableCommand {
         var force = false
 
         func run() async throws {
+            // Before the data folder, which is not made for nothing.
+            let sources = try RecoveryDiskOptions.sources(disks: disk, data: disk.isEmpty ? data : nil)
             let folder = DataFolder(path: data)
             let files = try await folder.open()
-            let sources = try RecoveryDiskOptions.sources(disks: disk, data: disk.isEmpty ? data : nil)
             let rebuild = MetadataRebuild(
                 disks: sources,
                 cluster: try RecoveryDiskOptions.clusterID(cluster),

@@ -24,14 +24,16 @@ struct RecoveryDiskOptions: ParsableArguments {
     static func sources(disks given: [DiskOption], data: String?) throws -> [DiskSource] {
         let paths = given.map(\.path) + (try data.map(disks) ?? [])
         guard !paths.isEmpty else { throw ValidationError("give the disks' folders with --disk PATH, or --data DIR") }
-        return paths.compactMap { path in
+        let sources = paths.compactMap { path -> DiskSource? in
             do {
-                return DiskSource(path: path, files: try LinuxFileSystem(root: path, name: name(path)))
+                return try source(path)
             } catch {
-                RecoveryConsole.tell("\(path) cannot be opened and is left out: \(error)")
+                RecoveryConsole.tell("\(error); it is left out")
                 return nil
             }
         }
+        guard !sources.isEmpty else { throw ServeError("none of the disks' folders can be opened: nothing was done") }
+        return sources
     }
 
     static func clusterID(_ text: String?) throws -> ClusterID? {
@@ -43,7 +45,13 @@ struct RecoveryDiskOptions: ParsableArguments {
     }
 
     static func source(_ path: String) throws -> DiskSource {
-        DiskSource(path: path, files: try LinuxFileSystem(root: path, name: name(path)))
+        do {
+            return DiskSource(path: path, files: try LinuxFileSystem(root: path, name: name(path)))
+        } catch let error as FileError where error.code == .gone {
+            throw ServeError("\(path): there is no such folder")
+        } catch {
+            throw ServeError("\(path) cannot be opened: \(error)")
+        }
     }
 
     private static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "disk" }

@@ -76,7 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let name = scheme ?? Self.defaultScheme
+        let name = self.scheme ?? Self.defaultScheme
         guard let scheme = Scheme(name: name) else {
             throw ValidationError("--scheme \(name): give rs-K-M with K + M at most \(Scheme.maximumShardCount)")
         }
