@@ -45,9 +45,9 @@ struct RecoveryDiskOptions: ParsableArguments {
     }
 
     static func source(_ path: String) throws -> DiskSource {
-        do {
+        do throws(FileError) {
             return DiskSource(path: path, files: try LinuxFileSystem(root: path, name: name(path)))
-        } catch let error as FileError where error.code == .gone {
+        } catch  where error.code == .gone {
             throw ServeError("\(path): there is no such folder")
         } catch {
             throw ServeError("\(path) cannot be opened: \(error)")
