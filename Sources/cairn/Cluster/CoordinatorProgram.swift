@@ -72,8 +72,8 @@ struct CoordinatorProgram {
                 service: CoordinatorAdmin(control: control, tokens: tokens, authority: authority),
                 logger: logger
             ),
-            ClusterPortService(server: server) { port in
-                Announcement.say("ready: coordinator on \(listen.host):\(port)")
+            ClusterPortService(server: server, address: listen) { port in
+                Announcement.say("ready: coordinator on \(listen.urlHost):\(port)")
             },
             Renewal(logger: logger) {
                 current.withLock { $0 }
