@@ -127,7 +127,8 @@ package enum StoreStartError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .tooFewDisks(let found, let needed, let scheme, let unusable):
             "\(found) \(found == 1 ? "disk" : "disks") can be used and \(scheme) needs \(needed): give more disks, "
-                + "or a smaller --scheme" + (unusable.isEmpty ? "" : ". Not usable: \(unusable.joined(separator: "; "))")
+                + "or a smaller --scheme"
+                + (unusable.isEmpty ? "" : ". Not usable: \(unusable.joined(separator: "; "))")
         case .superseded(let incarnation):
             "another coordinator has taken over (incarnation \(incarnation)): this one must not run any more"
         case .notFounded: "the cluster is not formed yet: run `cairn admin cluster form` when all its nodes have joined"
