@@ -1,8 +1,8 @@
 extension NewUser {
     /// The name of the user whose keys are in the data folder.
     package static let rootName = "root"
-    /// Characters of an id. AWS's canonical ids have 64 hexadecimal digits; test suites and directories that bring their
-    /// users along have shorter ones.
+    /// Characters of an id. AWS's canonical ids have 64 hexadecimal digits; test suites and directories that bring
+    /// their users along have shorter ones.
     package static let idLimit = 128
 
     /// Refuses a second root, and an id that is none. Root is no row of the metadata, where names and ids are held
