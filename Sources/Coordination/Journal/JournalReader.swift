@@ -55,8 +55,15 @@ struct JournalReader: Sendable {
             records += more
         }
         records.removeAll { $0.position.sequence >= range.upperBound }
+        if await holdsLast(other) { return records }
         guard let end = await identity(at: range.upperBound - 1) else { return nil }
         return records.last?.position == end ? records : nil
+    }
+
+    /// Whether a keeper has the journal's last record, and so all of it: the first one's disk may read none of its log
+    /// right for a while.
+    private func holdsLast(_ keeper: any KeeperClient) async -> Bool {
+        (try? await keeper.read(from: last.sequence, limit: 1))?.first?.position == last
     }
 
     /// Which record the journal has at `sequence`, or the earliest behind it that can be read proves.
