@@ -4,45 +4,35 @@ import NIOPosix
 import Testing
 
 @Suite struct ListenProbeTests {
-    @Test func aPortInUseIsNamedAndAFreeOneIsFreeAfterwards() async throws {
-        let host = "127.0.0.1"
+    private static let host = "127.0.0.1"
+
+    private static func listener() async throws -> (any Channel, port: Int) {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: host, port: 0).get()
-        let port = try #require(listener.localAddress?.port)
-        let failure = await #expect(throws: ListenFailure.self) {
-            try await ListenProbe.check([(host: host, port: 0), (host: host, port: port)])
-        }
-        #expect(failure?.port == port)
-        #expect(failure?.description.hasPrefix("\(host):\(port) ") == true)
-        try await listener.close().get()
-        for _ in 0..<2 { try await ListenProbe.check([(host: host, port: port)]) }
+        return (listener, try #require(listener.localAddress?.port))
     }
 
-    @Test func twoAddressesInEachOthersWayAreFound() async throws {
-        let host = "127.0.0.1"
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: host, port: 0).get()
-        let port = try #require(listener.localAddress?.port)
-        try await listener.close().get()
-        await #expect(throws: ListenFailure.self) {
-            try await ListenProbe.check([(host: host, port: port), (host: host, port: port)])
-        }
+    private static func isFree(_ port: Int) async -> Bool {
+        (try? await ListenProbe.holding(host: host, port: port) {}) != nil
     }
 
-    @Test func aServerNamesTheAddressThatItCannotHave() async throws {
-        let fixture = try Fixture()
-        try await fixture.withServer { port, _ in
-            let other = try ClusterServer(
-                identity: fixture.identity("node-3"),
-                host: "127.0.0.1",
-                port: port,
-                acceptsStrangers: false,
-                time: fixture.time,
-                logger: Fixture.logger,
-                service: Echo()
-            )
-            let failure = await #expect(throws: ListenFailure.self) { try await other.run() }
-            #expect(failure?.port == port)
+    @Test func aPortIsFreeOnlyWhileNobodyListens() async throws {
+        let (listener, port) = try await Self.listener()
+        #expect(await !Self.isFree(port))
+        try await listener.close().get()
+        for _ in 0..<2 { #expect(await Self.isFree(port)) }
+    }
+
+    @Test func itIsHeldAsLongAsTheBodyRunsHoweverThatEnds() async throws {
+        struct Failure: Error {}
+        let (listener, port) = try await Self.listener()
+        try await listener.close().get()
+        await #expect(throws: Failure.self) {
+            try await ListenProbe.holding(host: Self.host, port: port) {
+                #expect(await !Self.isFree(port))
+                throw Failure()
+            }
         }
+        #expect(await Self.isFree(port))
     }
 }

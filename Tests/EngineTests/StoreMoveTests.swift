@@ -209,23 +209,16 @@ struct StoreMoveTests {
     @Test("what is deleted while it is read, and its places moved, is read to its end; the moves end behind it")
     func readWhileDeletedAndMoved() async throws {
         let store = try await StoreHarness.open(disks: 8)
-        let bytes = Content.random(40 << 20)
-        try await store.put("large", bytes)
-        // As long as the answer is there, it is being read.
-        var result = try await Optional(store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "large")))
-        var read = try #require(try await result?.body?.next()).copied()
-        try await store.delete("large")
-        let disks = try await store.store.metadata.disks().map(\.id)
-        _ = try await store.store.beginMoves(.empty([disks[0], disks[1]]))
+        let reading = try await Reading.begun(in: store)
+        try await store.delete(Reading.key)
+        try await Self.emptyTwo(store)
         for _ in 0..<3 {
             try await store.store.mover.pass()
             try await store.store.collector.pass()
         }
         #expect(try await store.store.metadata.statistics().movingShards == 0)
         #expect(try await store.store.metadata.groups().contains { !$0.former.isEmpty })
-        while let slice = try await result?.body?.next() { read += slice.copied() }
-        result = nil
-        #expect(read == bytes)
+        #expect(try await reading.end() == Reading.bytes)
         try await store.wait {
             try await store.store.mover.pass()
             return try await store.store.metadata.groups().allSatisfy(\.former.isEmpty)
@@ -236,26 +229,47 @@ struct StoreMoveTests {
     @Test("a move does not end with what died unmoved behind the look at who reads it")
     func diesBehindTheLook() async throws {
         let store = try await StoreHarness.open(disks: 8)
-        let bytes = Content.random(40 << 20)
-        try await store.put("large", bytes)
-        var result = try await Optional(store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: "large")))
-        var read = try #require(try await result?.body?.next()).copied()
-        let disks = try await store.store.metadata.disks().map(\.id)
-        _ = try await store.store.beginMoves(.empty([disks[0], disks[1]]))
+        let reading = try await Reading.begun(in: store)
+        try await Self.emptyTwo(store)
         let mover = try store.store.mover
         mover.pause()
         // Nothing that is read is dead yet when it is asked; then it dies.
         mover.waits {
-            try? await store.delete("large")
+            try? await store.delete(Reading.key)
             return false
         }
         await mover.pass()
         #expect(try await store.store.metadata.groups().contains { !$0.former.isEmpty })
         try await store.store.collector.pass()
-        while let slice = try await result?.body?.next() { read += slice.copied() }
-        result = nil
-        #expect(read == bytes)
+        #expect(try await reading.end() == Reading.bytes)
         try await store.close()
+    }
+
+    /// A large object of which a client has read the beginning.
+    private struct Reading: ~Copyable {
+        static let key = "large"
+        static let bytes = Content.random(40 << 20)
+
+        /// As long as the answer is there, it is being read.
+        private let result: GetResult
+        private let beginning: [UInt8]
+
+        static func begun(in store: StoreHarness) async throws -> Reading {
+            try await store.put(key, bytes)
+            let result = try await store.objects.get(GetRequest(bucket: StoreHarness.bucket, key: key))
+            return Reading(result: result, beginning: try #require(try await result.body?.next()).copied())
+        }
+
+        consuming func end() async throws -> [UInt8] {
+            var read = beginning
+            while let slice = try await result.body?.next() { read += slice.copied() }
+            return read
+        }
+    }
+
+    private static func emptyTwo(_ store: StoreHarness) async throws {
+        let disks = try await store.store.metadata.disks().map(\.id)
+        _ = try await store.store.beginMoves(.empty([disks[0], disks[1]]))
     }
 
     @Test("a look at where a shard was says nothing of it once it has moved")

@@ -274,6 +274,21 @@ struct JournalTests {
         }
     }
 
+    @Test("A start goes on though the first keeper's disk reads none of its log right", arguments: [1, 6])
+    func misread(count: Int) async throws {
+        let fixture = try await JournalFixture(3)
+        var expected: [JournalRecord] = []
+        try await fixture.withJournal { journal in
+            for _ in 0..<count { expected += try await journal.appendNext() }
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
+        }
+        // Of equals the first is the best.
+        fixture.keepers[0].misreads = true
+        let replayed = Replayed()
+        _ = try await fixture.start(replayed: replayed)
+        #expect(replayed.records == expected)
+    }
+
     @Test("A paused coordinator never believes itself confirmed once a new one serves")
     func confirmation() async throws {
         let fixture = try await JournalFixture(3)

@@ -55,6 +55,7 @@ final class TestKeeper: KeeperClient {
     private struct State {
         var service: KeeperService?
         var isDown = false
+        var misreads = false
         var appends = 0
     }
     private let state = Mutex(State())
@@ -69,6 +70,12 @@ final class TestKeeper: KeeperClient {
         set { state.withLock { $0.isDown = newValue } }
     }
 
+    /// Reads every record of its log wrong, until it does not.
+    var misreads: Bool {
+        get { state.withLock { $0.misreads } }
+        set { state.withLock { $0.misreads = newValue } }
+    }
+
     /// Opens the log again, as after a restart of its process.
     func open() async throws {
         let service = KeeperService(log: try await openLog(disk, seed: keeper.value.low))
@@ -79,6 +86,7 @@ final class TestKeeper: KeeperClient {
         await Task.yield()
         let (service, isDown) = state.withLock { ($0.service, $0.isDown) }
         guard let service, !isDown else { throw .unreachable("switched off") }
+        if misreads, case .read(let sequence, _) = request { throw .refused(.damaged(sequence..<sequence + 1)) }
         // Everything crosses the wire's encoding.
         guard let call = try? KeeperCall(decoding: KeeperCall(keeper: keeper, request: request).encoded) else {
             throw .unreachable("the request cannot be decoded")

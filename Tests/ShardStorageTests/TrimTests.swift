@@ -8,16 +8,20 @@ import Testing
 @Suite struct TrimTests {
     private let configuration = ShardDiskConfiguration()
 
+    private func newDisk() async throws -> (MemoryFileSystem, ShardDisk, ManualTime) {
+        let fileSystem = MemoryFileSystem(capacity: 1 << 30)
+        let time = ManualTime()
+        try await TestDisk.format(fileSystem)
+        return (fileSystem, try await TestDisk.open(fileSystem, configuration: configuration, time: time), time)
+    }
+
     @Test(
         "a disk to which nothing is written holds little more than its shards, and takes more",
         arguments: [10_000, 300_000]
     )
     func quiet(length: Int) async throws {
         var generator = SplitMix64(seed: 41)
-        let fileSystem = MemoryFileSystem(capacity: 1 << 30)
-        let time = ManualTime()
-        try await TestDisk.format(fileSystem)
-        let disk = try await TestDisk.open(fileSystem, configuration: configuration, time: time)
+        let (fileSystem, disk, time) = try await newDisk()
         let empty = fileSystem.disk.used
         var shards: [TestShard] = []
         for round in 0..<3 {
@@ -50,10 +54,7 @@ import Testing
     @Test("a shard that is being written keeps its room, however long it takes")
     func openWriter() async throws {
         var generator = SplitMix64(seed: 42)
-        let fileSystem = MemoryFileSystem(capacity: 1 << 30)
-        let time = ManualTime()
-        try await TestDisk.format(fileSystem)
-        let disk = try await TestDisk.open(fileSystem, configuration: configuration, time: time)
+        let (fileSystem, disk, time) = try await newDisk()
         let empty = fileSystem.disk.used
         let shard = TestShard(sequence: 1, length: 300_000, using: &generator)
         let writer = try await disk.begin(shard.header)

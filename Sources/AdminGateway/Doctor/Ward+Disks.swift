@@ -64,7 +64,7 @@ extension Ward {
 
     var disks: [Finding] {
         status.disks.compactMap { disk in
-            if disk.state.needsReplacement { return isSilent(disk) ? nil : away(disk) }
+            if disk.state.needsAttention { return isSilent(disk) ? nil : away(disk) }
             switch disk.state {
             case .suspect:
                 return Finding(

@@ -6,10 +6,7 @@ extension Ward {
             let isStuck = !status.repair.active && examination.blobsNotRepaired > 0
             let left = status.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             let isLost = status.blobsBelowK > 0 && disksAway.isEmpty
-            let whenStuck =
-                isLost
-                ? "bring back a disk that was taken out, or store the objects again from a copy or their source"
-                : "see to the disks that are away"
+            let whenStuck = isLost ? Advice.bringBack : "see to the disks that are away"
             findings.append(
                 Finding(
                     .warning,
@@ -45,8 +42,7 @@ extension Ward {
                 Finding(
                     .notice,
                     "the recovery kit has not been taken",
-                    cause: "with this machine the users' secret keys would be lost, and a cluster's certificate "
-                        + "authority; objects could still be read from the disks",
+                    cause: Advice.lostWithTheMachine,
                     action: "take it, and keep the file apart from the disks",
                     command: "cairn admin recovery-kit --to FILE"
                 )

@@ -106,13 +106,7 @@ struct Diagnosis {
         let text =
             "too many shards of \(blobs) are damaged or lost for reading, and no disk is away"
             + examples(report.unreadableObjects)
-        return Finding(
-            severity: .critical,
-            text: text,
-            action:
-                "nothing is purged: bring back a disk that was taken out, or store the objects again from a copy or "
-                + "their source"
-        )
+        return Finding(severity: .critical, text: text, action: "nothing is purged: \(Advice.bringBack)")
     }
 
     /// Names in a sentence, so many at most.
@@ -140,7 +134,7 @@ struct Diagnosis {
 
     /// Its node is in maintenance or does not answer: it is to be waited for, and not to be replaced.
     private static func isAwayWithItsNode(_ disk: DiskReport, _ report: StatusReport) -> Bool {
-        disk.state.needsReplacement
+        disk.state.needsAttention
             && (report.silentNodes.contains(SilentNode(site: disk.site, name: disk.node))
                 || report.maintained.contains { $0.site == disk.site && $0.node == disk.node })
     }
@@ -170,7 +164,7 @@ struct Diagnosis {
         let isLast = hasNoSpare(report)
         return report.disks.filter { !isAwayWithItsNode($0, report) }.compactMap { disk in
             let name = "disk \(disk.place)" + (disk.path.isEmpty ? "" : " (\(disk.path))")
-            if disk.state.needsReplacement, mayBeNeeded {
+            if disk.state.needsAttention, mayBeNeeded {
                 return Finding(
                     severity: .warning,
                     text: "\(name) is \(disk.state.rawValue)",
@@ -184,7 +178,7 @@ struct Diagnosis {
                     action: "put each disk where it belongs and replace none; cairn admin doctor says which is where"
                 )
             }
-            if disk.state.needsReplacement {
+            if disk.state.needsAttention {
                 let mayReturn = disk.state == .missing ? "bring it back, or put" : "put"
                 let gone = isLast ? "bring it back if that can be done; if it is gone for good, put" : mayReturn
                 return Finding(
@@ -256,9 +250,7 @@ struct Diagnosis {
             findings.append(
                 Finding(
                     severity: .notice,
-                    text:
-                        "the recovery kit has not been taken: with this machine the users' secret keys would be lost, "
-                        + "and a cluster's certificate authority; objects could still be read from the disks",
+                    text: "the recovery kit has not been taken: \(Advice.lostWithTheMachine)",
                     action: "run: cairn admin recovery-kit --to FILE, and keep the file apart from the disks"
                 )
             )

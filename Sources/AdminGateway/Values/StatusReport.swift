@@ -16,8 +16,8 @@ package enum DiskState: String, Codable, Sendable, CaseIterable {
 
     /// Whether shards on it can be read.
     var isReadable: Bool { [.healthy, .suspect, .full, .rebuilding].contains(self) }
-    /// Whether the operator must do something before it is used again.
-    var needsReplacement: Bool { [.missing, .failed, .foreign].contains(self) }
+    /// Whether the operator must see to it before it, or another in its place, is used again.
+    var needsAttention: Bool { [.missing, .failed, .foreign].contains(self) }
 }
 
 /// One disk.

@@ -64,12 +64,19 @@ package final class ClusterServer: Sendable {
     }
 
     /// Serves until `shutdown`, or until the task is cancelled, which cuts off what is in progress. `onListening` is
-    /// told the port as soon as connections are taken. Throws `ListenFailure` when the port cannot be bound.
+    /// told the port as soon as connections are taken. Throws when the port cannot be bound.
     package func run(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let listener: any Channel
-        do { listener = try await listen() } catch {
-            throw ListenFailure(host: host, port: port, reason: "\(error)")
-        }
+        let listener = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Self.listenQueue)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: SocketTuning.watermark)
+            .childChannelOption(.recvAllocator, value: SocketTuning.receiving)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+            }
+            .bind(host: host, port: port)
+            .get()
         let mayRun = state.withLock { state in
             if !state.isStopped { state.listener = listener }
             return !state.isStopped
@@ -89,20 +96,6 @@ package final class ClusterServer: Sendable {
             listener.close(promise: nil)
             cutOff()
         }
-    }
-
-    private func listen() async throws -> any Channel {
-        try await ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Self.listenQueue)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: SocketTuning.watermark)
-            .childChannelOption(.recvAllocator, value: SocketTuning.receiving)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
-            }
-            .bind(host: host, port: port)
-            .get()
     }
 
     /// Takes no new connections and calls, lets the calls in progress end, and returns when all have or `drainTimeout`

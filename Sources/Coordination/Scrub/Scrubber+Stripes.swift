@@ -102,8 +102,7 @@ extension Scrubber {
             gone.append(placed)
         }
         // What is not noted now is found lost by the next pass over its disk.
-        try? await metadata.markMissing(gone)
-        await helpers.withLock { $0.found }(gone)
+        if (try? await metadata.markMissing(gone)) != nil { await helpers.withLock { $0.found }(gone) }
         state.withLock { $0.totals.bad += gone.count }
     }
 

@@ -58,6 +58,12 @@ package struct StoreStatus: Sendable {
     package var incarnation: UInt32
     /// Of `STANDARD`.
     package var scheme: Scheme?
+
+    /// The journal's keepers, and how each is to be counted.
+    package var keepers: [(disk: DiskID, standing: Journal.KeeperStanding)] {
+        let served = Set(disks.filter(\.isServed).map(\.record.id))
+        return journal.members.map { ($0.keeper, $0.standing(isServed: served.contains($0.keeper))) }
+    }
 }
 
 extension Store {

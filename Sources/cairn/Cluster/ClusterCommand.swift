@@ -43,7 +43,7 @@ struct ClusterCommand: AsyncParsableCommand {
             let random = LinuxRandom()
             var generator = random.generator
             let cluster = ClusterID(.random(using: &generator))
-            _ = try await MasterKey.load(given: nil, folder: folder, files: store.files)
+            _ = try await MasterKey.load(given: nil, folder: folder, files: store.files, isExpected: false)
             let root = try await RootCredentials.load(folder: folder, files: store.files, random: random)
             try await store.write(try ClusterAuthority.make(cluster: cluster.description, now: LinuxTime().wall))
             try await store.write(

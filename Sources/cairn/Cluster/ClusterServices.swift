@@ -9,14 +9,11 @@ import UnixSignals
 /// A port of the cluster as a service: drains on a signal.
 struct ClusterPortService: Service {
     let server: ClusterServer
-    /// Where it listens, for what it says when it cannot.
-    var address: ListenAddress?
     let onListening: @Sendable (Int) async -> Void
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            guard let address else { return try await server.run(onListening: onListening) }
-            try await address.serving(option: "--listen") { try await server.run(onListening: onListening) }
+            try await server.run(onListening: onListening)
         } onGracefulShutdown: {
             Task { await server.shutdown() }
         }

@@ -72,9 +72,13 @@ struct CoordinatorProgram {
                 service: CoordinatorAdmin(control: control, tokens: tokens, authority: authority),
                 logger: logger
             ),
-            ClusterPortService(server: server, address: listen) { port in
-                Announcement.say("ready: coordinator on \(listen.urlHost):\(port)")
-            },
+            Listening(
+                address: listen,
+                option: "--listen",
+                base: ClusterPortService(server: server) { port in
+                    Announcement.say("ready: coordinator on \(listen.urlHost):\(port)")
+                }
+            ),
             Renewal(logger: logger) {
                 current.withLock { $0 }
             } renew: {
@@ -100,7 +104,8 @@ struct CoordinatorProgram {
         _ listen: ListenAddress,
         _ logger: Logger
     ) async throws -> Parts {
-        let masterKey = try await MasterKey.load(given: nil, folder: folder, files: store.files)
+        // Made by `cluster init`, or brought by a take-over.
+        let masterKey = try await MasterKey.load(given: nil, folder: folder, files: store.files, isExpected: true)
         let root = try await RootCredentials.load(folder: folder, files: store.files, random: LinuxRandom())
         guard let id = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no cluster: restore it")
@@ -144,9 +149,9 @@ struct CoordinatorProgram {
         _ address: String,
         _ control: CoordinatorControl,
         _ logger: Logger
-    ) throws -> ProbeServer {
+    ) throws -> Listening<ProbeServer> {
         let address = try ListenAddress(address, option: "--metrics")
-        return ProbeServer(
+        let server = ProbeServer(
             host: address.host,
             port: address.port,
             logger: logger,
@@ -161,6 +166,7 @@ struct CoordinatorProgram {
                 return await StoreProbes.metrics(store)
             }
         )
+        return Listening(address: address, option: "--metrics", base: server)
     }
 
     /// A certificate and key of this run's own.

@@ -40,7 +40,11 @@ struct NodeProgram {
         let server = node.server
         let client = node.client
         let services: [any Service] = [
-            ClusterPortService(server: server) { _ in },
+            Listening(
+                address: try ListenAddress(settings.listen, option: "--listen"),
+                option: "--listen",
+                base: ClusterPortService(server: server) { _ in }
+            ),
             BackgroundWork { await node.feed.run() },
             BackgroundWork { try await node.keepLeases() },
             BackgroundWork { try await node.trimMemory() },
@@ -91,11 +95,17 @@ struct NodeProgram {
         if isFirstStart { try DiskFolders.checkUsable(settings.paths) }
         let listen = try ListenAddress(settings.listen, option: "--listen")
         let s3 = try ListenAddress(settings.s3, option: "--s3")
-        do throws(ListenFailure) {
-            try await ListenProbe.check([(host: listen.host, port: listen.port), (host: s3.host, port: s3.port)])
-        } catch {
-            let option = error.host == s3.host && error.port == s3.port ? "--s3" : "--listen"
-            throw ServeError("\(option) \(error); the node has not joined, and its token was not used")
+        do {
+            // Both at once: they may be in each other's way.
+            try await listen.serving(option: "--listen") {
+                try await ListenProbe.holding(host: listen.host, port: listen.port) {
+                    try await s3.serving(option: "--s3") {
+                        try await ListenProbe.holding(host: s3.host, port: s3.port) {}
+                    }
+                }
+            }
+        } catch let error as ServeError {
+            throw ServeError("\(error); the node has not joined, and its token was not used")
         }
     }
 

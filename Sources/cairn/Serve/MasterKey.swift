@@ -16,8 +16,14 @@ struct MasterKey: Sendable {
 
     init(_ bytes: [UInt8]) { key = SymmetricKey(data: bytes) }
 
-    /// Reads `given`, else the data folder's key, else makes one there.
-    static func load(given: String?, folder: DataFolder, files: LinuxFileSystem) async throws -> MasterKey {
+    /// Reads `given`, else the data folder's key, else makes one there. `isExpected`: whether the folder has had one,
+    /// so that a new one is told.
+    static func load(
+        given: String?,
+        folder: DataFolder,
+        files: LinuxFileSystem,
+        isExpected: Bool
+    ) async throws -> MasterKey {
         if let given {
             guard let text = try DataFolder.read(given) else { throw ServeError("--master-key: no file \(given)") }
             return try parse(text, source: given)
@@ -25,7 +31,7 @@ struct MasterKey: Sendable {
         if let text = try DataFolder.read(folder.masterKey) { return try parse(text, source: folder.masterKey) }
         let made = MasterKey(LinuxRandom().bytes(length))
         try await DataFolder.writeSecret(made.text + "\n", name: "master.key", in: files)
-        if folder.wasFounded { warnOfNew(in: folder) }
+        if isExpected { warnOfNew(in: folder) }
         return made
     }
 

@@ -31,7 +31,12 @@ struct ServeProgram {
         let folder = DataFolder(path: options.data)
         let files = try await folder.open()
         let random = LinuxRandom()
-        let masterKey = try await MasterKey.load(given: options.masterKey, folder: folder, files: files)
+        let masterKey = try await MasterKey.load(
+            given: options.masterKey,
+            folder: folder,
+            files: files,
+            isExpected: folder.wasFounded
+        )
         let root = try await RootCredentials.load(folder: folder, files: files, random: random)
         let reserve = LogReserve()
         let store = try await openStore(folder: folder, files: files, random: random, reserve: reserve)
@@ -64,9 +69,13 @@ struct ServeProgram {
             StoreService(store: store),
             MemoryService(store: store),
             AdminServer(directory: folder.path, service: admin, logger: logger),
-            S3Service(server: server, address: address) { port in
-                announce(host: address.urlHost, port: port, root: root, store: store)
-            },
+            Listening(
+                address: address,
+                option: "--listen",
+                base: S3Service(server: server) { port in
+                    announce(host: address.urlHost, port: port, root: root, store: store)
+                }
+            ),
         ]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -166,12 +175,11 @@ private struct StoreService: Service {
 /// The S3 port as a service: drains on a signal.
 private struct S3Service: Service {
     let server: S3Server
-    let address: ListenAddress
     let onListening: @Sendable (Int) async -> Void
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await address.serving(option: "--listen") { try await server.run(onListening: onListening) }
+            try await server.run(onListening: onListening)
         } onGracefulShutdown: {
             Task { await server.shutdown() }
         }

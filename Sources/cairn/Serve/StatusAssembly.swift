@@ -121,16 +121,10 @@ struct StatusAssembly {
     }
 
     private func journal(_ status: StoreStatus, wanted: Int) -> JournalReport {
-        let served = Set(status.disks.filter(\.isServed).map(\.record.id))
-        return JournalReport(
+        JournalReport(
             incarnation: Int(status.incarnation),
             sequence: Int(clamping: status.journal.last.sequence),
-            keepers: status.journal.members.map { keeper in
-                KeeperReport(
-                    disk: keeper.keeper.description,
-                    state: state(keeper.standing(isServed: served.contains(keeper.keeper)))
-                )
-            },
+            keepers: status.keepers.map { KeeperReport(disk: $0.disk.description, state: state($0.standing)) },
             needed: status.journal.keepers.quorum,
             wanted: wanted
         )

@@ -67,10 +67,9 @@ enum StoreProbes {
     }
 
     private static func addKeepers(_ status: StoreStatus, wanted: Int, to text: inout MetricText) {
-        let served = Set(status.disks.filter(\.isServed).map(\.record.id))
-        let members = status.journal.members
-        let current = members.count { $0.standing(isServed: served.contains($0.keeper)) == .current }
-        text.add("cairn_journal_keepers", "Keepers of the journal.", members.count)
+        let keepers = status.keepers
+        let current = keepers.count { $0.standing == .current }
+        text.add("cairn_journal_keepers", "Keepers of the journal.", keepers.count)
         text.add("cairn_journal_keepers_current", "Those that have all of it.", current)
         text.add("cairn_journal_keepers_needed", "Without so many no change is taken.", status.journal.keepers.quorum)
         text.add("cairn_journal_keepers_wanted", "As many as the strongest class wants.", wanted)

@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import ServiceLifecycle
 
 extension ListenAddress {
     /// Runs a server that listens here; what keeps it from that is said with the address and what to do.
@@ -22,5 +23,16 @@ extension ListenAddress {
         case EACCES: "the system does not allow this port: give one above 1023, or the right to bind it"
         default: nil
         }
+    }
+}
+
+/// A service that listens, and says what keeps it from that.
+struct Listening<Base: Service>: Service {
+    let address: ListenAddress
+    let option: String
+    let base: Base
+
+    func run() async throws {
+        try await address.serving(option: option) { try await base.run() }
     }
 }
