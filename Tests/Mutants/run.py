@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from mutants import VARIABLE, Broken, Mutant, check_documented, load, switch
 
 # A test that takes longer does not end.
 TIMEOUT = 60.0
+# Seconds that one seed of the simulator may take, on a machine that is busy.
+SEED_TIMEOUT = 3.0
 
 
 @dataclass(frozen=True)
@@ -103,22 +106,28 @@ def prepare(tree: Path, mutants: list[Mutant]) -> None:
 # Running
 
 
-def run(command: str, tree: Path, planted: str) -> Outcome:
+def run(command: str, tree: Path, planted: str, timeout: float = TIMEOUT) -> Outcome:
     """Runs a command of a header in the copy."""
     start = time.monotonic()
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     if planted:
         environment[VARIABLE] = planted
-    try:
-        result = subprocess.run(
-            executable(command, tree), cwd=tree, env=environment, timeout=TIMEOUT, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
-        )
-    except subprocess.TimeoutExpired as error:
-        output = (error.stdout or b"").decode(errors="replace")
-        return Outcome("hangs", output, time.monotonic() - start)
-    ended = "passes" if result.returncode == 0 else "crashes" if result.returncode < 0 else "fails"
-    return Outcome(ended, result.stdout, time.monotonic() - start)
+    # A group of its own: what the simulator starts ends with it.
+    with subprocess.Popen(
+        executable(command, tree), cwd=tree, env=environment, start_new_session=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return Outcome("hangs", output, time.monotonic() - start)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    ended = "passes" if process.returncode == 0 else "crashes" if process.returncode < 0 else "fails"
+    return Outcome(ended, output, time.monotonic() - start)
 
 
 def executable(command: str, tree: Path) -> list[str]:
@@ -198,7 +207,8 @@ def sweep(mutants: list[Mutant], tree: Path, seeds: int) -> int:
     """Which mutants the simulator catches, and with which seed first: a measure of the simulator."""
     caught = 0
     for mutant in mutants:
-        outcome = run(f"simulator until-failure --limit {seeds}", tree, mutant.name)
+        limit = TIMEOUT + seeds * SEED_TIMEOUT
+        outcome = run(f"simulator until-failure --limit {seeds}", tree, mutant.name, limit)
         found = re.search(r"^seed (\d+) failed: (.*)", outcome.output, re.MULTILINE)
         said = f"seed {found[1]}: {found[2][:80]}" if found else outcome.ended
         caught += 1 if outcome.ended != "passes" else 0

@@ -98,6 +98,26 @@ import Testing
         guard case .corrupt = error else { throw error ?? .closed }
     }
 
+    @Test("what is sealed behind shards that were never sealed is found after a crash")
+    func behindUnsealed() async throws {
+        var generator = SplitMix64(seed: 71)
+        let (fileSystem, disk) = try await TestDisk.make()
+        var writers: [any Sendable] = []
+        var sealed: [TestShard] = []
+        for sequence in 0..<4 as Range<UInt64> {
+            let left = TestShard(sequence: 100 + sequence, length: 300_000, using: &generator)
+            let writer = try await disk.begin(left.header)
+            try await writer.append([BufferSlice(copying: left.body)], at: 0)
+            writers.append(writer)
+            let shard = TestShard(sequence: sequence, length: 300_000, using: &generator)
+            try await shard.write(to: disk)
+            sealed.append(shard)
+        }
+        let again = try await TestDisk.open(fileSystem.crash(using: &generator))
+        #expect(again.inventory(after: nil, limit: 100).map(\.shard) == sealed.map(\.id))
+        for shard in sealed { #expect(try await shard.isOn(again)) }
+    }
+
     @Test("segment ids are never used again, whatever was removed")
     func segmentIDs() async throws {
         var generator = SplitMix64(seed: 1)
