@@ -282,7 +282,7 @@ struct StoreDiskLossTests {
         #expect(try store.store.absentSlots.map(\.slot) == [StoreHarness.name(2)])
         for size in [900, 6 << 20] { try await store.put("missed-\(size)", Content.random(size)) }
         store.disk(2).isGone = false
-        try try await store.store.takeUpReturned()
+        try await store.store.takeUpReturned()
         #expect(try store.store.absentSlots.isEmpty)
         try await store.running { try await store.wait { try await Self.isWhole(store) } }
         // Now it is needed.

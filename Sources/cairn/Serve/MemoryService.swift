@@ -12,7 +12,7 @@ struct MemoryService: Service {
     private static let heapThreshold = 16 << 20
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: Self.interval)) != nil {
                 if store.trimMemory() >= Self.heapThreshold { LinuxHeap.trim() }
             }
