@@ -6,6 +6,8 @@ package struct DiskIdentity: Hashable, Sendable {
     package var disk: DiskID
     package var site: SiteName
     package var node: NodeName
+    /// The slot of the node that it was served in last; nil of a disk that no version which writes it has served.
+    package var slot: String?
     /// Raised each time the disk is admitted anew; one that comes back with a lower epoch is stale.
     package var epoch: UInt32
     package var features: FeatureBits
@@ -21,6 +23,7 @@ package struct DiskIdentity: Hashable, Sendable {
         disk: DiskID,
         site: SiteName,
         node: NodeName,
+        slot: String? = nil,
         epoch: UInt32,
         features: FeatureBits = .none,
         segmentLimit: UInt64 = 1,
@@ -31,6 +34,7 @@ package struct DiskIdentity: Hashable, Sendable {
         self.disk = disk
         self.site = site
         self.node = node
+        self.slot = slot
         self.epoch = epoch
         self.features = features
         self.segmentLimit = segmentLimit
@@ -40,15 +44,17 @@ package struct DiskIdentity: Hashable, Sendable {
 
     /// Bytes of the file: two equal blocks.
     package static let encodedLength = 2 * Block.size
-    /// UTF-8 bytes of a site's or node's name at most.
+    /// UTF-8 bytes of a site's, node's or slot's name at most.
     package static let nameLength = 255
 
     private static let magic = Array("CAIRNDSK".utf8)
     private static let version: UInt16 = 1
+    private static let slotTag: UInt16 = 0x8001
 
     /// The file's content; nil when a name is longer than 255 bytes or the unknown fields do not fit.
     package func encoded() -> [UInt8]? {
-        guard site.name.utf8.count <= Self.nameLength, node.name.utf8.count <= Self.nameLength else { return nil }
+        let names = [site.name, node.name, slot ?? ""]
+        guard names.allSatisfy({ $0.utf8.count <= Self.nameLength }) else { return nil }
         var writer = FormatWriter(capacity: Block.size)
         writer.put(bytes: Self.magic)
         writer.put(Self.version)
@@ -65,6 +71,7 @@ package struct DiskIdentity: Hashable, Sendable {
             writer.put(bytes: name.utf8)
             writer.pad(to: end)
         }
+        if let slot { writer.put(TaggedField(tag: Self.slotTag, bytes: Array(slot.utf8))) }
         for field in unknownFields { writer.put(field) }
         guard writer.count <= Block.size - 4 else { return nil }
         let block = Block.sealed(writer)
@@ -90,7 +97,7 @@ package struct DiskIdentity: Hashable, Sendable {
         let epoch: UInt32 = try reader.get()
         let features = try reader.getFeatures()
         try features.check("the disk")
-        return DiskIdentity(
+        return try DiskIdentity(
             cluster: ClusterID(try reader.getIdentifier()),
             disk: DiskID(try reader.getIdentifier()),
             limit: try reader.get(),
@@ -114,18 +121,28 @@ package struct DiskIdentity: Hashable, Sendable {
         epoch: UInt32,
         features: FeatureBits,
         unknownFields: [TaggedField]
-    ) {
+    ) throws(DiskFormatError) {
+        var others = unknownFields
+        let slot = others.firstIndex { $0.tag == Self.slotTag }.map { others.remove(at: $0).bytes }
         self.init(
             cluster: cluster,
             disk: disk,
             site: SiteName(site),
             node: NodeName(node),
+            slot: try slot.map(Self.slotName),
             epoch: epoch,
             features: features,
             segmentLimit: limit,
             created: created,
-            unknownFields: unknownFields
+            unknownFields: others
         )
+    }
+
+    private static func slotName(_ bytes: [UInt8]) throws(DiskFormatError) -> String {
+        guard bytes.count <= nameLength, let name = String(validating: bytes, as: UTF8.self) else {
+            throw .inconsistent("slot")
+        }
+        return name
     }
 
     private static func name(_ reader: inout FormatReader) throws(DiskFormatError) -> String {

@@ -13,6 +13,7 @@ enum DiskSeeds {
             disk: disk,
             site: SiteName("süd-1"),
             node: NodeName("node-7"),
+            slot: "disk-3",
             epoch: 42,
             features: FeatureBits(compatible: 5, readOnly: 6),
             segmentLimit: 257,

@@ -42,6 +42,7 @@ package struct Inspection: Sendable {
         report.add("disk", identity.disk.description)
         report.add("site", identity.site.name)
         report.add("node", identity.node.name)
+        if let slot = identity.slot { report.add("slot", slot) }
         report.add("epoch", Int(identity.epoch))
         report.add("formatted", CivilTime.text(WallTime(milliseconds: identity.created)))
         do throws(ShardStorageError) {

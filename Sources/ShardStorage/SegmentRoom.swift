@@ -1,5 +1,5 @@
 internal import DiskFormat
-internal import ObjectModel
+package import ObjectModel
 internal import Synchronization
 internal import SystemInterface
 
@@ -235,6 +235,17 @@ extension ShardDisk {
             var identity = identity
             guard epoch > identity.epoch else { return }
             identity.epoch = epoch
+            try await storeIdentity(identity)
+        }
+    }
+
+    /// Writes on the disk where it is served, durably, so that its node's next start knows it by that; nothing is
+    /// written where it says so already. `slot`: nil of a name that an identity does not take.
+    package func notePlace(site: SiteName, node: NodeName, slot: String?) async throws(ShardStorageError) {
+        try await structure.run { () async throws(ShardStorageError) in
+            var identity = identity
+            (identity.site, identity.node, identity.slot) = (site, node, slot)
+            guard identity != self.identity else { return }
             try await storeIdentity(identity)
         }
     }

@@ -11,24 +11,10 @@ extension NodeAgent {
     func survey() async -> [SlotReport] {
         var reports: [SlotReport] = []
         for slot in slots {
-            reports.append(SlotReport(slot: slot.name, path: slot.path, finding: await look(slot)))
+            let given = await GivenDisk.look(slot.path, slot.open)
+            reports.append(SlotReport(slot: slot.name, path: slot.path, finding: given.report))
         }
         return reports
-    }
-
-    private func look(_ slot: StoreSlot) async -> SlotReport.Finding {
-        do {
-            let identity = try await ShardDisk.readIdentity(try slot.open())
-            return .disk(identity.cluster, identity.disk)
-        } catch ShardStorageError.notFormatted {
-            return .empty
-        } catch let error as ShardStorageError {
-            return .unusable(error.description)
-        } catch let error as FileError where error.code == .gone {
-            return .unusable("its folder is not there")
-        } catch {
-            return .unusable("\(error)")
-        }
     }
 
     func watch() async -> [HostedDiskReport] {
@@ -97,6 +83,7 @@ extension NodeAgent {
                 disk: disk.disk,
                 site: slot.site,
                 node: slot.node,
+                slot: slot.nameOnDisk,
                 epoch: 1,
                 created: time.wall.milliseconds
             )
@@ -132,6 +119,8 @@ extension NodeAgent {
                 configuration: configuration
             )
             let journal = try await log(on: files, expected)
+            // Only its name at a later start hangs on it; of a disk that fails here the next watch tells.
+            try? await shards.notePlace(site: slot.site, node: slot.node, slot: slot.nameOnDisk)
             service.host(HostedDisk(shards: shards, journal: journal, slot: name))
             return await opened(shards, journal)
         } catch let error as NodeRefusal {
@@ -235,4 +224,9 @@ extension NodeAgent {
         }
         try await files.syncDirectory(DiskFolder.journal)
     }
+}
+
+extension StoreSlot {
+    /// What its disk says of it: nothing where the name is longer than an identity takes.
+    fileprivate var nameOnDisk: String? { name.utf8.count <= DiskIdentity.nameLength ? name : nil }
 }

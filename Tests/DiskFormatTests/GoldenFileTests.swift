@@ -26,6 +26,21 @@ import Testing
         #expect(throws: DiskFormatError.badChecksum) { try bytes.withUnsafeBytes { try DiskIdentity.decode($0) } }
     }
 
+    @Test("the slot in an identity decodes, and one that is no name is refused")
+    func slot() throws {
+        let bytes = try Self.load("identity-slot")
+        #expect(try bytes.withUnsafeBytes { try DiskIdentity.decode($0) } == Samples.servedIdentity)
+        // As a version that knows no slot reads it and writes it again.
+        var unknowing = Samples.identity
+        unknowing.unknownFields.insert(TaggedField(tag: 0x8001, bytes: Array("Fach-3ü".utf8)), at: 0)
+        #expect(unknowing.encoded() == bytes)
+        unknowing.unknownFields[0].bytes = [0xFF]
+        let broken = try #require(unknowing.encoded())
+        #expect(throws: DiskFormatError.inconsistent("slot")) {
+            try broken.withUnsafeBytes { try DiskIdentity.decode($0) }
+        }
+    }
+
     @Test("segment headers decode", arguments: SegmentKind.allCases)
     func segments(kind: SegmentKind) throws {
         let bytes = try Self.load(kind == .packed ? "segment-packed" : "segment-aligned")

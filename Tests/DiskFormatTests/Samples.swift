@@ -16,6 +16,13 @@ enum Samples {
         unknownFields: [TaggedField(tag: 0x8123, bytes: [1, 2, 3])]
     )
 
+    /// As it is once a node has served the disk.
+    static var servedIdentity: DiskIdentity {
+        var served = identity
+        served.slot = "Fach-3ü"
+        return served
+    }
+
     static func segment(_ kind: SegmentKind) -> SegmentHeader {
         SegmentHeader(
             kind: kind,
@@ -159,6 +166,7 @@ enum Samples {
     /// Name of the golden file and what it must hold.
     static let golden: [(name: String, bytes: [UInt8])] = [
         ("identity", identity.encoded() ?? []),
+        ("identity-slot", servedIdentity.encoded() ?? []),
         ("segment-packed", segment(.packed).encoded()),
         ("segment-aligned", segment(.aligned).encoded()),
         ("shard-packed", record(.packed, offset: 12_288, bodyLength: 976, trailer: plainTrailer)),

@@ -1,4 +1,5 @@
 import ClusterProtocol
+import DiskFormat
 import JournalStorage
 import ObjectModel
 import ShardStorage
@@ -14,12 +15,12 @@ struct NodeAgentTests {
     private static let disk = DiskID(Identifier128(high: 2, low: 2))
     private static let other = DiskID(Identifier128(high: 3, low: 3))
 
-    private static func agent(on disk: MemoryDisk) -> NodeAgent {
+    private static func agent(on disk: MemoryDisk, slot: String = "disk-1") -> NodeAgent {
         var configuration = ShardDiskConfiguration()
         configuration.segmentLength = 8 << 20
         configuration.growthLength = 1 << 20
         configuration.reserveLength = 1 << 20
-        let slot = StoreSlot(site: SiteName("s"), node: NodeName("n"), name: "disk-1") { () throws(FileError) in
+        let slot = StoreSlot(site: SiteName("s"), node: NodeName("n"), name: slot) { () throws(FileError) in
             disk.mount()
         }
         return NodeAgent(
@@ -59,6 +60,38 @@ struct NodeAgentTests {
         for _ in 0..<2 { #expect(try await Self.ask(agent, .release(Self.disk)) == .done) }
         #expect(try await Self.ask(agent, .watch) == .disks([]))
         await agent.close()
+    }
+
+    @Test("a disk says in which slot it was served last: one that an older version formatted, and one that has moved")
+    func slotOnDisk() async throws {
+        let disk = MemoryDisk()
+        var identity = DiskIdentity(
+            cluster: Self.cluster,
+            disk: Self.disk,
+            site: SiteName("s"),
+            node: NodeName("m"),
+            epoch: 1
+        )
+        try await ShardDisk.format(fileSystem: disk.mount(), identity: identity)
+        for slot in ["disk-1", "disk-7", "disk-7"] {
+            let agent = Self.agent(on: disk, slot: slot)
+            _ = try await Self.ask(agent, .open(slot: slot, ExpectedDisk(cluster: Self.cluster, disk: Self.disk)))
+            await agent.close()
+            identity.node = NodeName("n")
+            identity.slot = slot
+            #expect(try await ShardDisk.readIdentity(disk.mount()) == identity)
+        }
+        let fresh = MemoryDisk()
+        let agent = Self.agent(on: fresh)
+        #expect(try await Self.ask(agent, Self.format) == .done)
+        #expect(try await ShardDisk.readIdentity(fresh.mount()).slot == "disk-1")
+        // A name that an identity does not take is no reason not to serve the disk.
+        let long = String(repeating: "/mnt", count: 64)
+        let other = Self.agent(on: fresh, slot: long)
+        let opened = try await Self.ask(other, .open(slot: long, ExpectedDisk(cluster: Self.cluster, disk: Self.disk)))
+        #expect(opened == .opened(OpenedDisk(hasLog: false, isUnused: true)))
+        #expect(try await ShardDisk.readIdentity(fresh.mount()).slot == nil)
+        await other.close()
     }
 
     @Test("a coordinator older than one that was heard of is refused, and one that starts may only look and serve")

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ClusterTransport
 import Foundation
+import ObjectModel
+import StorageNode
 
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,6 +60,8 @@ struct NodeSettings: Codable, Sendable {
     /// Folders of disks in the data folder; 0 when `paths` says where they are.
     var disks: Int
     var paths: [String]
+    /// By path, the slot that each of them is; nil before the first start that named them.
+    var slots: [String: String]?
     var domains: [String]
     var tlsCertificate: String?
     var tlsKey: String?
@@ -79,6 +83,7 @@ struct NodeSettings: Codable, Sendable {
         let isNewList = options.disks != nil || !options.disk.isEmpty
         disks = isNewList ? options.disks ?? 0 : remembered?.disks ?? 0
         paths = isNewList ? options.disk : remembered?.paths ?? []
+        slots = remembered?.slots
         domains = options.domain.isEmpty ? remembered?.domains ?? [] : options.domain
         tlsCertificate = options.tlsCertificate ?? remembered?.tlsCertificate
         tlsKey = options.tlsKey ?? remembered?.tlsKey
@@ -107,6 +112,19 @@ struct NodeSettings: Codable, Sendable {
                     + "(`cairn admin node drain \(name)`), stop it, remove it (`cairn admin node remove \(name)`), "
                     + "empty its disks, and let it join anew with another --data and another --name"
             )
+        }
+    }
+
+    /// Says which slots the folders of `--disk` are, by what stands in them; gives what their operator should know.
+    mutating func nameSlots(
+        _ disks: [GivenDisk],
+        of cluster: ClusterID
+    ) -> [(slot: String, disk: GivenDisk, remark: String)] {
+        let naming = SlotNaming(cluster: cluster, node: NodeName(name), remembered: slots ?? [:])
+        let named = Array(zip(naming.names(of: disks), disks))
+        slots = Dictionary(named.map { ($0.1.path, $0.0) }, uniquingKeysWith: { first, _ in first })
+        return named.compactMap { slot, disk in
+            naming.remark(on: disk, named: slot).map { (slot, disk, $0) }
         }
     }
 

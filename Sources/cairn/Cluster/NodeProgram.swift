@@ -30,10 +30,12 @@ struct NodeProgram {
         let folder = DataFolder(path: options.data)
         let files = try await folder.open()
         let remembered = try NodeSettings.read(folder.path)
-        let settings = try NodeSettings(options, remembered: remembered)
+        var settings = try NodeSettings(options, remembered: remembered)
         try DiskFolders.checkDistinct(settings.paths)
+        let disks = try await DiskFolders.look(settings.paths)
         let membership = NodeMembership(files: files)
         let identity = try await identity(membership, settings, isFirstStart: remembered == nil)
+        try Self.nameSlots(disks, of: identity, in: &settings, logger)
         try await Self.write(settings, in: files)
         let node = try RunningNode(settings: settings, identity: identity, folder: folder, files: files, logger: logger)
         Announcement.say("joined: node \(settings.name) of site \(settings.site), cluster \(identity.cluster)")
@@ -87,6 +89,25 @@ struct NodeProgram {
         }
         try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
         return try await membership.join(settings, token: token)
+    }
+
+    private static func nameSlots(
+        _ disks: [GivenDisk],
+        of identity: ClusterIdentity,
+        in settings: inout NodeSettings,
+        _ logger: Logger
+    ) throws {
+        guard let cluster = Identifier128(text: identity.cluster) else {
+            throw ServeError("this node's certificate names no cluster: join anew with a `--replace` token")
+        }
+        for (slot, disk, remark) in settings.nameSlots(disks, of: ClusterID(cluster)) {
+            // An empty one is usual: it is new.
+            logger.log(
+                level: disk.finding == .empty ? .notice : .warning,
+                "a disk is not one that this node has served",
+                metadata: ["slot": "\(slot)", "path": "\(disk.path)", "reason": "\(remark)"]
+            )
+        }
     }
 
     /// A join uses up the token and gives the name away: what would end the start right after it is found before. Of a
@@ -145,7 +166,7 @@ struct RunningNode: Sendable {
         let executor = InlineExecutor()
         let name = NodeName(settings.name)
         let agent = NodeAgent(
-            slots: try Self.slots(settings, in: folder),
+            slots: Self.slots(settings, in: folder),
             configuration: ShardDiskConfiguration(),
             keeper: KeeperLog.Configuration(),
             time: time,
@@ -211,21 +232,25 @@ struct RunningNode: Sendable {
         self.blobs = blobs
     }
 
-    private static func slots(_ settings: NodeSettings, in folder: DataFolder) throws -> [StoreSlot] {
-        let paths =
-            settings.paths.isEmpty
-            ? (1...max(1, settings.disks)).map { "\(folder.path)/disks/disk-\($0)" } : settings.paths
-        return paths.enumerated().map { index, path in
-            let slotName = "disk-\(index + 1)"
-            let createsRoot = settings.paths.isEmpty
-            return StoreSlot(
-                site: SiteName(settings.site),
-                node: NodeName(settings.name),
-                name: slotName,
-                path: path
-            ) { () throws(FileError) in
-                try LinuxFileSystem(root: path, name: slotName, createsRoot: createsRoot)
-            }
+    private static func slots(_ settings: NodeSettings, in folder: DataFolder) -> [StoreSlot] {
+        guard settings.paths.isEmpty else {
+            return settings.paths.map { slot(settings.slots?[$0] ?? $0, at: $0, of: settings, createsRoot: false) }
+        }
+        return (1...max(1, settings.disks)).map { number in
+            let name = "disk-\(number)"
+            return slot(name, at: "\(folder.path)/disks/\(name)", of: settings, createsRoot: true)
+        }
+    }
+
+    private static func slot(
+        _ name: String,
+        at path: String,
+        of settings: NodeSettings,
+        createsRoot: Bool
+    ) -> StoreSlot {
+        StoreSlot(site: SiteName(settings.site), node: NodeName(settings.name), name: name, path: path) {
+            () throws(FileError) in
+            try LinuxFileSystem(root: path, name: name, createsRoot: createsRoot)
         }
     }
 

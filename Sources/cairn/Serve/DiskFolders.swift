@@ -1,5 +1,7 @@
 import Foundation
 import LinuxSystem
+import StorageNode
+import SystemInterface
 
 /// The folders that `--disk` names, looked at before anything is done with them.
 enum DiskFolders {
@@ -29,5 +31,28 @@ enum DiskFolders {
                 throw ServeError("--disk \(path): the folder cannot be written; give it to the user of the service")
             }
         }
+    }
+
+    /// What stands in the folders, in their order. Refuses two that hold one disk: which of them is out of date cannot
+    /// be told here, and to serve that one would be to lose what the other has.
+    static func look(_ paths: [String]) async throws -> [GivenDisk] {
+        let disks = await withTaskGroup(of: (Int, GivenDisk).self) { group in
+            for (index, path) in paths.enumerated() {
+                group.addTask {
+                    let disk = await GivenDisk.look(path) { () throws(FileError) in
+                        try LinuxFileSystem(root: path, name: path, createsRoot: false)
+                    }
+                    return (index, disk)
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }.sorted { $0.0 < $1.0 }.map(\.1)
+        if let copies = SlotNaming.copies(among: disks) {
+            throw ServeError(
+                "--disk \(copies.first) and --disk \(copies.second) hold the same disk: one is a copy. Give only the "
+                    + "one that was in use last"
+            )
+        }
+        return disks
     }
 }
