@@ -27,19 +27,26 @@ package struct KeeperPlan: Sendable {
 
     private static func odd(_ count: Int) -> Int { count % 2 == 0 ? max(count - 1, 0) : count }
 
-    /// With one site, f is the number of disks that may be lost: m. With three and more, of which one may be lost
-    /// together with e further disks, it is the keepers of a site and e: p keepers in each of s sites are enough when
-    /// p · s ≥ 2 · (p + e) + 1. Two sites hold no majority without one of them.
+    /// On one site, f is the number of disks that may be lost: m. Of three sites and more, one may be lost together with
+    /// e further disks, or any m disks: with p keepers at most in a site, N ≥ 2 · (p + e) + 1 and N ≥ 2 · m + 1 are
+    /// enough. Two sites hold no majority without one of them.
     private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> (needed: Int, possible: Int) {
+        let any = 2 * scheme.parityCount + 1
         let bySite = Dictionary(grouping: disks, by: \.site).mapValues(\.count)
         let sites = bySite.count
         guard sites >= 3, let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks),
             rule.perSite <= scheme.parityCount
-        else { return (2 * scheme.parityCount + 1, 2 * scheme.parityCount + 1) }
+        else { return (any, any) }
         let further = scheme.parityCount - rule.perSite
-        let perSite = (2 * further + 1 + sites - 3) / (sites - 2)
+        let even = max((2 * further + 1 + sites - 3) / (sites - 2), (any + sites - 1) / sites)
+        // Where a site has fewer disks than that, the others may do with more.
+        let largest = bySite.values.max() ?? 0
+        for perSite in even...max(even, largest) {
+            let enough = max(any, 2 * (perSite + further) + 1)
+            if bySite.values.reduce(0, { $0 + min($1, perSite) }) >= enough { return (enough, enough) }
+        }
         // No site may hold more than its share, or losing it would lose more than p.
-        return (sites * perSite, sites * min(perSite, bySite.values.min() ?? 0))
+        return (sites * even, sites * min(even, bySite.values.min() ?? 0))
     }
 
     /// The keepers of a store that begins.

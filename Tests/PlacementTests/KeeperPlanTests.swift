@@ -33,4 +33,26 @@ import Testing
         // What is left without a site and two more disks is a majority.
         #expect(members.count - 5 - 2 >= members.count / 2 + 1)
     }
+
+    /// Found by reading: on three sites the disks that may be lost wherever they are were not counted, and `rs-6-3` had
+    /// three keepers of which two could not be lost.
+    @Test(
+        "On three sites and more: any m disks may go, or a site and what the shards bear besides",
+        arguments: [
+            ("rs-4-2", [2, 2, 2], 5), ("rs-6-3", [3, 3, 3], 7), ("rs-2-1", [1, 1, 1], 3), ("rs-8-4", [3, 3, 3, 3], 9),
+            ("rs-4-2", [1, 1, 1, 1, 1, 1], 5), ("rs-6-6", [6, 6, 6], 15), ("rs-2-2", [1, 5, 5], 5),
+        ]
+    )
+    func anyDisks(name: String, sites: [Int], keepers: Int) throws {
+        let scheme = try #require(Scheme(name: name))
+        let all = LayoutHarness.disks(sites.map { [$0] }).values.sorted { $0.id < $1.id }
+        let rule = try #require(SpreadRule(shardCount: scheme.shardCount, disks: all))
+        let plan = KeeperPlan(scheme: scheme, disks: all)
+        #expect(plan.count == keepers && plan.needed == keepers)
+        let members = plan.members
+        let majority = members.count / 2 + 1
+        #expect(members.count - scheme.parityCount >= majority)
+        let largest = Dictionary(grouping: all.filter { members.contains($0.id) }, by: \.site).values.map(\.count).max()
+        #expect(members.count - (largest ?? 0) - (scheme.parityCount - rule.perSite) >= majority)
+    }
 }
