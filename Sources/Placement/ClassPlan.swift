@@ -28,8 +28,9 @@ package struct ClassPlan: Sendable {
     package let layout: StoreLayout
     /// What its blobs survive, by the disks of the map.
     package let survival: Survival
-    /// Keepers that the journal has to have for it.
+    /// Keepers that the journal has to have for it, and what it survives with them.
     package let keepers: Int
+    package let journal: Survival?
 
     /// `usable`: disks that may get groups. `capacities`: bytes that each can hold; without any all hold the same.
     /// `next`: the lowest number that no group has.
@@ -63,5 +64,6 @@ package struct ClassPlan: Sendable {
         self.layout = layout
         self.survival = survival
         keepers = keeperPlan.count
+        journal = Survival(LossPlan.Keepers(keeperPlan), on: map.disks)
     }
 }

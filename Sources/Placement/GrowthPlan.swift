@@ -70,8 +70,14 @@ package struct GrowthPlan: Sendable {
 extension GrowthPlan.State {
     /// What the blobs of a scheme survive; nil when it has no groups.
     package func survival(of scheme: Scheme) -> Survival? {
-        let known = Dictionary(disks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return Survival(StoreLayout(groups: groups.filter { $0.scheme == scheme }, disks: known))
+        Survival(StoreLayout(groups: groups.filter { $0.scheme == scheme }, disks: known))
+    }
+
+    /// What the journal survives with these keepers.
+    package func survival(of keepers: LossPlan.Keepers) -> Survival? { Survival(keepers, on: known) }
+
+    private var known: [DiskID: PlacementDisk] {
+        Dictionary(disks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Bytes of data that these disks can hold in all, were all of it of this scheme.

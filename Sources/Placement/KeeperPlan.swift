@@ -72,3 +72,11 @@ package struct KeeperPlan: Sendable {
         }?.id
     }
 }
+
+extension LossPlan.Keepers {
+    /// Those of a plan, all of them whole.
+    package init(_ plan: KeeperPlan) {
+        let members = plan.members
+        self.init(all: members, needed: members.count / 2 + 1)
+    }
+}

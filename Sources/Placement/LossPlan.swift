@@ -5,26 +5,40 @@ package struct LossPlan: Sendable {
     /// The journal's keepers.
     package struct Keepers: Hashable, Sendable {
         package var all: [DiskID]
-        /// Those that do not answer now.
+        /// Those that do not answer now, or do not count yet.
         package var silent: Set<DiskID>
+        /// Those of the others that lack changes which have been acknowledged.
+        package var behind: Set<DiskID>
         /// J: that many must have a change before it counts.
         package var needed: Int
 
-        package init(all: [DiskID], silent: Set<DiskID> = [], needed: Int) {
+        package init(all: [DiskID], silent: Set<DiskID> = [], behind: Set<DiskID> = [], needed: Int) {
             self.all = all
             self.silent = silent
+            self.behind = behind
             self.needed = needed
+        }
+
+        /// Whether a change that was acknowledged may lie on none of those that `lost` leaves: J of those that answer
+        /// may be all that have the latest one, and whoever lacks some of the earlier ones vouches for none.
+        func mayLoseChanges(losing lost: Set<DiskID>) -> Bool {
+            let answering = all.filter { !silent.contains($0) }
+            let left = answering.filter { !lost.contains($0) }
+            return answering.count - left.count >= needed || left.allSatisfy(behind.contains)
         }
     }
 
     /// How the store is, and would be.
     package let before: LossOutcome
     package let after: LossOutcome
-    /// What the rest survives in turn; nil without groups.
+    /// What the rest survives in turn, by its shards and by its journal; nil without groups, and without keepers.
     package let survival: Survival?
+    package let journalSurvival: Survival?
     package let keepersLeft: Int
     /// Whether metadata is changed, and answered for, without the lost disks.
     package let keepsMajority: Bool
+    /// Whether changes that were acknowledged may be lost with the disks, should they never come back.
+    package let mayLoseChanges: Bool
     /// Bytes of shards to be made anew, in groups that can still be read.
     package let bytesToRebuild: Int
     /// Bytes of shards, as many as reading needs, in groups that could not be read.
@@ -73,8 +87,11 @@ package struct LossPlan: Sendable {
         before = LossOutcome(store.layout, without: store.away, full: store.full)
         after = LossOutcome(store.layout, without: gone, full: store.full)
         survival = Survival(store.layout, without: gone)
-        let silent = store.keepers.silent.union(gone)
-        keepersLeft = store.keepers.all.count { !silent.contains($0) }
+        var keepers = store.keepers
+        keepers.silent.formUnion(store.away)
+        journalSurvival = Survival(keepers, on: store.layout.disks, without: lost)
+        mayLoseChanges = keepers.mayLoseChanges(losing: lost)
+        keepersLeft = keepers.all.count { !keepers.silent.contains($0) && !lost.contains($0) }
         keepsMajority = keepersLeft >= store.keepers.needed
         let rebuild = Rebuild(store, losing: lost, without: gone)
         bytesToRebuild = rebuild.bytes

@@ -1,6 +1,7 @@
 package import ObjectModel
 
-/// What a layout survives: that many losses at once, whichever they are, and every blob can still be read.
+/// What a layout, or the journal, survives: that many losses at once, whichever they are, and every blob can still be
+/// read.
 package struct Survival: Hashable, Sendable {
     /// Disks, nodes, or whole sites. Each number holds for itself, not on top of the others.
     package let disks: Int
@@ -21,7 +22,15 @@ package struct Survival: Hashable, Sendable {
         self = all.dropFirst().reduce(first) { $0.worse($1) }
     }
 
-    /// Of one blob whose shards are on `holders`.
+    /// What the journal survives: that many losses, and J keepers are left, without which nothing can be read either.
+    /// nil without keepers. `lost` are gone already, as those that are silent.
+    package init?(_ keepers: LossPlan.Keepers, on disks: [DiskID: PlacementDisk], without lost: Set<DiskID> = []) {
+        guard !keepers.all.isEmpty else { return nil }
+        let left = keepers.all.filter { !lost.contains($0) && !keepers.silent.contains($0) }
+        self.init(left.compactMap { disks[$0] }, needed: keepers.needed)
+    }
+
+    /// Of one blob whose shards are on `holders`, or of the journal, which needs keepers as a blob needs shards.
     private init(_ holders: [PlacementDisk], needed: Int) {
         spares = holders.count - needed
         let sites = Self.counts(holders, by: \.site)

@@ -54,7 +54,13 @@ extension ProtectionReport {
 extension StoreExamination {
     /// `StatusReport.sample`, looked into.
     static func sample() -> Self {
-        StoreExamination(status: .sample(), now: .sample(), protection: .sample(), durability: .sample)
+        StoreExamination(
+            status: .sample(),
+            now: .sample(),
+            protection: .sample(),
+            journal: .sample(),
+            durability: .sample
+        )
     }
 
     /// Disks of these slots are missing.
@@ -83,9 +89,12 @@ extension LossPlanReport {
             after: .sample(degraded: 12),
             protectionBefore: .sample(),
             protectionAfter: .sample(spares: 1),
+            journalBefore: .sample(),
+            journalAfter: .sample(spares: 1),
             keepers: 5,
             keepersLeft: 4,
             keepersNeeded: 3,
+            mayLoseChanges: false,
             bytesToRebuild: 990_000_000_000,
             bytesBelowK: 0,
             groupsWithoutStandIn: 12,

@@ -63,6 +63,12 @@ struct DoctorTests {
             $0.status.journal.keepers.removeLast(3)
             $0.status.journal.needed = 2
         },
+        Case("last keepers", .warning, "3 of 5 journal keepers current, 3 needed: one more", "cairn admin disk list") {
+            for index in 0..<2 { $0.status.journal.keepers[index].state = .unreachable }
+        },
+        Case("weak journal", .hint, "less than the shards do: any 1 disk; no node; no site", "cairn admin disk list") {
+            $0.journal = .sample(spares: 1)
+        },
         Case("keeper behind", .warning, "4 of 5 journal keepers current, 3 needed", "cairn admin disk list") {
             $0.status.journal.keepers[2].state = .behind
         },

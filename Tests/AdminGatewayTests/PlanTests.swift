@@ -51,6 +51,7 @@ struct PlanTests {
                 #expect(text.hasPrefix("BEARABLE: everything goes on."))
                 #expect(text.contains("Lost           2 disks: default/n1/3, default/n1/4"))
                 #expect(text.contains("4 of 5 journal keepers left, 3 needed: changes go on"))
+                #expect(text.contains("Acknowledged   nothing is lost"))
                 #expect(text.contains("990 GB, 9 h or more at 60 MB/s a disk; 12 groups only on new disks"))
                 #expect(text.contains("about 1 in 4,000,000"))
                 #expect(
@@ -73,7 +74,13 @@ struct PlanTests {
         #expect(verdict { $0.after = .sample(degraded: 12, writes: .degraded) }.hasPrefix("DEGRADED"))
         #expect(verdict { $0.protectionAfter = .sample(spares: 0) }.hasPrefix("NO SPARE LEFT"))
         #expect(verdict { $0.after = .sample(degraded: 12, writes: .refused) }.hasPrefix("NOT WRITABLE"))
+        #expect(verdict { $0.journalAfter = .sample(spares: 0) }.hasPrefix("NO SPARE LEFT"))
         #expect(verdict { $0.keepersLeft = 2 }.hasPrefix("THE STORE WOULD STOP"))
+        let changes = verdict {
+            $0.keepersLeft = 2
+            $0.mayLoseChanges = true
+        }
+        #expect(changes.hasPrefix("CHANGES COULD BE LOST"))
         let lost = verdict {
             $0.keepersLeft = 2
             $0.after = .sample(degraded: 9, belowK: 3, writes: .refused)
@@ -81,10 +88,40 @@ struct PlanTests {
         #expect(lost == "DATA COULD NOT BE READ: 3 of 12 groups (25 %) would have fewer shards than reading needs.")
     }
 
+    @Test("With too few keepers left, nothing is said to go on, and it is said whether what was acknowledged is kept")
+    func journal() {
+        var report = LossPlanReport.sample()
+        report.keepersLeft = 2
+        report.journalAfter = .sample(spares: -1)
+        var text = LossPlanText.text(report)
+        #expect(text.contains("Writes         none while the store is stopped"))
+        #expect(text.contains("Acknowledged   nothing is lost: if they never come back, a start with --force-journal"))
+        #expect(text.contains("Survives then  nothing more: the journal is 1 keeper short of those it needs"))
+        report.mayLoseChanges = true
+        text = LossPlanText.text(report)
+        #expect(text.contains("Acknowledged   the last changes may be lost"))
+        #expect(!text.contains("nothing is lost"))
+        report.keepersLeft = 0
+        text = LossPlanText.text(report)
+        #expect(text.contains("Acknowledged   NO KEEPER LEFT"))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
+    }
+
+    @Test("What is survived is the lower of what shards and journal bear")
+    func lower() {
+        var report = LossPlanReport.sample()
+        report.journalBefore = .sample(spares: 1)
+        let text = LossPlanText.text(report)
+        #expect(text.contains("Survives now   any 1 disk; no node; no site\n"))
+        #expect(text.contains("\n  shards alone any 2 disks; no node; no site"))
+        #expect(!text.contains("shards alone any 1 disk"))
+    }
+
     @Test("A store on three sites is told what may go with a site, and no more nines than mean something")
     func sites() {
         var report = LossPlanReport.sample()
         report.protectionBefore = ProtectionReport(disks: 6, nodes: 3, sites: 1, spares: 6, sparesWithoutSite: 2)
+        report.journalBefore = ProtectionReport(disks: 7, nodes: 3, sites: 1, spares: 7, sparesWithoutSite: 2)
         report.protectionAfter = ProtectionReport(disks: 0, nodes: 0, sites: 0, spares: -1, sparesWithoutSite: -5)
         report.durability.nines = 13.7
         let text = LossPlanText.text(report)

@@ -40,7 +40,8 @@ def wait_for_keepers(server):
     deadline = time.monotonic() + 60
     while True:
         report = json.loads(server.admin("class", "list", "--json").stdout)
-        if report["keepers"] >= report["keepersNeeded"] == 7:
+        survived = max(item["survives"]["disks"] for item in report["classes"])
+        if report["keepers"] >= report["keepersNeeded"] == 7 and survived == 3:
             return
         assert time.monotonic() < deadline, f"{report}\n{server.tail()}"
         time.sleep(0.2)

@@ -22,6 +22,8 @@ struct StorePlanTests {
         #expect(survival.disks == 2 && survival.spares == 2)
         #expect(snapshot.store.away.isEmpty && snapshot.store.layout.damaged.isEmpty && snapshot.isComplete)
         #expect(snapshot.store.keepers.all.count == 5 && snapshot.store.keepers.needed == 3)
+        #expect(Survival(snapshot.store.keepers, on: snapshot.store.layout.disks)?.disks == 2)
+        try await harness.wait { try await self.snapshot(harness).store.keepers.behind.isEmpty }
         let disk = try #require(snapshot.store.layout.disks.keys.sorted().first)
         let plan = LossPlan(snapshot.store, losing: [disk], bytesPerSecond: 1_000_000)
         // A quarter of the object on each disk, and little besides.

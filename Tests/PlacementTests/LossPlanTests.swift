@@ -80,6 +80,59 @@ struct LossPlanTests {
         #expect(plan.keepersLeft == 2 && !plan.keepsMajority)
     }
 
+    @Test("Losing disks that keep no journal stops no journal, and losing keepers does though all can be read")
+    func keepersAlone() throws {
+        let store = try store([[16]], bytes: 1_000_000, keepers: 0...4)
+        let others = LossPlan(store, losing: disks(5, 6), bytesPerSecond: 1_000_000)
+        #expect(others.keepersLeft == 5 && others.keepsMajority && !others.mayLoseChanges)
+        #expect(others.journalSurvival?.disks == 2)
+        let two = LossPlan(store, losing: disks(0, 1), bytesPerSecond: 1_000_000)
+        #expect(two.keepsMajority && !two.mayLoseChanges && two.journalSurvival?.disks == 0)
+        let three = LossPlan(store, losing: disks(0, 1, 2), bytesPerSecond: 1_000_000)
+        #expect(!three.keepsMajority && three.mayLoseChanges && three.journalSurvival?.spares == -1)
+    }
+
+    @Test("Of an even number of keepers so many may go that the store stops, with every change on one that is left")
+    func evenKeepers() throws {
+        let store = try store([[16]], bytes: 1_000_000, keepers: 0...3)
+        #expect(store.keepers.needed == 3)
+        let two = LossPlan(store, losing: disks(0, 1), bytesPerSecond: 1_000_000)
+        #expect(!two.keepsMajority && !two.mayLoseChanges)
+        let three = LossPlan(store, losing: disks(0, 1, 2), bytesPerSecond: 1_000_000)
+        #expect(!three.keepsMajority && three.mayLoseChanges)
+    }
+
+    @Test("With keepers away, the last changes are on the others alone: losing some stops the store and costs nothing")
+    func keepersAway() throws {
+        var store = try store([[16]], bytes: 1_000_000, keepers: 0...4)
+        store.keepers.silent = disks(0)
+        store.away = disks(1)
+        let one = LossPlan(store, losing: disks(2), bytesPerSecond: 1_000_000)
+        #expect(one.keepersLeft == 2 && !one.keepsMajority && !one.mayLoseChanges)
+        #expect(LossPlan(store, losing: [], bytesPerSecond: 1_000_000).journalSurvival?.spares == 0)
+        // Those that are left may be the ones that lack what was acknowledged.
+        store.keepers.behind = disks(3, 4)
+        #expect(LossPlan(store, losing: disks(2), bytesPerSecond: 1_000_000).mayLoseChanges)
+        store.keepers.behind = disks(3)
+        #expect(!LossPlan(store, losing: disks(2), bytesPerSecond: 1_000_000).mayLoseChanges)
+        #expect(LossPlan(store, losing: disks(2, 3, 4), bytesPerSecond: 1_000_000).mayLoseChanges)
+    }
+
+    @Test("A journal whose keepers stand together survives less than one that is spread, wherever its shards are")
+    func keepersTogether() throws {
+        let scheme = try #require(Scheme(name: "rs-6-6"))
+        let layout = try #require(LayoutHarness.founded(scheme, [[6], [6], [6]]))
+        func survival(_ keepers: [Int]) throws -> Survival {
+            let all = LossPlan.Keepers(all: keepers.map(LayoutHarness.disk), needed: keepers.count / 2 + 1)
+            return try #require(Survival(all, on: layout.disks))
+        }
+        let spread = try survival([0, 1, 2, 6, 7, 12, 13])
+        #expect(spread.disks == 3 && spread.sites == 1 && spread.sparesWithoutSite == 0)
+        let together = try survival([0, 1, 2, 3, 4, 6, 12])
+        #expect(together.disks == 3 && together.sites == 0 && together.sparesWithoutSite == -2)
+        #expect(Survival(LossPlan.Keepers(all: [], needed: 1), on: layout.disks) == nil)
+    }
+
     @Test("What is away already, silent, or not yet repaired, counts with what is asked about")
     func already() throws {
         var store = try store([[6]], bytes: 16_000_000)

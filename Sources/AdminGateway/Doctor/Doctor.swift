@@ -159,8 +159,7 @@ struct Ward {
                 )
             ]
         }
-        let current = status.journal.keepers.count { $0.state == .current }
-        guard !examination.isConfirmed, current >= status.journal.needed else { return [] }
+        guard !examination.isConfirmed, status.journal.current >= status.journal.needed else { return [] }
         return [
             Finding(
                 .critical,
@@ -173,7 +172,27 @@ struct Ward {
         ]
     }
 
-    var journal: [Finding] { laggingKeepers + wantingKeepers }
+    var journal: [Finding] {
+        let amiss = laggingKeepers + wantingKeepers
+        return amiss.isEmpty ? weakJournal : amiss
+    }
+
+    /// The shards bear more than the journal, which no keeper that comes back or joins will change.
+    private var weakJournal: [Finding] {
+        guard let journal = examination.journal, let shards = examination.protection, shards.spares >= 0,
+            journal.isLess(than: shards)
+        else { return [] }
+        return [
+            Finding(
+                .hint,
+                "the journal bears less than the shards do: \(ProtectionText.survives(journal))",
+                cause: "its keepers need a majority: two sites or nodes hold none without one of them, and each keeper "
+                    + "has a disk of its own",
+                action: "when more goes the store stops until it is back; disks on a third site or node would bear it",
+                command: Self.listCommand
+            )
+        ]
+    }
 
     /// A set that stays smaller than it should: what the store survives is less than what its shards say.
     private var wantingKeepers: [Finding] {
@@ -183,9 +202,7 @@ struct Ward {
         return [
             Finding(
                 .warning,
-                "the journal has \(Words.plural(count, "keeper")) of \(journal.wanted): with "
-                    + "\(count - journal.needed == 0 ? "any" : "more than \(count - journal.needed)") of them lost "
-                    + "changes wait",
+                KeeperText.wanting(journal),
                 cause: "a start was forced, or disks that kept it are gone and no other can take their place",
                 action: "others are taken by themselves within seconds once they serve; if none is, see to the log of "
                     + "the coordinator or of `cairn serve`",
@@ -200,13 +217,12 @@ struct Ward {
         guard !lagging.isEmpty else { return [] }
         let places = Dictionary(status.disks.map { ($0.id, $0.place) }, uniquingKeysWith: { first, _ in first })
         let names = lagging.map { "\(places[$0.disk] ?? String($0.disk.prefix(8))) \($0.state.rawValue)" }
-        let current = journal.keepers.count - lagging.count
-        let isStopped = current < journal.needed
+        let isStopped = journal.current < journal.needed
         return [
             Finding(
                 isStopped ? .critical : .warning,
-                "\(current) of \(Words.plural(journal.keepers.count, "journal keeper")) current, "
-                    + "\(journal.needed) needed" + (isStopped ? ": changes wait" : ""),
+                "\(journal.current) of \(Words.plural(journal.keepers.count, "journal keeper")) current, "
+                    + "\(journal.needed) needed" + KeeperText.consequence(journal),
                 cause: Self.names(names),
                 action: isStopped
                     ? "bring their disks back; --force-journal gives up what only they know, and is the last resort"

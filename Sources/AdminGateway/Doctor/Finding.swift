@@ -38,7 +38,9 @@ package struct Checkup: Codable, Hashable, Sendable {
     package var findings: [Finding]
     /// Of the store that answered, if one did.
     package var now: OutcomeReport?
+    /// By the shards, and by the journal.
     package var protection: ProtectionReport?
+    package var journal: ProtectionReport?
     package var durability: DurabilityReport?
     /// No finding is more than a hint.
     package var isHealthy: Bool
@@ -47,6 +49,7 @@ package struct Checkup: Codable, Hashable, Sendable {
         findings = Doctor.findings(in: examination)
         now = examination.now
         protection = examination.protection
+        journal = examination.journal
         durability = examination.durability
         isHealthy = Doctor.isHealthy(findings)
     }

@@ -10,7 +10,9 @@ package enum CheckupText {
             if let command = finding.command { lines.append("    run   \(command)") }
         }
         let protection = [
-            checkup.protection.map { "May be lost     " + ProtectionText.survives($0) },
+            checkup.protection.map { "May be lost     " + ProtectionText.survives($0, journal: checkup.journal) },
+            checkup.protection.flatMap { ProtectionText.shardsAlone($0, journal: checkup.journal) }
+                .map { "by shards alone " + $0 },
             checkup.durability.map { "By the model    " + ProtectionText.nines($0) },
             checkup.durability.map { "which supposes  " + ProtectionText.assumptions($0) },
         ].compactMap { $0 }
@@ -27,6 +29,20 @@ package enum CheckupText {
 
 /// What a store survives, in words.
 enum ProtectionText {
+    /// With the journal going on as well, which `journal` may be lost of.
+    static func survives(_ shards: ProtectionReport, journal: ProtectionReport?) -> String {
+        if shards.spares >= 0, let journal, journal.spares < 0 {
+            return "nothing more: the journal is \(Words.plural(-journal.spares, "keeper")) short of those it needs"
+        }
+        return survives(shards.limited(by: journal))
+    }
+
+    /// Where the journal stops before anything is below k: what the shards would bear.
+    static func shardsAlone(_ shards: ProtectionReport, journal: ProtectionReport?) -> String? {
+        guard let journal, shards.spares >= 0, journal.isLess(than: shards) else { return nil }
+        return survives(shards)
+    }
+
     static func survives(_ protection: ProtectionReport) -> String {
         guard protection.spares >= 0 else {
             return

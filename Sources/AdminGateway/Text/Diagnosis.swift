@@ -39,17 +39,24 @@ struct Diagnosis {
         report.repair.blobsWithoutSpare > 0 || report.groups.fewestSpares.map { $0 <= 0 } ?? false
     }
 
+    /// Journal keepers that may still go before changes wait; below zero: so many are short.
+    private static func journalSpares(_ report: StatusReport) -> Int { report.journal.current - report.journal.needed }
+
     /// One line that says how the store is.
     var headline: String {
         let reading =
             Self.hasNoSpare(report)
             ? "no shard to spare: one disk or one bad block more, and objects cannot be read."
-            : "everything can be read; redundancy is reduced."
+            : Self.journalSpares(report) == 0
+                ? "no journal keeper to spare: one more that goes, and the store stops."
+                : "everything can be read; redundancy is reduced."
         return switch findings.first?.severity {
         case .critical where report.metadataDamage != nil: "DATA AT RISK: the metadata database is damaged."
         case .critical where report.blobsBelowK > 0: "DATA AT RISK: some objects cannot be read now."
         case .critical where report.groups.unreadable > 0:
             "DATA AT RISK: more disks are away than a scheme can do without."
+        case .critical where Self.journalSpares(report) < 0:
+            "NOT WRITABLE: too few journal keepers answer; without them the store stops, and reads with it."
         case .critical: "NOT WRITABLE: new objects are refused; \(reading)"
         case .warning: "DEGRADED: \(reading)"
         case .notice: "OK: \(Self.place(report)) Something needs attention:"
@@ -120,15 +127,27 @@ struct Diagnosis {
 
     private static func journal(_ report: StatusReport) -> [Finding] {
         let journal = report.journal
-        let current = journal.keepers.count { $0.state == .current }
-        guard current < journal.keepers.count else { return [] }
+        let current = journal.current
+        guard current < journal.keepers.count else { return wanting(journal) }
         let text =
             "\(current) of \(Words.plural(journal.keepers.count, "journal keeper")) current, \(journal.needed) needed"
+            + KeeperText.consequence(journal)
         if current < journal.needed {
             return [Finding(severity: .critical, text: text, action: "bring the disks of the other keepers back")]
         }
         return [
             Finding(severity: .warning, text: text, action: "see to the disks below; keepers catch up by themselves")
+        ]
+    }
+
+    private static func wanting(_ journal: JournalReport) -> [Finding] {
+        guard journal.keepers.count < journal.wanted else { return [] }
+        return [
+            Finding(
+                severity: .warning,
+                text: KeeperText.wanting(journal),
+                action: "others join by themselves within seconds once their disks serve; cairn admin doctor says more"
+            )
         ]
     }
 

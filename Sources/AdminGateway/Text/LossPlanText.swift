@@ -1,16 +1,18 @@
 /// `cairn admin plan lose` for people: first the verdict, then what it rests on.
 package enum LossPlanText {
     package static func text(_ report: LossPlanReport) -> String {
-        var lines = [verdict(report), ""]
-        lines += [
-            ("Lost", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
-            ("Writes", writes(report)), ("Metadata", metadata(report)), ("Rebuild", rebuild(report)),
-            ("Meanwhile", risk(report)),
-            ("Survives then", report.protectionAfter.map(ProtectionText.survives) ?? "nothing is stored"),
-            ("Survives now", report.protectionBefore.map(ProtectionText.survives) ?? "nothing is stored"),
-            ("Now by model", ProtectionText.nines(report.durability)),
-            ("  supposing", ProtectionText.assumptions(report.durability)),
-        ].map(line)
+        let rows =
+            [
+                ("Lost", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
+                ("Writes", writes(report)), ("Metadata", metadata(report)), ("Acknowledged", acknowledged(report)),
+                ("Rebuild", rebuild(report)), ("Meanwhile", risk(report)),
+            ] + survives("Survives then", report.protectionAfter, report.journalAfter)
+            + survives("Survives now", report.protectionBefore, report.journalBefore)
+            + [
+                ("Now by model", ProtectionText.nines(report.durability)),
+                ("  supposing", ProtectionText.assumptions(report.durability)),
+            ]
+        var lines = [verdict(report), ""] + rows.map(line)
         if !report.isComplete {
             lines.append("More shards are missing than were looked at: ask again once repair has ended.")
         }
@@ -22,12 +24,25 @@ package enum LossPlanText {
 
     /// What goes on while something is away that will be back.
     static func meanwhile(_ report: LossPlanReport) -> String {
-        let lines = [
-            ("Away", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
-            ("Writes", writes(report)), ("Metadata", metadata(report)),
-            ("Survives then", report.protectionAfter.map(ProtectionText.survives) ?? "nothing is stored"),
-        ].map(line)
-        return ([verdict(report), ""] + lines).joined(separator: "\n")
+        // What comes back brings what it has.
+        var report = report
+        report.mayLoseChanges = false
+        let rows =
+            [
+                ("Away", places(report.lost)), ("Away already", places(report.away)), ("Reads", reads(report)),
+                ("Writes", writes(report)), ("Metadata", metadata(report)),
+            ] + survives("Survives then", report.protectionAfter, report.journalAfter)
+        return ([verdict(report), ""] + rows.map(line)).joined(separator: "\n")
+    }
+
+    private static func survives(
+        _ label: String,
+        _ shards: ProtectionReport?,
+        _ journal: ProtectionReport?
+    ) -> [(String, String)] {
+        guard let shards else { return [(label, "nothing is stored")] }
+        let alone = ProtectionText.shardsAlone(shards, journal: journal).map { [("  shards alone", $0)] } ?? []
+        return [(label, ProtectionText.survives(shards, journal: journal))] + alone
     }
 
     private static func line(_ label: String, _ value: String) -> String {
@@ -40,17 +55,24 @@ package enum LossPlanText {
             return "DATA COULD NOT BE READ: \(share(after.belowK, after)) would have fewer shards than reading needs."
                 + (report.before.belowK > 0 ? " Of these \(Words.count(report.before.belowK)) have so now." : "")
         }
-        if report.keepersLeft < report.keepersNeeded {
+        if report.mayLoseChanges {
+            return "CHANGES COULD BE LOST: the last acknowledged ones may be on the lost journal keepers alone."
+        }
+        if stops(report) {
             return "THE STORE WOULD STOP: too few journal keepers would be left. All data would be there."
         }
         if after.writes == .refused {
             let which = after.noWrites < after.groups ? " of some class" : ""
             return "NOT WRITABLE: everything could be read, new objects\(which) would be refused."
         }
-        if report.protectionAfter?.spares == 0 { return "NO SPARE LEFT: all goes on, and one disk more must not go." }
+        if report.protectionAfter?.spares == 0 || report.journalAfter?.spares == 0 {
+            return "NO SPARE LEFT: all goes on, and one disk more must not go."
+        }
         if after.writes == .degraded { return "DEGRADED: all goes on; new objects get fewer shards." }
         return "BEARABLE: everything goes on."
     }
+
+    private static func stops(_ report: LossPlanReport) -> Bool { report.keepersLeft < report.keepersNeeded }
 
     private static func share(_ groups: Int, _ outcome: OutcomeReport) -> String {
         "\(Words.count(groups)) of \(Words.plural(outcome.groups, "group"))"
@@ -73,6 +95,7 @@ package enum LossPlanText {
     }
 
     private static func writes(_ report: LossPlanReport) -> String {
+        guard !stops(report) else { return "none while the store is stopped" }
         let text =
             switch report.after.writes {
             case .full: "go on in full"
@@ -88,8 +111,20 @@ package enum LossPlanText {
     private static func metadata(_ report: LossPlanReport) -> String {
         "\(report.keepersLeft) of \(Words.plural(report.keepers, "journal keeper")) left, "
             + "\(report.keepersNeeded) needed: "
-            + (report.keepersLeft >= report.keepersNeeded
-                ? "changes go on" : "the store stops until enough are back, reads too")
+            + (stops(report) ? "the store stops until enough are back, reads too" : "changes go on")
+    }
+
+    /// Should what is lost never come back.
+    private static func acknowledged(_ report: LossPlanReport) -> String {
+        guard report.mayLoseChanges else {
+            return stops(report)
+                ? "nothing is lost: if they never come back, a start with --force-journal goes on with all of it"
+                : "nothing is lost"
+        }
+        guard report.keepersLeft > 0 else {
+            return "NO KEEPER LEFT: the journal would be gone; cairn salvage reads what the shards themselves tell"
+        }
+        return "the last changes may be lost: --force-journal would go on without them"
     }
 
     private static func rebuild(_ report: LossPlanReport) -> String {
@@ -104,7 +139,7 @@ package enum LossPlanText {
         return text
             + (report.groupsWithoutStandIn > 0
                 ? "; \(Words.plural(report.groupsWithoutStandIn, "group")) only on new disks" : ", on the disks left")
-            + "; begun by disk replace or retire"
+            + "; begun by disk replace or retire" + (stops(report) ? ", once the store runs again" : "")
     }
 
     private static func risk(_ report: LossPlanReport) -> String {

@@ -98,8 +98,7 @@ package enum StatusText {
     }
 
     private static func journal(_ journal: JournalReport) -> String {
-        let current = journal.keepers.count { $0.state == .current }
-        return "\(current) of \(Words.plural(journal.keepers.count, "keeper")) current, \(journal.needed) needed; "
+        "\(journal.current) of \(Words.plural(journal.keepers.count, "keeper")) current, \(journal.needed) needed; "
             + "incarnation \(Words.count(journal.incarnation)), sequence \(Words.count(journal.sequence))"
     }
 }

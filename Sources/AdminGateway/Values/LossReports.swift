@@ -27,7 +27,7 @@ package struct OutcomeReport: Codable, Hashable, Sendable {
     package var fullWrites: Int
     package var degradedWrites: Int
     package var noWrites: Int
-    /// Of the whole store, which chooses its best groups.
+    /// Of the whole store, which chooses its best groups, as far as shards go: the journal is another matter.
     package var writes: Writes
 
     package init(
@@ -68,6 +68,25 @@ package struct ProtectionReport: Codable, Hashable, Sendable {
         self.spares = spares
         self.sparesWithoutSite = sparesWithoutSite
     }
+
+    /// What may be lost where the journal, of which that much may be lost, has to go on as well: without it nothing is
+    /// read. `spares` stay those of the shards.
+    package func limited(by journal: ProtectionReport?) -> ProtectionReport {
+        guard let journal else { return self }
+        return ProtectionReport(
+            disks: min(disks, journal.disks),
+            nodes: min(nodes, journal.nodes),
+            sites: min(sites, journal.sites),
+            spares: spares,
+            sparesWithoutSite: min(sparesWithoutSite, journal.sparesWithoutSite)
+        )
+    }
+
+    /// Whether less may be lost than `other` says, of anything that may be lost at all.
+    package func isLess(than other: ProtectionReport) -> Bool {
+        disks < other.disks || nodes < other.nodes || sites < other.sites
+            || (other.sites > 0 && sparesWithoutSite < other.sparesWithoutSite)
+    }
 }
 
 /// How likely the store loses no data within a year, by a model (Docs/Placement.md).
@@ -103,12 +122,17 @@ package struct LossPlanReport: Codable, Hashable, Sendable {
     package var away: [String]
     package var before: OutcomeReport
     package var after: OutcomeReport
+    /// By the shards, and by the journal, whose spares are keepers beyond those needed.
     package var protectionBefore: ProtectionReport?
     package var protectionAfter: ProtectionReport?
+    package var journalBefore: ProtectionReport?
+    package var journalAfter: ProtectionReport?
     /// Journal keepers: all, those left, those needed. With fewer the store stops until enough are back.
     package var keepers: Int
     package var keepersLeft: Int
     package var keepersNeeded: Int
+    /// Changes that were acknowledged may lie on lost keepers alone: gone for good with them.
+    package var mayLoseChanges: Bool
     package var bytesToRebuild: Int
     /// Bytes of data, as it lies on disks and without parity, that could not be read.
     package var bytesBelowK: Int
@@ -131,9 +155,12 @@ package struct LossPlanReport: Codable, Hashable, Sendable {
         after: OutcomeReport,
         protectionBefore: ProtectionReport?,
         protectionAfter: ProtectionReport?,
+        journalBefore: ProtectionReport?,
+        journalAfter: ProtectionReport?,
         keepers: Int,
         keepersLeft: Int,
         keepersNeeded: Int,
+        mayLoseChanges: Bool,
         bytesToRebuild: Int,
         bytesBelowK: Int,
         groupsWithoutStandIn: Int,
@@ -149,9 +176,12 @@ package struct LossPlanReport: Codable, Hashable, Sendable {
         self.after = after
         self.protectionBefore = protectionBefore
         self.protectionAfter = protectionAfter
+        self.journalBefore = journalBefore
+        self.journalAfter = journalAfter
         self.keepers = keepers
         self.keepersLeft = keepersLeft
         self.keepersNeeded = keepersNeeded
+        self.mayLoseChanges = mayLoseChanges
         self.bytesToRebuild = bytesToRebuild
         self.bytesBelowK = bytesBelowK
         self.groupsWithoutStandIn = groupsWithoutStandIn

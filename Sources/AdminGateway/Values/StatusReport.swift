@@ -159,6 +159,9 @@ package struct JournalReport: Codable, Hashable, Sendable {
         self.needed = needed
         self.wanted = wanted
     }
+
+    /// Keepers that are current.
+    var current: Int { keepers.count { $0.state == .current } }
 }
 
 /// Everything that `cairn admin status` shows.

@@ -36,14 +36,22 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     package var groupsAgainstTheRule = 0
     /// The groups, with the disks that are away left out.
     package var now: OutcomeReport
+    /// By the shards, and by the journal.
     package var protection: ProtectionReport?
+    package var journal: ProtectionReport?
     package var durability: DurabilityReport
 
-    package init(status: StatusReport, now: OutcomeReport, protection: ProtectionReport?, durability: DurabilityReport)
-    {
+    package init(
+        status: StatusReport,
+        now: OutcomeReport,
+        protection: ProtectionReport?,
+        journal: ProtectionReport?,
+        durability: DurabilityReport
+    ) {
         self.status = status
         self.now = now
         self.protection = protection
+        self.journal = journal
         self.durability = durability
     }
 }

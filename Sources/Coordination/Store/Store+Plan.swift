@@ -30,21 +30,26 @@ extension Store {
             disks: map.disks,
             damaged: Self.damaged(missing, in: map)
         )
-        let keepers = LossPlan.Keepers(
-            all: status.journal.keepers.keepers,
-            silent: Set(status.journal.members.filter { $0.failure != nil || !$0.isWhole }.map(\.keeper)),
-            needed: status.journal.keepers.quorum
-        )
         return StoreSnapshot(
             store: LossPlan.Store(
                 layout: layout,
                 away: Set(away.map(\.record.id)),
                 full: Set(known.filter { $0.isServed && $0.room == 0 }.map(\.record.id)),
                 liveBytes: Dictionary(uniqueKeysWithValues: known.map { ($0.record.id, $0.liveBytes) }),
-                keepers: keepers
+                keepers: Self.keepers(status.journal)
             ),
             isComplete: missing.count < Self.planLimit,
             reasons: Dictionary(uniqueKeysWithValues: away.map { ($0.record.id, $0.reason) })
+        )
+    }
+
+    private static func keepers(_ journal: Journal.Report) -> LossPlan.Keepers {
+        let unacknowledged = journal.last.sequence - min(journal.committed, journal.last.sequence)
+        return LossPlan.Keepers(
+            all: journal.keepers.keepers,
+            silent: Set(journal.members.filter { $0.failure != nil || !$0.isWhole }.map(\.keeper)),
+            behind: Set(journal.members.filter { $0.lag > unacknowledged }.map(\.keeper)),
+            needed: journal.keepers.quorum
         )
     }
 

@@ -21,7 +21,13 @@ extension StoreAdmin {
                 let names = buckets.filter { ($0.storageClass ?? StorageClass.standard) == item.name }.map(\.name)
                 guard let survival = Survival(own.layout, without: own.away) else { continue }
                 reports.append(
-                    try report(item, own, survival, buckets: item.name == StorageClass.standard ? [] : names)
+                    try report(
+                        item,
+                        own,
+                        survival,
+                        journal: LossAssembly.journal(own),
+                        buckets: item.name == StorageClass.standard ? [] : names
+                    )
                 )
             }
             return ClassesReport(
@@ -50,7 +56,7 @@ extension StoreAdmin {
             own.layout = plan.layout
             let keepers = own.keepers.all.count
             return ClassAddition(
-                storageClass: try report(item, own, plan.survival, buckets: []),
+                storageClass: try report(item, own, plan.survival, journal: plan.journal, buckets: []),
                 groupsMade: plan.added.count,
                 keepers: keepers,
                 keepersNeeded: max(plan.keepers, try await store.keepersWanted()),
@@ -92,6 +98,7 @@ extension StoreAdmin {
         _ item: StorageClass,
         _ own: LossPlan.Store,
         _ survival: Survival,
+        journal: Survival?,
         buckets: [String]
     ) throws -> ClassReport {
         ClassReport(
@@ -100,7 +107,7 @@ extension StoreAdmin {
             dataShards: item.scheme.dataCount,
             totalShards: item.scheme.shardCount,
             groups: own.layout.groups.count,
-            survives: LossAssembly.report(survival),
+            survives: LossAssembly.report(survival).limited(by: journal.map(LossAssembly.report)),
             durability: try LossAssembly.durability(own),
             buckets: buckets
         )

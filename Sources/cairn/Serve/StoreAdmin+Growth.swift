@@ -1,6 +1,7 @@
 import AdminGateway
 import BlobStorage
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectInterface
 import ObjectModel
@@ -43,7 +44,7 @@ extension StoreAdmin {
                 disks: Self.disks(plan, records, question),
                 capacityBefore: Self.capacity(plan.before),
                 capacityAfter: Self.capacity(plan.after),
-                classes: try await classes(plan),
+                classes: try await classes(plan, status),
                 missingShards: try await store.metadata.missingShardCount(),
                 away: away.map { "\($0.record.site)/\($0.record.node)/\($0.record.slot)" }.sorted()
             )
@@ -93,14 +94,24 @@ extension StoreAdmin {
 
     private static func capacity(_ state: GrowthPlan.State) -> Int { Int(state.disks.reduce(0) { $0 + $1.weight }) }
 
-    private func classes(_ plan: GrowthPlan) async throws -> [ClassGrowth] {
+    /// The journal takes keepers on new disks by itself.
+    private func classes(_ plan: GrowthPlan, _ status: StoreStatus) async throws -> [ClassGrowth] {
+        let set = status.journal.keepers
+        let before = LossPlan.Keepers(all: set.keepers, needed: set.quorum)
+        let after = KeeperPlan(schemes: store.blobs.view.schemes, disks: plan.after.disks)
+        let journal = (
+            before: plan.before.survival(of: before).map(LossAssembly.report),
+            after: after.flatMap { plan.after.survival(of: LossPlan.Keepers($0)) }.map(LossAssembly.report)
+        )
         let standard = store.blobs.view.standardScheme.map { StorageClass(name: StorageClass.standard, scheme: $0) }
         return ((standard.map { [$0] } ?? []) + (try await store.metadata.classes())).map { item in
             ClassGrowth(
                 name: item.name,
                 scheme: item.scheme.name,
-                survivesBefore: plan.before.survival(of: item.scheme).map(LossAssembly.report),
-                survivesAfter: plan.after.survival(of: item.scheme).map(LossAssembly.report),
+                survivesBefore: plan.before.survival(of: item.scheme)
+                    .map { LossAssembly.report($0).limited(by: journal.before) },
+                survivesAfter: plan.after.survival(of: item.scheme)
+                    .map { LossAssembly.report($0).limited(by: journal.after) },
                 roomBefore: plan.before.room(for: item.scheme),
                 roomAfter: plan.after.room(for: item.scheme)
             )

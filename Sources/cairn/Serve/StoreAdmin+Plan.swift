@@ -41,6 +41,7 @@ struct LossAssembly {
             status: try await StatusAssembly(store: store, folder: folder).report(),
             now: Self.report(now),
             protection: Survival(layout, without: snapshot.store.away).map(Self.report),
+            journal: Self.journal(snapshot.store).map(Self.report),
             durability: try Self.durability(snapshot.store)
         )
         examination.stopReason = store.stopReason
@@ -79,9 +80,12 @@ struct LossAssembly {
             after: Self.report(plan.after),
             protectionBefore: Survival(snapshot.store.layout, without: snapshot.store.away).map(Self.report),
             protectionAfter: plan.survival.map(Self.report),
+            journalBefore: Self.journal(snapshot.store).map(Self.report),
+            journalAfter: plan.journalSurvival.map(Self.report),
             keepers: snapshot.store.keepers.all.count,
             keepersLeft: plan.keepersLeft,
             keepersNeeded: snapshot.store.keepers.needed,
+            mayLoseChanges: plan.mayLoseChanges,
             bytesToRebuild: plan.bytesToRebuild,
             bytesBelowK: plan.bytesBelowK,
             groupsWithoutStandIn: plan.groupsWithoutStandIn,
@@ -94,6 +98,11 @@ struct LossAssembly {
             ),
             isComplete: snapshot.isComplete
         )
+    }
+
+    /// What the journal survives as it is.
+    static func journal(_ store: LossPlan.Store) -> Survival? {
+        Survival(store.keepers, on: store.layout.disks, without: store.away)
     }
 
     private static let megabyte = 1_000_000

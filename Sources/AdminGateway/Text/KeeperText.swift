@@ -1,0 +1,17 @@
+/// The journal's keepers in words that status and doctor share.
+enum KeeperText {
+    /// What it means that not all keepers are current, for the end of a sentence.
+    static func consequence(_ journal: JournalReport) -> String {
+        let current = journal.current
+        if current < journal.needed { return ": changes wait" }
+        return current == journal.needed ? ": one more that goes, and changes wait" : ""
+    }
+
+    /// Fewer keepers than there should be.
+    static func wanting(_ journal: JournalReport) -> String {
+        let count = journal.keepers.count
+        let bearable = count - journal.needed
+        return "the journal has \(Words.plural(count, "keeper")) of \(journal.wanted): with "
+            + "\(bearable == 0 ? "any" : "more than \(bearable)") of them lost changes wait"
+    }
+}
