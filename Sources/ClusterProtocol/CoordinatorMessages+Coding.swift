@@ -58,6 +58,7 @@ extension CoordinatorCall {
             out.append(beat.credentialsVersion)
             out.append(list: beat.suspects.prefix(NodeBeat.suspectLimit)) { $0.append($1) }
             out.append(list: beat.degraded.prefix(NodeBeat.degradedLimit)) { $0.append($1) }
+        case .certificates: out.append(UInt8(4))
         }
         return out.bytes
     }
@@ -91,6 +92,7 @@ extension CoordinatorCall {
                     }
                 )
             )
+        case 4: self = .certificates
         default: throw .invalid(field: "coordinator call")
         }
         try decoder.finish()
@@ -114,6 +116,15 @@ extension CoordinatorResponse {
         case .refused(let reason):
             out.append(UInt8(3))
             out.append(words: reason)
+        case .certificates(let floors):
+            out.append(UInt8(4))
+            out.append(list: floors.prefix(CoordinatorMessageKind.nodeLimit)) { out, floor in
+                out.append(text: floor.node.name)
+                out.append(floor.generation)
+            }
+        case .dismissed(let reason):
+            out.append(UInt8(5))
+            out.append(words: reason)
         }
         return out.bytes
     }
@@ -132,6 +143,13 @@ extension CoordinatorResponse {
             )
         case 2: self = .state(try decoder.clusterState())
         case 3: self = .refused(try decoder.words())
+        case 4:
+            self = .certificates(
+                try decoder.list(limit: CoordinatorMessageKind.nodeLimit) { d throws(MessageError) in
+                    CertificateFloor(node: NodeName(try d.name()), generation: try d.integer())
+                }
+            )
+        case 5: self = .dismissed(try decoder.words())
         default: throw .invalid(field: "coordinator response")
         }
         try decoder.finish()

@@ -8,12 +8,31 @@ package enum CoordinatorCall: Hashable, Sendable {
     case renew(publicKey: String)
     /// A node lives, and how. Answered by `.state`.
     case beat(NodeBeat)
+    /// Which certificates of nodes count no more. Answered by `.certificates`; a coordinator that does not know of it
+    /// refuses.
+    case certificates
 }
 
 package enum CoordinatorResponse: Hashable, Sendable {
     case joined(NodeCertificate)
     case state(ClusterState)
     case refused(String)
+    /// Of the nodes that are not here all certificates count.
+    case certificates([CertificateFloor])
+    /// To a beat: the caller's certificate counts no more.
+    case dismissed(String)
+}
+
+/// The certificates of a node count from this generation on: those before it are of a machine that was removed, or that
+/// another has replaced.
+package struct CertificateFloor: Hashable, Sendable {
+    package var node: NodeName
+    package var generation: UInt32
+
+    package init(node: NodeName, generation: UInt32) {
+        self.node = node
+        self.generation = generation
+    }
 }
 
 package struct JoinRequest: Hashable, Sendable {

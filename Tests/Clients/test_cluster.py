@@ -289,7 +289,8 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
 
 
 def test_a_name_is_given_once(cluster, fast_folder):
-    """A member's name cannot be taken, also not while it is silent; with a token for it the machine joins again."""
+    """A member's name cannot be taken, also not while it is silent; with a token for it the machine joins again, and
+    what has its certificate from before is refused."""
     lab, client, name = cluster.lab, cluster.lab.host("client"), "node-4"
     usual = lab.token()
 
@@ -302,8 +303,9 @@ def test_a_name_is_given_once(cluster, fast_folder):
     assert lab.admin("node", "token", "--replace", "nobody", check=False).returncode != 0
     lab.kill(name)
     # As a machine whose system disk died: its data disks are there, who it is is lost.
+    (fast_folder / "before").mkdir()
     for file in ("node.pem", "node.key", "authority.pem"):
-        (lab.data(name) / file).unlink()
+        shutil.move(lab.data(name) / file, fast_folder / "before" / file)
     # After this it counts as one that does not run.
     time.sleep(11)
     refused = join(name, usual, "usurper")
@@ -313,8 +315,49 @@ def test_a_name_is_given_once(cluster, fast_folder):
     assert refused.returncode != 0 and name in refused.stderr, refused
     lab.launch(name, ["--join", lab.coordinator.listen, "--token", special])
     lab.process(name).wait_for("ready: ", 120)
+    # The old system disk lives after all: with what it holds the machine is nobody, and says so.
+    refused = join(name, usual, "before")
+    assert refused.returncode != 0 and f"node token --replace {name}" in refused.stderr, refused
+    assert "ready:" not in refused.stdout, refused
+    said = lab.process("coordinator").log.read_text().splitlines()
+    said = [line for line in said if "was removed or replaced" in line]
+    assert said and name in said[-1] and client.address in said[-1], said
     cluster.wait_until_whole()
     cluster.writes_go_on(cluster.names())
+
+
+def test_a_node_that_was_removed_is_refused(cluster, fast_folder):
+    """Until it joins anew with a token for its name."""
+    lab, client, name = cluster.lab, cluster.lab.host("client"), "node-90"
+
+    def options(*more):
+        return ["node", "--data", fast_folder / "removed", "--join", lab.coordinator.listen, "--name", name, "--site",
+                "site-1", "--listen", client.listen, "--s3", client.s3, "--disks", "1", *more]
+
+    def serves_until_removed(token):
+        log = open(fast_folder / "removed.log", "a+")
+        node = subprocess.Popen(lab.command(client, [lab.binary, *options("--token", token)]), stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=log, env=lab.environment())
+        try:
+            deadline = time.monotonic() + 30
+            while name not in lab.admin("node", "list").stdout:
+                assert node.poll() is None and time.monotonic() < deadline, (fast_folder / "removed.log").read_text()
+                time.sleep(0.2)
+        finally:
+            node.terminate()
+            node.wait(30)
+        while (done := lab.admin("node", "remove", name, check=False)).returncode != 0:
+            assert f"{name} runs" in done.stderr and time.monotonic() < deadline + 30, done
+            time.sleep(1)
+
+    serves_until_removed(lab.token())
+    # Without a token, and with one that is used up.
+    for more in [], ["--token", lab.tokens[0]]:
+        refused = lab.run(*options(*more), host="client", check=False, timeout=30)
+        assert refused.returncode != 0 and "ready:" not in refused.stdout, refused
+        assert f"node token --replace {name}" in refused.stderr, refused
+        assert name not in lab.admin("node", "list").stdout
+    serves_until_removed(lab.token("--replace", name))
 
 
 def test_a_join_that_could_not_serve_costs_no_token(cluster, fast_folder):

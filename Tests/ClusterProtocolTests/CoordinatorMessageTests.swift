@@ -14,6 +14,7 @@ struct CoordinatorMessageTests {
         .join(JoinRequest(secret: [1, 2, 3], name: NodeName("n"), site: SiteName("s"), publicKey: "-----BEGIN")),
         .renew(publicKey: "key"),
         .beat(NodeBeat(address: address, incarnation: 3, mapVersion: .max, credentialsVersion: 0, suspects: [shard])),
+        .certificates,
     ]
 
     static func responses() throws -> [CoordinatorResponse] {
@@ -45,6 +46,8 @@ struct CoordinatorMessageTests {
                 )
             ),
             .refused("no"),
+            .certificates([CertificateFloor(node: NodeName("n"), generation: 3)]),
+            .dismissed("gone"),
         ]
     }
 

@@ -15,11 +15,22 @@ struct Fixture: Sendable {
         authority = try ClusterAuthority.make(cluster: cluster, now: LinuxTime().wall)
     }
 
-    func identity(_ name: String, _ role: ClusterRole = .node, age: Int64 = 0) throws -> ClusterIdentity {
+    func identity(
+        _ name: String,
+        _ role: ClusterRole = .node,
+        generation: UInt32 = 0,
+        age: Int64 = 0
+    ) throws -> ClusterIdentity {
         let key = ClusterAuthority.makeKey()
         let issued = WallTime(milliseconds: time.wall.milliseconds - age)
         return try ClusterIdentity(
-            certificatePEM: authority.issue(name: name, role: role, publicKeyPEM: key.publicPEM, now: issued),
+            certificatePEM: authority.issue(
+                name: name,
+                role: role,
+                generation: generation,
+                publicKeyPEM: key.publicPEM,
+                now: issued
+            ),
             keyPEM: key.privatePEM,
             authorityPEM: authority.certificatePEM
         )

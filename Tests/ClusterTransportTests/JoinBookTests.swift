@@ -63,6 +63,33 @@ struct JoinBookTests {
         #expect(book.names == ["node-1"])
     }
 
+    @Test mutating func aNameGivenAnewIsOfALaterGenerationThanAllBefore() throws {
+        #expect(try admit("node-1", token()).generation == 0)
+        #expect(book.floors.isEmpty, "as every name of the version before")
+        let again = try admit("node-1", token(replacing: "node-1"))
+        #expect(again.generation == 1 && book.floors == ["node-1": 1])
+        // One that was seen after a take-over, of which this folder knows nothing.
+        let token = self.token(replacing: "node-1")
+        let third = try book.admit("node-1", secret: token.secret, members: [], present: [], shown: 4, now: 1)
+        #expect(third.generation == 5 && book.floors == ["node-1": 5])
+        book.revoke(third)
+        #expect(book.floors == ["node-1": 1])
+        let dismissed = book.dismiss("node-1", shown: 1)
+        #expect(dismissed == 2)
+        #expect(try admit("node-1", self.token(replacing: "node-1")).generation == 3)
+        // Also where the names were lost, and a plain token would do.
+        var other = JoinBook(tokens: book.tokens, floors: book.floors)
+        let plain = JoinToken(fingerprint: Self.fingerprint)
+        let isKept = other.add(plain, expires: 100, now: 0)
+        #expect(isKept)
+        let fourth = try other.admit("node-1", secret: plain.secret, members: [], present: [], now: 1)
+        #expect(fourth.generation == 4)
+        // Damaged, or from a clock that ran wild: an end, not a trap.
+        var last = JoinBook(floors: ["node-1": .max])
+        let greatest = last.dismiss("node-1", shown: 0)
+        #expect(greatest == .max)
+    }
+
     @Test mutating func aJoinThatCouldNotBeKeptCostsNothing() throws {
         let token = self.token()
         book.revoke(try admit("node-1", token))

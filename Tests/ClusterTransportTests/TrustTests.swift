@@ -1,4 +1,5 @@
 import ClusterTransport
+import Synchronization
 import SystemInterface
 import Testing
 
@@ -71,6 +72,51 @@ import Testing
             try client.replaceIdentity(fixture.identity("node-1"))
             try await Task.sleep(for: .milliseconds(250))
             #expect(await failure(client) == nil)
+        }
+    }
+
+    @Test func aServerIsToldTheGenerationOfItsClientsCertificate() async throws {
+        let fixture = try Fixture()
+        for generation in [0, 7, UInt32.max] {
+            let witness = Witness()
+            try await fixture.withServer(service: witness) { port, _ in
+                let client = try ClusterClient(
+                    identity: fixture.identity("node-1", generation: generation),
+                    time: fixture.time,
+                    logger: Fixture.logger
+                )
+                defer { client.close() }
+                client.setAddress("node-2", host: "127.0.0.1", port: port)
+                #expect(await failure(client) == nil)
+            }
+            let peer = try #require(witness.peer)
+            #expect(peer.name == "node-1" && peer.generation == generation && peer.address.contains("127.0.0.1"))
+        }
+    }
+
+    @Test func aClientDoesNotCallAServerThatIsNotAdmitted() async throws {
+        let fixture = try Fixture()
+        let witness = Witness()
+        try await fixture.withServer(service: witness) { port, _ in
+            for least in [UInt32(1), 0] {
+                let client = try fixture.client()
+                defer { client.close() }
+                client.setAdmission { $0.name == "node-2" && $0.generation >= least }
+                client.setAddress("node-2", host: "127.0.0.1", port: port)
+                #expect(await failure(client) == (least == 0 ? nil : .unreachable(node: "node-2")))
+                #expect((witness.peer == nil) == (least > 0))
+            }
+        }
+    }
+
+    /// Notes who called.
+    private final class Witness: ClusterService {
+        private let seen = Mutex<ClusterPeer?>(nil)
+        var peer: ClusterPeer? { seen.withLock { $0 } }
+
+        func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
+            seen.withLock { $0 = peer }
+            return message
         }
     }
 

@@ -148,7 +148,7 @@ final class ClusterHarness: Sendable {
             transport: line,
             time: time
         ) { _ in }
-        let coordinator = CoordinatorService(membership: membership) { _, _, _ in
+        let coordinator = CoordinatorService(membership: membership) { _ in
             throw StoreHarness.HarnessError.notOpen
         }
         self.coordinator = coordinator

@@ -10,7 +10,7 @@ enum NodeText {
     }
 
     static func removed(_ node: NodesReport.Node) -> String {
-        "Node \(node.site)/\(node.name) is no member any more. Its name stays taken; started again from its folder, it "
-            + "would be one again: erase that folder."
+        "Node \(node.site)/\(node.name) is no member any more: started again, it is refused. Its name stays taken; "
+            + "with a token of `cairn admin node token --replace \(node.name)` it would join anew."
     }
 }

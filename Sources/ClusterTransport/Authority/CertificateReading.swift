@@ -7,11 +7,12 @@ internal import X509
 ///
 /// Chains have two links, always: the authority and a leaf. Anything longer is foreign.
 enum CertificateReading {
-    /// What a certificate's subject says: CN, OU and O, each exactly once.
+    /// What a certificate's subject says: CN, OU and O, each exactly once, and the generation where there is one.
     struct Subject: Hashable {
         var name: String
         var role: ClusterRole
         var cluster: String
+        var generation: UInt32
     }
 
     /// Characters of a name; a DNS label cannot have more.
@@ -50,7 +51,17 @@ enum CertificateReading {
         guard isValidName(name) else { throw .invalidName(name) }
         guard let role = ClusterRole(rawValue: unit) else { throw .malformed(what: "role") }
         guard name != ClusterRole.coordinatorName || role == .coordinator else { throw .invalidName(name) }
-        return Subject(name: name, role: role, cluster: cluster)
+        return Subject(name: name, role: role, cluster: cluster, generation: try generation(certificate.subject))
+    }
+
+    /// Certificates of names that were given once say nothing of it.
+    private static func generation(_ subject: DistinguishedName) throws(AuthorityError) -> UInt32 {
+        guard subject.contains(where: { part in part.contains { $0.type == GenerationQualifier.type } }) else {
+            return 0
+        }
+        let text = try only(GenerationQualifier.type, of: subject, "generation")
+        guard let generation = UInt32(text) else { throw .malformed(what: "generation") }
+        return generation
     }
 
     /// The cluster an authority's certificate is for.
@@ -93,6 +104,17 @@ enum CertificateReading {
         let values = subject.flatMap { part in part.filter { $0.type == type } }
         guard values.count == 1, let text = String(values[0].value) else { throw .malformed(what: what) }
         return text
+    }
+}
+
+/// Which of a name's certificates this is (X.520 generationQualifier).
+struct GenerationQualifier: RelativeDistinguishedNameConvertible {
+    static let type: ASN1ObjectIdentifier = [2, 5, 4, 44]
+
+    let generation: UInt32
+
+    func makeRDN() -> RelativeDistinguishedName {
+        RelativeDistinguishedName(.init(type: Self.type, utf8String: "\(generation)"))
     }
 }
 

@@ -71,10 +71,11 @@ package struct ClusterAuthority: Sendable {
     }
 
     /// A certificate for the member `name`, good for both ends of a connection, as PEM. The caller has made sure that
-    /// the key's owner may have that name and role.
+    /// the key's owner may have that name and role, and that `generation` is what counts of the name.
     package func issue(
         name: String,
         role: ClusterRole,
+        generation: UInt32 = 0,
         publicKeyPEM: String,
         now: WallTime
     ) throws(AuthorityError) -> String {
@@ -97,6 +98,7 @@ package struct ClusterAuthority: Sendable {
                     CommonName(name)
                     OrganizationalUnitName(role.rawValue)
                     OrganizationName(cluster)
+                    if generation > 0 { GenerationQualifier(generation: generation) }
                 },
                 signatureAlgorithm: .ecdsaWithSHA256,
                 extensions: Certificate.Extensions {

@@ -14,10 +14,16 @@ package enum ClusterRole: String, Sendable {
 package struct ClusterPeer: Hashable, Sendable {
     package let name: String
     package let role: ClusterRole
+    /// How often the name was given anew before this certificate; renewing it changes nothing.
+    package let generation: UInt32
+    /// Where the connection comes from or goes to, for the log.
+    package let address: String
 
-    package init(name: String, role: ClusterRole) {
+    package init(name: String, role: ClusterRole, generation: UInt32, address: String) {
         self.name = name
         self.role = role
+        self.generation = generation
+        self.address = address
     }
 }
 

@@ -20,6 +20,7 @@ package final class ClusterClient: Transport, Sendable {
     private struct State {
         var peers: [String: PeerLanes] = [:]
         var tls: NIOSSLContext
+        var admission: @Sendable (ClusterPeer) -> Bool = { _ in true }
         var isClosed = false
     }
 
@@ -57,7 +58,8 @@ package final class ClusterClient: Transport, Sendable {
         let peer = state.withLock { state -> PeerLanes? in
             guard !state.isClosed else { return nil }
             if let known = state.peers[node] { return known }
-            let new = PeerLanes(name: node, time: time, logger: logger) { [weak self] link, address in
+            let admits = { @Sendable [weak self] peer in self?.admits(peer) ?? false }
+            let new = PeerLanes(name: node, admits: admits, time: time, logger: logger) { [weak self] link, address in
                 guard let self else { return link.failed(WireError.closedHere) }
                 connect(link, address)
             }
@@ -76,6 +78,17 @@ package final class ClusterClient: Transport, Sendable {
     package func replaceIdentity(_ identity: ClusterIdentity) throws {
         let tls = try TLSContexts.client(identity)
         state.withLock { $0.tls = tls }
+    }
+
+    /// Servers that `admits` denies are called no more over new connections, whatever their name; all are admitted
+    /// until this is set.
+    package func setAdmission(_ admits: @escaping @Sendable (ClusterPeer) -> Bool) {
+        state.withLock { $0.admission = admits }
+    }
+
+    private func admits(_ peer: ClusterPeer) -> Bool {
+        let admission = state.withLock { $0.admission }
+        return admission(peer)
     }
 
     /// Closes every connection; all calls from now on are `.unreachable`.

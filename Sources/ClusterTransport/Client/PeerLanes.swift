@@ -30,19 +30,23 @@ final class PeerLanes: Sendable {
     static let deadSilence = Duration.seconds(5)
 
     let name: String
+    let admits: @Sendable (ClusterPeer) -> Bool
     private let time: any TimeSource
     private let logger: Logger
     private let connector: @Sendable (ClientLink, PeerAddress) -> Void
     private let state: Mutex<PeerState>
 
-    /// `connector` starts an attempt; its outcome comes through the link.
+    /// `admits`: whether a server of that name is one to call. `connector` starts an attempt; its outcome comes
+    /// through the link.
     init(
         name: String,
+        admits: @escaping @Sendable (ClusterPeer) -> Bool,
         time: any TimeSource,
         logger: Logger,
         connector: @escaping @Sendable (ClientLink, PeerAddress) -> Void
     ) {
         self.name = name
+        self.admits = admits
         self.time = time
         self.logger = logger
         self.connector = connector

@@ -5,7 +5,8 @@ internal import Foundation
 ///
 /// A name is given once. What it stands for are the disks of one machine: were another let in under it, because its
 /// owner was silent for a while, two machines of one name would take each other's place again and again. A machine that
-/// has lost its folder joins with a token that an operator made for its name.
+/// has lost its folder joins with a token that an operator made for its name. That gives the name anew: certificates are
+/// of the next generation, and those of the generations before count no more.
 package struct JoinBook: Hashable, Sendable {
     /// A token that is out; of its secret only the digest is kept.
     package struct Token: Codable, Hashable, Sendable {
@@ -44,6 +45,9 @@ package struct JoinBook: Hashable, Sendable {
         let name: String
         let isNew: Bool
         let token: Token
+        /// Of the certificate.
+        package let generation: UInt32
+        let floor: UInt32?
     }
 
     /// Tokens at a time at most: a cluster's nodes join one after another.
@@ -53,10 +57,13 @@ package struct JoinBook: Hashable, Sendable {
     package private(set) var tokens: [Token]
     /// All that were ever given a certificate, as far as this coordinator's folder knows.
     package private(set) var names: Set<String>
+    /// The generation from which on the certificates of a name count; of a name that is not here all do.
+    package private(set) var floors: [String: UInt32]
 
-    package init(tokens: [Token] = [], names: Set<String> = []) {
+    package init(tokens: [Token] = [], names: Set<String> = [], floors: [String: UInt32] = [:]) {
         self.tokens = tokens
         self.names = names
+        self.floors = floors
     }
 
     /// Whether a node may be called so: as its certificate allows, and not like the coordinator.
@@ -81,12 +88,14 @@ package struct JoinBook: Hashable, Sendable {
     /// Uses the token up and gives the name away; throws, and changes nothing, where that must not be.
     ///
     /// `members`: names known from elsewhere, of nodes that joined before this folder was made. `present`: those of
-    /// them that run. The token is looked at first: without one nobody learns which names there are.
+    /// them that run. `shown`: the latest generation of the name that was seen in a certificate. The token is looked at
+    /// first: without one nobody learns which names there are.
     package mutating func admit(
         _ name: String,
         secret: [UInt8],
         members: Set<String>,
         present: Set<String>,
+        shown: UInt32 = 0,
         now: Int
     ) throws(Refusal) -> Admission {
         guard Self.isNodeName(name) else { throw .invalidName }
@@ -101,12 +110,34 @@ package struct JoinBook: Hashable, Sendable {
         } else if names.contains(name) || members.contains(name) {
             throw .nameOfMember(name)
         }
-        return Admission(name: name, isNew: names.insert(name).inserted, token: tokens.remove(at: found))
+        let floor = floors[name]
+        let isFirst = tokens[found].name == nil && floor == nil && shown == 0
+        let generation = isFirst ? 0 : raiseFloor(of: name, above: shown)
+        return Admission(
+            name: name,
+            isNew: names.insert(name).inserted,
+            token: tokens.remove(at: found),
+            generation: generation,
+            floor: floor
+        )
+    }
+
+    /// No certificate that a name has been given counts any more; gives the generation from which on others do. `shown`
+    /// as in `admit`.
+    package mutating func dismiss(_ name: String, shown: UInt32) -> UInt32 { raiseFloor(of: name, above: shown) }
+
+    private mutating func raiseFloor(of name: String, above shown: UInt32) -> UInt32 {
+        let last = max(shown, floors[name] ?? 0)
+        // Nobody replaces a machine four thousand million times.
+        let next = last == .max ? last : last + 1
+        floors[name] = next
+        return next
     }
 
     /// Takes a join back that could not be kept.
     package mutating func revoke(_ admission: Admission) {
         if admission.isNew { names.remove(admission.name) }
+        if floors[admission.name] == admission.generation { floors[admission.name] = admission.floor }
         tokens.append(admission.token)
     }
 }

@@ -69,7 +69,7 @@ final class ServerLink: ConnectionOwner {
     // MARK: ConnectionOwner
 
     func isSecure(_ connection: Connection, certificate: [UInt8]?) throws(WireError) {
-        let peer = try certificate.map { der throws(WireError) in try identify(der) }
+        let peer = try certificate.map { der throws(WireError) in try identify(der, connection) }
         guard peer != nil || acceptsStrangers else { throw .unwelcome("a client without a certificate") }
         state.withLock { state in
             state.peer = peer
@@ -146,11 +146,16 @@ final class ServerLink: ConnectionOwner {
 
     // MARK: Calls
 
-    private func identify(_ der: [UInt8]) throws(WireError) -> ClusterPeer {
+    private func identify(_ der: [UInt8], _ connection: Connection) throws(WireError) -> ClusterPeer {
         guard let leaf = try? CertificateReading.parse(der: der),
             let subject = try? CertificateReading.subject(leaf), subject.cluster == cluster
         else { throw .unwelcome("the client's certificate is not a member's") }
-        return ClusterPeer(name: subject.name, role: subject.role)
+        return ClusterPeer(
+            name: subject.name,
+            role: subject.role,
+            generation: subject.generation,
+            address: connection.remote
+        )
     }
 
     private func startCall(_ frame: Frame, _ connection: Connection) throws(WireError) {

@@ -47,6 +47,11 @@ package final class GatewayFeed: LeaseDirectory {
         var region: String?
         var isServing = false
         var holders: [WriteLease: NodeName] = [:]
+        /// The generation from which on the certificates of a node count, and the map's version when that was asked.
+        var floors: [NodeName: UInt32] = [:]
+        var floorsVersion: UInt64 = 0
+        /// Why this node is no member any more.
+        var dismissal: String?
         /// Beats that have begun, and when the last of them did.
         var beats: UInt64 = 0
         var lastBeat = MonotonicTime(nanoseconds: 0)
@@ -109,9 +114,12 @@ package final class GatewayFeed: LeaseDirectory {
         state.withLock { if $0.degraded.count < NodeBeat.degradedLimit { $0.degraded.insert(blob) } }
     }
 
-    /// Beats until cancelled.
+    /// Why the coordinator answers this node no more; nil while it is a member. Nothing but a new certificate ends it.
+    package var dismissal: String? { state.withLock { $0.dismissal } }
+
+    /// Beats until cancelled, or until this node is no member any more.
     package func run() async {
-        while !Task.isCancelled {
+        while !Task.isCancelled, dismissal == nil {
             await beat()
             try? await time.sleep(for: Membership.interval)
         }
@@ -139,10 +147,21 @@ package final class GatewayFeed: LeaseDirectory {
             )
         }
         let message = TransportMessage(header: CoordinatorCall.beat(beat).encoded)
-        guard let answer = try? await transport.call(CoordinatorName.name, message, timeout: Self.timeout),
-            case .state(let update)? = try? CoordinatorResponse(decoding: answer.header)
-        else { return beat.suspects.forEach { suspect($0) } }
-        apply(update)
+        switch await ask(message) {
+        case .state(let update):
+            apply(update)
+            await askForFloors()
+        case .dismissed(let reason): state.withLock { $0.dismissal = reason }
+        default: beat.suspects.forEach { suspect($0) }
+        }
+    }
+
+    /// nil when there was no answer, or none that this version reads.
+    private func ask(_ message: TransportMessage) async -> CoordinatorResponse? {
+        guard let answer = try? await transport.call(CoordinatorName.name, message, timeout: Self.timeout) else {
+            return nil
+        }
+        return try? CoordinatorResponse(decoding: answer.header)
     }
 
     private func apply(_ update: ClusterState) {
@@ -194,6 +213,29 @@ package final class GatewayFeed: LeaseDirectory {
         state.withLock { state in
             state.nodes = update.nodes
             state.mapVersion = update.version
+        }
+    }
+
+    // MARK: Certificates
+
+    /// Whether a certificate counts that another node has shown.
+    package func counts(_ name: NodeName, generation: UInt32) -> Bool {
+        state.withLock { generation >= $0.floors[name] ?? 0 }
+    }
+
+    /// The map's version rises with each change: what comes with it is asked for once, and again until it is answered.
+    private func askForFloors() async {
+        let version = state.withLock { $0.mapVersion == $0.floorsVersion ? nil : $0.mapVersion }
+        guard let version else { return }
+        switch await ask(TransportMessage(header: CoordinatorCall.certificates.encoded)) {
+        case .certificates(let floors):
+            state.withLock { state in
+                state.floors = Dictionary(floors.map { ($0.node, $0.generation) }) { max($0, $1) }
+                state.floorsVersion = version
+            }
+        // One of the version before does not know of it.
+        case .refused: state.withLock { $0.floorsVersion = version }
+        default: return
         }
     }
 

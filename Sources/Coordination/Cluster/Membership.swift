@@ -32,7 +32,9 @@ package final class Membership: Sendable {
         var nodes: [NodeName: Entry] = [:]
         /// Have joined and not beaten yet.
         var expected: Set<NodeName> = []
-        /// Rises with each change of the nodes.
+        /// The generation from which on the certificates of a node count; of a node that is not here all do.
+        var floors: [NodeName: UInt32] = [:]
+        /// Rises with each change of the nodes and of what certificates count.
         var version: UInt64
         var store: Store?
         /// When the store began: nodes of an earlier time get a while to beat.
@@ -40,6 +42,12 @@ package final class Membership: Sendable {
         var credentials: CredentialsUpdate?
         /// The map as last built, and the store's and the nodes' versions it was built of.
         var map: (update: MapUpdate, of: (UInt64, UInt64))?
+
+        mutating func raiseFloor(of name: NodeName, to generation: UInt32) {
+            guard generation > floors[name] ?? 0 else { return }
+            floors[name] = generation
+            version += 1
+        }
     }
 
     private let state: Mutex<State>
@@ -49,10 +57,11 @@ package final class Membership: Sendable {
     private let time: any TimeSource
     private let onChange: @Sendable ([NodeAddress]) -> Void
 
-    /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet. `onChange` is told
-    /// all nodes whenever one is new or has moved.
+    /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet; `floors`: what counts
+    /// of certificates by then. `onChange` is told all nodes whenever one is new or has moved.
     package init(
         known: [NodeAddress],
+        floors: [NodeName: UInt32] = [:],
         region: String,
         addresses: any AddressBook,
         transport: any Transport,
@@ -67,6 +76,7 @@ package final class Membership: Sendable {
         // Above that of every earlier run, so that no node takes an old map for this one's.
         var first = State(version: UInt64(max(0, time.wall.milliseconds)) << 16)
         let long = MonotonicTime(nanoseconds: 0)
+        first.floors = floors
         for node in known { first.nodes[node.name] = Entry(address: node, lastBeat: long) }
         state = Mutex(first)
         for node in known { addresses.setAddress(node.name.name, host: node.host, port: node.port) }
@@ -104,10 +114,11 @@ package final class Membership: Sendable {
         }
     }
 
-    /// Forgets a node, here and in the store; it is a member again once it beats. Whoever asks has seen to it that it
-    /// has ended and holds no disk.
-    package func remove(_ name: NodeName) {
+    /// Forgets a node, here and in the store. Its certificates count from `generation` on, which it has to join anew
+    /// for. Whoever asks has seen to it that it has ended and holds no disk.
+    package func remove(_ name: NodeName, before generation: UInt32) {
         let (all, store) = state.withLock { state in
+            state.raiseFloor(of: name, to: generation)
             state.expected.remove(name)
             if state.nodes.removeValue(forKey: name) != nil { state.version += 1 }
             return (state.nodes.values.map(\.address), state.store)
@@ -128,6 +139,31 @@ package final class Membership: Sendable {
     package var members: Set<NodeName> {
         let (known, store) = state.withLock { ($0.expected.union($0.nodes.keys), $0.store) }
         return known.union(store?.blobs.view.map.disks.values.map(\.node) ?? [])
+    }
+
+    // MARK: Certificates
+
+    /// From here on certificates of the node before that generation count no more.
+    package func supersede(_ name: NodeName, before generation: UInt32) {
+        state.withLock { $0.raiseFloor(of: name, to: generation) }
+    }
+
+    /// Whether a certificate counts that somebody has shown. One of a later generation than was known ends those
+    /// before: so a coordinator that took over learns again which machines were replaced.
+    package func counts(_ name: NodeName, generation: UInt32) -> Bool {
+        state.withLock { state in
+            state.raiseFloor(of: name, to: generation)
+            return generation >= state.floors[name] ?? 0
+        }
+    }
+
+    /// The generation from which on certificates of the node count.
+    package func floor(of name: NodeName) -> UInt32 { state.withLock { $0.floors[name] ?? 0 } }
+
+    /// For the nodes, by name.
+    var certificateFloors: [CertificateFloor] {
+        state.withLock { $0.floors }.sorted { $0.key < $1.key }
+            .map { CertificateFloor(node: $0.key, generation: $0.value) }
     }
 
     // MARK: Beats

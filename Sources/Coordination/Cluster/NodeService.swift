@@ -9,12 +9,19 @@ package struct NodeService: Sendable {
     private let agent: NodeAgent
     private let feed: GatewayFeed
     private let onRefusal: RefusalReport
+    private let onDismissal: DismissalReport
 
-    /// `onRefusal`: for the log.
-    package init(agent: NodeAgent, feed: GatewayFeed, onRefusal: @escaping RefusalReport = { _, _ in }) {
+    /// `onRefusal` and `onDismissal`: for the log.
+    package init(
+        agent: NodeAgent,
+        feed: GatewayFeed,
+        onRefusal: @escaping RefusalReport = { _, _ in },
+        onDismissal: @escaping DismissalReport = { _, _ in }
+    ) {
         self.agent = agent
         self.feed = feed
         self.onRefusal = onRefusal
+        self.onDismissal = onDismissal
     }
 
     package func answer(_ message: TransportMessage, from caller: ClusterCaller) async -> TransportMessage {
@@ -24,7 +31,11 @@ package struct NodeService: Sendable {
                 return TransportMessage(header: await feed.answer(message.header).encoded)
             }
             return await agent.answer(message)
-        case .node(let name):
+        case .node(let name, let generation, let address):
+            guard feed.counts(name, generation: generation) else {
+                onDismissal(name, address)
+                return TransportMessage(header: GatewayResponse.refused("the certificate counts no more").encoded)
+            }
             return await agent.service.answer(message, fromGateway: name, leases: feed) { onRefusal(name, $0) }
         case .stranger:
             return TransportMessage(header: GatewayResponse.refused("only members may call this").encoded)

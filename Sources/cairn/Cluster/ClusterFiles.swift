@@ -14,6 +14,7 @@ import SystemInterface
 ///     DIR/nodes.json            where the nodes were last heard of
 ///     DIR/tokens.json           digests of the join tokens that are not used yet (mode 0600)
 ///     DIR/members.json          the names that have joined
+///     DIR/certificates.json     from which generation on their certificates count, where not all do
 ///     DIR/formed                the store was founded
 ///     DIR/superseded            another coordinator has taken over
 ///     DIR/incarnation           the highest incarnation that this one has drawn

@@ -182,7 +182,13 @@ struct CoordinatorAdmin: AdminService {
                 advice: "Stop it on its machine; a few seconds later it can be removed."
             )
         }
-        control.membership.remove(NodeName(node.name))
+        let name = NodeName(node.name)
+        do {
+            let generation = try await tokens.dismiss(name.name, shown: control.membership.floor(of: name))
+            control.membership.remove(name, before: generation)
+        } catch {
+            throw AdminError(.failed, "\(error)", advice: "The node is still a member.")
+        }
         return node
     }
 

@@ -113,11 +113,15 @@ struct CoordinatorProgram {
         let saver = NodeListSaver(store: store, logger: logger)
         let membership = Membership(
             known: store.nodes(),
+            floors: await tokens.floors,
             region: settings.region,
             addresses: client,
             transport: client,
             time: LinuxTime()
         ) { nodes in Task { await saver.save(nodes) } }
+        client.setAdmission { [weak membership] peer in
+            peer.role != .node || membership?.counts(NodeName(peer.name), generation: peer.generation) ?? true
+        }
         let certificates = MemberCertificates(
             cluster: ClusterID(id),
             authority: authority,
@@ -128,6 +132,7 @@ struct CoordinatorProgram {
         let service = CoordinatorService(
             membership: membership,
             onRefusal: RefusalLog(logger).report,
+            onDismissal: RefusalLog(logger).reportDismissed,
             certify: certificates.certify
         )
         return Parts(

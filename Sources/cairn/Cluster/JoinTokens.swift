@@ -2,12 +2,15 @@ import ClusterTransport
 import Foundation
 import JournalStorage
 import LinuxSystem
+import ObjectModel
 import SystemInterface
 
-/// The join tokens of a coordinator's folder and the names that have joined, durably: `JoinBook` says who may join.
+/// The join tokens of a coordinator's folder, the names that have joined and which of their certificates count,
+/// durably: `JoinBook` says who may join.
 actor JoinTokens {
     private static let tokensFile = "tokens.json"
     private static let namesFile = "members.json"
+    private static let floorsFile = "certificates.json"
 
     private let store: ClusterFiles
     private let time = LinuxTime()
@@ -19,7 +22,8 @@ actor JoinTokens {
         self.store = store
         book = JoinBook(
             tokens: try Self.read([JoinBook.Token].self, Self.tokensFile, store) ?? [],
-            names: Set(try Self.read([String].self, Self.namesFile, store) ?? [])
+            names: Set(try Self.read([String].self, Self.namesFile, store) ?? []),
+            floors: try Self.floors(store)
         )
     }
 
@@ -33,10 +37,28 @@ actor JoinTokens {
         return text.flatMap { try? JSONDecoder().decode(type, from: Data($0.utf8)) }
     }
 
+    /// Empty when it is not there. Unlike the others it is known from nowhere else.
+    private static func floors(_ store: ClusterFiles) throws -> [String: UInt32] {
+        guard let text = try DataFolder.read(store.root + "/" + floorsFile) else { return [:] }
+        do {
+            return try JSONDecoder().decode([String: UInt32].self, from: Data(text.utf8))
+        } catch {
+            throw ServeError(
+                "\(store.root)/\(floorsFile) cannot be read: restore it from a backup. Without it, machines that were "
+                    + "removed or replaced are members again when they are started: make sure that they are not, and "
+                    + "remove it"
+            )
+        }
+    }
+
     private var now: Int { Int(time.wall.milliseconds / 1_000) }
 
     /// The names that have joined by this folder's coordinator.
     var names: Set<String> { book.names }
+    /// Which certificates count: `Membership`.
+    var floors: [NodeName: UInt32] {
+        Dictionary(uniqueKeysWithValues: book.floors.map { (NodeName($0.key), $0.value) })
+    }
 
     /// A new token, kept durably before it is given out. `replacing`: the one member that may join again with it.
     func make(fingerprint: [UInt8], validFor seconds: Int, replacing name: String?) async throws -> JoinToken {
@@ -48,24 +70,40 @@ actor JoinTokens {
         return token
     }
 
-    /// The certificate that `issue` gives a node whose token lets it in; the token is used up and the name taken,
-    /// durably, on return. When it throws, neither is.
+    /// The certificate that `issue` gives a node whose token lets it in, of a generation that counts alone of its name;
+    /// the token is used up and the name taken, durably, on return. When it throws, neither is. `shown`: `JoinBook`.
     func admit(
         _ name: String,
         secret: [UInt8],
         members: Set<String>,
         present: Set<String>,
-        issue: @Sendable () throws -> String
-    ) async throws -> String {
+        shown: UInt32,
+        issue: @Sendable (_ generation: UInt32) throws -> String
+    ) async throws -> (certificate: String, generation: UInt32) {
         var after = book
-        let admission = try after.admit(name, secret: secret, members: members, present: present, now: now)
-        let certificate = try issue()
+        let admission = try after.admit(
+            name,
+            secret: secret,
+            members: members,
+            present: present,
+            shown: shown,
+            now: now
+        )
+        let certificate = try issue(admission.generation)
         book = after
         do { try await save() } catch {
             book.revoke(admission)
             throw error
         }
-        return certificate
+        return (certificate, admission.generation)
+    }
+
+    /// The generation from which on certificates of the name count, which none that it has been given is of: durably
+    /// on return. When it throws, that is not known, and asking again settles it.
+    func dismiss(_ name: String, shown: UInt32) async throws -> UInt32 {
+        let generation = book.dismiss(name, shown: shown)
+        try await save()
+        return generation
     }
 
     /// The tokens first: one that is used up for nothing can be had anew.
@@ -74,5 +112,6 @@ actor JoinTokens {
         defer { gate.leave() }
         try await store.write(book.tokens, name: Self.tokensFile)
         try await store.write(book.names.sorted(), name: Self.namesFile)
+        try await store.write(book.floors, name: Self.floorsFile)
     }
 }

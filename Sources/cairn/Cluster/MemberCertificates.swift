@@ -17,10 +17,12 @@ struct MemberCertificates: Sendable {
     let membership: Membership
     let logger: Logger
 
-    /// `secret`: of a join; nil renews the certificate of a member, which its connection proved to be `name`.
-    func certify(_ name: NodeName, _ key: String, _ secret: [UInt8]?) async throws -> NodeCertificate {
+    func certify(_ request: CertificateRequest) async throws -> NodeCertificate {
         let certificate =
-            if let secret { try await join(name, key, secret) } else { try issue(name, key) }
+            switch request {
+            case .join(let request): try await join(request)
+            case .renew(let name, let generation, let key): try issue(name, generation, key)
+            }
         return NodeCertificate(
             cluster: cluster,
             certificate: certificate,
@@ -28,23 +30,32 @@ struct MemberCertificates: Sendable {
         )
     }
 
-    private func issue(_ name: NodeName, _ key: String) throws -> String {
-        try authority.issue(name: name.name, role: .node, publicKeyPEM: key, now: LinuxTime().wall)
+    private func issue(_ name: NodeName, _ generation: UInt32, _ key: String) throws -> String {
+        try authority.issue(
+            name: name.name,
+            role: .node,
+            generation: generation,
+            publicKeyPEM: key,
+            now: LinuxTime().wall
+        )
     }
 
-    private func join(_ name: NodeName, _ key: String, _ secret: [UInt8]) async throws -> String {
+    private func join(_ request: JoinRequest) async throws -> String {
+        let name = request.name
         let shown =
             JoinBook.isPlaceName(name.name) ? name.name : String(reflecting: String(name.name.prefix(Self.shownName)))
         do {
-            let certificate = try await tokens.admit(
+            let joined = try await tokens.admit(
                 name.name,
-                secret: secret,
+                secret: request.secret,
                 members: Set(membership.members.map(\.name)),
-                present: Set(membership.present().map(\.name.name))
-            ) { try issue(name, key) }
+                present: Set(membership.present().map(\.name.name)),
+                shown: membership.floor(of: name)
+            ) { try issue(name, $0, request.publicKey) }
+            membership.supersede(name, before: joined.generation)
             membership.expect(name)
             logger.notice("a node has joined", metadata: ["node": "\(shown)"])
-            return certificate
+            return joined.certificate
         } catch {
             logger.warning("a join was refused", metadata: ["node": "\(shown)", "reason": "\(error)"])
             throw error

@@ -11,6 +11,7 @@ import SystemInterface
 ///     DIR/node.key          the node's own key, which never leaves the machine (mode 0600)
 ///     DIR/node.pem          its certificate
 ///     DIR/authority.pem     the cluster's authority
+///     DIR/dismissed         the certificate of which the coordinator said that it counts no more
 struct NodeMembership: Sendable {
     /// How long joining may take.
     private static let timeout = Duration.seconds(20)
@@ -24,6 +25,16 @@ struct NodeMembership: Sendable {
             let authority = try DataFolder.read(files.root + "/authority.pem")
         else { return nil }
         return try ClusterIdentity(certificatePEM: certificate, keyPEM: key, authorityPEM: authority)
+    }
+
+    /// Whether the coordinator has said that the identity counts no more. A start without a token asks again.
+    func isDismissed(_ identity: ClusterIdentity) throws -> Bool {
+        try DataFolder.read(files.root + "/dismissed") == identity.certificatePEM
+    }
+
+    func noteDismissed() async throws {
+        guard let certificate = try DataFolder.read(files.root + "/node.pem") else { return }
+        try await DataFolder.writeSecret(certificate, name: "dismissed", in: files)
     }
 
     func join(_ settings: NodeSettings, token text: String) async throws -> ClusterIdentity {
@@ -78,7 +89,8 @@ struct NodeMembership: Sendable {
             try await DataFolder.writeSecret(member.certificate, name: "node.pem", in: files)
             return identity
         case .refused(let reason): throw ServeError("the coordinator refuses: \(reason)")
-        case .state: throw ServeError("the coordinator answered with another message: use the same version of cairn")
+        case .state, .certificates, .dismissed:
+            throw ServeError("the coordinator answered with another message: use the same version of cairn")
         }
     }
 }

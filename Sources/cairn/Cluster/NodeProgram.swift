@@ -62,6 +62,10 @@ struct NodeProgram {
         try await ServiceRun.run(services, logger: logger)
         await node.agent.close()
         client.close()
+        if let reason = node.feed.dismissal {
+            try await membership.noteDismissed()
+            throw ServeError("\(reason). If it is to be a member again, \(Self.remedy(settings.name))")
+        }
         withExtendedLifetime(files) {}
     }
 
@@ -71,17 +75,20 @@ struct NodeProgram {
         isFirstStart: Bool
     ) async throws -> ClusterIdentity {
         if let identity = try membership.identity() {
-            guard identity.isExpired(now: LinuxTime().wall) else { return identity }
+            let isExpired = identity.isExpired(now: LinuxTime().wall)
+            let hasToken = options.join != nil && options.token != nil
+            guard try isExpired || hasToken && membership.isDismissed(identity) else { return identity }
             // The old token that a configuration still names is refused, and that is said.
-            let expiry = "the certificate of node \(identity.name) has expired on \(DateText.text(identity.notAfter))"
-            let remedy =
-                "start once with --join ADDRESS:PORT and --token of `cairn admin node token --replace \(identity.name)`"
-            guard options.join != nil, let token = options.token else { throw ServeError("\(expiry): \(remedy)") }
+            let trouble =
+                "the certificate of node \(identity.name) "
+                + (isExpired ? "has expired on \(DateText.text(identity.notAfter))" : "counts no more")
+            let remedy = Self.remedy(identity.name)
+            guard options.join != nil, let token = options.token else { throw ServeError("\(trouble): \(remedy)") }
             do {
                 try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
                 return try await membership.join(settings, token: token)
             } catch {
-                throw ServeError("\(expiry), and it could not join anew (\(error)): \(remedy)")
+                throw ServeError("\(trouble), and it could not join anew (\(error)): \(remedy)")
             }
         }
         guard let token = options.token else {
@@ -108,6 +115,10 @@ struct NodeProgram {
                 metadata: ["slot": "\(slot)", "path": "\(disk.path)", "reason": "\(remark)"]
             )
         }
+    }
+
+    private static func remedy(_ name: String) -> String {
+        "start it once with --join ADDRESS:PORT and --token of `cairn admin node token --replace \(name)`"
     }
 
     /// A join uses up the token and gives the name away: what would end the start right after it is found before. Of a
@@ -213,6 +224,9 @@ struct RunningNode: Sendable {
                 follow: { host, port in Self.remember(coordinator: host, port, in: files, logger) }
             )
         )
+        client.setAdmission { [weak feed] peer in
+            peer.role != .node || feed?.counts(NodeName(peer.name), generation: peer.generation) ?? true
+        }
         blobs.onBadShard { feed.suspect($0) }
         blobs.onDegradedRead { feed.prefer($0) }
         server = try ClusterServer(
@@ -222,7 +236,14 @@ struct RunningNode: Sendable {
             acceptsStrangers: false,
             time: time,
             logger: logger,
-            service: NodePort(service: NodeService(agent: agent, feed: feed, onRefusal: RefusalLog(logger).report))
+            service: NodePort(
+                service: NodeService(
+                    agent: agent,
+                    feed: feed,
+                    onRefusal: RefusalLog(logger).report,
+                    onDismissal: RefusalLog(logger).reportDismissed
+                )
+            )
         )
         self.agent = agent
         self.client = client

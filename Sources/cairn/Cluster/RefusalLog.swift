@@ -11,13 +11,19 @@ extension ClusterCaller {
     init(_ peer: ClusterPeer?) {
         switch peer?.role {
         case .coordinator: self = .coordinator
-        case .node: self = .node(NodeName(peer?.name ?? ""))
+        case .node:
+            self = .node(
+                NodeName(peer?.name ?? ""),
+                generation: peer?.generation ?? 0,
+                address: peer?.address ?? "unknown"
+            )
         case nil: self = .stranger
         }
     }
 }
 
-/// Warns of nodes that ask for what is not theirs: once a minute and node, so that none of them fills the log.
+/// Warns of nodes that ask for what is not theirs, or are no members any more: once a minute and node, so that none of
+/// them fills the log.
 final class RefusalLog: Sendable {
     private static let interval = Duration.seconds(60)
 
@@ -35,8 +41,28 @@ final class RefusalLog: Sendable {
     init(_ logger: Logger) { self.logger = logger }
 
     @Sendable func report(_ caller: NodeName, _ what: String) {
+        guard let others = turn(of: caller) else { return }
+        logger.warning(
+            "a node was refused what is not its to ask: is it of this version? If so, look for an intruder on it",
+            metadata: ["node": "\(caller)", "what": "\(what)", "unreported before": "\(others)"]
+        )
+    }
+
+    @Sendable func reportDismissed(_ caller: NodeName, _ address: String) {
+        guard let others = turn(of: caller) else { return }
+        logger.warning(
+            "a machine that was removed or replaced still runs, and was refused: stop it, or let it join anew",
+            metadata: [
+                "node": "\(caller)", "address": "\(address)", "unreported before": "\(others)",
+                "token to join anew": "cairn admin node token --replace \(caller)",
+            ]
+        )
+    }
+
+    /// How many were refused without a word since the last; nil while nothing is to be said of this one either.
+    private func turn(of caller: NodeName) -> Int? {
         let now = time.monotonic
-        let others = entries.withLock { entries -> Int? in
+        return entries.withLock { entries -> Int? in
             if let entry = entries[caller], now.duration(since: entry.said) < Self.interval {
                 entries[caller]?.silent += 1
                 return nil
@@ -44,10 +70,5 @@ final class RefusalLog: Sendable {
             defer { entries[caller] = Entry(said: now) }
             return entries[caller]?.silent ?? 0
         }
-        guard let others else { return }
-        logger.warning(
-            "a node was refused what is not its to ask: is it of this version? If so, look for an intruder on it",
-            metadata: ["node": "\(caller)", "what": "\(what)", "unreported before": "\(others)"]
-        )
     }
 }

@@ -133,7 +133,7 @@ final class SimulatedCoordinator: Sendable {
             buggify: mischief.buggify { [self] in endAndStart(process) },
             transport: transport,
             membership: membership,
-            service: CoordinatorService(membership: membership) { _, _, _ in throw NobodyJoins() },
+            service: CoordinatorService(membership: membership) { _ in throw NobodyJoins() },
             duties: CoordinatorDuties(
                 membership: membership,
                 transport: transport,
