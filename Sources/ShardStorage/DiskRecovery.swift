@@ -170,7 +170,6 @@ final class DiskRecovery {
             }
             report.sealed += 1
             if damaged.contains(entry.offset) {
-                report.damaged.append(entry.shard)
                 self.damaged.append(found)
                 continue
             }
@@ -191,7 +190,10 @@ final class DiskRecovery {
             state.noteDead(shard, in: entry.segment)
         }
         for entry in damaged {
-            if entry.sequence > erased[entry.shard] ?? 0, index.lookup(entry.shard) == nil {
+            // Only now is it known which bodies were given back: what is erased cannot be damaged.
+            let isErased = entry.sequence <= erased[entry.shard] ?? 0
+            if !isErased { report.damaged.append(entry.shard) }
+            if !isErased, index.lookup(entry.shard) == nil {
                 index.apply([.insert(entry)])
             } else {
                 state.noteDead(entry.shard, in: entry.segment)

@@ -15,7 +15,8 @@ package struct RecoveryReport: Hashable, Sendable {
     package var unsealed = 0
     /// Unreadable ranges before the last valid header of a segment: left as they are.
     package var rot: [Rot] = []
-    /// Records in walked segments with a leaf that does not match: torn by the crash, or rotten.
+    /// Records in walked segments with a leaf that does not match: torn by the crash, or rotten. Not those that a
+    /// tombstone kills, whose bodies may have been punched out.
     package var damaged: [ShardID] = []
     /// Files that are no readable segment of this disk: left as they are.
     package var unreadableSegments: [String] = []

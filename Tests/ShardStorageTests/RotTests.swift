@@ -167,6 +167,28 @@ import Testing
         }
     }
 
+    @Test(
+        "in a segment without a footer a punched body is no damage, and a live record's rot is",
+        arguments: [60_000, 300 << 10]
+    )
+    func punchedAndRotten(length: Int) async throws {
+        var generator = SplitMix64(seed: 14)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = (0..<3).map { TestShard(sequence: UInt64($0), length: length, using: &generator) }
+        for shard in shards { try await shard.write(to: disk) }
+        let place = try #require(disk.inventory(after: nil, limit: 3).first { $0.shard == shards[2].id })
+        let before = fileSystem.disk.used
+        #expect(try await disk.erase([shards[0].id]) == 1)
+        #expect(fileSystem.disk.used < before)
+        // Killed, not closed: the segments have no footer.
+        fileSystem.disk.flip(path(place.segment), offset: place.offset + length / 2, mask: 1)
+        let reopened = try await TestDisk.open(fileSystem.restart())
+        #expect(reopened.recovery.walked > 0)
+        #expect(reopened.recovery.damaged == [shards[2].id])
+        #expect(!reopened.contains(shards[0].id))
+        #expect(try await shards[1].isOn(reopened))
+    }
+
     @Test("the scrub keeps to its rate")
     func scrubRate() async throws {
         var generator = SplitMix64(seed: 12)
