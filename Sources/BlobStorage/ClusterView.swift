@@ -128,7 +128,7 @@ package final class ClusterView: Sendable {
         shardLength: Int,
         isRewrite: Bool = false
     ) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
-        let (choice, usable, total) = state.withLock { state in
+        let choice = state.withLock { state -> Result<(group: ClusterMap.Group, usable: Set<DiskID>), BlobError> in
             let turn = state.turns[scheme, default: 0] &+ 1
             state.turns[scheme] = turn
             var choice = state.chooser.choose(
@@ -141,13 +141,49 @@ package final class ClusterView: Sendable {
             if isRewrite, choice == nil {
                 choice = state.chooser.choose(scheme: scheme, shardLength: 0, turn: turn, conditions: state.conditions)
             }
-            return (choice, state.conditions.values.filter(\.isUsable).count, state.map.disks.count)
+            return choice.map { .success($0) } ?? .failure(Self.refusal(of: scheme, state))
         }
-        if let choice { return choice }
-        guard schemes.contains(scheme) else { throw .tooFewDisks("no placement group of \(scheme) is known") }
-        let needed = scheme.degradedQuorum
-        if usable >= needed { throw .full }
-        throw .tooFewDisks("\(usable) of \(total) disks are usable, a write of \(scheme) needs \(needed)")
+        return try choice.get()
+    }
+
+    /// Why no group of the scheme takes a blob. The disks are full when one would without regard to their room.
+    private static func refusal(of scheme: Scheme, _ state: State) -> BlobError {
+        guard state.schemes.contains(scheme) else { return .tooFewDisks("no placement group of \(scheme) is known") }
+        let choice = state.chooser.choose(scheme: scheme, shardLength: 0, turn: 0, conditions: state.conditions)
+        guard choice == nil else { return .full }
+        let usable = state.conditions.values.count(where: \.isUsable)
+        return .tooFewDisks(
+            "\(usable) of \(state.map.disks.count) disks are usable, and no group of \(scheme) has the "
+                + "\(scheme.degradedQuorum) of them that a write needs"
+        )
+    }
+
+    /// What would become of a blob of the scheme, whose shards take `shardLength` bytes each, for want of room: by the
+    /// rule that takes or refuses it. `full`: disks to be thought of as full.
+    package func admission(of scheme: Scheme, shardLength: Int, thinkingFull full: Set<DiskID> = []) -> Admission {
+        state.withLock { state in
+            var conditions = state.conditions
+            for disk in full { conditions[disk]?.room = 0 }
+            func choose(_ length: Int) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
+                state.chooser.choose(scheme: scheme, shardLength: length, turn: 0, conditions: conditions)
+            }
+            guard let choice = choose(shardLength) else {
+                // Too few disks are usable, whatever their room: that is another matter.
+                return choose(0) == nil ? .whole : .refused
+            }
+            let lacksRoom = choice.group.members.contains {
+                !choice.usable.contains($0) && conditions[$0]?.isUsable == true
+            }
+            return lacksRoom ? .degraded : .whole
+        }
+    }
+
+    /// What becomes of a blob for want of room.
+    package enum Admission: Sendable {
+        case whole
+        /// Some of its shards would be left out.
+        case degraded
+        case refused
     }
 
     // MARK: Latency

@@ -7,7 +7,7 @@ extension ShardDisk {
     /// Bytes of one reserve file.
     static let reserveFileLength = 4 << 20
     /// Bytes of the file system that nothing but the reserve may take: room for names and extents.
-    private static let headroom = 1 << 20
+    fileprivate static let headroom = 1 << 20
     /// Reserve files of a disk from this length on, however small a part of it they would be otherwise.
     private static let leastReserve = 2
     private static let reservedDiskLength = 64 << 20
@@ -17,8 +17,7 @@ extension ShardDisk {
         if privilege != .ordinary { return true }
         let space: FileSystemSpace
         do throws(FileError) { space = try await fileSystem.space() } catch { throw fail(error) }
-        let missing = state.withLock { $0.missingReserve }
-        return space.available >= length + missing + Self.headroom
+        return state.withLock { $0.ordinaryRoom(in: space) } >= length
     }
 
     /// Whether a caller of that privilege may have a reserve file given up for it.
@@ -106,4 +105,21 @@ extension ShardDisk {
 extension DiskState {
     /// Bytes of reserve files that have been given up.
     var missingReserve: Int { max(0, reserveWanted - reserveFiles.count) * ShardDisk.reserveFileLength }
+
+    /// Bytes that segments may grow by for what clients write; below 0 when the reserve itself is short.
+    func ordinaryRoom(in space: FileSystemSpace) -> Int { space.available - missingReserve - ShardDisk.headroom }
+
+    /// The length of the longest shard of a client that would be taken now, whichever kind of segment it goes to.
+    func room(in space: FileSystemSpace) -> Int {
+        let growth = max(0, ordinaryRoom(in: space))
+        // What is set aside for the shards of one kind is of no use to those of the other.
+        let packed = min(growth + spare(in: .packed), ShardDiskConfiguration.alignedBodyLength)
+        return max(growth + spare(in: .aligned), packed)
+    }
+
+    /// Bytes that the open segment of a kind has been given, and needs neither for its records nor for its footer.
+    private func spare(in kind: SegmentKind) -> Int {
+        guard let segment = openSegments[kind].flatMap({ segments[$0] }) else { return 0 }
+        return max(0, segment.allocated - segment.endWithFooter(adding: 0, count: 1))
+    }
 }

@@ -21,7 +21,7 @@ package struct ShardDiskStatistics: Hashable, Sendable {
     package var liveBytes = 0
     /// Bytes of dead records that compaction would bring back.
     package var deadBytes = 0
-    /// Bytes of the file system, and those new shards may still take.
+    /// Bytes of the file system, and those new shards may still take: by the rule that refuses them.
     package var capacity = 0
     package var room = 0
     package var segmentCount = 0
@@ -174,13 +174,10 @@ extension ShardDisk {
                 result.supersededCount += segment.isSuperseded ? 1 : 0
                 result.deadBytes += segment.isSuperseded ? 0 : segment.deadBytes
             }
-            let spare = state.openSegments.values.reduce(0) { total, id in
-                total + (state.segments[id].map { max(0, $0.allocated - $0.end) } ?? 0)
-            }
             result.segmentCount = state.segments.count
             result.capacity = space.total
             result.missingReserve = state.missingReserve
-            result.room = max(0, space.available - state.missingReserve) + spare
+            result.room = state.room(in: space)
             result.failure = state.failure
             result.scrubbedShards = state.scrub.verified
             result.scrubPasses = state.scrub.passes

@@ -173,6 +173,31 @@ struct AdminTextTests {
         #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
     }
 
+    @Test(
+        "where large objects are refused, or soon will be, the first line says so, and what to do",
+        arguments: [
+            (RoomReport.State.refused, "FULL: new objects are refused; every shard is in place."),
+            (.largeRefused, "FULL: large objects are refused; every shard is in place."),
+            (.nearlyFull, "NEARLY FULL: large objects are soon refused; every shard is in place."),
+            (.degraded, "DEGRADED: everything can be read; redundancy is reduced."),
+        ]
+    )
+    func room(state: RoomReport.State, headline: String) {
+        var report = StatusReport.sample()
+        report.recoveryKitTaken = false
+        report.room = [RoomReport(classes: ["STANDARD"], state: state, disks: ["default/n1/4", "default/n1/5"])]
+        var text = StatusText.text(report)
+        #expect(text.hasPrefix(headline + "\n"))
+        #expect(text.contains("default/n1/4, default/n1/5"))
+        #expect(text.contains("add disks or nodes (`cairn admin plan add`") && text.contains("or delete objects"))
+        // What is worse, or lowers redundancy too, is not hidden by it.
+        report.missingShards = 3
+        text = StatusText.text(report)
+        #expect(!text.contains("every shard is in place") && text.contains("redundancy is reduced"))
+        report.groups = GroupsReport(total: 12, whole: 0, degraded: 0, unwritable: 0, unreadable: 12)
+        #expect(StatusText.text(report).hasPrefix("DATA AT RISK"))
+    }
+
     @Test("the recovery kit, a full disk and a scrub that is late are notices")
     func notices() {
         var report = StatusReport.sample()

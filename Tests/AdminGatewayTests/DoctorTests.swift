@@ -100,6 +100,12 @@ struct DoctorTests {
         Case("nearly full", .notice, "is 90 % full", "cairn admin disk list") {
             $0.status.disks[4].used = 3_600_000_000_000
         },
+        Case("large refused", .critical, "large objects of STANDARD are refused (507)", "cairn admin disk list") {
+            $0.status.room = [RoomReport(classes: ["STANDARD"], state: .largeRefused, disks: ["default/n1/4"])]
+        },
+        Case("nearly full class", .warning, "objects of A and B are soon refused", "cairn admin disk list") {
+            $0.status.room = [RoomReport(classes: ["A", "B"], state: .nearlyFull, disks: ["default/n1/4"])]
+        },
         Case("missing shards", .warning, "100 shards missing", "cairn admin status") { $0.status.missingShards = 100 },
         Case("damage", .notice, "3 damaged shards", "cairn admin scrub") { $0.badShards = 3 },
         Case("no kit", .notice, "recovery kit has not been taken", "cairn admin recovery-kit --to FILE") {

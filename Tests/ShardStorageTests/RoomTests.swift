@@ -80,6 +80,35 @@ import Testing
         #expect(after.deadBytes == before.deadBytes)
     }
 
+    @Test("the room that is told is what a write is refused by", arguments: [1_000, 300 << 10])
+    func toldRoom(length: Int) async throws {
+        var generator = SplitMix64(seed: UInt64(length))
+        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
+        try await fileSystem.createDirectory("lost+found")
+        let other = try await fileSystem.open("lost+found/other", .create)
+        try await TestDisk.format(fileSystem)
+        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
+        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - (4 << 20))
+        // An open segment of each kind: what is set aside in one is of no use to the other.
+        for (number, length) in [1_000, 300 << 10].enumerated() {
+            try await TestShard(sequence: UInt64(number), length: length, using: &generator).write(to: disk)
+        }
+        // Headers, trailers, footers, and what is rounded up to blocks.
+        let overhead = 64 << 10
+        for number in 2..<20_000 {
+            let room = try await disk.statistics().room
+            let shard = TestShard(sequence: UInt64(number), length: length, using: &generator)
+            guard let error = await storageError({ try await shard.write(to: disk) }) else {
+                #expect(room >= length)
+                continue
+            }
+            #expect(error == .full)
+            #expect(room < length + overhead)
+            return
+        }
+        Issue.record("the disk never became full")
+    }
+
     @Test("a segment that is far from full gives back its dead records when room is short")
     func openSegment() async throws {
         var generator = SplitMix64(seed: 23)

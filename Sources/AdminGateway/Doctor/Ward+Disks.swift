@@ -134,12 +134,24 @@ extension Ward {
         )
     }
 
-    var room: [Finding] {
+    var room: [Finding] { classesWithoutRoom + fullDisks }
+
+    private var classesWithoutRoom: [Finding] {
+        status.room.map { room in
+            Finding(
+                RoomText.isRefusal(room) ? .critical : .warning,
+                RoomText.problem(room),
+                cause: RoomText.disks(room),
+                action: RoomText.action,
+                command: Self.listCommand
+            )
+        }
+    }
+
+    private var fullDisks: [Finding] {
         status.disks.compactMap { disk in
             let isFull = disk.state == .full
-            guard isFull || disk.state.isReadable && disk.capacity > 0,
-                isFull || disk.used / (disk.capacity / 100 + 1) >= Diagnosis.fullPercent
-            else { return nil }
+            guard isFull || disk.state.isReadable && disk.isNearlyFull else { return nil }
             return Finding(
                 isFull ? .warning : .notice,
                 "\(name(disk)) is \(isFull ? "full" : Words.percent(disk.used, of: disk.capacity) + " full")",

@@ -18,9 +18,6 @@ struct Diagnosis {
         var action: String
     }
 
-    /// Percent of a disk in use from which on more room should be planned.
-    static let fullPercent = 85
-
     let findings: [Finding]
     private let report: StatusReport
 
@@ -28,7 +25,7 @@ struct Diagnosis {
         self.report = report
         let all =
             Self.data(report) + Self.journal(report) + Self.nodes(report) + Self.disks(report)
-            + Self.groups(report) + Self.shards(report) + Self.upkeep(report)
+            + Self.groups(report) + Self.shards(report) + Self.room(report) + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
@@ -50,7 +47,13 @@ struct Diagnosis {
             : Self.journalSpares(report) == 0
                 ? "no journal keeper to spare: one more that goes, and the store stops."
                 : "everything can be read; redundancy is reduced."
+        let rest = isReduced ? reading : Self.place(report)
+        // It comes after all others of its severity: when it is the first, there is nothing else as bad.
+        let room = Self.room(report).first == findings.first ? report.room.first : nil
         return switch findings.first?.severity {
+        case .critical where room?.state == .refused: "FULL: new objects are refused; \(rest)"
+        case .critical where room?.state == .largeRefused: "FULL: large objects are refused; \(rest)"
+        case .warning where room?.state == .nearlyFull: "NEARLY FULL: large objects are soon refused; \(rest)"
         case .critical where report.metadataDamage != nil: "DATA AT RISK: the metadata database is damaged."
         case .critical where report.blobsBelowK > 0: "DATA AT RISK: some objects cannot be read now."
         case .critical where report.groups.unreadable > 0:
@@ -62,6 +65,12 @@ struct Diagnosis {
         case .notice: "OK: \(Self.place(report)) Something needs attention:"
         case nil: "OK: \(Self.place(report))"
         }
+    }
+
+    private var isReduced: Bool {
+        let isRoom = Self.room(report).contains
+        return Self.hasNoSpare(report) || report.room.contains { $0.state == .degraded }
+            || findings.contains { $0.severity == .warning && !isRoom($0) }
     }
 
     private static func place(_ report: StatusReport) -> String {
@@ -226,7 +235,7 @@ struct Diagnosis {
                     action: "nothing: wait until repair has ended"
                 )
             default:
-                guard disk.capacity > 0, disk.used / (disk.capacity / 100 + 1) >= fullPercent else { return nil }
+                guard disk.isNearlyFull else { return nil }
                 return Finding(
                     severity: .notice,
                     text: "\(name) is \(Words.percent(disk.used, of: disk.capacity)) full",
@@ -261,6 +270,17 @@ struct Diagnosis {
             ? "repair cannot make them from the shards that are left: see above"
             : "repair waits for a disk to put them on: see to the disks"
         return [Finding(severity: .warning, text: text, action: action)]
+    }
+
+    /// Worst first.
+    private static func room(_ report: StatusReport) -> [Finding] {
+        report.room.map { room in
+            Finding(
+                severity: RoomText.isRefusal(room) ? .critical : .warning,
+                text: "\(RoomText.problem(room)); \(RoomText.disks(room))",
+                action: RoomText.action
+            )
+        }
     }
 
     private static func upkeep(_ report: StatusReport) -> [Finding] {

@@ -202,6 +202,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var silentNodes: [SilentNode]
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
+    /// Storage classes that are short of room.
+    package var room: [RoomReport]
 
     package init(
         clusterID: String,
@@ -226,7 +228,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
         recoveryKitTaken: Bool,
         maintained: [MaintenanceReport.Node] = [],
         silentNodes: [SilentNode] = [],
-        moves: MovesReport? = nil
+        moves: MovesReport? = nil,
+        room: [RoomReport] = []
     ) {
         self.clusterID = clusterID
         self.scheme = scheme
@@ -251,5 +254,6 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.maintained = maintained
         self.silentNodes = silentNodes
         self.moves = moves
+        self.room = room
     }
 }

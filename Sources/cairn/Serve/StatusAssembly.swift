@@ -46,8 +46,23 @@ struct StatusAssembly {
             recoveryKitTaken: isTaken,
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),
-            moves: try await moves()
+            moves: try await moves(),
+            room: room(status.disks)
         )
+    }
+
+    /// The classes that are short of it, worst first.
+    private func room(_ disks: [StoreDiskStatus]) -> [RoomReport] {
+        let reports = store.rooms(nearlyFull: disks.nearlyFull).compactMap { room in
+            RoomReport.State(room.state).map { state in
+                RoomReport(
+                    classes: room.classes,
+                    state: state,
+                    disks: disks.filter { room.disks.contains($0.record.id) }.map { disk($0).place }
+                )
+            }
+        }
+        return RoomReport.State.allCases.reversed().flatMap { state in reports.filter { $0.state == state } }
     }
 
     private func silentNodes(_ disks: [StoreDiskStatus]) -> [SilentNode] {
@@ -136,5 +151,28 @@ struct StatusAssembly {
         case .behind: .behind
         case .unreachable: .unreachable
         }
+    }
+}
+
+extension RoomReport.State {
+    /// nil when there is enough.
+    fileprivate init?(_ state: SchemeRoom.State) {
+        switch state {
+        case .enough: return nil
+        case .nearlyFull: self = .nearlyFull
+        case .degraded: self = .degraded
+        case .largeRefused: self = .largeRefused
+        case .refused: self = .refused
+        }
+    }
+}
+
+extension [StoreDiskStatus] {
+    /// Those that serve and are nearly full.
+    var nearlyFull: Set<DiskID> {
+        let disks = filter { disk in
+            disk.isServed && DiskReport.isNearlyFull(used: Swift.max(0, disk.capacity - disk.room), of: disk.capacity)
+        }
+        return Set(disks.map(\.record.id))
     }
 }

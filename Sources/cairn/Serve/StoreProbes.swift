@@ -50,6 +50,7 @@ enum StoreProbes {
         )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
         addKeepers(status, wanted: (try? await store.keepersWanted()) ?? 0, to: &text)
+        addRoom(store.rooms(nearlyFull: status.disks.nearlyFull), to: &text)
         for disk in status.disks {
             let record = disk.record
             let label = MetricText.disk(record.slot, node: record.node.name, site: record.site.name)
@@ -64,6 +65,20 @@ enum StoreProbes {
         }
         text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
+    }
+
+    private static func addRoom(_ rooms: [SchemeRoom], to text: inout MetricText) {
+        for room in rooms {
+            for name in room.classes {
+                let label = MetricText.label("class", name)
+                let isRefused = room.state == .refused
+                let isLargeRefused = isRefused || room.state == .largeRefused
+                let isSoon = isLargeRefused || room.state == .nearlyFull
+                text.add("cairn_writes_refused", "1 while no new object finds room.", isRefused ? 1 : 0, label)
+                text.add("cairn_large_writes_refused", "1 while no large one does.", isLargeRefused ? 1 : 0, label)
+                text.add("cairn_nearly_full", "1 when that is so or will be soon.", isSoon ? 1 : 0, label)
+            }
+        }
     }
 
     private static func addKeepers(_ status: StoreStatus, wanted: Int, to text: inout MetricText) {
@@ -110,8 +125,10 @@ struct MetricText {
 
     /// Which disk a line is of: slots of different nodes may be called the same.
     static func disk(_ slot: String, node: String, site: String) -> String {
-        "disk=\"\(escaped(slot))\",node=\"\(escaped(node))\",site=\"\(escaped(site))\""
+        [label("disk", slot), label("node", node), label("site", site)].joined(separator: ",")
     }
+
+    static func label(_ name: String, _ value: String) -> String { "\(name)=\"\(escaped(value))\"" }
 
     private static func escaped(_ value: String) -> String {
         value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
