@@ -137,7 +137,7 @@ struct AdminCommandTests {
             try await withServer(MemoryService(), in: folder) { client throws in
                 let list = try output(["node", "list"], client)
                 #expect(list.contains("s1/n1  up"))
-                #expect(list.contains("s1/n2  silent      0  10.0.0.2:7400"))
+                #expect(list.contains("s1/n2  DOWN       0  10.0.0.2:7400"))
                 #expect(try output(["node", "list", "--json"], client).contains("\"isPresent\""))
                 #expect(try output(["node", "remove", "n2"], client).contains("s1/n2 is no member any more"))
                 #expect(try !output(["node", "list"], client).contains("n2"))

@@ -140,6 +140,9 @@ struct DoctorTests {
         Case("node silent", .warning, "node default/n1 does not answer: 6 disks away", "cairn node --data DIR") {
             $0.silentNodes = [SilentNode(site: "default", name: "n1")]
         },
+        Case("node unheard", .warning, "n1 answers, and does not report", "cairn admin node list") {
+            $0.unheardNodes = [SilentNode(site: "default", name: "n1")]
+        },
         Case("node gone", .notice, "n9 does not answer, and has no disk", "cairn admin node remove n9") {
             $0.silentNodes = [SilentNode(site: "default", name: "n9")]
         },
@@ -236,6 +239,18 @@ struct DoctorTests {
         problems = Doctor.findings(in: examination).map(\.problem)
         #expect(problems.contains("site a does not answer"))
         #expect(!problems.contains { $0.hasPrefix("disk ") || $0.hasPrefix("node ") })
+    }
+
+    @Test("The disks of a node in maintenance are not to be replaced, also while the node answers")
+    func maintained() {
+        var examination = StoreExamination.sample()
+        examination.lose(3)
+        examination.status.maintained = [MaintenanceReport.Node(site: "default", node: "n1", secondsLeft: 7_200)]
+        let findings = Doctor.findings(in: examination)
+        #expect(findings.contains { $0.problem.contains("node default/n1 is down for maintenance") })
+        for text in findings.map({ $0.action + ($0.command ?? "") }) + [StatusText.text(examination.status)] {
+            #expect(!text.contains("disk replace"), "\(text)")
+        }
     }
 
     @Test("Where the status sees something amiss, the doctor does", arguments: cases)

@@ -9,8 +9,8 @@ final class MemoryService: AdminService {
         var isScrubPaused = false
         var classes: [ClassReport] = []
         var nodes = [
-            NodesReport.Node(site: "s1", name: "n1", address: "10.0.0.1:7400", isPresent: true, disks: 4),
-            NodesReport.Node(site: "s1", name: "n2", address: "10.0.0.2:7400", isPresent: false, disks: 0),
+            NodesReport.Node(site: "s1", name: "n1", address: "10.0.0.1:7400", state: .up, disks: 4),
+            NodesReport.Node(site: "s1", name: "n2", address: "10.0.0.2:7400", state: .down, disks: 0),
         ]
     }
 

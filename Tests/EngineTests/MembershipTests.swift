@@ -263,6 +263,48 @@ struct MembershipTests {
         await cluster.close()
     }
 
+    @Test("a node's standing comes of its answers and its beats: half of them make it suspect, silence down")
+    func standing() {
+        let (node, other) = (NodeName("node-1"), NodeName("node-2"))
+        func at(_ seconds: Int) -> MonotonicTime {
+            MonotonicTime(nanoseconds: 0).advanced(by: .seconds(100 + seconds))
+        }
+        var hearing = NodeHearing()
+        #expect(hearing.standing(of: node, now: at(0)) == .up, "a process that has all disks itself hears no beats")
+        hearing.note(beatOf: node, now: at(0))
+        #expect(hearing.standing(of: node, now: at(10)) == .up)
+        #expect(hearing.standing(of: node, now: at(11)) == .suspect, "it answers, and does not beat")
+        hearing.note(beatOf: node, now: at(11))
+        hearing.note(silent: [node], now: at(12))
+        #expect(hearing.standing(of: node, now: at(12)) == .suspect && hearing.isSilent(node))
+        // It beats, and does not answer.
+        hearing.note(beatOf: node, now: at(21))
+        hearing.note(silent: [node, other], now: at(21))
+        #expect(hearing.standing(of: node, now: at(21)) == .suspect)
+        #expect(hearing.standing(of: node, now: at(22)) == .down)
+        #expect(hearing.standing(of: other, now: at(22)) == .suspect)
+        hearing.note(silent: [], now: at(23))
+        #expect(hearing.standing(of: node, now: at(23)) == .up && !hearing.isSilent(node))
+    }
+
+    @Test("a node that beats and gives no answer is not up for anybody")
+    func halfHeard() async throws {
+        let cluster = try await ClusterHarness()
+        let name = cluster.nodes[1].name
+        func standings() -> [NodeStanding] { cluster.nodes.map { cluster.store.standing(of: $0.name) } }
+        await cluster.store.watchDisks()
+        #expect(standings() == [.up, .up, .up])
+        cluster.board.plug(name.name, nil)
+        await cluster.store.watchDisks()
+        await cluster.nodes[1].feed.beat()
+        #expect(standings() == [.up, .suspect, .up])
+        #expect(cluster.store.isSilent(name) && cluster.membership.present().contains { $0.name == name })
+        #expect(cluster.store.standing(of: NodeName("node-9")) == .down)
+        cluster.membership.remove(name)
+        #expect(cluster.store.standing(of: name) == .down)
+        await cluster.close()
+    }
+
     @Test("a disk that is added of a node that joined after the start is shown with where it lies")
     func pathOfANewNode() async throws {
         let cluster = try await ClusterHarness()

@@ -4,7 +4,17 @@ extension Ward {
 
     private var silent: Set<String> { Set(examination.silentNodes.map { nodeName($0.site, $0.name) }) }
 
-    private func isSilent(_ disk: DiskReport) -> Bool { silent.contains(nodeName(disk.site, disk.node)) }
+    /// Those that are silent, and those in maintenance of which disks are away: as the status tells.
+    private var nodesAway: [SilentNode] {
+        let maintained = status.maintained.filter { node in
+            !silent.contains(node.name) && disksAway.contains { nodeName($0.site, $0.node) == node.name }
+        }
+        return examination.silentNodes + maintained.map { SilentNode(site: $0.site, name: $0.node) }
+    }
+
+    private func isAwayWithItsNode(_ disk: DiskReport) -> Bool {
+        nodesAway.contains { $0.site == disk.site && $0.name == disk.node }
+    }
 
     /// Sites and nodes that do not answer: their disks are not to be replaced but to be waited for.
     var places: [Finding] {
@@ -23,8 +33,8 @@ extension Ward {
                 command: "cairn admin plan lose site:\(site)"
             )
         }
-        let others = examination.silentNodes.filter { !sitesGone.contains($0.site) }
-        return sites
+        let others = nodesAway.filter { !sitesGone.contains($0.site) }
+        return sites + examination.unheardNodes.map(Self.unheard)
             + others.map { node in
                 if let maintenance = status.maintained.first(where: { $0.site == node.site && $0.node == node.name }) {
                     return Self.maintained(maintenance)
@@ -39,6 +49,17 @@ extension Ward {
                     command: "cairn node --data DIR"
                 )
             }
+    }
+
+    /// Its disks are used all the same.
+    private static func unheard(_ node: SilentNode) -> Finding {
+        Finding(
+            .warning,
+            "node \(node.site)/\(node.name) answers, and does not report: it refuses clients with 503",
+            cause: "its calls do not reach this coordinator: the network is cut one way, or its process hangs",
+            action: "look at its log and at the way from it to here; restart it if that is open",
+            command: "cairn admin node list"
+        )
     }
 
     /// Nothing lies there: it was drained, or has never had a disk in use.
@@ -64,7 +85,7 @@ extension Ward {
 
     var disks: [Finding] {
         status.disks.compactMap { disk in
-            if disk.state.needsAttention { return isSilent(disk) ? nil : away(disk) }
+            if disk.state.needsAttention { return isAwayWithItsNode(disk) ? nil : away(disk) }
             switch disk.state {
             case .suspect:
                 return Finding(

@@ -4,7 +4,8 @@ enum NodeText {
         guard !report.nodes.isEmpty else { return "No node has joined yet." }
         var table = TextTable(("NODE", .left), ("STATE", .left), ("DISKS", .right), ("ADDRESS", .left))
         for node in report.nodes {
-            table.add("\(node.site)/\(node.name)", node.isPresent ? "up" : "silent", "\(node.disks)", node.address)
+            let state = node.state == .up ? "up" : node.state.rawValue.uppercased()
+            table.add("\(node.site)/\(node.name)", state, "\(node.disks)", node.address)
         }
         return table.lines.joined(separator: "\n")
     }

@@ -30,6 +30,8 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     /// By a disk's id: why it is not served.
     package var reasons: [String: String] = [:]
     package var silentNodes: [SilentNode] = []
+    /// Nodes that answer, so that their disks are used, and do not report.
+    package var unheardNodes: [SilentNode] = []
     /// Disks that work and stand in no group, as `SITE/NODE/SLOT`.
     package var idleDisks: [String] = []
     /// Groups with more shards in one place than the disks ask for.

@@ -11,7 +11,8 @@ package import SystemInterface
 /// A beat comes over a connection that proved the node's name. Nothing here decides where shards lie: a silent node's
 /// disks are left out by the store's own watch.
 package final class Membership: Sendable {
-    /// A node that beats twice a second and has not for so long is silent.
+    /// A node that beats twice a second and has not for so long is silent; one that gives the store no answer for as
+    /// long is down.
     package static let silence = Duration.seconds(10)
     /// How often a node beats.
     package static let interval = Duration.milliseconds(500)

@@ -114,6 +114,7 @@ extension Store {
     private func noteSilence(in answers: [(NodeName, Result<[HostedDiskReport], NodeCallError>)]) {
         var silent: [NodeName: String] = [:]
         for case (let node, .failure(let error)) in answers { silent[node] = error.description }
+        hearing.withLock { $0.note(silent: silent.keys, now: time.monotonic) }
         events.note(silent: silent, of: members.withLock { $0 })
     }
 

@@ -62,6 +62,8 @@ package final class Store: Sendable {
     let returns = Mutex<[DiskID: RetryPatience]>([:])
     /// Since when disks are away, of those that are.
     let awaySince = Mutex<[DiskID: MonotonicTime]>([:])
+    /// Which nodes are heard of, and how.
+    let hearing = Mutex(NodeHearing())
     /// Until when draining is not planned again, after it found no room.
     let drainPatience = Mutex(RetryPatience())
     private let journalTask: Task<Void, Never>
@@ -218,11 +220,18 @@ package final class Store: Sendable {
 }
 
 extension Store {
-    /// A node that was not known, or not reached, at the start: its disks are taken up like disks that come back.
-    package func admit(_ node: NodeMember) { members.withLock { $0[node.name] = node } }
+    /// A node that beats. If it was not known, or not reached, at the start, its disks are taken up like disks that
+    /// come back.
+    package func admit(_ node: NodeMember) {
+        hearing.withLock { $0.note(beatOf: node.name, now: time.monotonic) }
+        members.withLock { $0[node.name] = node }
+    }
 
     /// A node that is asked nothing any more.
-    func dismiss(_ node: NodeName) { members.withLock { $0[node] = nil } }
+    func dismiss(_ node: NodeName) {
+        members.withLock { $0[node] = nil }
+        hearing.withLock { $0.forget(node) }
+    }
 }
 
 /// A disk that its node serves.

@@ -122,9 +122,6 @@ package final class StoreEvents: Sendable {
         if isNew, let reason { note(.keepersUnchanged(reason: reason)) }
     }
 
-    /// Whether the node gave no answer when it was asked last.
-    func isSilent(_ node: NodeName) -> Bool { state.withLock { $0.silentNodes.contains(node) } }
-
     /// Which nodes answered just now, and why the others did not; tells of those for which that is new.
     package func note(silent: [NodeName: String], of members: [NodeName: NodeMember]) {
         let events = state.withLock { state -> [StoreEvent] in
@@ -149,11 +146,6 @@ package final class StoreEvents: Sendable {
 }
 
 extension Store {
-    /// Whether nothing is heard of a node, so that nothing is known of its disks.
-    package func isSilent(_ node: NodeName) -> Bool {
-        events.isSilent(node) || members.withLock { $0[node] == nil }
-    }
-
     /// An operator's replacement of that disk has succeeded.
     package func noteReplaced(_ record: DiskRecord) { events.note(.diskReplaced(.init(record.place))) }
 }

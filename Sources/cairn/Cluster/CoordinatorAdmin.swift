@@ -128,24 +128,32 @@ struct CoordinatorAdmin: AdminService {
 
     func examine() async throws(AdminError) -> StoreExamination {
         let store = try await store()
-        let present = Set(control.membership.present().map(\.name))
-        let silent = control.membership.nodes.filter { !present.contains($0.name) }
-        return try await store.examine(silent: silent.map { SilentNode(site: $0.site.name, name: $0.name.name) })
+        let members = control.membership.nodes.map { SilentNode(site: $0.site.name, name: $0.name.name) }
+        return try await store.examine(members: members)
     }
 
     func nodes() async throws(AdminError) -> NodesReport {
-        let present = Set(control.membership.present().map(\.name))
         let disks = try await disksInUse()
+        let state = await standings()
         let nodes = control.membership.nodes.map { node in
             NodesReport.Node(
                 site: node.site.name,
                 name: node.name.name,
                 address: "\(node.host):\(node.port)",
-                isPresent: present.contains(node.name),
+                state: state(node.name),
                 disks: disks[node.name] ?? 0
             )
         }
         return NodesReport(nodes: nodes.sorted { ($0.site, $0.name) < ($1.site, $1.name) })
+    }
+
+    /// As the store says; before there is one, by the beats alone.
+    private func standings() async -> (NodeName) -> NodeState {
+        if let store = await control.running?.store {
+            return { NodeState(store.standing(of: $0)) }
+        }
+        let present = Set(control.membership.present().map(\.name))
+        return { present.contains($0) ? .up : .down }
     }
 
     /// By node; none of a cluster that is not formed yet.
@@ -231,5 +239,16 @@ struct CoordinatorAdmin: AdminService {
             region: control.settings.region,
             root: control.root
         )
+    }
+}
+
+extension NodeState {
+    init(_ standing: NodeStanding) {
+        switch standing {
+        case .up: self = .up
+        case .suspect: self = .suspect
+        case .down: self = .down
+        case .out: self = .out
+        }
     }
 }

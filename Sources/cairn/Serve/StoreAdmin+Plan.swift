@@ -5,12 +5,12 @@ import ObjectModel
 import Placement
 
 extension StoreAdmin {
-    func examine() async throws(AdminError) -> StoreExamination { try await examine(silent: []) }
+    func examine() async throws(AdminError) -> StoreExamination { try await examine(members: []) }
 
-    /// `silent`: nodes that the coordinator has not heard of lately.
-    func examine(silent: [SilentNode]) async throws(AdminError) -> StoreExamination {
+    /// `members`: the nodes of the cluster, also those without a disk in use.
+    func examine(members: [SilentNode]) async throws(AdminError) -> StoreExamination {
         do {
-            return try await LossAssembly(store: store, folder: folder).examination(silent: silent)
+            return try await LossAssembly(store: store, folder: folder).examination(members: members)
         } catch {
             throw adminError(error)
         }
@@ -32,7 +32,7 @@ struct LossAssembly {
     let store: Store
     let folder: DataFolder
 
-    func examination(silent: [SilentNode]) async throws -> StoreExamination {
+    func examination(members: [SilentNode]) async throws -> StoreExamination {
         let status = try await store.status()
         let snapshot = try await store.snapshot(status)
         let layout = snapshot.store.layout
@@ -53,7 +53,12 @@ struct LossAssembly {
         examination.blobsNotRepacked = status.repack.waiting
         examination.badShards = status.verification.shardsBad
         for (disk, reason) in snapshot.reasons { examination.reasons[disk.description] = reason }
-        examination.silentNodes = silent
+        // As the status says, and nodes of which it has no disk to tell.
+        let silent = Set(examination.status.silentNodes + members.filter { store.isSilent(NodeName($0.name)) })
+        examination.silentNodes = silent.sorted { ($0.site, $0.name) < ($1.site, $1.name) }
+        examination.unheardNodes = members.filter { node in
+            !silent.contains(node) && store.standing(of: NodeName(node.name)) == .suspect
+        }
         examination.idleDisks = status.disks.filter { $0.isServed && !$0.hasPlaces && $0.record.state == .active }
             .map { "\($0.record.site)/\($0.record.node)/\($0.record.slot)" }
         examination.groupsAgainstTheRule = layout.groupsAgainstTheRule.count
