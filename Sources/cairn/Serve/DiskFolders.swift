@@ -40,7 +40,7 @@ enum DiskFolders {
             for (index, path) in paths.enumerated() {
                 group.addTask {
                     let disk = await GivenDisk.look(path) { () throws(FileError) in
-                        try LinuxFileSystem(root: path, name: path, createsRoot: false)
+                        try LinuxFileSystem(root: path, name: "look", createsRoot: false)
                     }
                     return (index, disk)
                 }
