@@ -66,6 +66,14 @@ package struct StoreStatus: Sendable {
     }
 }
 
+extension StoreStatus {
+    /// Bytes of a shard, in the mean of those on disks that answered: for what is told in shards and asked in bytes.
+    package var meanShardBytes: Int {
+        let shards = disks.reduce(0) { $0 + $1.shardCount }
+        return shards > 0 ? disks.reduce(0) { $0 + $1.liveBytes } / shards : 0
+    }
+}
+
 extension Store {
     /// Missing shards that a status counts by disk, those of the blobs with the fewest spares first: a bound of the
     /// time that it takes.

@@ -161,14 +161,15 @@ struct CoordinatorProgram {
             port: address.port,
             logger: logger,
             ready: {
-                if let store = await control.running?.store { return await StoreProbes.probes(store).ready() }
+                if let store = await control.running?.store { return StoreProbes.problem(of: store) }
                 guard control.store.has(.formed) else { return "the cluster is not formed yet" }
                 let problem = await control.problem
                 return "the store does not run" + (problem.isEmpty ? " yet" : ": \(problem)")
             },
             metrics: {
                 guard let store = await control.running?.store else { return "cairn_up 0\n" }
-                return await StoreProbes.metrics(store)
+                let members = control.membership.nodes.map { NodePlace(site: $0.site, name: $0.name) }
+                return await StoreProbes.metrics(store, control.folder, members: Set(members))
             }
         )
         return Listening(address: address, option: "--metrics", base: server)

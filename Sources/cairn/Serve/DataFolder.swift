@@ -25,6 +25,7 @@ struct DataFolder: Sendable {
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
     var recoveryKitMark: String { path + "/recovery-kit-taken" }
+    var isRecoveryKitTaken: Bool { FileManager.default.fileExists(atPath: recoveryKitMark) }
     /// There as long as the generated root keys have not been shown.
     var unseenMark: String { path + "/" + Self.unseenMarkName }
     static let unseenMarkName = "credentials.unseen"

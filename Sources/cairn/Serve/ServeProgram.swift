@@ -63,7 +63,7 @@ struct ServeProgram {
             time: LinuxTime(),
             random: random,
             logger: logger,
-            probes: StoreProbes.probes(store)
+            probes: StoreProbes.probes(store, folder)
         )
         let services: [any Service] = [
             StoreService(store: store),

@@ -1,7 +1,6 @@
 import AdminGateway
 import Coordination
 import DiskFormat
-import Foundation
 import LinuxSystem
 import Metadata
 import ObjectModel
@@ -15,7 +14,6 @@ struct StatusAssembly {
     func report() async throws -> StatusReport {
         let status = try await store.status()
         let scheme = status.scheme ?? store.configuration.scheme
-        let isTaken = FileManager.default.fileExists(atPath: folder.recoveryKitMark)
         return StatusReport(
             clusterID: store.cluster.description,
             scheme: scheme.name,
@@ -43,7 +41,7 @@ struct StatusAssembly {
             isCounted: status.isCounted,
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status, wanted: try await store.keepersWanted()),
-            recoveryKitTaken: isTaken,
+            recoveryKitTaken: folder.isRecoveryKitTaken,
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),
             moves: try await moves(),
@@ -107,10 +105,7 @@ struct StatusAssembly {
     }
 
     private func repair(_ status: StoreStatus) -> RepairReport {
-        let shards = status.disks.reduce(0) { $0 + $1.shardCount }
-        let live = status.disks.reduce(0) { $0 + $1.liveBytes }
-        let mean = shards > 0 ? live / shards : 0
-        let left = status.statistics.missingShards * mean
+        let left = status.statistics.missingShards * status.meanShardBytes
         return RepairReport(
             active: status.repair.isActive,
             bytesDone: status.repair.bytesDone,

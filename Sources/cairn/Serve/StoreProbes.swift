@@ -9,15 +9,19 @@ import S3Gateway
 
 /// `/-/ready` and `/-/metrics` of a store.
 enum StoreProbes {
-    static func probes(_ store: Store) -> S3Probes {
+    static func probes(_ store: Store, _ folder: DataFolder) -> S3Probes {
         S3Probes(
-            ready: { store.stopReason.map { "the store has stopped: \($0)" } },
-            metrics: { await metrics(store) }
+            ready: { problem(of: store) },
+            metrics: { await metrics(store, folder) }
         )
     }
 
-    /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/).
-    static func metrics(_ store: Store) async -> String {
+    /// Why the store is not ready; nil when it is.
+    static func problem(of store: Store) -> String? { store.stopReason.map { "the store has stopped: \($0)" } }
+
+    /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/). `members`: nodes of the cluster,
+    /// also those without a disk in use.
+    static func metrics(_ store: Store, _ folder: DataFolder, members: Set<NodePlace> = []) async -> String {
         guard let status = try? await store.status() else { return "cairn_up 0\n" }
         var text = MetricText()
         text.add("cairn_up", "1 while metadata answers.", 1)
@@ -30,7 +34,7 @@ enum StoreProbes {
         text.add("cairn_dead_blobs", "Blobs waiting to be erased.", status.statistics.deadBlobs)
         text.add("cairn_metadata_damaged", "Whether damaged rows were met: 1, or 0.", status.damage == nil ? 0 : 1)
         text.add("cairn_missing_shards", "Shards not on their disks.", status.statistics.missingShards)
-        text.add("cairn_moving_shards", "Shards to be moved to other disks.", status.statistics.movingShards)
+        addMoves(status, store.mover.progress, to: &text)
         let unreadable = max(status.statistics.blobsBelowQuorum, status.reach.unreadable.count)
         text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards where they can be read.", unreadable)
         text.add("cairn_unreadable_groups", "Groups with fewer than k disks.", status.reach.unreadableGroups)
@@ -50,6 +54,10 @@ enum StoreProbes {
         )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
         addKeepers(status, wanted: (try? await store.keepersWanted()) ?? 0, to: &text)
+        let nodes = members.union(status.disks.map { NodePlace(site: $0.record.site, name: $0.record.node) })
+        text.addNodes(nodes, inMaintenance: (try? await store.maintenances().count) ?? 0, of: store)
+        let isKitTaken = folder.isRecoveryKitTaken
+        text.add("cairn_recovery_kit_taken", "1 once an operator has taken the recovery kit.", isKitTaken ? 1 : 0)
         addRoom(store.rooms(nearlyFull: status.disks.nearlyFull), to: &text)
         for disk in status.disks {
             let record = disk.record
@@ -65,6 +73,15 @@ enum StoreProbes {
         }
         text.addScrub(store.scrubber.status, disks: status.disks)
         return text.text
+    }
+
+    private static func addMoves(_ status: StoreStatus, _ progress: MoveProgress, to text: inout MetricText) {
+        let left = status.statistics.movingShards
+        text.add("cairn_moving_shards", "Shards to be moved to other disks.", left)
+        text.add("cairn_moving_bytes", "About as many bytes as they have.", left * status.meanShardBytes)
+        text.add("cairn_moved_shards_total", "Shards moved since start.", progress.shardsDone)
+        text.add("cairn_moved_bytes_total", "Bytes of them.", progress.bytesDone)
+        text.add("cairn_moves_paused", "1 while an operator has paused the moves.", progress.isPaused ? 1 : 0)
     }
 
     private static func addRoom(_ rooms: [SchemeRoom], to text: inout MetricText) {
