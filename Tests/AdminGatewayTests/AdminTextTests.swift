@@ -116,6 +116,7 @@ struct AdminTextTests {
         report.moves = MovesReport(
             places: 2,
             shardsLeft: 20,
+            bytesLeft: 12_000_000,
             shardsDone: 5,
             bytesDone: 3_000_000,
             isPaused: false,
@@ -124,9 +125,41 @@ struct AdminTextTests {
         )
         #expect(
             StatusText.text(report).contains(
-                "\nMoves         To move: 2 places, 20 shards; moved since the start: 3.0 MB; about 3 min left.\n"
+                "\nMoves         To move: 2 places, 20 shards, about 12.0 MB; moved since the start: 3.0 MB; "
+                    + "about 3 min left.\n"
             )
         )
+        report.moves?.away = ["default/n1/3"]
+        #expect(StatusText.text(report).contains("; away, so made anew from others: default/n1/3.\n"))
+    }
+
+    @Test("a plan says how long at least, how full disks are then, and what is at risk meanwhile")
+    func movePlan() {
+        var plan = MovePlanReport(
+            places: 2,
+            bytes: 600_000_000_000,
+            seconds: 3_000,
+            disks: [
+                .init(name: "s/n/1", before: 900_000_000_000, after: 300_000_000_000),
+                .init(
+                    name: "s/n/2",
+                    before: 100_000_000_000,
+                    after: 700_000_000_000,
+                    used: 200_000_000_000,
+                    capacity: 1_000_000_000_000
+                ),
+            ],
+            isDryRun: true
+        )
+        var text = MovesText.plan(plan)
+        #expect(text.contains("50 min or more at the rate allowed.\nNothing lacks a shard meanwhile"))
+        #expect(text.contains("\n  s/n/2: 100 GB -> 700 GB, 20 % -> 80 % full") && !text.contains("Nearly full"))
+        #expect(text.contains("\n  s/n/1: 900 GB -> 300 GB") && !text.contains("Watch it"))
+        plan.disks[1].used = 300_000_000_000
+        plan.away = ["s/n/1"]
+        text = MovesText.plan(plan)
+        #expect(text.contains("Away: s/n/1. What lies there lacks a shard until"))
+        #expect(text.contains("Nearly full then: s/n/2: add disks first.") && !text.contains("Nothing lacks"))
     }
 
     @Test("objects that cannot be read come before everything else")

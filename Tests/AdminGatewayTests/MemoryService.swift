@@ -65,6 +65,7 @@ final class MemoryService: AdminService {
         MovesReport(
             places: places,
             shardsLeft: places * 10,
+            bytesLeft: places * 10 << 20,
             shardsDone: 5,
             bytesDone: 5 << 20,
             isPaused: isPaused,

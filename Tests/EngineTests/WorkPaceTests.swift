@@ -23,7 +23,29 @@ struct WorkPaceTests {
         #expect(pace.secondsLeft(for: 0) == 0)
         pace.note(7, now: Self.time(86))
         #expect(pace.secondsLeft(for: 10) == nil)
-        pace.note(5, now: Self.time(87))
-        #expect(pace.secondsLeft(for: 10) == 2)
+        pace.note(5, now: Self.time(96))
+        #expect(pace.secondsLeft(for: 10) == 20)
+        #expect(pace.asOf(Self.time(156)).secondsLeft(for: 10) == 20)
+        #expect(pace.asOf(Self.time(157)).secondsLeft(for: 10) == nil, "it stands still")
+    }
+
+    @Test("is not told of a first moment")
+    func notWild() {
+        var pace = WorkPace()
+        for second in 0..<5 {
+            pace.note(second == 1 ? 1_000 : 1, now: Self.time(UInt64(second)))
+            #expect(pace.secondsLeft(for: 1_000_000) == nil)
+        }
+        pace.note(1, now: Self.time(5))
+        #expect(pace.secondsLeft(for: 1_004) == 5)
+    }
+
+    @Test("is that of late: what went on before more than two minutes does not count")
+    func ofLate() {
+        var pace = WorkPace()
+        for second in 0...120 { pace.note(100, now: Self.time(UInt64(second))) }
+        #expect(pace.secondsLeft(for: 1_000) == 10)
+        for second in 121...300 { pace.note(10, now: Self.time(UInt64(second))) }
+        #expect(pace.secondsLeft(for: 1_000) == 100)
     }
 }

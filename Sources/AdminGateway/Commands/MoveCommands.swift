@@ -149,30 +149,53 @@ enum MovesWatch {
 }
 
 /// Moves in words.
-enum MovesText {
-    static func plan(_ plan: MovePlanReport) -> String {
+package enum MovesText {
+    package static func plan(_ plan: MovePlanReport) -> String {
         guard plan.places > 0 else {
             return plan.isDryRun ? "Nothing would be moved." : "Nothing is to be moved."
         }
         let verb = plan.isDryRun ? "Would move" : "Moving"
         var lines = [
             "\(verb) \(Words.plural(plan.places, "place")), \(Words.bytes(plan.bytes)): "
-                + "\(Words.span(plan.seconds)) at the rate allowed. Nothing lacks a shard meanwhile."
+                + "\(Words.span(plan.seconds)) or more at the rate allowed."
         ]
+        lines.append(risk(plan))
         for disk in plan.disks where disk.before != disk.after {
-            lines.append("  \(disk.name): \(Words.bytes(disk.before)) -> \(Words.bytes(disk.after))")
+            var line = "  \(disk.name): \(Words.bytes(disk.before)) -> \(Words.bytes(disk.after))"
+            if disk.capacity > 0 {
+                let (now, then) = (disk.used, disk.usedThen)
+                line += ", \(Words.percent(now, of: disk.capacity)) -> \(Words.percent(then, of: disk.capacity)) full"
+            }
+            lines.append(line)
         }
         if !plan.isDryRun { lines.append("Watch it with: cairn admin moves status --watch") }
         return lines.joined(separator: "\n")
     }
 
+    /// What is at risk meanwhile, and then.
+    private static func risk(_ plan: MovePlanReport) -> String {
+        var text = "Nothing lacks a shard meanwhile: until one is proved at its new place the one before counts."
+        if !plan.away.isEmpty {
+            text =
+                "Away: \(plan.away.joined(separator: ", ")). What lies there lacks a shard until that is made anew "
+                + "from others; bring it back first if you can."
+        }
+        let full = plan.disks.filter {
+            $0.after > $0.before && DiskReport.isNearlyFull(used: $0.usedThen, of: $0.capacity)
+        }
+        guard !full.isEmpty else { return text }
+        return text + " Nearly full then: \(full.map(\.name).joined(separator: ", ")): add disks first."
+    }
+
     static func text(_ report: MovesReport) -> String {
         guard !report.isDone else { return "Nothing is being moved." }
         var text = "To move: \(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
+        if report.bytesLeft > 0 { text += ", about \(Words.bytes(report.bytesLeft))" }
         text += "; moved since the start: \(Words.bytes(report.bytesDone))"
         if report.isPaused { text += "; paused" }
         if let seconds = report.secondsLeft { text += "; about \(Words.span(seconds)) left" }
         if !report.draining.isEmpty { text += "; being emptied: \(report.draining.joined(separator: ", "))" }
+        if !report.away.isEmpty { text += "; away, so made anew from others: \(report.away.joined(separator: ", "))" }
         return text + "."
     }
 }

@@ -32,12 +32,20 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
         /// Bytes of shards.
         package var before: Int
         package var after: Int
+        /// Bytes of its file system in use now, and all it has; 0 of a disk that does not answer.
+        package var used: Int
+        package var capacity: Int
 
-        package init(name: String, before: Int, after: Int) {
+        package init(name: String, before: Int, after: Int, used: Int = 0, capacity: Int = 0) {
             self.name = name
             self.before = before
             self.after = after
+            self.used = used
+            self.capacity = capacity
         }
+
+        /// Bytes of its file system in use then.
+        package var usedThen: Int { max(0, used + after - before) }
     }
 
     /// Shards' places in groups that change their disk.
@@ -46,13 +54,16 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
     /// At the rate that is allowed; the disks may be slower.
     package var seconds: Int
     package var disks: [Disk]
+    /// Disks that places move from and that do not answer: what lies there lacks a shard until it is made anew.
+    package var away: [String]
     package var isDryRun: Bool
 
-    package init(places: Int, bytes: Int, seconds: Int, disks: [Disk], isDryRun: Bool) {
+    package init(places: Int, bytes: Int, seconds: Int, disks: [Disk], away: [String] = [], isDryRun: Bool) {
         self.places = places
         self.bytes = bytes
         self.seconds = seconds
         self.disks = disks
+        self.away = away
         self.isDryRun = isDryRun
     }
 }
@@ -62,30 +73,38 @@ package struct MovesReport: Codable, Hashable, Sendable {
     /// Places that are not moved yet.
     package var places: Int
     package var shardsLeft: Int
+    /// Of these, by the mean of all shards.
+    package var bytesLeft: Int
     /// Of what this program has moved since it started.
     package var shardsDone: Int
     package var bytesDone: Int
     package var isPaused: Bool
     /// Disks that are being emptied, as `SITE/NODE/SLOT`.
     package var draining: [String]
-    /// At the pace of the last minute; nil while that is not known.
+    /// Disks that places move from and that do not answer, as `SITE/NODE/SLOT`.
+    package var away: [String]
+    /// At the pace of the last minute or two; nil while that is not known, and while they are paused.
     package var secondsLeft: Int?
 
     package init(
         places: Int,
         shardsLeft: Int,
+        bytesLeft: Int,
         shardsDone: Int,
         bytesDone: Int,
         isPaused: Bool,
         draining: [String],
+        away: [String] = [],
         secondsLeft: Int?
     ) {
         self.places = places
         self.shardsLeft = shardsLeft
+        self.bytesLeft = bytesLeft
         self.shardsDone = shardsDone
         self.bytesDone = bytesDone
         self.isPaused = isPaused
         self.draining = draining
+        self.away = away
         self.secondsLeft = secondsLeft
     }
 

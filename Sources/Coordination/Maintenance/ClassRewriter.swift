@@ -60,7 +60,8 @@ package final class ClassRewriter: Sendable {
 
     /// Of a bucket's rewrite, since the program started; nil before it was taken up.
     package func progress(of rewrite: ClassRewrite) -> ClassRewriteProgress? {
-        state.withLock { $0.works[rewrite.bucket] }.flatMap { $0.before == rewrite.before ? $0.progress : nil }
+        state.withLock { $0.works[rewrite.bucket] }
+            .flatMap { $0.before == rewrite.before ? $0.progress.asOf(time.monotonic) : nil }
     }
 
     /// Rewrites until cancelled.
@@ -358,6 +359,12 @@ package struct ClassRewriteProgress: Hashable, Sendable {
         objectsLeft = objectsLeft.map { max(0, $0 - objects) }
         bytesLeft = bytesLeft.map { max(0, $0 - bytes) }
         pace.note(bytes, now: now)
+    }
+
+    func asOf(_ now: MonotonicTime) -> Self {
+        var progress = self
+        progress.pace = pace.asOf(now)
+        return progress
     }
 
     /// At the pace of late; nil while that is not known.

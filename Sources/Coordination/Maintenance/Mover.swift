@@ -91,7 +91,7 @@ package final class Mover: Sendable {
     /// Called after the moves of some places have ended.
     func onEnd(_ observer: @escaping @Sendable () async -> Void) { endObserver.withLock { $0 = observer } }
 
-    package var progress: MoveProgress { state.withLock { $0.progress } }
+    package var progress: MoveProgress { state.withLock { $0.progress }.asOf(time.monotonic) }
 
     /// Moves nothing until `resume`, or until the program starts again; what is being copied is finished.
     package func pause() { state.withLock { ($0.isPaused, $0.progress.isPaused) = (true, true) } }
@@ -341,6 +341,12 @@ package struct MoveProgress: Hashable, Sendable {
         shardsDone += shards
         bytesDone += bytes
         pace.note(shards, now: now)
+    }
+
+    func asOf(_ now: MonotonicTime) -> Self {
+        var progress = self
+        progress.pace = pace.asOf(now)
+        return progress
     }
 
     /// How long so many shards take at the pace of late; nil while that is not known.

@@ -94,7 +94,7 @@ package final class Repairer: Sendable {
     /// Where shards that reads found bad are counted by disk, from here on.
     func report(to badShards: BadShards) { self.badShards.withLock { $0 = badShards } }
 
-    package var progress: RepairProgress { state.withLock { $0.progress } }
+    package var progress: RepairProgress { state.withLock { $0.progress }.asOf(time.monotonic) }
 
     /// Shards that a read found bad wait here until they are noted in the metadata; more than this are dropped, because
     /// the next scrub finds them again.
@@ -355,6 +355,12 @@ package struct RepairProgress: Hashable, Sendable {
         shardsDone += shards
         bytesDone += bytes
         pace.note(shards, now: now)
+    }
+
+    func asOf(_ now: MonotonicTime) -> Self {
+        var progress = self
+        progress.pace = pace.asOf(now)
+        return progress
     }
 
     /// How long so many shards take at the pace of late; nil while that is not known.

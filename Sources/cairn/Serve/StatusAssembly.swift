@@ -44,7 +44,7 @@ struct StatusAssembly {
             recoveryKitTaken: folder.isRecoveryKitTaken,
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),
-            moves: try await moves(),
+            moves: try await moves(status),
             room: room(status.disks)
         )
     }
@@ -71,8 +71,8 @@ struct StatusAssembly {
     }
 
     /// nil when none are open.
-    private func moves() async throws -> MovesReport? {
-        let report = try await StoreAdmin.moves(of: store)
+    private func moves(_ status: StoreStatus) async throws -> MovesReport? {
+        let report = try await StoreAdmin.moves(of: store, meanShard: status.meanShardBytes)
         return report.isDone ? nil : report
     }
 

@@ -1,8 +1,10 @@
 import AdminGateway
+import BlobStorage
 import Coordination
 import Metadata
 import ObjectInterface
 import ObjectModel
+import Placement
 
 /// The operator's commands that add disks, empty them and even them out.
 extension StoreAdmin {
@@ -27,22 +29,37 @@ extension StoreAdmin {
             let plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
             // A question changes nothing, and neither does what was refused.
             if let rate = request.rate, !request.isDryRun { store.mover.setRate(rate) }
-            return MovePlanReport(
-                places: plan.moves.count,
-                bytes: plan.bytes,
-                seconds: plan.bytes / (request.rate ?? store.mover.rate),
-                disks: records.sorted { Self.name($0) < Self.name($1) }.map { record in
-                    MovePlanReport.Disk(
-                        name: Self.name(record),
-                        before: plan.before[record.id] ?? 0,
-                        after: plan.after[record.id] ?? 0
-                    )
-                },
-                isDryRun: request.isDryRun
-            )
+            return await report(plan, of: records, request)
         } catch {
             throw AdminError(error)
         }
+    }
+
+    private func report(
+        _ plan: MovePlan,
+        of records: [DiskRecord],
+        _ request: MoveRequest
+    ) async -> MovePlanReport {
+        // What has begun is told, also when it cannot be told how full the disks are.
+        let disks = (try? await store.status().disks) ?? []
+        let sources = Set(plan.moves.map(\.from))
+        return MovePlanReport(
+            places: plan.moves.count,
+            bytes: plan.bytes,
+            seconds: plan.bytes / (request.rate ?? store.mover.rate),
+            disks: records.sorted { Self.name($0) < Self.name($1) }.map { record in
+                let status = disks.first { $0.record.id == record.id }
+                return MovePlanReport.Disk(
+                    name: Self.name(record),
+                    before: plan.before[record.id] ?? 0,
+                    after: plan.after[record.id] ?? 0,
+                    used: status.map { max(0, $0.capacity - $0.room) } ?? 0,
+                    capacity: status?.capacity ?? 0
+                )
+            },
+            away: disks.filter { sources.contains($0.record.id) && !$0.isServed }.map { Self.name($0.record) }.sorted(),
+            isDryRun: request.isDryRun
+        )
     }
 
     private func goal(_ request: MoveRequest, among records: [DiskRecord]) async throws(AdminError) -> MoveGoal {
@@ -56,23 +73,29 @@ extension StoreAdmin {
 
     func moves() async throws(AdminError) -> MovesReport {
         do {
-            return try await Self.moves(of: store)
+            return try await Self.moves(of: store, meanShard: store.status().meanShardBytes)
         } catch {
             throw AdminError(.unavailable, error.message)
         }
     }
 
-    static func moves(of store: Store) async throws(StorageError) -> MovesReport {
+    /// `meanShard`: bytes of a shard, by which is told how many are left.
+    static func moves(of store: Store, meanShard: Int) async throws(StorageError) -> MovesReport {
         let left = try await store.metadata.statistics().movingShards
         let progress = store.mover.progress
+        let sources = try await store.metadata.groups().map(\.former.values)
+        let disks = try await store.metadata.disks()
+        let away = Set(sources.joined()).filter { !store.blobs.view.isUsable($0) }
         return MovesReport(
-            places: try await store.metadata.groups().reduce(0) { $0 + $1.former.count },
+            places: sources.reduce(0) { $0 + $1.count },
             shardsLeft: left,
+            bytesLeft: left * meanShard,
             shardsDone: progress.shardsDone,
             bytesDone: progress.bytesDone,
             isPaused: progress.isPaused,
-            draining: try await store.metadata.disks().filter { $0.state == .draining }.map(Self.name).sorted(),
-            secondsLeft: progress.secondsLeft(for: left)
+            draining: disks.filter { $0.state == .draining }.map(Self.name).sorted(),
+            away: disks.filter { away.contains($0.id) }.map(Self.name).sorted(),
+            secondsLeft: progress.isPaused ? nil : progress.secondsLeft(for: left)
         )
     }
 
