@@ -64,6 +64,6 @@ package struct ClassPlan: Sendable {
         self.layout = layout
         self.survival = survival
         keepers = keeperPlan.count
-        journal = Survival(LossPlan.Keepers(keeperPlan), on: map.disks)
+        journal = Survival(LossPlan.Keepers(keeperPlan.members), on: map.disks)
     }
 }

@@ -73,10 +73,60 @@ package struct KeeperPlan: Sendable {
     }
 }
 
-extension LossPlan.Keepers {
-    /// Those of a plan, all of them whole.
-    package init(_ plan: KeeperPlan) {
-        let members = plan.members
-        self.init(all: members, needed: members.count / 2 + 1)
+// A set that has become worse spread than the disks would allow: keepers were chosen while others were away.
+extension KeeperPlan {
+    /// A keeper and the disk that is to come in its place.
+    package struct Exchange: Hashable, Sendable {
+        package var leaving: DiskID
+        package var joining: DiskID
     }
+
+    /// The exchange of one keeper that evens the set out most, over sites first and over nodes then; nil where none
+    /// evens it out at all, so that a set which is as even as it can be stays. Keepers on disks that are not the plan's
+    /// stay as well.
+    package func exchange(in keepers: [DiskID], among isCandidate: (DiskID) -> Bool) -> Exchange? {
+        let members = disks.filter { keepers.contains($0.id) }
+        let sites = Dictionary(grouping: members, by: \.site).mapValues(\.count)
+        let nodes = Dictionary(grouping: members, by: NodePlace.init).mapValues(\.count)
+        let leavings = Self.onePerNode(members)
+        var best: (exchange: Exchange, gain: (sites: Int, nodes: Int))?
+        for joining in Self.onePerNode(disks.filter { !keepers.contains($0.id) && isCandidate($0.id) }) {
+            for leaving in leavings {
+                let gain = (
+                    sites: Self.gain(from: leaving.site, to: joining.site, sites),
+                    nodes: Self.gain(from: NodePlace(leaving), to: NodePlace(joining), nodes)
+                )
+                guard gain > (best?.gain ?? (0, 0)) else { continue }
+                best = (Exchange(leaving: leaving.id, joining: joining.id), gain)
+            }
+        }
+        return best?.exchange
+    }
+
+    /// Disks of a node are alike.
+    private static func onePerNode(_ disks: [PlacementDisk]) -> [PlacementDisk] {
+        var seen: Set<NodePlace> = []
+        return disks.filter { seen.insert(NodePlace($0)).inserted }
+    }
+
+    /// By how much the sum of the squares of `counts` falls, halved: the more alike the counts the smaller it is.
+    private static func gain<Place: Hashable>(from old: Place, to new: Place, _ counts: [Place: Int]) -> Int {
+        old == new ? 0 : counts[old, default: 0] - counts[new, default: 0] - 1
+    }
+
+    /// What a set comes to while all disks serve: filled up to the plan's number, then evened out.
+    package func settled(from keepers: [DiskID]) -> [DiskID] {
+        var settled = keepers
+        while settled.count < count, let next = next(besides: settled, among: { _ in true }) { settled.append(next) }
+        while let exchange = exchange(in: settled, among: { _ in true }) {
+            settled.removeAll { $0 == exchange.leaving }
+            settled.append(exchange.joining)
+        }
+        return settled
+    }
+}
+
+extension LossPlan.Keepers {
+    /// All of them whole, and more than half of them needed.
+    package init(_ all: [DiskID]) { self.init(all: all, needed: all.count / 2 + 1) }
 }

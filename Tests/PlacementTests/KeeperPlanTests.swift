@@ -1,5 +1,6 @@
 import ObjectModel
 import Placement
+import TestKit
 import Testing
 
 @Suite struct KeeperPlanTests {
@@ -54,5 +55,54 @@ import Testing
         #expect(members.count - scheme.parityCount >= majority)
         let largest = Dictionary(grouping: all.filter { members.contains($0.id) }, by: \.site).values.map(\.count).max()
         #expect(members.count - (largest ?? 0) - (scheme.parityCount - rule.perSite) >= majority)
+    }
+
+    private func squares(_ disks: [PlacementDisk], _ keepers: [DiskID]) -> (Int, Int) {
+        let members = disks.filter { keepers.contains($0.id) }
+        return (
+            Dictionary(grouping: members, by: \.site).values.reduce(0) { $0 + $1.count * $1.count },
+            Dictionary(grouping: members, by: \.node).values.reduce(0) { $0 + $1.count * $1.count }
+        )
+    }
+
+    @Test("Whatever the keepers are, exchanges even them out as the first choice would have, and then there are none")
+    func exchanges() throws {
+        var generator = SplitMix64(seed: 3)
+        for _ in 0..<300 {
+            let sites = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
+                (0..<Int.random(in: 1...3, using: &generator)).map { _ in Int.random(in: 1...4, using: &generator) }
+            }
+            let all = LayoutHarness.disks(sites).values.sorted { $0.id < $1.id }
+            let parity = Int.random(in: 1...5, using: &generator)
+            let plan = KeeperPlan(scheme: try #require(Scheme(dataCount: 2, parityCount: parity)), disks: all)
+            var keepers = Array(all.map(\.id).shuffled(using: &generator).prefix(plan.count))
+            var last = squares(all, keepers)
+            while let exchange = plan.exchange(in: keepers, among: { _ in true }) {
+                #expect(keepers.contains(exchange.leaving) && !keepers.contains(exchange.joining))
+                keepers.removeAll { $0 == exchange.leaving }
+                keepers.append(exchange.joining)
+                try #require(squares(all, keepers) < last)
+                last = squares(all, keepers)
+            }
+            #expect(last.0 == squares(all, plan.members).0)
+            #expect(last <= squares(all, plan.members))
+            #expect(Set(plan.settled(from: [])) == Set(plan.members) || squares(all, plan.members) > last)
+            #expect(plan.settled(from: keepers) == keepers)
+        }
+    }
+
+    @Test("A keeper goes only to a disk that may take it, and only where that is better")
+    func noExchange() throws {
+        let scheme = try #require(Scheme(name: "rs-2-1"))
+        let all = LayoutHarness.disks([[2], [2], [2]]).values.sorted { $0.id < $1.id }
+        let plan = KeeperPlan(scheme: scheme, disks: all)
+        let together = [0, 1, 2].map(LayoutHarness.disk)
+        let exchange = try #require(plan.exchange(in: together, among: { _ in true }))
+        #expect(together.prefix(2).contains(exchange.leaving))
+        #expect([4, 5].map(LayoutHarness.disk).contains(exchange.joining))
+        #expect(plan.exchange(in: together, among: { $0 == LayoutHarness.disk(3) }) == nil)
+        #expect(plan.exchange(in: [0, 2, 4].map(LayoutHarness.disk), among: { _ in true }) == nil)
+        // A keeper on a disk that is being emptied is another's matter.
+        #expect(plan.exchange(in: [LayoutHarness.disk(9)], among: { _ in true }) == nil)
     }
 }

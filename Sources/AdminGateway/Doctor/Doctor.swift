@@ -186,8 +186,8 @@ struct Ward {
             Finding(
                 .hint,
                 "the journal bears less than the shards do: \(ProtectionText.survives(journal))",
-                cause: "its keepers need a majority: two sites or nodes hold none without one of them, and each keeper "
-                    + "has a disk of its own",
+                cause: "its keepers need a majority, each on a disk of its own: two sites or nodes hold none without "
+                    + "one of them. Where others have room, keepers move there one by one",
                 action: "when more goes the store stops until it is back; disks on a third site or node would bear it",
                 command: Self.listCommand
             )

@@ -9,7 +9,8 @@ import Synchronization
 internal import SystemInterface
 
 // The journal's keepers as disks lose their logs: a log that can be opened again catches up by itself; one that is gone
-// leaves the set, and another disk, or the same with a new log, joins it. A log that forgot what it promised never
+// leaves the set, and another disk, or the same with a new log, joins it; and one of several that stand together makes
+// room for a disk elsewhere. A log that forgot what it promised never
 // counts as the keeper that it was: what only it and a lost one had would be taken for never written.
 extension Store {
     /// Changes one keeper: durable on return.
@@ -38,14 +39,17 @@ extension Store {
             let keepers = journal.report.keepers
             guard let records = try? await metadata.disks() else { return }
             let inUse = Set(records.filter(\.isInUse).map(\.id))
-            if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
-                return await dismiss(replaced, from: keepers)
-            }
-            if let lost = await reopenLogs().first { return await dismiss(lost, from: keepers) }
             let plan = keeperPlan(records)
-            if keepers.keepers.count < plan?.count ?? 0 { return await recruit(besides: keepers) }
+            if let replaced = keepers.keepers.first(where: { !inUse.contains($0) }) {
+                return await dismiss(replaced, from: keepers, by: plan)
+            }
+            if let lost = await reopenLogs().first { return await dismiss(lost, from: keepers, by: plan) }
+            if keepers.keepers.count < plan?.count ?? 0 { return await recruit(besides: keepers, by: plan) }
             let draining = Set(records.filter { $0.state == .draining }.map(\.id))
-            if let drained = keepers.keepers.first(where: draining.contains) { await relieve(drained, from: keepers) }
+            if let drained = keepers.keepers.first(where: draining.contains) {
+                return await relieve(drained, from: keepers, by: plan)
+            }
+            await spread(keepers, by: plan)
         }
     }
 
@@ -91,8 +95,8 @@ extension Store {
     }
 
     /// Takes a keeper whose log is lost out of the set, a disk that keeps no log yet into it where there is one.
-    private func dismiss(_ keeper: DiskID, from keepers: KeeperSet) async {
-        if let standIn = await newKeeper(besides: keepers) {
+    private func dismiss(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
+        if let standIn = await newKeeper(besides: keepers, by: plan) {
             await tryChange(removing: keeper, adding: standIn)
         } else if keepers.keepers.count > 1 {
             // It comes back with a new log in a later step, when its old place is forgotten.
@@ -101,22 +105,43 @@ extension Store {
     }
 
     /// Puts another disk in the place of a keeper that is being emptied; it stays while there is none.
-    private func relieve(_ keeper: DiskID, from keepers: KeeperSet) async {
-        guard let standIn = await newKeeper(besides: keepers) else { return }
+    private func relieve(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
+        guard let standIn = await newKeeper(besides: keepers, by: plan) else { return }
         await tryChange(removing: keeper, adding: standIn)
     }
 
-    private func recruit(besides keepers: KeeperSet) async {
-        guard let new = await newKeeper(besides: keepers) else { return }
+    /// Exchanges one keeper for a disk that spreads the set better, which was chosen while other disks were away, or
+    /// before there were others. Only while every keeper has everything: nothing is at risk then that waits for this.
+    private func spread(_ keepers: KeeperSet, by plan: KeeperPlan?) async {
+        guard isWhole(keepers),
+            let new = await newKeeper({ plan?.exchange(in: keepers.keepers, among: $0)?.joining }),
+            let leaving = plan?.exchange(in: keepers.keepers, among: { $0 == new.disk })?.leaving
+        else { return }
+        await tryChange(removing: leaving, adding: new)
+    }
+
+    private func isWhole(_ keepers: KeeperSet) -> Bool {
+        let serving = served.withLock { Set($0.filter { !$0.value.isAway && $0.value.hasWorkingLog }.keys) }
+        let report = journal.report
+        return report.keepers == keepers && report.members.map(\.keeper) == keepers.keepers
+            && report.members.allSatisfy { $0.standing(isServed: serving.contains($0.keeper)) == .current }
+    }
+
+    private func recruit(besides keepers: KeeperSet, by plan: KeeperPlan?) async {
+        guard let new = await newKeeper(besides: keepers, by: plan) else { return }
         await tryChange(removing: nil, adding: new)
     }
 
     /// A disk that is no keeper, with an empty log opened on it.
-    private func newKeeper(besides keepers: KeeperSet) async -> (DiskID, NodeName)? {
+    private func newKeeper(besides keepers: KeeperSet, by plan: KeeperPlan?) async -> (disk: DiskID, node: NodeName)? {
+        await newKeeper { plan?.next(besides: keepers.keepers, among: $0) }
+    }
+
+    /// The disk that `choose` takes of those that serve and can open an empty log; it is open then.
+    private func newKeeper(_ choose: ((DiskID) -> Bool) -> DiskID?) async -> (disk: DiskID, node: NodeName)? {
         var refused: Set<DiskID> = []
         let candidates = served.withLock { $0.filter { !$0.value.isAway } }
-        guard let records = try? await metadata.disks(), let plan = keeperPlan(records) else { return nil }
-        while let disk = plan.next(besides: keepers.keepers, among: { candidates[$0] != nil && !refused.contains($0) }),
+        while let disk = choose({ candidates[$0] != nil && !refused.contains($0) }),
             let node = candidates[disk]?.place.node
         {
             // What an earlier time as a keeper left says nothing any more.

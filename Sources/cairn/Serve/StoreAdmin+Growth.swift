@@ -97,11 +97,13 @@ extension StoreAdmin {
     /// The journal takes keepers on new disks by itself.
     private func classes(_ plan: GrowthPlan, _ status: StoreStatus) async throws -> [ClassGrowth] {
         let set = status.journal.keepers
-        let before = LossPlan.Keepers(all: set.keepers, needed: set.quorum)
-        let after = KeeperPlan(schemes: store.blobs.view.schemes, disks: plan.after.disks)
+        let before = LossPlan.Keepers(set.keepers)
+        let settled =
+            KeeperPlan(schemes: store.blobs.view.schemes, disks: plan.after.disks)?.settled(from: set.keepers)
+            ?? set.keepers
         let journal = (
             before: plan.before.survival(of: before).map(LossAssembly.report),
-            after: after.flatMap { plan.after.survival(of: LossPlan.Keepers($0)) }.map(LossAssembly.report)
+            after: plan.after.survival(of: LossPlan.Keepers(settled)).map(LossAssembly.report)
         )
         let standard = store.blobs.view.standardScheme.map { StorageClass(name: StorageClass.standard, scheme: $0) }
         return ((standard.map { [$0] } ?? []) + (try await store.metadata.classes())).map { item in

@@ -1,0 +1,74 @@
+import Coordination
+import DiskFormat
+import Metadata
+import ObjectInterface
+import ObjectModel
+import StorageNode
+import TestKit
+import Testing
+
+/// Which disks keep the journal while a store grows and its disks come and go.
+@Suite("The journal's keepers in a store")
+struct StoreKeeperTests {
+    private static func nodes(of store: StoreHarness) async throws -> Set<String> {
+        let keepers = try store.store.journal.report.keepers
+        return Set(try await store.store.metadata.disks().filter { keepers.contains($0.id) }.map(\.node.name))
+    }
+
+    /// A store of one node with four disks, and of two more nodes with a disk each that has just been added.
+    private static func grown() async throws -> StoreHarness {
+        let store = try await StoreHarness.open(scheme: "rs-2-1", disks: 4) { configuration in
+            for slot in configuration.slots.indices.dropFirst(4) {
+                configuration.slots[slot].node = NodeName("node-\(slot - 2)")
+            }
+        }
+        try await store.put("object", Content.random(90_000))
+        store.addSlot()
+        store.addSlot()
+        try await store.close()
+        try await store.start()
+        for node in ["node-2", "node-3"] { _ = try await store.store.addDisks(of: NodeName(node)) }
+        return store
+    }
+
+    /// Found by reading: keepers were chosen once, and stayed on one node for good when there were three.
+    @Test("keepers that stand together move apart, one by one, and then stay where they are")
+    func spread() async throws {
+        let store = try await Self.grown()
+        #expect(try await Self.nodes(of: store) == ["node-1"])
+        try await store.wait {
+            try await store.store.mendKeepers()
+            return try await Self.nodes(of: store) == ["node-1", "node-2", "node-3"]
+        }
+        let settled = try store.store.journal.report.keepers
+        #expect(settled.keepers.count == 3)
+        for _ in 0..<3 { try await store.store.mendKeepers() }
+        #expect(try store.store.journal.report.keepers == settled)
+        // Any one of the three nodes may go now, and the log that a former keeper still has misleads nobody.
+        try await store.put("later", Content.random(1_000))
+        store.disk(4).isGone = true
+        try await store.crash()
+        #expect(try await store.holds("object", Content.random(90_000)))
+        #expect(try await store.holds("later", Content.random(1_000)))
+        store.disk(4).isGone = false
+        try await store.close()
+    }
+
+    @Test("while a keeper is away none is exchanged for a better spread")
+    func notWhileAway() async throws {
+        let store = try await Self.grown()
+        let before = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks()
+        let slot = try #require(
+            (0..<4).first { slot in
+                records.contains { $0.slot == StoreHarness.name(slot) && before.contains($0.id) }
+            }
+        )
+        store.disk(slot).isGone = true
+        try await store.store.watchDisks()
+        for _ in 0..<3 { try await store.store.mendKeepers() }
+        #expect(try store.store.journal.report.keepers == before)
+        store.disk(slot).isGone = false
+        try await store.close()
+    }
+}
