@@ -69,6 +69,19 @@ struct DoctorTests {
         Case("weak journal", .hint, "less than the shards do: any 1 disk; no node; no site", "cairn admin disk list") {
             $0.journal = .sample(spares: 1)
         },
+        Case("keeper drained", .warning, "default/n1/3 cannot leave: the journal is kept", "cairn admin moves cancel") {
+            $0.status.moves = MovesReport(
+                places: 0,
+                shardsLeft: 0,
+                shardsDone: 9,
+                bytesDone: 9,
+                isPaused: false,
+                draining: ["default/n1/3"],
+                keeping: ["default/n1/3"],
+                secondsLeft: nil
+            )
+            #expect(StatusText.text($0.status).contains("no other disk can take that over: bring back disks"))
+        },
         Case("keeper behind", .warning, "4 of 5 journal keepers current, 3 needed", "cairn admin disk list") {
             $0.status.journal.keepers[2].state = .behind
         },

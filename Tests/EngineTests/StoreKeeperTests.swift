@@ -71,4 +71,49 @@ struct StoreKeeperTests {
         store.disk(slot).isGone = false
         try await store.close()
     }
+
+    /// Found by reading: the disk never left, and nobody said why.
+    @Test("an emptied disk that keeps the journal waits for one that can take it over, says so, and then leaves")
+    func drainedKeeper() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-1-2", disks: 6)
+        let keepers = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks()
+        let drained = try #require(records.first { keepers.contains($0.id) })
+        let other = try #require(
+            store.disks.indices.first { slot in
+                records.contains { $0.slot == StoreHarness.name(slot) && !keepers.contains($0.id) }
+            }
+        )
+        store.disk(other).isGone = true
+        try await store.store.watchDisks()
+        #expect(try await store.store.keepersWithoutStandIn().isEmpty)
+        _ = try await store.store.beginMoves(.empty([drained.id]))
+        #expect(try await store.store.keepersWithoutStandIn().map(\.id) == [drained.id])
+        try await store.store.mendKeepers()
+        #expect(try store.store.journal.report.keepers == keepers)
+        store.disk(other).isGone = false
+        try await store.running { try await store.wait { try await Self.isRetired(drained.id, in: store) } }
+        #expect(try await store.store.keepersWithoutStandIn().isEmpty)
+        #expect(try store.store.journal.report.keepers.keepers.count == 5)
+        try await store.close()
+    }
+
+    @Test("an emptied disk leaves a journal that every other disk keeps already, where those ask for fewer keepers")
+    func drainedOfAll() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-2-4", disks: 7)
+        let keepers = try store.store.journal.report.keepers
+        #expect(keepers.keepers.count == 7)
+        let drained = try #require(keepers.keepers.first)
+        _ = try await store.store.beginMoves(.empty([drained]))
+        #expect(try await store.store.keepersWithoutStandIn().isEmpty)
+        try await store.running { try await store.wait { try await Self.isRetired(drained, in: store) } }
+        let left = try store.store.journal.report.keepers
+        #expect(left.keepers == keepers.keepers.filter { $0 != drained })
+        try await store.put("object", Content.random(1_000))
+        try await store.close()
+    }
+
+    private static func isRetired(_ disk: DiskID, in store: StoreHarness) async throws -> Bool {
+        try await store.store.metadata.disks().contains { $0.id == disk && $0.state == .retired }
+    }
 }

@@ -196,6 +196,7 @@ package enum MovesText {
         if let seconds = report.secondsLeft { text += "; about \(Words.span(seconds)) left" }
         if !report.draining.isEmpty { text += "; being emptied: \(report.draining.joined(separator: ", "))" }
         if !report.away.isEmpty { text += "; away, so made anew from others: \(report.away.joined(separator: ", "))" }
+        if !report.keeping.isEmpty { text += "; \(KeeperText.waiting(report.keeping)): \(KeeperText.standIn)" }
         return text + "."
     }
 }

@@ -174,7 +174,20 @@ struct Ward {
 
     var journal: [Finding] {
         let amiss = laggingKeepers + wantingKeepers
-        return amiss.isEmpty ? weakJournal : amiss
+        return (amiss.isEmpty ? weakJournal : amiss) + waitingKeepers
+    }
+
+    private var waitingKeepers: [Finding] {
+        guard let disks = status.moves?.keeping, !disks.isEmpty else { return [] }
+        return [
+            Finding(
+                .warning,
+                KeeperText.waiting(disks),
+                cause: "each keeper has a disk of its own, and the others keep the journal already or do not answer",
+                action: "\(KeeperText.standIn); then they leave by themselves, and until then they stay. Or cancel",
+                command: "cairn admin moves cancel"
+            )
+        ]
     }
 
     /// The shards bear more than the journal, which no keeper that comes back or joins will change.

@@ -7,6 +7,14 @@ enum KeeperText {
         return current == journal.needed ? ": one more that goes, and changes wait" : ""
     }
 
+    /// Disks that are being emptied and cannot leave.
+    static func waiting(_ disks: [String]) -> String {
+        "\(Ward.names(disks)) cannot leave: the journal is kept there, and no other disk can take that over"
+    }
+
+    /// What lets them leave.
+    static let standIn = "bring back disks that are away, or add one (cairn admin disk add)"
+
     /// Fewer keepers than there should be.
     static func wanting(_ journal: JournalReport) -> String {
         let count = journal.keepers.count

@@ -83,6 +83,8 @@ package struct MovesReport: Codable, Hashable, Sendable {
     package var draining: [String]
     /// Disks that places move from and that do not answer, as `SITE/NODE/SLOT`.
     package var away: [String]
+    /// Disks being emptied that keep the journal, which no other disk can take over now: they wait for one.
+    package var keeping: [String]
     /// At the pace of the last minute or two; nil while that is not known, and while they are paused.
     package var secondsLeft: Int?
 
@@ -95,6 +97,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
         isPaused: Bool,
         draining: [String],
         away: [String] = [],
+        keeping: [String] = [],
         secondsLeft: Int?
     ) {
         self.places = places
@@ -105,6 +108,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
         self.isPaused = isPaused
         self.draining = draining
         self.away = away
+        self.keeping = keeping
         self.secondsLeft = secondsLeft
     }
 

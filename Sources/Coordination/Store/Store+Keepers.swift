@@ -1,7 +1,7 @@
 internal import BlobStorage
 internal import ClusterProtocol
 internal import DiskFormat
-internal import Metadata
+package import Metadata
 package import ObjectInterface
 internal import ObjectModel
 internal import Placement
@@ -104,10 +104,30 @@ extension Store {
         }
     }
 
-    /// Puts another disk in the place of a keeper that is being emptied; it stays while there is none.
+    /// Puts another disk in the place of a keeper that is being emptied. Where none is left, it leaves without one if
+    /// the disks that stay ask for fewer keepers; else it stays until there is one.
     private func relieve(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
-        guard let standIn = await newKeeper(besides: keepers, by: plan) else { return }
-        await tryChange(removing: keeper, adding: standIn)
+        if let standIn = await newKeeper(besides: keepers, by: plan) {
+            await tryChange(removing: keeper, adding: standIn)
+        } else if keepers.keepers.count > max(plan?.count ?? 0, 1) {
+            await tryChange(removing: keeper, adding: nil)
+        } else {
+            events.note(keepersUnchanged: "a disk that is being emptied keeps it, and no other can take that over")
+        }
+    }
+
+    /// Disks that are being emptied and stay in use because they keep the journal, and no disk that serves can take that
+    /// over.
+    package func keepersWithoutStandIn() async throws(StorageError) -> [DiskRecord] {
+        let records = try await metadata.disks()
+        let keepers = journal.report.keepers
+        let serving = served.withLock { Set($0.filter { !$0.value.isAway }.keys) }
+        let hasStandIn = records.contains {
+            $0.state == .active && serving.contains($0.id) && !keepers.contains($0.id)
+        }
+        let isLarger = keepers.keepers.count > max(keeperPlan(records)?.count ?? 0, 1)
+        guard !hasStandIn, !isLarger else { return [] }
+        return records.filter { $0.state == .draining && keepers.contains($0.id) }
     }
 
     /// Exchanges one keeper for a disk that spreads the set better, which was chosen while other disks were away, or

@@ -95,6 +95,7 @@ extension StoreAdmin {
             isPaused: progress.isPaused,
             draining: disks.filter { $0.state == .draining }.map(Self.name).sorted(),
             away: disks.filter { away.contains($0.id) }.map(Self.name).sorted(),
+            keeping: try await store.keepersWithoutStandIn().map(Self.name).sorted(),
             secondsLeft: progress.isPaused ? nil : progress.secondsLeft(for: left)
         )
     }
