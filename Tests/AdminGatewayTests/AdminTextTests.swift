@@ -15,6 +15,19 @@ struct AdminTextTests {
         #expect(text.split(separator: "\n").count <= 24)
     }
 
+    @Test("disks that are not in use stand below the others; those that nobody expects there ask for a look")
+    func unusedDisks() {
+        var report = StatusReport.sample()
+        for kind in UnusedDiskReport.Kind.allCases {
+            report.unusedDisks = [.sample(kind)]
+            let text = StatusText.text(report)
+            #expect(text.hasSuffix("\n\nNot in use:\n  disk default/n1/6 (/data/disk6): it is none of ours"))
+            let isExpected = kind == .new || kind == .retired
+            #expect(text.hasPrefix("OK: every shard is in place.\n\n") == isExpected)
+            #expect(text.contains("- disk default/n1/6 (/data/disk6) is not in use") != isExpected)
+        }
+    }
+
     @Test("a missing disk is named with the command that replaces it")
     func missingDisk() {
         var report = StatusReport.sample()

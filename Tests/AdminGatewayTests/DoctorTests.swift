@@ -106,6 +106,23 @@ struct DoctorTests {
             $0.lose(3)
             $0.status.disks[3].state = .foreign
         },
+        Case(
+            "new disk",
+            .hint,
+            "disk default/n1/6 (/data/disk6) is not in use",
+            "cairn admin disk add --node n1 --slot 6"
+        ) {
+            $0.status.unusedDisks = [.sample(.new)]
+        },
+        Case("drained disk left there", .hint, "n1/6 (/data/disk6) is not in use", "cairn admin disk list") {
+            $0.status.unusedDisks = [.sample(.retired)]
+        },
+        Case("another store's disk", .notice, "n1/6 (/data/disk6) is not in use", "cairn admin disk list") {
+            $0.status.unusedDisks = [.sample(.foreign)]
+        },
+        Case("folder that cannot be read", .notice, "n1/6 (/data/disk6) is not in use", "cairn admin disk list") {
+            $0.status.unusedDisks = [.sample(.unusable)]
+        },
         Case("rebuilding", .warning, "is being rebuilt", "cairn admin status") {
             $0.status.disks[4].state = .rebuilding
         },
@@ -206,12 +223,15 @@ struct DoctorTests {
         var examination = StoreExamination.sample()
         if disksAway { examination.lose(0, 1, 2) } else { examination.lose(0) }
         examination.status.blobsBelowK = disksAway ? 0 : 1
+        examination.status.unusedDisks = [.sample(.retired), .sample(.foreign)]
         let findings = Doctor.findings(in: examination)
         #expect(findings.count { $0.problem.contains("is missing") } == (disksAway ? 3 : 1))
         for finding in findings {
             let text = [finding.problem, finding.cause, finding.action, finding.command ?? ""].joined(separator: " ")
             #expect(!text.contains("admin disk re") && !text.contains("force"), "\(text)")
         }
+        let unused = findings.filter { $0.problem.contains("is not in use") }
+        #expect(unused.count == 2 && unused.allSatisfy { $0.action.hasPrefix("keep it as it is") })
         #expect(findings.contains { $0.cause == "its folder was emptied" })
         #expect(!StatusText.text(examination.status).contains("admin disk re"))
         #expect(findings[0].severity == .critical && findings[0].action.contains("bring them back"))

@@ -284,6 +284,13 @@ extension StatusReport {
     }
 }
 
+extension UnusedDiskReport {
+    /// In a slot behind the six of the sample store.
+    static func sample(_ kind: Kind) -> Self {
+        Self(site: "default", node: "n1", slot: "6", path: "/data/disk6", kind: kind, reason: "it is none of ours")
+    }
+}
+
 extension RepairReport {
     static func sample(
         active: Bool = false,

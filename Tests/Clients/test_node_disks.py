@@ -117,6 +117,10 @@ def test_a_copy_is_refused_and_a_stranger_takes_no_slot(cluster, folder):
     assert str(stranger) in said and f"it was served by node {neighbour} last" in said, said
     wait_until_served(cluster)
     assert disks(cluster) == before
+    [unused] = [disk for disk in cluster.status()["unusedDisks"] if disk["path"] == str(stranger)]
+    assert (unused["node"], unused["kind"]) == (NODE, "foreign") and f"site-1/{neighbour}/disk-2" in unused["reason"]
+    assert f"({stranger}) is not in use" in cluster.lab.admin("doctor", check=False).stdout
+    assert f"path={stranger}" in cluster.lab.process("coordinator").tail()
     cluster.lab.stop(NODE)
     stranger.rename(home)
     start(cluster, second, third)

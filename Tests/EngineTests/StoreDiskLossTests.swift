@@ -493,6 +493,35 @@ struct StoreDiskLossTests {
         try await store.close()
     }
 
+    @Test("disks that a node was given beside those in use are told with what they are, and each once in the log")
+    func unusedDisks() async throws {
+        let store = try await StoreHarness.open()
+        let other = try await StoreHarness.open(seed: 77)
+        try await other.close()
+        for _ in 0..<4 { store.addSlot() }
+        store.putBack(other.disk(0).copy(), 6)
+        store.disk(8).isGone = true
+        try await store.close()
+        store.putBack(store.disk(2).copy(), 9)
+        try await store.start()
+        let told = StoreEventTests.Told()
+        try store.store.events.observe(told.note)
+        for _ in 0..<2 { try await store.store.lookAtSlots() }
+        let unused = try await store.store.status().unused
+        #expect(unused.map(\.slot) == [9, 6, 7, 8].map(StoreHarness.name))
+        #expect(unused.map(\.kind) == [.foreign, .foreign, .new, .unusable])
+        #expect(unused[0].reason.contains("the disk of site-1/node-1/disk-3"))
+        #expect(unused[1].reason.contains("another store"))
+        #expect(told.take() == [unused[1], unused[3], unused[0]].map { .diskUnused($0) })
+        // One is taken into use, and another changes.
+        _ = try await store.store.addDisks(of: NodeName("node-1"), slot: StoreHarness.name(7))
+        store.putBack(MemoryDisk(device: 7), 6)
+        try await store.store.lookAtSlots()
+        #expect(try await store.store.status().unused.map(\.kind) == [.foreign, .new, .unusable])
+        #expect(!told.take().contains { if case .diskUnused = $0 { true } else { false } })
+        try await store.close()
+    }
+
     @Test("a store that cannot be made for want of disks names those that cannot be used")
     func unusableSlots() {
         let one = StoreStartError.tooFewDisks(found: 1, needed: 6, scheme: "rs-4-2")

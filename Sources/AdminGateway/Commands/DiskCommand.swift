@@ -21,8 +21,9 @@ package struct DiskCommand: ParsableCommand {
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
-            let disks = try client.status().disks
-            return json ? try JSONText.text(disks) : StatusText.disks(disks).joined(separator: "\n")
+            let status = try client.status()
+            guard !json else { return try JSONText.text(status.disks) }
+            return (StatusText.disks(status.disks) + StatusText.unused(status.unusedDisks)).joined(separator: "\n")
         }
     }
 

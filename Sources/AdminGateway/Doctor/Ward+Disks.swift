@@ -155,6 +155,20 @@ extension Ward {
         )
     }
 
+    /// Disks that nodes were given and that are not in use: nothing is lacking without them.
+    var unused: [Finding] {
+        status.unusedDisks.map { disk in
+            Finding(
+                disk.needsAttention ? .notice : .hint,
+                "\(disk.name) is not in use",
+                cause: disk.reason,
+                action: isBelowK && disk.kind != .new ? Advice.keep : Advice.unused(disk.kind),
+                command: disk.kind == .new
+                    ? "cairn admin disk add --node \(disk.node) --slot \(disk.slot)" : Self.listCommand
+            )
+        }
+    }
+
     var room: [Finding] { classesWithoutRoom + fullDisks }
 
     private var classesWithoutRoom: [Finding] {

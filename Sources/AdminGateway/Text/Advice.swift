@@ -7,4 +7,16 @@ enum Advice {
     /// Where no disk is known that could bring shards back.
     static let bringBack =
         "bring back a disk that was taken out, or store the objects again from a copy or their source"
+    /// Of a disk that is away or not in use, while something cannot be read.
+    static let keep = "keep it as it is: what cannot be read now may need it"
+
+    /// What to do with a disk that a node was given and that is not in use.
+    static func unused(_ kind: UnusedDiskReport.Kind) -> String {
+        switch kind {
+        case .new: "once it is mounted, take it into use"
+        case .retired: "take it out; with its folder emptied it can be added anew"
+        case .foreign: "nothing on it is touched: put it where it belongs, or take its --disk option away"
+        case .unusable: "see to its mount, its cable and its rights, or take its --disk option away"
+        }
+    }
 }

@@ -25,7 +25,8 @@ struct Diagnosis {
         self.report = report
         let all =
             Self.data(report) + Self.journal(report) + Self.nodes(report) + Self.disks(report)
-            + Self.groups(report) + Self.shards(report) + Self.room(report) + Self.upkeep(report)
+            + Self.unused(report) + Self.groups(report) + Self.shards(report) + Self.room(report)
+            + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
@@ -242,6 +243,17 @@ struct Diagnosis {
                     action: "plan for more disks"
                 )
             }
+        }
+    }
+
+    private static func unused(_ report: StatusReport) -> [Finding] {
+        let mayBeNeeded = report.blobsBelowK > 0 || report.groups.unreadable > 0
+        return report.unusedDisks.filter(\.needsAttention).map { disk in
+            Finding(
+                severity: .notice,
+                text: "\(disk.name) is not in use: \(disk.reason)",
+                action: mayBeNeeded ? Advice.keep : Advice.unused(disk.kind)
+            )
         }
     }
 

@@ -10,7 +10,7 @@ package enum StatusText {
         lines.append("")
         lines += figures(report)
         lines.append("")
-        lines += disks(report.disks)
+        lines += disks(report.disks) + unused(report.unusedDisks)
         return lines.joined(separator: "\n")
     }
 
@@ -45,6 +45,12 @@ package enum StatusText {
             )
         }
         return table.lines
+    }
+
+    /// What stands in slots beside the disks of the table.
+    static func unused(_ disks: [UnusedDiskReport]) -> [String] {
+        guard !disks.isEmpty else { return [] }
+        return ["", "Not in use:"] + disks.map { "  \($0.name): \($0.reason)" }
     }
 
     private static func figures(_ report: StatusReport) -> [String] {

@@ -70,6 +70,42 @@ package struct DiskReport: Codable, Hashable, Sendable {
     package var place: String { "\(site)/\(node)/\(slot)" }
 }
 
+/// A disk that a node was given and that is not in use.
+package struct UnusedDiskReport: Codable, Hashable, Sendable {
+    package enum Kind: String, Codable, Sendable, CaseIterable {
+        /// Empty, or formatted for this store and never in use.
+        case new
+        /// Emptied, given up or replaced.
+        case retired
+        /// Another store's, or one that belongs in another slot.
+        case foreign
+        case unusable
+    }
+
+    package var site: String
+    package var node: String
+    package var slot: String
+    package var path: String
+    package var kind: Kind
+    /// What it is, for people.
+    package var reason: String
+
+    package init(site: String, node: String, slot: String, path: String, kind: Kind, reason: String) {
+        self.site = site
+        self.node = node
+        self.slot = slot
+        self.path = path
+        self.kind = kind
+        self.reason = reason
+    }
+
+    /// Whether somebody should see why it is not in use.
+    var needsAttention: Bool { kind == .foreign || kind == .unusable }
+
+    /// `disk SITE/NODE/SLOT (PATH)`: how a sentence names it.
+    var name: String { "disk \(site)/\(node)/\(slot)" + (path.isEmpty ? "" : " (\(path))") }
+}
+
 /// The placement groups by how whole they are.
 package struct GroupsReport: Codable, Hashable, Sendable {
     package var total: Int
@@ -175,6 +211,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     /// Seconds since 1970, of the store's clock, when this was put together.
     package var time: Int
     package var disks: [DiskReport]
+    /// What nodes were given beside them.
+    package var unusedDisks: [UnusedDiskReport]
     package var groups: GroupsReport
     package var objects: Int
     /// Logical bytes of all object versions.
@@ -212,6 +250,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         totalShards: Int,
         time: Int,
         disks: [DiskReport],
+        unusedDisks: [UnusedDiskReport] = [],
         groups: GroupsReport,
         objects: Int,
         bytes: Int,
@@ -237,6 +276,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.totalShards = totalShards
         self.time = time
         self.disks = disks
+        self.unusedDisks = unusedDisks
         self.groups = groups
         self.objects = objects
         self.bytes = bytes

@@ -39,12 +39,13 @@ extension Store {
     }
 
     /// What stands in a node's slots now; remembers where they lie, which a start could not ask a node that was away or
-    /// had not joined.
+    /// had not joined, and which of them are not in use.
     func survey(_ node: NodeName) async throws(NodeCallError) -> [SlotReport] {
         let slots = try await calls.survey(node)
         paths.withLock { paths in
             for slot in slots { paths[SlotPlace(node: node, slot: slot.slot)] = slot.path }
         }
+        await noteUnused(slots, of: node)
         return slots
     }
 

@@ -38,6 +38,7 @@ extension Store {
                 { await self.rows.run() }, { await self.scrubber.run() }, { await self.classRewriter.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
                 { await self.every(Self.returnInterval) { await self.takeUpReturned() } },
+                { await self.watchSlots() },
                 { await self.every(Self.returnInterval) { await self.reopenLogs() } },
                 { await self.every(Self.returnInterval) { await self.mendKeepers() } },
                 { await self.every(Self.returnInterval) { await self.continueDrains() } },
@@ -68,7 +69,7 @@ extension Store {
         while !Task.isCancelled, stopReason == nil { try? await time.sleep(for: Self.stopPoll) }
     }
 
-    private func every(_ interval: Duration, _ body: () async -> Void) async {
+    func every(_ interval: Duration, _ body: () async -> Void) async {
         while !Task.isCancelled {
             guard (try? await time.sleep(for: interval)) != nil else { return }
             await body()
@@ -128,7 +129,7 @@ extension Store {
     }
 
     /// The answers of all nodes, asked at the same time, by node.
-    private func ask<Answer: Sendable>(
+    func ask<Answer: Sendable>(
         _ nodes: [NodeName],
         _ question: @escaping @Sendable (NodeName) async -> Answer
     ) async -> [(NodeName, Answer)] {

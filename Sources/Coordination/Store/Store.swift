@@ -56,6 +56,8 @@ package final class Store: Sendable {
     let misplaced = Mutex<[SlotPlace: DiskID]>([:])
     /// Where slots lie on their nodes, for people.
     let paths: Mutex<[SlotPlace: String]>
+    /// By node, what was seen in its slots and is not in use.
+    let unused = Mutex<[NodeName: [UnusedDisk]]>([:])
     /// What is being decided right now.
     let decisions = Mutex<Set<StoreDecision>>([])
     /// Disks of which writes failed, and when they are tried again.
@@ -231,6 +233,7 @@ extension Store {
     func dismiss(_ node: NodeName) {
         members.withLock { $0[node] = nil }
         hearing.withLock { $0.forget(node) }
+        unused.withLock { $0[node] = nil }
     }
 }
 

@@ -12,6 +12,8 @@ package enum StoreEvent: Hashable, Sendable {
     case diskRetired(DiskName, isOut: Bool)
     /// Given up because it was away for too long.
     case diskGivenUp(DiskName)
+    /// A node was given a disk that is not in use.
+    case diskUnused(UnusedDisk)
     /// Empty now, and in use no more.
     case diskDrained(DiskName)
     case nodeSilent(NodeName, reason: String)
@@ -42,6 +44,7 @@ package enum StoreEvent: Hashable, Sendable {
         switch self {
         case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .shardsBad: true
         case .repairEnded(_, _, let missing): missing > 0
+        case .diskUnused(let disk): disk.kind != .retired
         default: false
         }
     }
@@ -56,6 +59,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .diskRetired(_, let isOut): isOut ? "a disk was retired" : "a disk was retired from some of its groups"
         case .diskGivenUp: "a disk was away for too long: its shards are made anew on others"
         case .diskDrained: "a disk is empty and in use no more"
+        case .diskUnused: "a disk that a node was given is not in use"
         case .nodeSilent: "a node is silent"
         case .nodeBack: "a node is back"
         case .siteSilent: "a site is silent"
@@ -77,6 +81,8 @@ package enum StoreEvent: Hashable, Sendable {
         case .diskServed(let disk), .diskAdded(let disk), .diskReplaced(let disk), .diskRetired(let disk, _),
             .diskGivenUp(let disk), .diskDrained(let disk):
             [("disk", "\(disk)")]
+        case .diskUnused(let disk):
+            [("disk", "\(DiskName(disk.place))"), ("path", disk.path), ("reason", disk.reason)]
         case .nodeSilent(let node, let reason): [("node", "\(node)"), ("reason", reason)]
         case .nodeBack(let node): [("node", "\(node)")]
         case .siteSilent(let site), .siteBack(let site): [("site", "\(site)")]

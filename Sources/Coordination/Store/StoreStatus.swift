@@ -33,6 +33,8 @@ package struct StoreDiskStatus: Sendable {
 /// A picture of the store.
 package struct StoreStatus: Sendable {
     package var disks: [StoreDiskStatus]
+    /// What nodes were given beside them.
+    package var unused: [UnusedDisk]
     package var statistics: MetadataStatistics
     /// What was found wrong with the metadata's rows; nil while nothing was.
     package var damage: String?
@@ -119,12 +121,15 @@ extension Store {
                 )
             )
         }
+        let inUse = Set(records.map(\.place))
+        let unused = unused.withLock { $0.values.flatMap { $0 } }.filter { !inUse.contains($0.place) }
         let served = Set(disks.filter(\.isServed).map(\.record.id))
         let usable = map.groups.values.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
         let reach = StoreReach(of: Array(map.groups.values), missing: missing, served: served)
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
+            unused: unused.sorted { $0.place < $1.place },
             statistics: statistics,
             damage: metadata.damage,
             isCounted: inventory.isDone,

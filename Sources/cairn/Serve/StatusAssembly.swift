@@ -21,6 +21,7 @@ struct StatusAssembly {
             totalShards: scheme.shardCount,
             time: Int(LinuxTime().wall.milliseconds / 1_000),
             disks: status.disks.map(disk),
+            unusedDisks: status.unused.map(unused),
             groups: GroupsReport(
                 total: status.groupCount,
                 whole: status.groupCount - status.degradedGroups - status.unwritableGroups,
@@ -89,6 +90,24 @@ struct StatusAssembly {
             liveBytes: disk.liveBytes,
             deadBytes: disk.deadBytes,
             missingShards: disk.missingShards
+        )
+    }
+
+    private func unused(_ disk: UnusedDisk) -> UnusedDiskReport {
+        let kind: UnusedDiskReport.Kind =
+            switch disk.kind {
+            case .new: .new
+            case .retired: .retired
+            case .foreign: .foreign
+            case .unusable: .unusable
+            }
+        return UnusedDiskReport(
+            site: disk.site.name,
+            node: disk.node.name,
+            slot: disk.slot,
+            path: disk.path,
+            kind: kind,
+            reason: disk.reason
         )
     }
 
