@@ -202,7 +202,7 @@ final class SimulatedCoordinator: Sendable {
             isForced: false
         )
         _ = try await rebuild.run(time: life.process.time, random: life.process.random) { journal in
-            try await JournaledMetadataStore.inMemory(database, journal: journal)
+            JournaledMetadataStore.inMemory(database, journal: journal)
         }
         state.withLock { ($0.database, $0.isRebuilt) = (database.copy(), true) }
     }
