@@ -294,10 +294,10 @@ def test_a_name_is_given_once(cluster, fast_folder):
     lab, client, name = cluster.lab, cluster.lab.host("client"), "node-4"
     usual = lab.token()
 
-    def join(other, token, folder):
+    def join(other, token, folder, site="site-2"):
         return lab.run(
             "node", "--data", fast_folder / folder, "--join", lab.coordinator.listen, "--token", token, "--name", other,
-            "--site", "site-2", "--listen", client.listen, "--s3", client.s3, "--disks", "1",
+            "--site", site, "--listen", client.listen, "--s3", client.s3, "--disks", "1",
             host="client", check=False, timeout=30)
 
     assert lab.admin("node", "token", "--replace", "nobody", check=False).returncode != 0
@@ -313,6 +313,9 @@ def test_a_name_is_given_once(cluster, fast_folder):
     special = lab.token("--replace", name)
     refused = join("node-99", special, "other")
     assert refused.returncode != 0 and name in refused.stderr, refused
+    # One machine in two sites would be two failure domains. What is refused costs no token.
+    refused = join(name, special, "elsewhere", site="site-3")
+    assert refused.returncode != 0 and "--site site-2" in refused.stderr, refused
     lab.launch(name, ["--join", lab.coordinator.listen, "--token", special])
     lab.process(name).wait_for("ready: ", 120)
     # The old system disk lives after all: with what it holds the machine is nobody, and says so.

@@ -17,11 +17,11 @@ struct JoinBookTests {
     private mutating func admit(
         _ name: String,
         _ token: JoinToken,
-        members: Set<String> = [],
-        present: Set<String> = [],
+        _ standing: JoinBook.Standing = JoinBook.Standing(),
+        in site: String = "site-1",
         now: Int = 1
     ) throws -> JoinBook.Admission {
-        try book.admit(name, secret: token.secret, members: members, present: present, now: now)
+        try book.admit(name, in: site, secret: token.secret, standing, now: now)
     }
 
     @Test mutating func aTokenLetsOneNodeInOnce() throws {
@@ -49,7 +49,7 @@ struct JoinBookTests {
         _ = try admit("node-1", token())
         let token = self.token()
         #expect(throws: JoinBook.Refusal.nameOfMember("node-1")) { try admit("node-1", token) }
-        #expect(throws: JoinBook.Refusal.nameOfMember("old")) { try admit("old", token, members: ["old"]) }
+        #expect(throws: JoinBook.Refusal.nameOfMember("old")) { try admit("old", token, .init(isMember: true)) }
         _ = try admit("node-2", token)
     }
 
@@ -57,10 +57,22 @@ struct JoinBookTests {
         _ = try admit("node-1", token())
         let token = self.token(replacing: "node-1")
         #expect(throws: JoinBook.Refusal.tokenOfMember("node-1")) { try admit("node-2", token) }
-        #expect(throws: JoinBook.Refusal.memberRuns("node-1")) { try admit("node-1", token, present: ["node-1"]) }
-        _ = try admit("node-1", token, members: ["node-1"])
+        #expect(throws: JoinBook.Refusal.memberRuns("node-1")) { try admit("node-1", token, .init(isPresent: true)) }
+        _ = try admit("node-1", token, .init(isMember: true))
         #expect(throws: JoinBook.Refusal.badToken) { try admit("node-1", token) }
         #expect(book.names == ["node-1"])
+    }
+
+    @Test mutating func aMachineTakesANodesPlaceInTheSiteWhereItsDisksCount() throws {
+        _ = try admit("node-1", token())
+        let token = self.token(replacing: "node-1")
+        let standing = JoinBook.Standing(isMember: true, site: "site-1")
+        #expect(throws: JoinBook.Refusal.siteOfDisks("node-1", site: "site-1")) {
+            try admit("node-1", token, standing, in: "site-2")
+        }
+        _ = try admit("node-1", token, standing)
+        // A node without disks may stand anywhere.
+        _ = try admit("node-1", self.token(replacing: "node-1"), .init(isMember: true), in: "site-2")
     }
 
     @Test mutating func aNameGivenAnewIsOfALaterGenerationThanAllBefore() throws {
@@ -70,7 +82,7 @@ struct JoinBookTests {
         #expect(again.generation == 1 && book.floors == ["node-1": 1])
         // One that was seen after a take-over, of which this folder knows nothing.
         let token = self.token(replacing: "node-1")
-        let third = try book.admit("node-1", secret: token.secret, members: [], present: [], shown: 4, now: 1)
+        let third = try admit("node-1", token, .init(shown: 4))
         #expect(third.generation == 5 && book.floors == ["node-1": 5])
         book.revoke(third)
         #expect(book.floors == ["node-1": 1])
@@ -82,7 +94,7 @@ struct JoinBookTests {
         let plain = JoinToken(fingerprint: Self.fingerprint)
         let isKept = other.add(plain, expires: 100, now: 0)
         #expect(isKept)
-        let fourth = try other.admit("node-1", secret: plain.secret, members: [], present: [], now: 1)
+        let fourth = try other.admit("node-1", in: "site-1", secret: plain.secret, .init(), now: 1)
         #expect(fourth.generation == 4)
         // Damaged, or from a clock that ran wild: an end, not a trap.
         var last = JoinBook(floors: ["node-1": .max])

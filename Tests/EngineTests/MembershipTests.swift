@@ -252,6 +252,22 @@ struct MembershipTests {
         await cluster.close()
     }
 
+    @Test("a node's site is that of its disks in use; a node without any has none, while that can be known")
+    func site() async throws {
+        let cluster = try await ClusterHarness()
+        let (node, other) = (cluster.nodes[0], ClusterHarness.Node(4, board: cluster.board))
+        var moved = Self.beat(node)
+        moved.address.site = SiteName("site-2")
+        _ = await cluster.membership.answer(moved, from: node.name)
+        _ = await cluster.membership.answer(Self.beat(other), from: other.name)
+        #expect(cluster.membership.site(of: node.name) == SiteName("site-1"))
+        #expect(cluster.membership.site(of: other.name) == nil)
+        cluster.coordinator.detach()
+        #expect(cluster.membership.site(of: other.name) == SiteName("site-1"))
+        #expect(cluster.membership.site(of: NodeName("node-9")) == nil)
+        await cluster.close()
+    }
+
     @Test("a node is silent while it was never heard of, and when it gives no answer")
     func silentNode() async throws {
         let cluster = try await ClusterHarness()

@@ -5,8 +5,8 @@ internal import Foundation
 ///
 /// A name is given once. What it stands for are the disks of one machine: were another let in under it, because its
 /// owner was silent for a while, two machines of one name would take each other's place again and again. A machine that
-/// has lost its folder joins with a token that an operator made for its name. That gives the name anew: certificates are
-/// of the next generation, and those of the generations before count no more.
+/// has lost its folder joins with a token that an operator made for its name. That gives the name anew: certificates
+/// are of the next generation, and those of the generations before count no more.
 package struct JoinBook: Hashable, Sendable {
     /// A token that is out; of its secret only the digest is kept.
     package struct Token: Codable, Hashable, Sendable {
@@ -25,6 +25,7 @@ package struct JoinBook: Hashable, Sendable {
         case nameOfMember(String)
         case tokenOfMember(String)
         case memberRuns(String)
+        case siteOfDisks(String, site: String)
 
         package var description: String {
             switch self {
@@ -36,7 +37,28 @@ package struct JoinBook: Hashable, Sendable {
                     + "use a token of `cairn admin node token --replace \(name)`"
             case .tokenOfMember(let name): "the token lets node \(name) join again, and no other"
             case .memberRuns(let name): "node \(name) runs: stop it before another machine takes its place"
+            case .siteOfDisks(let name, let site):
+                "the disks of node \(name) count in site \(site): start it with --site \(site), with the same token. A "
+                    + "machine in another site is another node: give it another --name and a token without --replace"
             }
+        }
+    }
+
+    /// What is known of a name from elsewhere than this book.
+    package struct Standing: Sendable {
+        /// The name is a node's that joined before this folder was made.
+        package var isMember: Bool
+        package var isPresent: Bool
+        /// The latest generation that was seen in a certificate.
+        package var shown: UInt32
+        /// Where its disks count; nil when it holds none that is in use.
+        package var site: String?
+
+        package init(isMember: Bool = false, isPresent: Bool = false, shown: UInt32 = 0, site: String? = nil) {
+            self.isMember = isMember
+            self.isPresent = isPresent
+            self.shown = shown
+            self.site = site
         }
     }
 
@@ -85,17 +107,13 @@ package struct JoinBook: Hashable, Sendable {
         return true
     }
 
-    /// Uses the token up and gives the name away; throws, and changes nothing, where that must not be.
-    ///
-    /// `members`: names known from elsewhere, of nodes that joined before this folder was made. `present`: those of
-    /// them that run. `shown`: the latest generation of the name that was seen in a certificate. The token is looked at
-    /// first: without one nobody learns which names there are.
+    /// Uses the token up and gives the name away, to a machine in that site; throws, and changes nothing, where that
+    /// must not be. The token is looked at first: without one nobody learns which names there are.
     package mutating func admit(
         _ name: String,
+        in site: String,
         secret: [UInt8],
-        members: Set<String>,
-        present: Set<String>,
-        shown: UInt32 = 0,
+        _ standing: Standing,
         now: Int
     ) throws(Refusal) -> Admission {
         guard Self.isNodeName(name) else { throw .invalidName }
@@ -106,13 +124,15 @@ package struct JoinBook: Hashable, Sendable {
         guard let found else { throw .badToken }
         if let member = tokens[found].name {
             guard member == name else { throw .tokenOfMember(member) }
-            guard !present.contains(name) else { throw .memberRuns(name) }
-        } else if names.contains(name) || members.contains(name) {
+            guard !standing.isPresent else { throw .memberRuns(name) }
+            // One machine in two sites would be two failure domains.
+            if let home = standing.site, home != site { throw .siteOfDisks(name, site: home) }
+        } else if names.contains(name) || standing.isMember {
             throw .nameOfMember(name)
         }
         let floor = floors[name]
-        let isFirst = tokens[found].name == nil && floor == nil && shown == 0
-        let generation = isFirst ? 0 : raiseFloor(of: name, above: shown)
+        let isFirst = tokens[found].name == nil && floor == nil && standing.shown == 0
+        let generation = isFirst ? 0 : raiseFloor(of: name, above: standing.shown)
         return Admission(
             name: name,
             isNew: names.insert(name).inserted,
@@ -122,8 +142,8 @@ package struct JoinBook: Hashable, Sendable {
         )
     }
 
-    /// No certificate that a name has been given counts any more; gives the generation from which on others do. `shown`
-    /// as in `admit`.
+    /// No certificate that a name has been given counts any more; gives the generation from which on others do.
+    /// `shown`: `Standing`.
     package mutating func dismiss(_ name: String, shown: UInt32) -> UInt32 { raiseFloor(of: name, above: shown) }
 
     private mutating func raiseFloor(of name: String, above shown: UInt32) -> UInt32 {

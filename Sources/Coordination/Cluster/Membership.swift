@@ -142,6 +142,13 @@ package final class Membership: Sendable {
         return known.union(store?.blobs.view.map.disks.values.map(\.node) ?? [])
     }
 
+    /// Where the node's disks count that are in use; nil when it has none. While no store runs: where it was last.
+    package func site(of name: NodeName) -> SiteName? {
+        let (store, address) = state.withLock { ($0.store, $0.nodes[name]?.address) }
+        guard let store else { return address?.site }
+        return store.blobs.view.map.disks.values.first { $0.node == name }?.site
+    }
+
     // MARK: Certificates
 
     /// From here on certificates of the node before that generation count no more.

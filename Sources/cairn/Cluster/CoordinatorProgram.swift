@@ -127,6 +127,7 @@ struct CoordinatorProgram {
             authority: authority,
             tokens: tokens,
             membership: membership,
+            store: store,
             logger: logger
         )
         let service = CoordinatorService(

@@ -71,24 +71,16 @@ actor JoinTokens {
     }
 
     /// The certificate that `issue` gives a node whose token lets it in, of a generation that counts alone of its name;
-    /// the token is used up and the name taken, durably, on return. When it throws, neither is. `shown`: `JoinBook`.
+    /// the token is used up and the name taken, durably, on return. When it throws, neither is.
     func admit(
         _ name: String,
+        in site: String,
         secret: [UInt8],
-        members: Set<String>,
-        present: Set<String>,
-        shown: UInt32,
+        _ standing: JoinBook.Standing,
         issue: @Sendable (_ generation: UInt32) throws -> String
     ) async throws -> (certificate: String, generation: UInt32) {
         var after = book
-        let admission = try after.admit(
-            name,
-            secret: secret,
-            members: members,
-            present: present,
-            shown: shown,
-            now: now
-        )
+        let admission = try after.admit(name, in: site, secret: secret, standing, now: now)
         let certificate = try issue(admission.generation)
         book = after
         do { try await save() } catch {

@@ -15,6 +15,7 @@ struct MemberCertificates: Sendable {
     let authority: ClusterAuthority
     let tokens: JoinTokens
     let membership: Membership
+    let store: ClusterFiles
     let logger: Logger
 
     func certify(_ request: CertificateRequest) async throws -> NodeCertificate {
@@ -40,6 +41,16 @@ struct MemberCertificates: Sendable {
         )
     }
 
+    private func standing(of name: NodeName) -> JoinBook.Standing {
+        JoinBook.Standing(
+            isMember: membership.members.contains(name),
+            isPresent: membership.present().contains { $0.name == name },
+            shown: membership.floor(of: name),
+            // Before the cluster is formed there are no disks.
+            site: store.has(.formed) ? membership.site(of: name)?.name : nil
+        )
+    }
+
     private func join(_ request: JoinRequest) async throws -> String {
         let name = request.name
         let shown =
@@ -47,10 +58,9 @@ struct MemberCertificates: Sendable {
         do {
             let joined = try await tokens.admit(
                 name.name,
+                in: request.site.name,
                 secret: request.secret,
-                members: Set(membership.members.map(\.name)),
-                present: Set(membership.present().map(\.name.name)),
-                shown: membership.floor(of: name)
+                standing(of: name)
             ) { try issue(name, $0, request.publicKey) }
             membership.supersede(name, before: joined.generation)
             membership.expect(name)
