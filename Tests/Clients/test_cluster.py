@@ -461,6 +461,7 @@ def test_take_over_from_the_kit(cluster):
     report(f"a take-over: ready after {ready:.1f} s, all nodes wrote after {time.monotonic() - began:.1f} s")
     cluster.verify()
     cluster.wait_until_whole()
+    assert not (lab.data("coordinator") / "taking-over").exists(), "it has come to its end"
 
     # Nodes and the new coordinator remember each other.
     lab.kill("node-8")

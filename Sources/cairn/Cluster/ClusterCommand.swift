@@ -37,6 +37,7 @@ struct ClusterCommand: AsyncParsableCommand {
             _ = try ListenAddress(listen, option: "--listen")
             let folder = DataFolder(path: data)
             let store = ClusterFiles(files: try await folder.open())
+            try store.checkNotTakingOver()
             if try DataFolder.read(store.root + "/cluster.json") != nil {
                 throw ServeError("\(data) has a cluster already: start `cairn coordinator --data \(data)`")
             }

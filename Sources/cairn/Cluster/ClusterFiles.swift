@@ -16,6 +16,7 @@ import SystemInterface
 ///     DIR/members.json          the names that have joined
 ///     DIR/certificates.json     from which generation on their certificates count, where not all do
 ///     DIR/formed                the store was founded
+///     DIR/taking-over           a take-over has begun, of this cluster, and the store has not started since
 ///     DIR/superseded            another coordinator has taken over
 ///     DIR/incarnation           the highest incarnation that this one has drawn
 ///     DIR/forced                a start was forced once: nothing inferred to be garbage is erased any more
@@ -86,6 +87,8 @@ struct ClusterFiles: Sendable {
     enum Mark: String {
         case formed
         case superseded
+        /// Made by a take-over, whose first start has not succeeded yet; says of which cluster.
+        case takingOver = "taking-over"
         /// A start was forced once: metadata may lack what only lost keepers knew.
         case forced
     }
@@ -107,6 +110,27 @@ struct ClusterFiles: Sendable {
 
     func set(_ mark: Mark, _ text: String = "") async throws {
         try await DataFolder.writeSecret(text + "\n", name: mark.rawValue, in: files)
+    }
+
+    /// What was said when it was set; nil where it is not.
+    func text(of mark: Mark) throws -> String? {
+        try DataFolder.read(root + "/" + mark.rawValue)?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Durable on return.
+    func clear(_ mark: Mark) async throws {
+        guard has(mark) else { return }
+        try await files.remove(mark.rawValue)
+        try await files.syncDirectory(".")
+    }
+
+    /// Throws where a take-over has begun and not come to its end: the folder is nothing else.
+    func checkNotTakingOver() throws {
+        guard has(.takingOver) else { return }
+        throw ServeError(
+            "a take-over has begun in \(root) and is not finished: run it again (`cairn coordinator --take-over --data "
+                + "\(root)` with --kit and --node), or give it up and remove the folder"
+        )
     }
 
     func write(_ value: some Encodable, name: String) async throws {

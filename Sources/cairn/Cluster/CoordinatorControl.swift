@@ -162,6 +162,19 @@ actor CoordinatorControl {
         }
     }
 
+    /// From here on the folder is a coordinator's like any other.
+    private func endTakeOver() async {
+        isTakingOver = false
+        do {
+            try await store.clear(.takingOver)
+        } catch {
+            logger.error(
+                "the end of the take-over cannot be noted: remove the file, or the next start asks for it again",
+                metadata: ["file": "\(store.root)/\(ClusterFiles.Mark.takingOver.rawValue)", "error": "\(error)"]
+            )
+        }
+    }
+
     /// Brings the database to where the journal ends, from the checkpoint that the nodes hold.
     private func readCheckpoint() async throws {
         guard let cluster = Identifier128(text: settings.cluster) else { return }
@@ -227,7 +240,7 @@ actor CoordinatorControl {
         EventLog(logger: logger).follow(opened)
         service.attach(opened)
         mayForce = false
-        isTakingOver = false
+        if isTakingOver { await endTakeOver() }
         running = Running(store: opened, users: users, reserve: reserve)
         await duties.announce(incarnation: opened.journal.incarnation)
     }

@@ -43,7 +43,11 @@ struct CoordinatorProgram {
         let logger = Logger(label: "cairn")
         let folder = DataFolder(path: options.data)
         let store = ClusterFiles(files: try await folder.open())
-        if options.takeOver { try await TakeOver(options: options, folder: folder, store: store, logger: logger).run() }
+        if options.takeOver {
+            try await TakeOver(options: options, folder: folder, store: store, logger: logger).run()
+        } else {
+            try store.checkNotTakingOver()
+        }
         guard !store.has(.superseded) else {
             throw ServeError(CoordinatorControl.supersededAdvice)
         }

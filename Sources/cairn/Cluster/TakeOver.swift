@@ -12,6 +12,10 @@ import SystemInterface
 /// `cairn coordinator --take-over`: makes a coordinator's folder from the recovery kit and what the nodes hold
 /// (DESIGN §7, Start). The start that follows draws a higher incarnation: an old coordinator that still runs can change
 /// nothing from then on, and stops.
+///
+/// A node is found before anything is written. From the first file on until the store has started once the folder says
+/// that it is taking over (`ClusterFiles.Mark.takingOver`): whatever happens meanwhile, it starts as nothing else, and
+/// the same command goes on.
 struct TakeOver {
     private static let timeout = Duration.seconds(10)
     private static let tries = 3
@@ -22,12 +26,10 @@ struct TakeOver {
     let logger: Logger
 
     func run() async throws {
-        if store.has(.formed) && !store.has(.superseded) {
-            throw ServeError("\(folder.path) is a coordinator's folder already: start it without --take-over")
-        }
-        guard !store.has(.superseded) else {
-            throw ServeError("\(folder.path) holds an old coordinator: give an empty --data folder for --take-over")
-        }
+        let begun = try store.text(of: .takingOver)
+        try checkFolder(isBegun: begun != nil)
+        // Only its first start is missing.
+        if store.has(.formed) { return }
         guard let path = options.kit, let text = try DataFolder.read(path) else {
             throw ServeError("--take-over needs the recovery kit: --kit FILE")
         }
@@ -35,19 +37,36 @@ struct TakeOver {
             throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT")
         }
         let kit = try RecoveryKitText.Kit(text, file: path)
-        let authority = try await keep(kit)
+        guard begun == nil || begun == kit.cluster else {
+            throw ServeError("a take-over of another cluster has begun in \(folder.path): give an empty --data folder")
+        }
+        let authority = try ClusterAuthority(certificatePEM: kit.authorityCertificate, keyPEM: kit.authorityKey)
         let identity = try CoordinatorProgram.identity(authority)
         let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
         defer { client.close() }
         let nodes = try await findNodes(client)
+        try await store.set(.takingOver, kit.cluster)
+        try await keep(kit, authority)
         try await rebuild(kit, nodes, client)
         try await store.write(nodes)
         try await store.set(.formed)
     }
 
+    private func checkFolder(isBegun: Bool) throws {
+        guard !store.has(.superseded) else {
+            throw ServeError("\(folder.path) holds an old coordinator: give an empty --data folder for --take-over")
+        }
+        guard !isBegun else { return }
+        guard !store.has(.formed) else {
+            throw ServeError("\(folder.path) is a coordinator's folder already: start it without --take-over")
+        }
+        guard try DataFolder.read(store.root + "/cluster.json") == nil else {
+            throw ServeError("\(folder.path) holds a cluster of its own: give an empty --data folder for --take-over")
+        }
+    }
+
     /// Writes what the kit says, so that the folder is like the old one's.
-    private func keep(_ kit: RecoveryKitText.Kit) async throws -> ClusterAuthority {
-        let authority = try ClusterAuthority(certificatePEM: kit.authorityCertificate, keyPEM: kit.authorityKey)
+    private func keep(_ kit: RecoveryKitText.Kit, _ authority: ClusterAuthority) async throws {
         try await store.write(authority)
         try await DataFolder.writeSecret(kit.masterKey + "\n", name: "master.key", in: store.files)
         let keys = "access_key=\(kit.accessKey)\nsecret_key=\(kit.secretKey)\n"
@@ -60,7 +79,6 @@ struct TakeOver {
                 listen: options.listen ?? "127.0.0.1:7400"
             )
         )
-        return authority
     }
 
     /// Asks the given nodes where all the others are.
