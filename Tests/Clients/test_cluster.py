@@ -264,6 +264,12 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
         told = [line for lines in pool.map(lambda door: answers(*door, certificate), doors) for line in lines]
     assert not told, told
     report(f"{len(doors)} ports of {len(hosts)} processes told a stranger nothing")
+    # Refused in words, not in those of a library.
+    for host in hosts:
+        said = [line for line in lab.process(host.name).log.read_text().splitlines() if "connection closed" in line]
+        refused = [line for line in said if "its certificate is no cluster member's" in line]
+        assert refused and all("address=" in line for line in refused), f"{host.name}: {said[-5:]}"
+        assert not [line for line in said if "SSL" in line], f"{host.name}: {said}"
 
     short_lived = lab.token("--valid", "1s")
     fresh = lab.token()
@@ -284,6 +290,8 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
         assert result.returncode != 0, f"{kind}: {result.stdout}"
         assert "joined" not in result.stdout and "ready" not in result.stdout, f"{kind}: {result.stdout}"
         assert "token" in (result.stdout + result.stderr).lower(), f"{kind}: {result.stderr}"
+    said = [line for line in lab.process("coordinator").log.read_text().splitlines() if "a join was refused" in line]
+    assert said and all(f"address={client.address}:" in line for line in said), said
     assert all(disk["node"] != "stranger" for disk in cluster.status()["disks"])
     cluster.writes_go_on(cluster.names())
 

@@ -39,9 +39,10 @@ struct Fixture: Sendable {
     func client(
         _ name: String = "node-1",
         age: Int64 = 0,
-        time: any TimeSource = LinuxTime()
+        time: any TimeSource = LinuxTime(),
+        logger: Logger = Fixture.logger
     ) throws -> ClusterClient {
-        try ClusterClient(identity: identity(name, age: age), time: time, logger: Self.logger)
+        try ClusterClient(identity: identity(name, age: age), time: time, logger: logger)
     }
 
     /// Runs a server while `body` runs; `stop` kills it.
@@ -51,6 +52,7 @@ struct Fixture: Sendable {
         acceptsStrangers: Bool = false,
         age: Int64 = 0,
         service: any ClusterService = Echo(),
+        logger: Logger = Fixture.logger,
         _ body: (_ port: Int, _ server: RunningServer) async throws -> Void
     ) async throws {
         let server = try ClusterServer(
@@ -59,7 +61,7 @@ struct Fixture: Sendable {
             port: 0,
             acceptsStrangers: acceptsStrangers,
             time: time,
-            logger: Self.logger,
+            logger: logger,
             service: service
         )
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
@@ -106,7 +108,11 @@ struct Echo: ClusterService {
     let started = Counter()
     let cancelled = Counter()
 
-    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
+    func answer(
+        _ message: TransportMessage,
+        from peer: ClusterPeer?,
+        at address: String
+    ) async -> TransportMessage {
         let wait: Duration? =
             switch message.header.first {
             case 255: .milliseconds(Int(message.header[1]) * 10)

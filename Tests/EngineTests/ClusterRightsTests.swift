@@ -227,7 +227,7 @@ struct ClusterRightsTests {
         for request in [ShardRequest.describe(disk, shard), .verify(disk, shard), .read(disk, shard, ranges: [0..<9])] {
             #expect(!Self.isRefused(try await cluster.ask(2, request, as: Self.other)))
             let message = TransportMessage(header: request.encoded())
-            let answer = await service.answer(message, from: .stranger)
+            let answer = await service.answer(message, from: .stranger())
             guard case .refused = try GatewayResponse(decoding: answer.header) else {
                 Issue.record("a stranger is answered")
                 continue
@@ -239,7 +239,7 @@ struct ClusterRightsTests {
     @Test("the coordinator's metadata is closed to strangers and to its own certificate, and beats are a node's")
     func coordinator() async throws {
         let cluster = try await ClusterHarness()
-        for caller in [ClusterCaller.stranger, .coordinator] {
+        for caller in [ClusterCaller.stranger(), .coordinator] {
             let call = TransportMessage(header: MetadataRequest.grantLease.encoded)
             let answer = await cluster.coordinator.answer(call, from: caller)
             guard case .refused = try CoordinatorResponse(decoding: answer.header) else {

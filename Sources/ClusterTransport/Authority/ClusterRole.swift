@@ -16,19 +16,16 @@ package struct ClusterPeer: Hashable, Sendable {
     package let role: ClusterRole
     /// How often the name was given anew before this certificate; renewing it changes nothing.
     package let generation: UInt32
-    /// Where the connection comes from or goes to, for the log.
-    package let address: String
 
-    package init(name: String, role: ClusterRole, generation: UInt32, address: String) {
+    package init(name: String, role: ClusterRole, generation: UInt32) {
         self.name = name
         self.role = role
         self.generation = generation
-        self.address = address
     }
 }
 
 /// Why a certificate, a key or a token is not accepted.
-package enum AuthorityError: Error, Hashable, Sendable {
+package enum AuthorityError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The text or its encoding is not what it should be; `what` says which.
     case malformed(what: String)
     /// A name that is empty, too long, has other characters than letters, digits, `.`, `-` and `_`, or does not go
@@ -40,4 +37,14 @@ package enum AuthorityError: Error, Hashable, Sendable {
     case expired
     /// The key is not the one in the certificate.
     case keyMismatch
+
+    package var description: String {
+        switch self {
+        case .malformed(let what): "the \(what) is none, or damaged"
+        case .invalidName(let name): "the name \(String(reflecting: name)) is none of a member"
+        case .foreign: "the certificate is of another cluster"
+        case .expired: "the certificate has expired, or is not valid yet"
+        case .keyMismatch: "the key does not belong to the certificate"
+        }
+    }
 }

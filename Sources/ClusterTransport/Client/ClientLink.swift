@@ -48,12 +48,7 @@ final class ClientLink: ConnectionOwner {
         guard subject.name == peer.name, subject.role == .expected(of: peer.name) else {
             throw .unwelcome("the server is \(subject.role.rawValue) \(subject.name), not \(peer.name)")
         }
-        let server = ClusterPeer(
-            name: subject.name,
-            role: subject.role,
-            generation: subject.generation,
-            address: connection.remote
-        )
+        let server = ClusterPeer(name: subject.name, role: subject.role, generation: subject.generation)
         guard peer.admits(server) else { throw .unwelcome("the server's certificate counts no more") }
     }
 

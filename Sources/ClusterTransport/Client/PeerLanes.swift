@@ -151,7 +151,7 @@ final class PeerLanes: Sendable {
 
     func closed(_ link: ClientLink, _ error: any Error) {
         let now = time.monotonic
-        let failures: Int? = change { state, actions in
+        let ended: (failures: Int, address: PeerAddress?)? = change { state, actions in
             guard state.lanes[link.lane].link === link else { return nil }
             let wasReady = state.lanes[link.lane].connection != nil
             if !wasReady {
@@ -161,15 +161,20 @@ final class PeerLanes: Sendable {
                 state.retryAt = now.advanced(by: min(pause, Self.lastPause))
             }
             state.reset(link.lane, &actions)
-            return state.failures
+            return (state.failures, state.address)
         }
-        guard let failures else { return }
+        guard let (failures, address) = ended else { return }
+        let isNobody = if case .closedThere? = error as? WireError { failures > 0 } else { false }
         let isPeersFault = if case .malformed? = error as? WireError { true } else { false }
         // A peer that stays away is reported once.
         logger.log(
             level: isPeersFault || failures == 1 ? .warning : failures == 0 ? .info : .debug,
             "connection to \(name) closed",
-            metadata: ["reason": "\(error)", "lane": "\(link.lane)"]
+            metadata: [
+                "address": "\(address.map { "\($0.host):\($0.port)" } ?? "unknown")",
+                "reason": "\(isNobody ? ConnectionTrouble.nobody : ConnectionTrouble.text(error))",
+                "lane": "\(link.lane)",
+            ]
         )
     }
 

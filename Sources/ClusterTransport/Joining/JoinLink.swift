@@ -95,7 +95,11 @@ final class JoinLink: ConnectionOwner {
     func written(_ kind: FrameKind, call: UInt64, _ connection: Connection) {}
 
     func closed(_ connection: Connection, _ error: any Error) {
-        state.withLock { $0.connection = nil }
-        finish(.failure(outcome("\(error)")))
+        let isSecure = state.withLock { state in
+            state.connection = nil
+            return state.isSecure
+        }
+        let isNobody = if case .closedThere? = error as? WireError { !isSecure } else { false }
+        finish(.failure(outcome(isNobody ? ConnectionTrouble.nobody : ConnectionTrouble.text(error))))
     }
 }

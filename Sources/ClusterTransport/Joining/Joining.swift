@@ -6,13 +6,21 @@ internal import Synchronization
 package import SystemInterface
 
 /// Why a call to join brought no answer.
-package enum JoinError: Error, Hashable, Sendable {
+package enum JoinError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Nobody there, or the connection did not come about; `reason` is for people.
     case unreachable(reason: String)
     /// Whoever is there is not a coordinator of the cluster that the token names. Nothing was sent.
     case untrusted(reason: String)
     /// The call was sent, but no answer came in time: it may have been carried out.
     case unknownOutcome
+
+    package var description: String {
+        switch self {
+        case .unreachable(let reason): reason
+        case .untrusted(let reason): "whoever is there is not to be trusted: \(reason)"
+        case .unknownOutcome: "no answer came in time, and the token may be used up"
+        }
+    }
 }
 
 /// The one call of a machine that is no member yet: at most 64 KiB, without buffers.
@@ -82,7 +90,7 @@ package enum Joining {
                 }
             }
             .connect(host: host, port: port)
-            .whenFailure { link.finish(.failure(.unreachable(reason: "\($0)"))) }
+            .whenFailure { link.finish(.failure(.unreachable(reason: ConnectionTrouble.text($0)))) }
     }
 
     /// What is wrong with a server's chain; nil when it is a coordinator's under the authority of that fingerprint.

@@ -4,5 +4,10 @@ package import SystemInterface
 package protocol ClusterService: Sendable {
     /// Answers one call; runs on a task of its own, which is cancelled when the caller gives up or its connection is
     /// gone. `peer` is nil for a client without a certificate: whatever it asks, only joining may be answered.
-    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage
+    /// `address`: where the connection comes from, for the log.
+    func answer(
+        _ message: TransportMessage,
+        from peer: ClusterPeer?,
+        at address: String
+    ) async -> TransportMessage
 }

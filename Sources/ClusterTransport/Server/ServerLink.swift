@@ -69,7 +69,7 @@ final class ServerLink: ConnectionOwner {
     // MARK: ConnectionOwner
 
     func isSecure(_ connection: Connection, certificate: [UInt8]?) throws(WireError) {
-        let peer = try certificate.map { der throws(WireError) in try identify(der, connection) }
+        let peer = try certificate.map { der throws(WireError) in try identify(der) }
         guard peer != nil || acceptsStrangers else { throw .unwelcome("a client without a certificate") }
         state.withLock { state in
             state.peer = peer
@@ -138,7 +138,8 @@ final class ServerLink: ConnectionOwner {
             level: level,
             "cluster connection closed",
             metadata: [
-                "address": "\(connection.remote)", "peer": "\(peer?.name ?? "unknown")", "reason": "\(error)",
+                "address": "\(connection.remote)", "peer": "\(peer?.name ?? "unknown")",
+                "reason": "\(ConnectionTrouble.text(error))",
             ]
         )
         onClose(self)
@@ -146,16 +147,11 @@ final class ServerLink: ConnectionOwner {
 
     // MARK: Calls
 
-    private func identify(_ der: [UInt8], _ connection: Connection) throws(WireError) -> ClusterPeer {
+    private func identify(_ der: [UInt8]) throws(WireError) -> ClusterPeer {
         guard let leaf = try? CertificateReading.parse(der: der),
             let subject = try? CertificateReading.subject(leaf), subject.cluster == cluster
         else { throw .unwelcome("the client's certificate is not a member's") }
-        return ClusterPeer(
-            name: subject.name,
-            role: subject.role,
-            generation: subject.generation,
-            address: connection.remote
-        )
+        return ClusterPeer(name: subject.name, role: subject.role, generation: subject.generation)
     }
 
     private func startCall(_ frame: Frame, _ connection: Connection) throws(WireError) {
@@ -181,7 +177,7 @@ final class ServerLink: ConnectionOwner {
         case .refuse: connection.wake()
         case .start(let peer):
             let task = Task { [service] in
-                let answer = await service.answer(frame.message, from: peer)
+                let answer = await service.answer(frame.message, from: peer, at: connection.remote)
                 finish(frame.call, answer)
             }
             let isOver = state.withLock { state in

@@ -70,7 +70,7 @@ final class Connection: ChannelDuplexHandler, @unchecked Sendable {
         time: any TimeSource
     ) {
         eventLoop = channel.eventLoop
-        remote = channel.remoteAddress.map { "\($0)" } ?? "unknown"
+        remote = ConnectionTrouble.address(channel.remoteAddress)
         self.owner = owner
         self.time = time
         heard = Atomic(time.monotonic.nanoseconds)
@@ -190,7 +190,13 @@ final class Connection: ChannelDuplexHandler, @unchecked Sendable {
         context.fireChannelWritabilityChanged()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(error) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let trouble = ConnectionTrouble.ofTLS(error, now: time.wall) {
+            let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+            return try? tls?.peerCertificate?.toDERBytes()
+        }
+        if let trouble { fail(WireError.insecure(trouble)) } else { fail(error) }
+    }
 
     private func readFrames() {
         // An owner that finishes a call while it is handed one asks to resume: the loop below goes on anyway.

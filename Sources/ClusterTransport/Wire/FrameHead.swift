@@ -108,6 +108,8 @@ struct Frame {
 enum WireError: Error, CustomStringConvertible {
     case malformed(String)
     case unwelcome(String)
+    /// TLS did not come about, or failed.
+    case insecure(String)
     case silent
     case handshakeTimeout
     case closedHere
@@ -116,7 +118,7 @@ enum WireError: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .malformed(let what): "malformed frame: \(what)"
-        case .unwelcome(let why): why
+        case .unwelcome(let why), .insecure(let why): why
         case .silent: "silent for too long"
         case .handshakeTimeout: "no handshake in time"
         case .closedHere: "closed here"

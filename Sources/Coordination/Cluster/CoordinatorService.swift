@@ -10,7 +10,14 @@ package enum ClusterCaller: Hashable, Sendable {
     case node(NodeName, generation: UInt32 = 0, address: String = "")
     case coordinator
     /// Has no certificate yet.
-    case stranger
+    case stranger(address: String = "")
+
+    var address: String {
+        switch self {
+        case .node(_, _, let address), .stranger(let address): address
+        case .coordinator: ""
+        }
+    }
 }
 
 /// Told what a node asked for that is not its to ask: it was broken into, or runs another version.
@@ -21,8 +28,8 @@ package typealias DismissalReport = @Sendable (_ caller: NodeName, _ address: St
 
 /// Who asks for a certificate, and by what right.
 package enum CertificateRequest: Sendable {
-    /// By a token.
-    case join(JoinRequest)
+    /// By a token; from that address, for the log.
+    case join(JoinRequest, address: String)
     /// By a certificate of that generation, which counts.
     case renew(NodeName, generation: UInt32, publicKey: String)
 }
@@ -103,7 +110,7 @@ package final class CoordinatorService: Sendable {
             return .refused(error.description)
         }
         switch (call, caller) {
-        case (.join(let request), _): return await certificate(.join(request))
+        case (.join(let request), _): return await certificate(.join(request, address: caller.address))
         case (.beat, .node) where isDismissed: return .dismissed(Self.dismissal)
         case (_, .node) where isDismissed: return .refused(Self.dismissal)
         case (.renew(let key), .node(let name, let generation, _)):

@@ -201,8 +201,12 @@ struct CoordinatorProgram {
 private struct CoordinatorPort: ClusterService {
     let service: CoordinatorService
 
-    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
-        await service.answer(message, from: ClusterCaller(peer))
+    func answer(
+        _ message: TransportMessage,
+        from peer: ClusterPeer?,
+        at address: String
+    ) async -> TransportMessage {
+        await service.answer(message, from: ClusterCaller(peer, at: address))
     }
 }
 

@@ -21,7 +21,7 @@ struct MemberCertificates: Sendable {
     func certify(_ request: CertificateRequest) async throws -> NodeCertificate {
         let certificate =
             switch request {
-            case .join(let request): try await join(request)
+            case .join(let request, let address): try await join(request, from: address)
             case .renew(let name, let generation, let key): try issue(name, generation, key)
             }
         return NodeCertificate(
@@ -51,7 +51,7 @@ struct MemberCertificates: Sendable {
         )
     }
 
-    private func join(_ request: JoinRequest) async throws -> String {
+    private func join(_ request: JoinRequest, from address: String) async throws -> String {
         let name = request.name
         let shown =
             JoinBook.isPlaceName(name.name) ? name.name : String(reflecting: String(name.name.prefix(Self.shownName)))
@@ -64,10 +64,13 @@ struct MemberCertificates: Sendable {
             ) { try issue(name, $0, request.publicKey) }
             membership.supersede(name, before: joined.generation)
             membership.expect(name)
-            logger.notice("a node has joined", metadata: ["node": "\(shown)"])
+            logger.notice("a node has joined", metadata: ["node": "\(shown)", "address": "\(address)"])
             return joined.certificate
         } catch {
-            logger.warning("a join was refused", metadata: ["node": "\(shown)", "reason": "\(error)"])
+            logger.warning(
+                "a join was refused",
+                metadata: ["node": "\(shown)", "address": "\(address)", "reason": "\(error)"]
+            )
             throw error
         }
     }

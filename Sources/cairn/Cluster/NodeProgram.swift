@@ -312,7 +312,11 @@ struct RunningNode: Sendable {
 private struct NodePort: ClusterService {
     let service: NodeService
 
-    func answer(_ message: TransportMessage, from peer: ClusterPeer?) async -> TransportMessage {
-        await service.answer(message, from: ClusterCaller(peer))
+    func answer(
+        _ message: TransportMessage,
+        from peer: ClusterPeer?,
+        at address: String
+    ) async -> TransportMessage {
+        await service.answer(message, from: ClusterCaller(peer, at: address))
     }
 }

@@ -8,16 +8,11 @@ import SystemInterface
 
 extension ClusterCaller {
     /// What a connection's certificate says; nil is a client without one.
-    init(_ peer: ClusterPeer?) {
+    init(_ peer: ClusterPeer?, at address: String) {
         switch peer?.role {
         case .coordinator: self = .coordinator
-        case .node:
-            self = .node(
-                NodeName(peer?.name ?? ""),
-                generation: peer?.generation ?? 0,
-                address: peer?.address ?? "unknown"
-            )
-        case nil: self = .stranger
+        case .node: self = .node(NodeName(peer?.name ?? ""), generation: peer?.generation ?? 0, address: address)
+        case nil: self = .stranger(address: address)
         }
     }
 }

@@ -1,0 +1,108 @@
+import ClusterTransport
+import LinuxSystem
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import SystemInterface
+import Testing
+
+/// What is not let in is named in the log: from where, and in words why.
+@Suite("Why a connection did not come about", .timeLimit(.minutes(1)))
+struct ConnectionTroubleTests {
+    /// Keeps lines: the message and what goes with it.
+    private final class Lines: Sendable {
+        private let kept = Mutex<[String]>([])
+
+        func add(_ line: String) { kept.withLock { $0.append(line) } }
+
+        /// The first line with these words, once it is there.
+        func line(with words: String) async throws -> String {
+            while true {
+                if let line = kept.withLock({ $0.first { $0.contains(words) } }) { return line }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+
+        var logger: Logger {
+            var logger = Logger(label: "test") { _ in Handler(lines: self) }
+            logger.logLevel = .warning
+            return logger
+        }
+    }
+
+    private struct Handler: LogHandler {
+        let lines: Lines
+        var metadata: Logger.Metadata = [:]
+        var metadataProvider: Logger.MetadataProvider?
+        var logLevel = Logger.Level.warning
+
+        func log(event: LogEvent) {
+            let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            lines.add(([event.message.description] + fields).joined(separator: " "))
+        }
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+    }
+
+    private static func check(_ line: String) {
+        #expect(line.contains("address=127.0.0.1:"), "\(line)")
+        for word in ["SSL", "Error", "/", "Optional"] { #expect(!line.contains(word), "\(line)") }
+    }
+
+    @Test(
+        "what speaks no TLS",
+        arguments: [
+            ("GET / HTTP/1.1\r\n\r\n", "it speaks HTTP"), ("good morning, whoever you are", "is not TLS"),
+        ]
+    )
+    func noTLS(_ said: String, _ words: String) async throws {
+        let (fixture, lines) = (try Fixture(), Lines())
+        try await fixture.withServer(logger: lines.logger) { port, _ in
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: port).get()
+            try await channel.writeAndFlush(ByteBuffer(string: said))
+            Self.check(try await lines.line(with: words))
+            try? await channel.close().get()
+        }
+    }
+
+    @Test("a client without a certificate, one of another cluster, and one whose certificate has expired")
+    func clients() async throws {
+        let (fixture, other, lines) = (try Fixture(), try Fixture(cluster: "cluster-2"), Lines())
+        try await fixture.withServer(logger: lines.logger) { port, _ in
+            let cases: [(ClusterIdentity?, String)] = [
+                (nil, "it shows no certificate"),
+                (try other.identity("node-7"), "(node node-7 of cluster cluster-2) was not made by this cluster's"),
+                (try fixture.identity("node-8", age: 91 * TrustTests.day), "(node node-8 of cluster cluster-1) has"),
+            ]
+            for (identity, words) in cases {
+                let client = try RawClient(port: port, trusting: fixture.authority, as: identity)
+                Self.check(try await lines.line(with: words))
+                client.close()
+            }
+        }
+    }
+
+    @Test("a server whose certificate has expired, one of another cluster, one that refuses us, and none")
+    func servers() async throws {
+        let (fixture, other) = (try Fixture(), try Fixture(cluster: "cluster-2"))
+        func line(_ port: Int, age: Int64 = 0, _ words: String) async throws {
+            let lines = Lines()
+            let client = try fixture.client(age: age, logger: lines.logger)
+            defer { client.close() }
+            client.setAddress("node-2", host: "127.0.0.1", port: port)
+            #expect(await failure(client) == .unreachable(node: "node-2"))
+            Self.check(try await lines.line(with: words))
+        }
+        try await fixture.withServer(age: 91 * TrustTests.day) { port, _ in try await line(port, "has expired") }
+        try await other.withServer { port, _ in try await line(port, "was not made by this cluster's authority") }
+        try await fixture.withServer { port, _ in
+            try await line(port, age: 91 * TrustTests.day, "it refuses this process's certificate, which has expired")
+        }
+        try await line(9, "reason=nobody")
+    }
+}
