@@ -308,6 +308,7 @@ struct MembershipTests {
         let cluster = try await ClusterHarness()
         let name = cluster.nodes[1].name
         func standings() -> [NodeStanding] { cluster.nodes.map { cluster.store.standing(of: $0.name) } }
+        for node in cluster.nodes { await node.feed.beat() }
         await cluster.store.watchDisks()
         #expect(standings() == [.up, .up, .up])
         cluster.board.plug(name.name, nil)

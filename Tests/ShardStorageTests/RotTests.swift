@@ -177,9 +177,10 @@ import Testing
         let shards = (0..<3).map { TestShard(sequence: UInt64($0), length: length, using: &generator) }
         for shard in shards { try await shard.write(to: disk) }
         let place = try #require(disk.inventory(after: nil, limit: 3).first { $0.shard == shards[2].id })
-        let before = fileSystem.disk.used
+        let erased = try #require(disk.inventory(after: nil, limit: 3).first { $0.shard == shards[0].id })
+        let before = try #require(try await fileSystem.status(path(erased.segment))).allocated
         #expect(try await disk.erase([shards[0].id]) == 1)
-        #expect(fileSystem.disk.used < before)
+        #expect(try await fileSystem.status(path(erased.segment))?.allocated ?? 0 < before)
         // Killed, not closed: the segments have no footer.
         fileSystem.disk.flip(path(place.segment), offset: place.offset + length / 2, mask: 1)
         let reopened = try await TestDisk.open(fileSystem.restart())
