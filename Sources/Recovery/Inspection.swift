@@ -208,7 +208,7 @@ package struct Inspection: Sendable {
         for index in 0..<group.scheme.shardCount {
             let shard = ShardID(blob: blob.id, index: UInt8(index))
             let placed = index < group.members.count ? group.members[index] : nil
-            let place = placed.map { id in slots.first { $0.id == id }?.slot ?? id.description } ?? "?"
+            let place = placed.map { id in slots.first { $0.id == id }?.name ?? id.description } ?? "?"
             let noted = record.missing.contains(UInt8(index)) ? "absent (noted for repair)" : "absent"
             let holders = cluster.holders(of: shard)
             if holders.isEmpty { rows.append([blob.id.description, String(index), place, "-", noted]) }

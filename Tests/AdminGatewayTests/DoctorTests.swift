@@ -99,7 +99,12 @@ struct DoctorTests {
         Case("degraded writes", .warning, "kept with fewer shards", "cairn admin disk list") {
             $0.now = .sample(degraded: 12, writes: .degraded)
         },
-        Case("suspect", .warning, "disk default/n1/4 (/data/disk4) has had errors", "cairn admin plan lose disk:n1/4") {
+        Case(
+            "suspect",
+            .warning,
+            "disk default/n1/4 (/data/disk4) has had errors",
+            "cairn admin plan lose disk:default/n1/4"
+        ) {
             $0.status.disks[4].state = .suspect
         },
         Case("not in its slot", .warning, "n1/3 (/data/disk3) is not in its slot", "cairn admin disk list") {

@@ -304,7 +304,7 @@ struct StoreDiskLossTests {
     @Test("a healthy disk and one that is not empty are not replaced")
     func noReplacement() async throws {
         let store = try await StoreHarness.open()
-        await #expect(throws: DiskReplacementError.isHealthy("disk-1")) {
+        await #expect(throws: DiskReplacementError.isHealthy("site-1/node-1/disk-1")) {
             _ = try await store.store.replaceDisk(inSlot: "disk-1")
         }
         await #expect(throws: DiskReplacementError.noSuchDisk("disk-9")) {
@@ -473,7 +473,7 @@ struct StoreDiskLossTests {
         // One slot is empty, and its disk still stands in the other.
         let empty = try await place((MemoryDisk(device: 4), 3))
         #expect(empty.map(\.isMisplaced) == [false, true, false, true, false, false])
-        #expect(empty[3].reason == "it stands in slot node-1/disk-2")
+        #expect(empty[3].reason == "it stands in slot site-1/node-1/disk-2")
         let right = try await place((one.copy(), 1), (three.copy(), 3))
         #expect(right.allSatisfy { $0.isServed && !$0.isMisplaced })
         try await Self.check(store)
@@ -488,7 +488,7 @@ struct StoreDiskLossTests {
         try await store.crash()
         let reasons = try store.store.absentSlots.map { "\($0.slot): \($0.reason)" }
         #expect(reasons.count == 2)
-        #expect(reasons.contains { $0.contains("`cairn admin disk replace disk-1`") })
+        #expect(reasons.contains { $0.contains("`cairn admin disk replace site-1/node-1/disk-1`") })
         #expect(reasons.contains { $0.hasPrefix("disk-7: ") && $0.contains("`cairn admin disk add --node node-1`") })
         try await store.close()
     }

@@ -41,7 +41,7 @@ struct StoreRetireTests {
     @Test("one that works is not given up; one that no other disk can stand in for keeps its place")
     func refused() async throws {
         let store = try await StoreHarness.open()
-        await #expect(throws: DiskReplacementError.isHealthy(StoreHarness.name(0))) {
+        await #expect(throws: DiskReplacementError.isHealthy("site-1/node-1/" + StoreHarness.name(0))) {
             try await store.store.retireDisk(inSlot: StoreHarness.name(0), of: NodeName("node-1"))
         }
         store.disk(0).isGone = true
@@ -74,10 +74,10 @@ struct StoreRetireTests {
         #expect(status.unreadable.map(\.key) == ["k"])
         for slot in away {
             store.swapDisk(slot)
-            await #expect(throws: DiskReplacementError.isNeeded(StoreHarness.name(slot), 1)) {
+            await #expect(throws: DiskReplacementError.isNeeded("site-1/node-1/" + StoreHarness.name(slot), 1)) {
                 _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(slot), isForced: false)
             }
-            await #expect(throws: DiskReplacementError.isNeeded(StoreHarness.name(slot), 1)) {
+            await #expect(throws: DiskReplacementError.isNeeded("site-1/node-1/" + StoreHarness.name(slot), 1)) {
                 let node = NodeName("node-1")
                 _ = try await store.store.retireDisk(inSlot: StoreHarness.name(slot), of: node, isForced: false)
             }

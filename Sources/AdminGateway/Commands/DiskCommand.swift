@@ -78,7 +78,7 @@ package struct DiskCommand: ParsableCommand {
                 """
         )
 
-        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disks: [String]
         @OptionGroup package var target: AdminTarget
         @OptionGroup var options: MoveOptions
@@ -96,7 +96,7 @@ package struct DiskCommand: ParsableCommand {
             abstract: "Take the empty disk at a disk's path in its place, and rebuild what it held."
         )
 
-        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disk: String
         @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
         var force = false
@@ -124,7 +124,7 @@ package struct DiskCommand: ParsableCommand {
                 """
         )
 
-        @Argument(help: "SITE/NODE/SLOT as the list shows it, the disk's path, its id, or the beginning of that.")
+        @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disk: String
         @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
         var force = false

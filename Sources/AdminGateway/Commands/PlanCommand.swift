@@ -24,7 +24,7 @@ package struct PlanCommand: ParsableCommand {
         static let usualRate = 30
         static let rates = 1...100_000
 
-        @Argument(help: "disk:NODE/SLOT, node:NAME or site:NAME. Repeatable.")
+        @Argument(help: "disk:SITE/NODE/SLOT, node:NAME or site:NAME. Repeatable.")
         var targets: [String]
         @Option(help: "Million bytes a second that each disk reads and writes for the rebuild.")
         var rate = Lose.usualRate
@@ -36,7 +36,7 @@ package struct PlanCommand: ParsableCommand {
 
         package func validate() throws {
             for text in targets where LossTarget(text) == nil {
-                throw ValidationError("\(text): give disk:NODE/SLOT, node:NAME or site:NAME")
+                throw ValidationError("\(text): give disk:SITE/NODE/SLOT, node:NAME or site:NAME")
             }
             try Self.validate(rate: rate)
         }

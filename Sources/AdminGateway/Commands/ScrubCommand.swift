@@ -17,7 +17,7 @@ package struct ScrubCommand: ParsableCommand {
 
     /// Which disks are meant.
     package struct DiskTarget: ParsableArguments {
-        @Option(help: "Only this disk: NODE/SLOT, SITE/NODE/SLOT, its path, or the beginning of its id.")
+        @Option(help: "Only this disk: SITE/NODE/SLOT, NODE/SLOT, its path, or the beginning of its id.")
         var disk: String?
         @Option(help: "Only the disks of this node.")
         var node: String?

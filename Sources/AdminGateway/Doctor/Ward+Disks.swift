@@ -93,7 +93,7 @@ extension Ward {
                     "\(name(disk)) has had errors",
                     cause: examination.reasons[disk.id] ?? "reads or writes failed",
                     action: "look at dmesg and smartctl; before it is taken out, ask what may be lost",
-                    command: "cairn admin plan lose disk:\(disk.node)/\(disk.slot)"
+                    command: "cairn admin plan lose disk:\(disk.place)"
                 )
             case .rebuilding:
                 return Finding(

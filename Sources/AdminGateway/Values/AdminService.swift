@@ -8,7 +8,7 @@ package protocol AdminService: Sendable {
 
     /// Takes an empty disk in the place of the named one and begins to rebuild what that held.
     ///
-    /// Durable when it returns. `name` is the disk's id, a unique beginning of it, its path or `SITE/NODE/SLOT`.
+    /// Durable when it returns. `name` is any of `DiskNames`.
     /// `conflict` when something that cannot be read now may need the disk, unless `isForced`.
     func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement
 

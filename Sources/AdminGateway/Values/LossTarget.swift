@@ -1,4 +1,4 @@
-/// What a plan supposes to be lost: `disk:NODE/SLOT`, `node:NAME` or `site:NAME`.
+/// What a plan supposes to be lost: `disk:SITE/NODE/SLOT`, `node:SITE/NODE` or `site:NAME`.
 package struct LossTarget: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Sendable, CaseIterable {
         case disk, node, site
@@ -17,11 +17,12 @@ package struct LossTarget: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(kind.rawValue):\(name)" }
 
-    /// The disks that are meant, by id. A disk may be given as `SITE/NODE/SLOT` too, a node as `SITE/NODE`: that tells
-    /// two of one name apart. `notFound` when there is none, with what there is.
+    /// The disks that are meant: one by any of its names, a node also as `NODE`. `notFound` when there is none, with
+    /// what there is.
     package func disks(among all: [DiskReport]) throws(AdminError) -> [DiskReport] {
+        guard kind != .disk else { return [all[try DiskNames.find(name, among: all.map(\.names))]] }
         let found = all.filter(isMeant)
-        let places = Set(found.map { kind == .disk ? $0.id : kind == .node ? "\($0.site)/\($0.node)" : $0.site })
+        let places = Set(found.map { kind == .node ? "\($0.site)/\($0.node)" : $0.site })
         guard !found.isEmpty else {
             throw AdminError(
                 .notFound,
@@ -41,7 +42,7 @@ package struct LossTarget: Hashable, Sendable, CustomStringConvertible {
 
     private func isMeant(_ disk: DiskReport) -> Bool {
         switch kind {
-        case .disk: "\(disk.node)/\(disk.slot)" == name || disk.place == name
+        case .disk: disk.place == name
         case .node: disk.node == name || "\(disk.site)/\(disk.node)" == name
         case .site: disk.site == name
         }
@@ -54,7 +55,7 @@ package struct LossTarget: Hashable, Sendable, CustomStringConvertible {
         let names = Set(
             all.map { disk in
                 switch kind {
-                case .disk: "\(disk.node)/\(disk.slot)"
+                case .disk: disk.place
                 case .node: disk.node
                 case .site: disk.site
                 }
@@ -71,7 +72,7 @@ package struct LossTarget: Hashable, Sendable, CustomStringConvertible {
                 throw AdminError(
                     .badRequest,
                     "\(text) is nothing that can be lost",
-                    advice: "Give disk:NODE/SLOT, node:NAME or site:NAME."
+                    advice: "Give disk:SITE/NODE/SLOT, node:NAME or site:NAME."
                 )
             }
             meant.formUnion(try target.disks(among: all).map(\.id))

@@ -95,7 +95,7 @@ package struct ScrubReport: Codable, Hashable, Sendable {
 
 /// On what an operator's word on the scrub bears; nothing given is everything.
 package struct ScrubTarget: Codable, Hashable, Sendable {
-    /// As for `AdminService.replaceDisk`, or `NODE/SLOT`.
+    /// As for `AdminService.replaceDisk`.
     package var disk: String?
     package var node: String?
     package var bucket: String?

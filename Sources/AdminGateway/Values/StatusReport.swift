@@ -65,9 +65,6 @@ package struct DiskReport: Codable, Hashable, Sendable {
         self.deadBytes = deadBytes
         self.missingShards = missingShards
     }
-
-    /// `SITE/NODE/SLOT`: how people name it.
-    package var place: String { "\(site)/\(node)/\(slot)" }
 }
 
 /// A disk that a node was given and that is not in use.

@@ -69,7 +69,7 @@ package final class BadShards: Sendable {
                 guard let entry = entries[record.id], entry.isDue(now) else { continue }
                 due.append(
                     .shardsBad(
-                        StoreEvent.DiskName(record.place),
+                        StoreEvent.DiskName(record),
                         site: record.site,
                         id: record.id,
                         blob: entry.blob,

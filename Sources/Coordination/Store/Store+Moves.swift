@@ -259,7 +259,7 @@ extension Store {
             guard (try? await metadata.putDisk(record)) != nil else { continue }
             served.withLock { $0[record.id] = nil }
             absent.withLock { $0[record.place] = nil }
-            events.note(.diskDrained(.init(record.place)))
+            events.note(.diskDrained(.init(record)))
             try? await calls.release(record.id, on: record.node)
             try? await reloadMap()
         }
@@ -338,7 +338,7 @@ extension Store {
         served.withLock { $0[disk] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
         absent.withLock { $0[record.place] = nil }
         try await metadata.putDisk(record)
-        events.note(.diskAdded(.init(record.place)))
+        events.note(.diskAdded(.init(record)))
         return record
     }
 }

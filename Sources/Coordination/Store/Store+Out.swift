@@ -34,7 +34,7 @@ extension Store {
         let standIns = standIns(for: record, in: groups, among: records)
         guard standIns.count == groups.count else { return }
         guard (try? await metadata.spreadMember(record.id, over: standIns)) != nil else { return }
-        events.note(.diskGivenUp(.init(record.place)))
+        events.note(.diskGivenUp(.init(record)))
         try? await reloadMap()
     }
 

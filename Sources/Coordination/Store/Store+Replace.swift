@@ -57,7 +57,7 @@ extension Store {
         try await wait(toBegin: .slot(old.place))
         defer { end(.slot(old.place)) }
         if !isForced, !isServed(old.id) { try await checkUnneeded(old) }
-        for record in [old] + others { try await letGo(record, slot: name) }
+        for record in [old] + others { try await letGo(record) }
         let new = try await format(old.place)
         do {
             try await admit(new, for: old)
@@ -105,7 +105,7 @@ extension Store {
     func checkUnneeded(_ disk: DiskRecord) async throws(DiskReplacementError) {
         do {
             let needing = try await needing(disk.id)
-            if needing > 0 { throw DiskReplacementError.isNeeded(disk.slot, needing) }
+            if needing > 0 { throw DiskReplacementError.isNeeded(disk.name, needing) }
         } catch let error as DiskReplacementError {
             throw error
         } catch {
@@ -113,7 +113,7 @@ extension Store {
         }
     }
 
-    private func letGo(_ record: DiskRecord, slot: String) async throws(DiskReplacementError) {
+    private func letGo(_ record: DiskRecord) async throws(DiskReplacementError) {
         guard let served = served.withLock({ $0[record.id] }) else { return }
         do {
             let report = try await calls.watch(served.place.node).first { $0.disk == record.id }
@@ -121,7 +121,7 @@ extension Store {
             self.served.withLock { $0[record.id] = nil }
             try await calls.release(record.id, on: served.place.node)
         } catch is NodeRefusal {
-            throw .isHealthy(slot)
+            throw .isHealthy(record.name)
         } catch {
             throw .failed("\(error)")
         }

@@ -38,7 +38,9 @@ extension Store {
             // It must not come back while its place is given away.
             try await wait(toBegin: .slot(lost.place))
             defer { end(.slot(lost.place)) }
-            guard served.withLock({ $0[lost.id]?.isAway ?? true }) else { throw DiskReplacementError.isHealthy(name) }
+            guard served.withLock({ $0[lost.id]?.isAway ?? true }) else {
+                throw DiskReplacementError.isHealthy(lost.name)
+            }
             if !isForced { try await checkUnneeded(lost) }
             return try await retire(lost, of: records)
         } catch let error as DiskReplacementError {
@@ -61,7 +63,7 @@ extension Store {
             self.served.withLock { $0[lost.id] = nil }
             absent.withLock { $0[lost.place] = nil }
         }
-        events.note(.diskRetired(.init(lost.place), isOut: isOut))
+        events.note(.diskRetired(.init(lost), isOut: isOut))
         try await reloadMap()
         verifier.request()
         return DiskRetirement(

@@ -28,7 +28,7 @@ extension Store {
                 await alone(.slot(record.place)) {
                     guard await takeUp(record, slots) else { return }
                     absent.withLock { $0[record.place] = nil }
-                    events.note(.diskServed(.init(record.place)))
+                    events.note(.diskServed(.init(record)))
                     hasReturned = true
                 }
             }
@@ -102,7 +102,7 @@ extension Store {
         guard let record else {
             return Stranger(text: "a disk of this store that is not in use, \(id), stands there", disk: nil)
         }
-        let home = "\(record.site)/\(record.node)/\(record.slot)"
+        let home = record.name
         let text =
             record.isInUse
             ? "the disk of \(home) stands there: put both where they belong"

@@ -185,13 +185,12 @@ extension Store {
     func lose(_ disk: DiskID, node: NodeName, reason: String) async {
         let place = served.withLock { $0.removeValue(forKey: disk)?.place }
         blobs.view.noteUnusable(disk)
-        let slot = (try? await metadata.disks().first { $0.id == disk }?.place) ?? place
-        if let slot {
-            absent.withLock {
-                $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(slot.slot)`"
-            }
+        let record = try? await metadata.disks().first { $0.id == disk }
+        let name = record.map(StoreEvent.DiskName.init) ?? place.map(StoreEvent.DiskName.init(unknownAt:))
+        if let slot = record?.place ?? place, let name {
+            absent.withLock { $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(name)`" }
         }
-        if let place { events.note(.diskLost(.init(slot ?? place), reason: reason)) }
+        if place != nil, let name { events.note(.diskLost(name, reason: reason)) }
         // Last: a node that is slow to let go must not keep others from hearing of it.
         try? await calls.release(disk, on: node)
     }

@@ -260,6 +260,12 @@ struct ServedDisk: Sendable {
 
 extension DiskRecord {
     var place: SlotPlace { SlotPlace(node: node, slot: slot) }
+
+    /// `SITE/NODE/SLOT`: how people name it, in every answer and every line of a log.
+    package var name: String { "\(site)/\(node)/\(slot)" }
+
+    /// Whether its node is called so: `NODE`, or `SITE/NODE`.
+    package func isOf(node name: String) -> Bool { node.name == name || "\(site)/\(node)" == name }
 }
 
 extension [DiskRecord] {

@@ -32,11 +32,14 @@ package enum StoreEvent: Hashable, Sendable {
     /// So many on a disk since it was last told of, one of them of this blob. They are made anew from others.
     case shardsBad(DiskName, site: SiteName, id: DiskID, blob: BlobID, count: Int)
 
-    /// Which disk, as an operator calls it: `NODE/SLOT`.
+    /// Which disk, as an operator calls it: `SITE/NODE/SLOT`.
     package struct DiskName: Hashable, Sendable, CustomStringConvertible {
         package var description: String
 
-        init(_ place: SlotPlace) { description = "\(place.node)/\(place.slot)" }
+        init(_ record: DiskRecord) { description = record.name }
+
+        /// Of a disk of which no record can be read now.
+        init(unknownAt place: SlotPlace) { description = "\(place.node)/\(place.slot)" }
     }
 
     /// Whether somebody should look after it.
@@ -153,5 +156,5 @@ package final class StoreEvents: Sendable {
 
 extension Store {
     /// An operator's replacement of that disk has succeeded.
-    package func noteReplaced(_ record: DiskRecord) { events.note(.diskReplaced(.init(record.place))) }
+    package func noteReplaced(_ record: DiskRecord) { events.note(.diskReplaced(.init(record))) }
 }

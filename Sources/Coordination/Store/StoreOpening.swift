@@ -279,8 +279,8 @@ struct StoreOpening {
 
     /// What an empty folder wants: a slot that had a disk gets another, one that never had any joins the store.
     private static func empty(_ place: SlotPlace, _ records: [DiskID: DiskRecord]) -> String {
-        if records.values.contains(where: { $0.isInUse && $0.place == place }) {
-            return "its folder is empty: run `cairn admin disk replace \(place.slot)`"
+        if let record = records.values.first(where: { $0.isInUse && $0.place == place }) {
+            return "its folder is empty: run `cairn admin disk replace \(record.name)`"
         }
         return "it is new to this store: run `cairn admin disk add --node \(place.node)`"
     }
@@ -344,7 +344,7 @@ struct StoreOpening {
     /// Where disks stood when the database last heard of them.
     private func places() async -> [DiskID: String] {
         let records = (try? await metadata.disks()) ?? []
-        return Dictionary(records.map { ($0.id, "\($0.site)/\($0.node)/\($0.slot)") }) { first, _ in first }
+        return Dictionary(records.map { ($0.id, $0.name) }) { first, _ in first }
     }
 
     /// What must be true before the first request: this incarnation, no leases of earlier ones, and the groups.

@@ -102,7 +102,7 @@ extension Store {
         for record in records {
             let status = answers[record.id]
             let isTaken = misplaced[record.place] != nil
-            let found = isTaken ? nil : elsewhere[record.id].map { "it stands in slot \($0.node)/\($0.slot)" }
+            let found = isTaken ? nil : elsewhere[record.id].map { "it stands in slot \(name(of: $0, records))" }
             let away = found ?? reasons[record.place] ?? "it is not served"
             disks.append(
                 StoreDiskStatus(
@@ -158,6 +158,12 @@ extension Store {
             else { return }
             counts[members[Int(missing.shard.index)], default: 0] += 1
         }
+    }
+
+    /// As people name it; without its site where that is not known.
+    private func name(of place: SlotPlace, _ records: [DiskRecord]) -> String {
+        let site = members.withLock { $0[place.node]?.site } ?? records.first { $0.node == place.node }?.site
+        return [site?.name, place.node.name, place.slot].compactMap(\.self).joined(separator: "/")
     }
 
     private static let isOut = "it holds nothing that is not elsewhere by now; "

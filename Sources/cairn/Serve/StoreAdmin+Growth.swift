@@ -46,7 +46,7 @@ extension StoreAdmin {
                 capacityAfter: Self.capacity(plan.after),
                 classes: try await classes(plan, status),
                 missingShards: try await store.metadata.missingShardCount(),
-                away: away.map { "\($0.record.site)/\($0.record.node)/\($0.record.slot)" }.sorted()
+                away: away.map(\.record.name).sorted()
             )
         } catch {
             throw adminError(error)
@@ -78,7 +78,7 @@ extension StoreAdmin {
         _ question: GrowthQuestion
     ) -> [MovePlanReport.Disk] {
         let names = Dictionary(
-            records.map { ($0.id, "\($0.site)/\($0.node)/\($0.slot)") },
+            records.map { ($0.id, $0.name) },
             uniquingKeysWith: { first, _ in first }
         )
         var number = 0

@@ -11,7 +11,7 @@ extension StoreAdmin {
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
         do throws(DiskChangeError) {
             let added = try await store.addDisks(of: NodeName(node), slot: slot)
-            return DiskAddition(disks: added.map(Self.name))
+            return DiskAddition(disks: added.map(\.name))
         } catch {
             throw AdminError(error)
         }
@@ -47,17 +47,17 @@ extension StoreAdmin {
             places: plan.moves.count,
             bytes: plan.bytes,
             seconds: plan.bytes / (request.rate ?? store.mover.rate),
-            disks: records.sorted { Self.name($0) < Self.name($1) }.map { record in
+            disks: records.sorted { $0.name < $1.name }.map { record in
                 let status = disks.first { $0.record.id == record.id }
                 return MovePlanReport.Disk(
-                    name: Self.name(record),
+                    name: record.name,
                     before: plan.before[record.id] ?? 0,
                     after: plan.after[record.id] ?? 0,
                     used: status.map { max(0, $0.capacity - $0.room) } ?? 0,
                     capacity: status?.capacity ?? 0
                 )
             },
-            away: disks.filter { sources.contains($0.record.id) && !$0.isServed }.map { Self.name($0.record) }.sorted(),
+            away: disks.filter { sources.contains($0.record.id) && !$0.isServed }.map(\.record.name).sorted(),
             isDryRun: request.isDryRun
         )
     }
@@ -66,7 +66,7 @@ extension StoreAdmin {
         var disks: Set<DiskID> = []
         for name in request.disks { disks.insert(try await disk(named: name).record.id) }
         guard let node = request.node else { return disks.isEmpty ? .even : .empty(disks) }
-        let ofNode = records.filter { $0.node.name == node }.map(\.id)
+        let ofNode = records.filter { $0.isOf(node: node) }.map(\.id)
         guard !ofNode.isEmpty else { throw AdminError(DiskChangeError.noSuchNode(node)) }
         return .empty(disks.union(ofNode))
     }
@@ -93,9 +93,9 @@ extension StoreAdmin {
             shardsDone: progress.shardsDone,
             bytesDone: progress.bytesDone,
             isPaused: progress.isPaused,
-            draining: disks.filter { $0.state == .draining }.map(Self.name).sorted(),
-            away: disks.filter { away.contains($0.id) }.map(Self.name).sorted(),
-            keeping: try await store.keepersWithoutStandIn().map(Self.name).sorted(),
+            draining: disks.filter { $0.state == .draining }.map(\.name).sorted(),
+            away: disks.filter { away.contains($0.id) }.map(\.name).sorted(),
+            keeping: try await store.keepersWithoutStandIn().map(\.name).sorted(),
             secondsLeft: progress.isPaused ? nil : progress.secondsLeft(for: left)
         )
     }
@@ -120,8 +120,6 @@ extension StoreAdmin {
         budget.set(RepairRates(disk: disk, wan: wan > 0 ? wan : nil))
         return try await status().repair
     }
-
-    private static func name(_ record: DiskRecord) -> String { "\(record.site)/\(record.node)/\(record.slot)" }
 }
 
 extension AdminError {

@@ -60,7 +60,7 @@ struct LossAssembly {
             !silent.contains(node) && store.standing(of: NodeName(node.name)) == .suspect
         }
         examination.idleDisks = status.disks.filter { $0.isServed && !$0.hasPlaces && $0.record.state == .active }
-            .map { "\($0.record.site)/\($0.record.node)/\($0.record.slot)" }
+            .map(\.record.name)
         examination.groupsAgainstTheRule = layout.groupsAgainstTheRule.count
         return examination
     }

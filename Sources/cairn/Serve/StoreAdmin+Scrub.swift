@@ -80,7 +80,7 @@ extension StoreAdmin {
     }
 
     private static func names(_ disks: [DiskRecord]) -> String {
-        disks.sorted(by: ScrubAssembly.isBefore).map { "\($0.site)/\($0.node)/\($0.slot)" }.joined(separator: ", ")
+        disks.sorted(by: ScrubAssembly.isBefore).map(\.name).joined(separator: ", ")
     }
 
     /// Those of a node, or the one that is named; never none.
@@ -92,15 +92,13 @@ extension StoreAdmin {
             throw failed(error)
         }
         if let node = target.node {
-            let disks = all.filter { $0.node.name == node }
+            let disks = all.filter { $0.isOf(node: node) }
             guard !disks.isEmpty else {
                 throw AdminError(.notFound, "no node is called \(node)", advice: "`cairn admin status` lists the disks")
             }
             return disks
         }
         guard let name = target.disk else { throw AdminError(.badRequest, "name a disk, a node or a bucket") }
-        let exact = all.filter { "\($0.node)/\($0.slot)" == name }
-        if exact.count == 1 { return exact }
         let id = try await disk(named: name).record.id
         return all.filter { $0.id == id }
     }
@@ -150,7 +148,7 @@ struct ScrubAssembly {
 
     private static func disk(_ walk: ScrubStatus.Walk, _ record: DiskRecord) -> ScrubReport.Disk {
         ScrubReport.Disk(
-            place: "\(record.site)/\(record.node)/\(record.slot)",
+            place: record.name,
             id: record.id.description,
             oldestUnverified: walk.oldestSeconds,
             active: walk.started != nil,

@@ -59,27 +59,20 @@ struct StoreAdmin: AdminService {
         }
     }
 
-    /// By slot name, path, `SITE/NODE/SLOT`, or the beginning of the id of the disk in it.
+    /// By any of `DiskNames`.
     func disk(named name: String) async throws(AdminError) -> StoreDiskStatus {
         let disks: [StoreDiskStatus]
         do { disks = try await store.status().disks } catch { throw adminError(error) }
-        let trimmed = name.count > 1 && name.hasSuffix("/") ? String(name.dropLast()) : name
-        let named = disks.filter {
-            $0.record.slot == trimmed || $0.path == trimmed
-                || "\($0.record.site)/\($0.record.node)/\($0.record.slot)" == trimmed
-                || (trimmed.contains("/") && $0.path.hasSuffix("/" + trimmed))
+        let names = disks.map { disk in
+            DiskNames(
+                site: disk.record.site.name,
+                node: disk.record.node.name,
+                slot: disk.record.slot,
+                path: disk.path,
+                id: disk.record.id.description
+            )
         }
-        // Of one slot there are two for a moment after a replacement that was cut off.
-        if let first = named.first, named.allSatisfy({ $0.path == first.path && $0.record.node == first.record.node }) {
-            return first
-        }
-        let matching = disks.filter { $0.record.id.description.hasPrefix(trimmed.lowercased()) }
-        if named.isEmpty, matching.count == 1 { return matching[0] }
-        throw AdminError(
-            .notFound,
-            "no disk, or more than one, is called \(name)",
-            advice: "`cairn admin status` lists the disks"
-        )
+        return disks[try DiskNames.find(name, among: names)]
     }
 
     // MARK: Users
