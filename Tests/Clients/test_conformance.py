@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.raw import exchange, head, request
-from support.signature import UNSIGNED, Signer, path_of
+from support.signature import EMPTY_SHA256, STREAMING_UNSIGNED_TRAILER, UNSIGNED, Signer, path_of
 
 DATA = b"seven pixels"
 
@@ -107,6 +107,39 @@ def test_checksums_in_a_presigned_url_count_for_nothing(endpoint, bucket):
     url = f"http://{endpoint.address}{path_of(bucket, 'k')}?{query}"
     with urllib.request.urlopen(urllib.request.Request(url, data=DATA, method="PUT")) as answer:
         assert answer.status == 200
+
+
+# Signatures
+
+def test_the_hash_of_the_payload_need_not_be_among_the_signed_headers(endpoint, bucket):
+    """It is a line of what is signed by itself (AWS: "optional")."""
+    alone = ("x-amz-content-sha256",)
+    assert request(endpoint, "PUT", bucket, "k", "", DATA, unsigned=alone).status == 200
+    changed = request(
+        endpoint, "PUT", bucket, "k", "", DATA, unsigned=alone,
+        edit=lambda headers: headers | {"x-amz-content-sha256": UNSIGNED},
+    )
+    assert refusal(changed) == ("SignatureDoesNotMatch", 403)
+
+
+@pytest.mark.parametrize("payload", ["invalid", "unsigned-payload", STREAMING_UNSIGNED_TRAILER, EMPTY_SHA256])
+def test_what_a_presigned_url_says_of_the_payload_is_a_digest(endpoint, s3, bucket, payload):
+    """It is compared with the body, where there is one."""
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    path = path_of(bucket, "k")
+
+    def send(method, body=b""):
+        signed = {"host": endpoint.address, "x-amz-content-sha256": payload}
+        signer = Signer(endpoint.access_key, endpoint.secret_key)
+        query = signer.presign(method, path, "", signed, payload=payload)
+        headers = signed | {"content-length": str(len(body))}
+        return exchange(endpoint, head(method, f"{path}?{query}", headers) + body)
+
+    assert send("GET").body == DATA
+    answer = send("PUT", b"other")
+    assert refusal(answer) == ("XAmzContentSHA256Mismatch", 400)
+    assert f"<ClientComputedContentSHA256>{payload}<".encode() in answer.body
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
 
 
 # Protection that is not built is refused

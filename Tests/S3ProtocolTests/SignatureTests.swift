@@ -182,15 +182,25 @@ struct SignatureTests {
         "An x-amz header that is not signed is refused, whatever it is",
         arguments: [
             "x-amz-copy-source", "x-amz-acl", "x-amz-meta-a", "x-amz-storage-class", "x-amz-tagging",
-            "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-anything",
+            "x-amz-date", "x-amz-security-token", "x-amz-anything",
         ]
     )
     func unsignedHeader(_ name: String) throws {
         let header = try Self.request(.get, Self.presignedPath, [(name, "UNSIGNED-PAYLOAD")])
         #expect(Self.verify(header)?.code == .accessDenied)
-        guard name != "x-amz-content-sha256", name != "x-amz-date", name != "x-amz-security-token" else { return }
+        guard name != "x-amz-date", name != "x-amz-security-token" else { return }
         let signed = try Self.listRequest(changing: { $0.append((name, "1")) })
         #expect(Self.verify(signed)?.code == .accessDenied)
+    }
+
+    @Test("The payload's hash is proved by the canonical request, signed as a header or not")
+    func unsignedPayloadHash() throws {
+        let hash = "x-amz-content-sha256"
+        #expect(Self.verify(try Self.request(.get, Self.presignedPath, [(hash, "UNSIGNED-PAYLOAD")])) == nil)
+        let other = try Self.request(.get, Self.presignedPath, [(hash, Self.emptyHash)])
+        #expect(Self.verify(other)?.code == .signatureDoesNotMatch)
+        let text = Self.authorization("host;x-amz-date", "00")
+        #expect(Self.verify(try Self.listRequest(authorization: text))?.code == .signatureDoesNotMatch)
     }
 
     @Test("The clock may be 15 minutes off, not more")
@@ -233,6 +243,10 @@ struct SignatureTests {
         }
         #expect(throws: S3Error.self) { try PayloadMode(String(repeating: "g", count: 64)) }
         #expect((try? PayloadMode("UNSIGNED-PAYLOAD")) == .unsigned)
+        #expect(PayloadMode(presigned: "UNSIGNED-PAYLOAD") == .unsigned)
+        for text in ["unsigned-payload", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "abc"] {
+            #expect(PayloadMode(presigned: text) == .signed(hash: text))
+        }
     }
 
     @Test("Presigned errors have AWS's codes")
@@ -253,7 +267,7 @@ struct SignatureTests {
         #expect(try code("SignedHeaders=host", "SignedHeaders=range") == .accessDenied)
         #expect(try code("Signature=a", "Signature=b") == .signatureDoesNotMatch)
         let streaming = "X-Amz-Content-Sha256=STREAMING-UNSIGNED-PAYLOAD-TRAILER&X-Amz-Date"
-        #expect(try code("X-Amz-Date", streaming) == .invalidArgument)
+        #expect(try code("X-Amz-Date", streaming) == .signatureDoesNotMatch)
         let both = try Self.request(.get, Self.presignedPath, [("Authorization", "AWS4-HMAC-SHA256 x")])
         #expect(Self.verify(both)?.code == .invalidArgument)
         let old = try Self.request(.get, "/a?AWSAccessKeyId=a&Signature=b&Expires=1", [])

@@ -21,7 +21,8 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
     private var pending = 0
     private var decoder: AWSChunkedDecoder?
     private var hash: SHA256?
-    private let expectedHash: [UInt8]?
+    /// In hexadecimal, as the client wrote it.
+    private let expectedHash: String?
     private let trailingAlgorithm: ObjectChecksum.Algorithm?
     private var received = 0
     private var isAtEnd = false
@@ -46,7 +47,7 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
         self.body = body
         self.length = length
         self.trailingAlgorithm = trailingAlgorithm
-        var expected: [UInt8]?
+        var expected: String?
         switch mode {
         case .unsigned: break
         case .signed(let digest):
@@ -213,11 +214,13 @@ final class VerifiedBody: BodyReader, @unchecked Sendable {
         try decoder?.endOfInput()
         // A connection that breaks looks like an end: only the length tells.
         guard received == length else { throw S3Error(.incompleteBody) }
-        if let expectedHash, let computed = hash?.finalize(), !computed.elementsEqual(expectedHash) {
+        if let expectedHash, let computed = hash?.finalize(),
+            !computed.elementsEqual(Hexadecimal.bytes(expectedHash) ?? [])
+        {
             throw S3Error(
                 .contentSHA256Mismatch,
                 details: [
-                    ("ClientComputedContentSHA256", Hexadecimal.text(expectedHash)),
+                    ("ClientComputedContentSHA256", expectedHash),
                     ("S3ComputedContentSHA256", Hexadecimal.text(computed)),
                 ]
             )

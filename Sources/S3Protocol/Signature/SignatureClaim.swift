@@ -143,15 +143,8 @@ package struct SignatureClaim: Sendable {
         signedHeaders = query.signedHeaders.split(separator: ";", omittingEmptySubsequences: false)
         signature = query.signature
         isPresigned = true
-        payloadMode = try PayloadMode(hash)
+        payloadMode = PayloadMode(presigned: hash)
         payloadHash = hash
-        if case .chunked = payloadMode {
-            throw .invalidArgument(
-                "x-amz-content-sha256 of a presigned request must be UNSIGNED-PAYLOAD or a valid sha256 value.",
-                name: "x-amz-content-sha256",
-                value: hash
-            )
-        }
     }
 
     private static func queryMalformed(_ problem: String) -> S3Error {
@@ -163,13 +156,16 @@ package struct SignatureClaim: Sendable {
 
     // MARK: What must be signed
 
-    /// Host, and every `x-amz-*` header there is: what nobody signed, nobody may obey.
+    /// Host, and every `x-amz-*` header there is: what nobody signed, nobody may obey. The payload's hash is a line of
+    /// the canonical request itself, and need not be among the headers.
     private func requireSignedHeaders(of request: SignedRequest) throws(S3Error) {
         var missing: [String] = []
         if !signedHeaders.contains("host") { missing.append("host") }
         for field in request.fields {
             let name = field.name.canonicalName
-            guard name.utf8.first == UInt8(ascii: "x"), name.hasPrefix("x-amz-") else { continue }
+            guard name.utf8.first == UInt8(ascii: "x"), name.hasPrefix("x-amz-"),
+                name != "x-amz-content-sha256"
+            else { continue }
             if !signedHeaders.contains(name[...]), !missing.contains(name) { missing.append(name) }
         }
         guard missing.isEmpty else {

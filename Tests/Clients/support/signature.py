@@ -82,7 +82,7 @@ class Signer:
         )
         return headers
 
-    def presign(self, method, path, query, headers: dict, expires=300) -> str:
+    def presign(self, method, path, query, headers: dict, expires=300, payload=UNSIGNED) -> str:
         """The query of a presigned request; signs `host` and whatever else `headers` holds."""
         signed = sorted(headers)
         parts = [query] if query else []
@@ -94,7 +94,7 @@ class Signer:
             f"X-Amz-SignedHeaders={encode(';'.join(signed))}",
         ]
         full = "&".join(parts)
-        signature = self._signature(self._canonical(method, path, full, headers, signed, UNSIGNED))
+        signature = self._signature(self._canonical(method, path, full, headers, signed, payload))
         return f"{full}&X-Amz-Signature={signature}"
 
     # Chunked bodies. Each chunk's signature covers the one before it.
