@@ -142,6 +142,19 @@ def test_what_a_presigned_url_says_of_the_payload_is_a_digest(endpoint, s3, buck
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
 
 
+@pytest.mark.parametrize("headers, expected", [
+    ({}, ("BadRequest", 400)), ({"origin": "http://example.org"}, ("BadRequest", 400)),
+    ({"origin": "http://example.org", "access-control-request-method": "PUT"}, ("AccessForbidden", 403)),
+])
+def test_a_browser_asks_before_it_signs(endpoint, bucket, headers, expected):
+    """With the query of the request that follows, whose signature is that request's own."""
+    path = path_of(bucket, "k")
+    host = {"host": endpoint.address}
+    query = Signer(endpoint.access_key, endpoint.secret_key).presign("PUT", path, "", host)
+    for target in (path, f"{path}?{query}"):
+        assert refusal(exchange(endpoint, head("OPTIONS", target, host | headers))) == expected
+
+
 # Protection that is not built is refused
 
 @pytest.mark.parametrize("header", [

@@ -91,6 +91,21 @@ struct RouterTests {
         }
     }
 
+    @Test("A browser is told that no bucket has cross-origin rules, without credentials")
+    func preflight() throws {
+        func answer(_ path: String, _ headers: [(String, String)]) throws -> S3Error {
+            Preflight.answer(to: try SignatureTests.request(.options, path, headers, host: "localhost"))
+        }
+        let origin = ("Origin", "https://example.org")
+        #expect(try answer("/b/k", []).code == .badRequest)
+        #expect(try answer("/b/k", [origin]).code == .badRequest)
+        let refused = try answer("/b/k", [origin, ("Access-Control-Request-Method", "PUT")])
+        #expect(refused.code == .accessForbidden)
+        #expect(refused.details.map(\.value) == ["PUT", "OBJECT"])
+        let bucket = try answer("/b", [origin, ("Access-Control-Request-Method", "GET")])
+        #expect(bucket.details.map(\.value) == ["GET", "BUCKET"])
+    }
+
     @Test("Paths and hosts name buckets and keys, decoded once")
     func targets() throws {
         func target(_ path: String, _ host: String = "localhost") throws -> [String] {

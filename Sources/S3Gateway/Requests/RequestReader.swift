@@ -23,6 +23,7 @@ struct RequestReader: Sendable {
     /// the signature is verified.
     func call(for request: Request) async throws(S3Error) -> S3Call {
         let signed = try parse(request.head)
+        if signed.method == .options { throw Preflight.answer(to: signed) }
         let claim = try verifier.claim(of: signed, now: environment.time.wall.milliseconds)
         let credential = await environment.credentials.credential(forAccessKey: claim.accessKey)
         let seed = try verifier.verify(claim, of: signed, secret: credential?.secretKey)

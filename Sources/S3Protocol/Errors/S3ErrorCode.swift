@@ -21,6 +21,8 @@ package struct S3ErrorCode: Hashable, Sendable {
 
 extension S3ErrorCode {
     package static let accessDenied = Self("AccessDenied", 403, "Access Denied")
+    /// Of cross-origin requests only.
+    package static let accessForbidden = Self("AccessForbidden", 403, "Access Forbidden")
     package static let authorizationHeaderMalformed = Self(
         "AuthorizationHeaderMalformed",
         400,
