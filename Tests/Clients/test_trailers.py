@@ -29,14 +29,16 @@ def send(endpoint, bucket, body, announced=None, **headers):
     return request(endpoint, "PUT", bucket, "k", "", body, plain, payload=STREAMING_UNSIGNED_TRAILER)
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b""])  # AWS misses no blank line where the body ends.
 @pytest.mark.parametrize("trailer, announced", [
     (b"", None),  # No trailer at all, although the mode is named after it.
     (RIGHT, NAME),
+    (RIGHT, NAME + ", "),
     (f"{NAME}: {CRC32} \r\n".encode(), NAME),
     (f"{NAME}:{CRC32}\n\r\n".encode(), NAME),  # The line end that AWS's own example has.
 ])
-def test_trailers_that_are_right(endpoint, s3, bucket, trailer, announced):
-    answer = send(endpoint, bucket, CHUNKS + trailer + b"\r\n", announced)
+def test_trailers_that_are_right(endpoint, s3, bucket, trailer, announced, end):
+    answer = send(endpoint, bucket, CHUNKS + trailer + end, announced)
     assert answer.status == 200, answer
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == DATA
 
@@ -65,11 +67,23 @@ def test_trailers_that_are_refused(endpoint, s3, bucket, trailer, announced, hea
     b"5\r\n",
     b"5\r\nhello\r\n",
     CHUNKS,
-    CHUNKS + RIGHT,
+    CHUNKS + RIGHT[:-1],
+    CHUNKS.replace(b"\r\n", b"\n") + RIGHT + b"\r\n",
+    b"zz" + CHUNKS + RIGHT + b"\r\n",
+    CHUNKS + RIGHT + b"\r\nmore",
 ])
 def test_a_body_without_its_end_is_incomplete(endpoint, bucket, body):
     answer = send(endpoint, bucket, body, NAME)
     assert (answer.status, answer.code) == INCOMPLETE, answer
+
+
+@pytest.mark.parametrize("headers, expected", [
+    ({}, MALFORMED), ({"x-amz-sdk-checksum-algorithm": "CRC32"}, MALFORMED), ({NAME: CRC32}, INVALID),
+])
+def test_a_trailer_is_not_announced_for_a_body_that_has_none(endpoint, s3, bucket, headers, expected):
+    answer = request(endpoint, "PUT", bucket, "k", "", DATA, {"x-amz-trailer": NAME, **headers})
+    assert (answer.status, answer.code) == expected, answer
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
 def test_the_body_may_come_in_chunks_of_http(endpoint, s3, bucket):

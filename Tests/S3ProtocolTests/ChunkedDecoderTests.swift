@@ -147,9 +147,24 @@ struct ChunkedDecoderTests {
     @Test("A body that ends anywhere before its end is incomplete", arguments: [Kind.signed, .signedTrailer])
     func truncated(_ kind: Kind) throws {
         let bytes = if case .signed = kind { Self.signedBody } else { Self.trailerBody }
-        for length in Array(0..<100) + [40_000, 65_623, 65_700] + Array((bytes.count - 280)..<bytes.count) {
+        // Behind a trailer the blank line may be missing, and nothing else.
+        let whole = if case .signed = kind { bytes.count } else { bytes.count - 2 }
+        let lengths = Array(0..<100) + [40_000, 65_623, 65_700] + Array((bytes.count - 280)..<bytes.count)
+        for length in lengths where length != whole {
             var decoder = try Self.decoder(kind)
             #expect(throws: S3Error.self) { _ = try Self.decode(&decoder, Array(bytes[..<length])) }
+        }
+    }
+
+    @Test("A trailer needs no blank line behind it where the body ends, but every field that it must have")
+    func withoutBlankLine() throws {
+        var decoder = try Self.decoder(.signedTrailer)
+        #expect(try Self.decode(&decoder, Self.trailerBody.dropLast(2)) == Self.payload)
+        #expect(decoder.trailers == [.init(name: "x-amz-checksum-crc32c", value: "sOO8/Q==")])
+        let right = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n"
+        #expect(try Self.unsigned(right, length: 5) == Array("hello".utf8))
+        for short in ["5\r\nhello\r\n0\r\n", String(right.dropLast()), "5\r\nhello\r\n"] {
+            #expect { try Self.unsigned(short, length: 5) } throws: { ($0 as? S3Error)?.code == .incompleteBody }
         }
     }
 
@@ -201,6 +216,19 @@ struct ChunkedDecoderTests {
     )
     func malformed(_ text: String) {
         #expect(throws: S3Error.self) { try Self.unsigned(text, length: 5) }
+    }
+
+    @Test("What cannot be followed is incomplete, as for AWS, and says why")
+    func codes() {
+        for (text, detail) in [
+            ("5\nhello\n0\n\n", "Problem"), ("x\r\nhello", "Problem"), ("5\r\nhelloX\r\n", "Problem"),
+            ("6\r\nhello!\r\n", "NumberBytesProvided"), ("4\r\nhell\r\n0\r\n\r\n", "NumberBytesProvided"),
+        ] {
+            #expect { try Self.unsigned(text, length: 5) } throws: { error in
+                guard let error = error as? S3Error else { return false }
+                return error.code == .incompleteBody && error.details.contains { $0.name == detail }
+            }
+        }
     }
 
     @Test("A line has a limit")

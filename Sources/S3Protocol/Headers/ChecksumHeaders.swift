@@ -90,8 +90,10 @@ package enum ChecksumHeaders {
             }
             declared = .value(value)
         }
-        if hasTrailer, let announced = try trailerAlgorithm(headers) {
+        if let announced = try trailerAlgorithm(headers) {
             guard case .none = declared else { throw several() }
+            // A body without a trailer cannot keep what was announced.
+            guard hasTrailer else { throw S3Error(.malformedTrailer) }
             declared = .trailer(announced)
         }
         try checkSDKAlgorithm(headers, declared)
@@ -108,8 +110,8 @@ package enum ChecksumHeaders {
         guard settings.contains(name) else {
             throw S3Error(
                 .invalidRequest,
-                "The checksum of the header \(name) is not supported. Please try again with any of the valid types: "
-                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+                "The algorithm type you specified in x-amz-checksum- header is invalid.",
+                details: [("Header", name)]
             )
         }
     }

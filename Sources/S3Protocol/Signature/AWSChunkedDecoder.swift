@@ -8,7 +8,8 @@ import ObjectModel
 ///
 /// Proven at `finished`: every chunk's signature and the trailer's, where the mode is signed; the payload is exactly
 /// as long as `x-amz-decoded-content-length` said; every announced trailer came, and no other. Lines end with CR LF;
-/// a lone LF and an extra blank line are taken inside the trailer only, where common clients send them.
+/// a lone LF and an extra blank line are taken inside the trailer only, where common clients send them. The blank line
+/// that ends a trailer may be missing where the input ends (AWS): its fields prove by themselves that they are whole.
 package struct AWSChunkedDecoder: Sendable {
     package enum Step: Hashable, Sendable {
         /// These bytes of the input are payload.
@@ -98,7 +99,10 @@ package struct AWSChunkedDecoder: Sendable {
     }
 
     /// The input is over: throws `IncompleteBody` unless the body is.
-    package func endOfInput() throws(S3Error) {
+    package mutating func endOfInput() throws(S3Error) {
+        if state == .trailer, line.isEmpty, hasAllAnnounced, signatures == nil || trailerSignature != nil {
+            try finishTrailer()
+        }
         guard isFinished else { throw S3Error(.incompleteBody) }
     }
 
@@ -134,8 +138,17 @@ package struct AWSChunkedDecoder: Sendable {
         }
     }
 
+    /// What AWS answers to framing that it cannot follow, and what it could not follow here.
     private func malformed(_ problem: String) -> S3Error {
-        S3Error(.invalidRequest, "The aws-chunked body is malformed: \(problem).")
+        S3Error(.incompleteBody, details: [("Problem", "The aws-chunked body is malformed: \(problem).")])
+    }
+
+    private func wrongLength(_ count: Int) -> S3Error {
+        S3Error(
+            .incompleteBody,
+            "You did not provide the number of bytes specified by the Content-Length HTTP header",
+            details: [("NumberBytesExpected", String(decodedLength)), ("NumberBytesProvided", String(count))]
+        )
     }
 
     // MARK: Chunks
@@ -157,14 +170,14 @@ package struct AWSChunkedDecoder: Sendable {
             throw malformed("a chunk of an unsigned body has extensions")
         }
         guard size <= decodedLength - received else {
-            throw S3Error(.incompleteBody, "The body is longer than x-amz-decoded-content-length.")
+            throw wrongLength(size > Int.max - received ? .max : received + size)
         }
         received += size
         guard size == 0 else {
             state = .payload(remaining: size)
             return
         }
-        guard received == decodedLength else { throw S3Error(.incompleteBody) }
+        guard received == decodedLength else { throw wrongLength(received) }
         try verifyChunk()
         state = hasTrailer ? .trailer : .lastLine(seen: 0)
     }
@@ -208,9 +221,13 @@ package struct AWSChunkedDecoder: Sendable {
         }
     }
 
+    private var hasAllAnnounced: Bool {
+        announced.allSatisfy { name in trailers.contains { $0.name == name } }
+    }
+
     private mutating func finishTrailer() throws(S3Error) {
-        for name in announced where !trailers.contains(where: { $0.name == name }) {
-            throw S3Error(.malformedTrailer, "The announced trailer \(name) is missing.")
+        guard hasAllAnnounced else {
+            throw S3Error(.malformedTrailer, details: [("Announced", announced.joined(separator: ","))])
         }
         if signatures != nil {
             var canonical: [UInt8] = []
