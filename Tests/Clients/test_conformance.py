@@ -309,6 +309,20 @@ def test_a_completion_without_a_document_is_malformed(endpoint, s3, bucket):
     assert refusal(answer) == ("InvalidArgument", 400)
 
 
+def test_what_a_document_says_of_itself_is_compared(endpoint, s3, bucket):
+    wrong = {"content-md5": base64.b64encode(bytes(16)).decode()}
+    upload, parts = begun(s3, bucket)
+    assert refusal(complete(endpoint, bucket, upload, parts, wrong)) == ("BadDigest", 400)
+    assert complete(endpoint, bucket, upload, parts, {}).status == 200
+    assert refusal(request(endpoint, "PUT", "test-wrong-digest", "", "", b"", wrong)) == ("BadDigest", 400)
+
+
+def test_a_part_without_an_etag_is_none_of_them(endpoint, s3, bucket):
+    upload, _ = begun(s3, bucket)
+    answer = complete(endpoint, bucket, upload, {"Parts": [{"PartNumber": 1, "ETag": ""}]}, {})
+    assert refusal(answer) == ("InvalidPart", 400)
+
+
 def test_a_completion_tells_where_the_object_is(endpoint, s3, bucket):
     upload, parts = begun(s3, bucket)
     answer = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)

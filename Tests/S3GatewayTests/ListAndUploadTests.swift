@@ -157,11 +157,12 @@ struct ListAndUploadTests {
             let listed = try harness.send("GET", "/pictures/big?max-parts=1&uploadId=\(id)")
             #expect(listed.element("IsTruncated") == "true" && listed.element("NextPartNumberMarker") == "1")
             #expect(try harness.send("GET", "/pictures?uploads").element("UploadId") == id)
-            func complete(_ parts: [(String, String)]) throws -> SocketClient.Response {
+            func complete(_ parts: [(String, String)], md5: String? = nil) throws -> SocketClient.Response {
                 let text = parts.map { "<Part><PartNumber>\($0.0)</PartNumber><ETag>\($0.1)</ETag></Part>" }.joined()
                 return try harness.send(
                     "POST",
                     "/pictures/big?uploadId=\(id)",
+                    headers: md5.map { [("content-md5", $0)] } ?? [],
                     body: Array("<CompleteMultipartUpload>\(text)</CompleteMultipartUpload>".utf8)
                 )
             }
@@ -169,6 +170,10 @@ struct ListAndUploadTests {
             #expect(try complete([("2", second), ("1", first)]).code == "InvalidPartOrder")
             #expect(try complete([("1", first), ("1", first)]).code == "InvalidPartOrder")
             #expect(try complete([("1", second)]).code == "InvalidPart")
+            #expect(try complete([("1", "")]).code == "InvalidPart")
+            #expect(try complete([("1", first)], md5: "AAAA").code == "InvalidDigest")
+            let zeros = Base64.encode([UInt8](repeating: 0, count: 16))
+            #expect(try complete([("1", first)], md5: zeros).code == "BadDigest")
             #expect(try complete([("0", first)]).code == "InvalidArgument")
             let done = try complete([("1", first), ("2", second.replacing("\"", with: "&quot;"))])
             #expect(done.status == 200 && done.element("ETag")?.hasSuffix("-2&quot;") == true)

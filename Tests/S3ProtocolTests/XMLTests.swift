@@ -96,6 +96,8 @@ struct XMLTests {
         ] {
             #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
         }
+        let untagged = try CompleteUploadBody(Array(complete.replacing("\"e\"", with: "").utf8)).parts
+        #expect(untagged.map(\.eTag) == [""])
         let below = Array(complete.replacing(">1<", with: ">0<").utf8)
         #expect { try CompleteUploadBody(below) } throws: { ($0 as? S3Error)?.code == .invalidArgument }
         for bad in [

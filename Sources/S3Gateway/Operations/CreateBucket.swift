@@ -13,7 +13,7 @@ extension S3Call {
             throw S3Error(.invalidBucketName, details: [("BucketName", target.bucket)])
         }
         try CreateBucketBody.check(
-            try await body.collect(limit: Self.configurationLimit),
+            try await document(limit: Self.configurationLimit),
             region: environment.region
         )
         do throws(StorageError) {

@@ -41,19 +41,25 @@ extension S3Call {
         return .xml(xml.bytes)
     }
 
-    /// A request document with its digests checked. S3 wants one of Content-MD5 and `x-amz-checksum-*` where it
+    /// A request document of which Content-MD5 is right, when it has one.
+    func document(limit: Int = XMLReader.maximumLength) async throws(S3Error) -> [UInt8] {
+        let md5 = try ChecksumHeaders.contentMD5(headers)
+        let document = try await body.collect(limit: limit)
+        if let md5, !Insecure.MD5.hash(data: document).elementsEqual(md5) { throw S3Error(.badDigest) }
+        return document
+    }
+
+    /// A request document with all its digests checked. S3 wants one of Content-MD5 and `x-amz-checksum-*` where it
     /// cannot be undone.
     func verifiedDocument(requiresDigest: Bool = false) async throws(S3Error) -> [UInt8] {
-        let md5 = try ChecksumHeaders.contentMD5(headers)
         let declared = try ChecksumHeaders.declaration(headers, hasTrailer: hasTrailer)
-        if requiresDigest, md5 == nil, declared == .none {
+        if requiresDigest, declared == .none, try ChecksumHeaders.contentMD5(headers) == nil {
             throw S3Error(
                 .invalidRequest,
                 "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
             )
         }
-        let document = try await body.collect(limit: XMLReader.maximumLength)
-        if let md5, !Insecure.MD5.hash(data: document).elementsEqual(md5) { throw S3Error(.badDigest) }
+        let document = try await document()
         var stated: ChecksumHeaders.Value?
         if case .value(let value) = declared { stated = value }
         if let trailing = body.trailingChecksum() {

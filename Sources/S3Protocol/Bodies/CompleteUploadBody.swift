@@ -4,7 +4,7 @@ import ObjectModel
 package struct CompleteUploadBody: Hashable, Sendable {
     package struct Part: Hashable, Sendable {
         package var number: Int
-        /// Without quotes.
+        /// Without quotes; empty where the client says so, which is no part's.
         package var eTag: String
         package var checksum: ChecksumHeaders.Value?
     }
@@ -57,7 +57,7 @@ package struct CompleteUploadBody: Hashable, Sendable {
                 checksum = value
             }
         }
-        guard let number, let eTag, !eTag.isEmpty else { throw .unexpected }
+        guard let number, let eTag else { throw .unexpected }
         return Part(number: number, eTag: eTag, checksum: checksum)
     }
 }

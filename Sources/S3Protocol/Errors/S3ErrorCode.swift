@@ -135,7 +135,7 @@ extension S3ErrorCode {
     package static let invalidPart = Self(
         "InvalidPart",
         400,
-        "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified "
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
             + "entity tag may not match the part's entity tag."
     )
     package static let invalidPartNumber = Self(
