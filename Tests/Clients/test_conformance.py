@@ -271,6 +271,15 @@ def test_a_range_with_spaces_is_none(endpoint, s3, bucket, text):
     assert (answer.status, answer.body) == (200, DATA)
 
 
+def test_a_part_has_its_objects_kind_of_checksum(s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="SHA256")
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    part = s3.head_object(Bucket=bucket, Key="k", PartNumber=1, ChecksumMode="ENABLED")
+    digest = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
+    assert (part["ChecksumSHA256"], part["ChecksumType"]) == (digest, "COMPOSITE")
+    assert s3.get_object(Bucket=bucket, Key="k", PartNumber=1, ChecksumMode="ENABLED")["Body"].read() == DATA
+
+
 # Uploads
 
 def test_an_upload_that_never_was_cannot_be_completed(s3, bucket):
@@ -363,7 +372,27 @@ def test_a_version_that_is_not_there(s3, bucket):
     assert [entry["Code"] for entry in answer["Errors"]] == ["NoSuchVersion"]
 
 
+def test_an_empty_version_is_no_version(endpoint, s3, bucket):
+    """Serializers write it where a version is not set."""
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    document = b"<Delete><Object><Key>k</Key><VersionId/></Object></Delete>"
+    digest = {"content-md5": base64.b64encode(hashlib.md5(document).digest()).decode()}
+    answer = request(endpoint, "POST", bucket, "", "delete=", document, digest)
+    assert b"<Deleted><Key>k</Key></Deleted>" in answer.body
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 # Names
+
+@pytest.mark.parametrize("query", ["?nonsense", "?versionId=null&nonsense"])
+def test_a_copy_source_names_nothing_but_a_version(endpoint, s3, bucket, query):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    answer = request(endpoint, "PUT", bucket, "copy", headers={"x-amz-copy-source": f"{bucket}/k{query}"})
+    assert refusal(answer) == ("InvalidArgument", 400)
+    s3.put_object(Bucket=bucket, Key=f"k{query}", Body=b"odd")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": f"k{query}"})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"odd"
+
 
 def test_a_plus_in_a_copy_source_is_a_space(endpoint, s3, bucket):
     s3.put_object(Bucket=bucket, Key="a b", Body=DATA)
@@ -405,6 +434,7 @@ def test_a_quote_may_be_missing(endpoint, s3, bucket, quotes):
 @pytest.mark.parametrize("query, headers, expected", [
     ("response-foo=bar", {}, ("InvalidArgument", 400)),
     ("annotation=foo", {}, ("NotImplemented", 501)),
+    ("partNumber=0", {"range": "bytes=0-1"}, ("InvalidRequest", 400)),
     ("attributes=", {}, ("InvalidRequest", 400)),
     ("attributes=", {"x-amz-object-attributes": "Colour"}, ("InvalidArgument", 400)),
 ])

@@ -118,8 +118,11 @@ struct TextTests {
         #expect(try read("b/k") == ["b", "k", nil])
         #expect(try read("/b/a%20b%2Fc?versionId=null") == ["b", "a b/c", "null"])
         #expect(try read("%2Fb%2Fk") == ["b", "k", nil])
-        #expect(try read("b/k?x") == ["b", "k?x", nil])
-        for bad in ["", "/", "b", "b/", "/b", "b/%00", "b/%ff", "arn:aws:s3:x/k", "b/k?versionId="] {
+        #expect(try read("b/k%3Fx") == ["b", "k?x", nil])
+        for bad in [
+            "", "/", "b", "b/", "/b", "b/%00", "b/%ff", "arn:aws:s3:x/k", "b/k?versionId=", "b/k?x",
+            "b/k?versionId=null&x", "b/k?x?versionId=null",
+        ] {
             #expect(throws: S3Error.self) { try read(bad) }
         }
     }

@@ -100,6 +100,9 @@ struct XMLTests {
         #expect(untagged.map(\.eTag) == [""])
         let below = Array(complete.replacing(">1<", with: ">0<").utf8)
         #expect { try CompleteUploadBody(below) } throws: { ($0 as? S3Error)?.code == .invalidArgument }
+        let versions = "<VersionId></VersionId><Key>a</Key></Object><Object><Key>b</Key><VersionId>null</VersionId>"
+        let deletion = try DeleteObjectsBody(Array("<Delete><Object>\(versions)</Object></Delete>".utf8))
+        #expect(deletion.entries.map(\.versionID) == [nil, "null"])
         for bad in [
             "<Delete><Object><Key></Key></Object></Delete>", "<Delete><Object/></Delete>",
             "<Delete><Object><Key>a</Key><Size>1</Size></Object></Delete>",

@@ -34,14 +34,14 @@ extension S3Call {
     }
 
     private func getRequest() throws(S3Error) -> GetRequest {
-        let partNumber = try ObjectParameters.readPartNumber(query)
-        let range = headers.value("range").flatMap { RangeHeader($0) }
-        if partNumber != nil, headers.contains("range") {
+        if query.contains("partNumber"), headers.contains("range") {
             throw S3Error(
                 .invalidRequest,
                 "Cannot specify both Range header and partNumber query parameter"
             )
         }
+        let partNumber = try ObjectParameters.readPartNumber(query)
+        let range = headers.value("range").flatMap { RangeHeader($0) }
         return GetRequest(
             bucket: target.bucket,
             key: target.key,
@@ -74,7 +74,10 @@ extension S3Call {
     /// The checksum of what is sent: the object's for all of it, a part's for a part, none for any other range.
     private func checksum(of result: GetResult, _ request: GetRequest) -> ObjectChecksum? {
         if let number = request.partNumber, result.object.parts.indices.contains(number - 1) {
-            return result.object.parts[number - 1].checksum
+            var checksum = result.object.parts[number - 1].checksum
+            // The type says how the object's was made of its parts' (AWS).
+            if let kind = result.object.checksum?.kind { checksum?.kind = kind }
+            return checksum
         }
         return result.range == 0..<result.object.length ? result.object.checksum : nil
     }

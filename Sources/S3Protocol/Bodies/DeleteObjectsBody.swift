@@ -4,6 +4,7 @@ import ObjectModel
 package struct DeleteObjectsBody: Hashable, Sendable {
     package struct Entry: Hashable, Sendable {
         package var key: String
+        /// nil also where the element is empty, as serializers write what has no value.
         package var versionID: String?
         /// Without quotes.
         package var eTag: String?
@@ -29,7 +30,8 @@ package struct DeleteObjectsBody: Hashable, Sendable {
                 throw .unexpected
             }
             let eTag = try element.onlyText("ETag").map(ConditionHeaders.unquoted)
-            entries.append(Entry(key: key, versionID: try element.onlyText("VersionId"), eTag: eTag))
+            let version = try element.onlyText("VersionId")
+            entries.append(Entry(key: key, versionID: version == "" ? nil : version, eTag: eTag))
         }
         guard (1...Limits.pageSize).contains(entries.count) else { throw .unexpected }
     }

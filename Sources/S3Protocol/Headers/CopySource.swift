@@ -10,8 +10,12 @@ package struct CopySource: Hashable, Sendable {
     package init(_ text: String) throws(S3Error) {
         var path = text[...]
         var version: String?
-        if let mark = Self.versionMark(in: text) {
-            version = String(text[mark...].dropFirst("?versionId=".count))
+        if let mark = text.utf8.firstIndex(of: UInt8(ascii: "?")) {
+            let query = text[mark...]
+            guard query.hasPrefix("?versionId="), !query.utf8.contains(UInt8(ascii: "&")) else {
+                throw Self.invalid("Unsupported copy source parameter.", text)
+            }
+            version = String(query.dropFirst("?versionId=".count))
             path = text[..<mark]
         }
         if path.utf8.first == UInt8(ascii: "/") { path = path.dropFirst() }
@@ -26,12 +30,6 @@ package struct CopySource: Hashable, Sendable {
         guard key.utf8.count <= Limits.keyLength else { throw S3Error(.keyTooLong) }
         if let version { try ObjectParameters.check(versionID: version, name: "x-amz-copy-source") }
         versionID = version
-    }
-
-    /// Where the last `?versionId=` begins.
-    private static func versionMark(in text: String) -> String.Index? {
-        guard let question = text.lastIndex(of: "?"), text[question...].hasPrefix("?versionId=") else { return nil }
-        return question
     }
 
     private static func incomplete(_ text: String) -> S3Error {
