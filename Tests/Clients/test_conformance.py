@@ -287,9 +287,11 @@ def test_an_upload_that_never_was_cannot_be_completed(s3, bucket):
     s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
     # An answer that was lost: the same again.
     s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
-    with pytest.raises(ClientError) as error:
-        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId="deadbeef", MultipartUpload=parts)
-    assert code(error) == ("NoSuchUpload", 404)
+    more = {"Parts": parts["Parts"] + [{"PartNumber": 2, "ETag": "other"}]}
+    for wrong, listed in [("deadbeef", parts), (upload, more)]:
+        with pytest.raises(ClientError) as error:
+            s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=wrong, MultipartUpload=listed)
+        assert code(error) == ("NoSuchUpload", 404)
 
 
 def test_a_bucket_goes_with_its_open_uploads(endpoint, s3):
