@@ -25,6 +25,7 @@ package struct S3Headers: Sendable {
     /// Checksums in a query count for nothing, as with AWS: some SDKs put the digest of no bytes into presigned URLs.
     private static func isChecksum(_ name: String) -> Bool {
         name.hasPrefix("x-amz-checksum-") && name != "x-amz-checksum-mode" || name == "x-amz-sdk-checksum-algorithm"
+            || name == "x-amz-trailer"
     }
 
     /// The value of a header by lower-case name; several are joined with commas; nil when there is none.
