@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import threading
 import time
 
@@ -147,6 +148,38 @@ def test_a_disk_moved_away_and_back_while_serving(servers):
     server.wait_until_whole()
     for disk in (disks[0], disks[5]):
         destroy(disk)
+    read_all(server, digests)
+
+
+def test_all_but_one_disk_put_back_as_they_were(servers):
+    """With the database, as a snapshot of a machine does. The store goes on from there; what the remaining disk has of
+    the time that was forgotten is no part of what is written since."""
+    server = servers().start()
+    digests = fill(server)
+    server.stop()
+    old, remaining = server.data.with_name("old"), server.data.with_name("remaining")
+    shutil.copytree(server.data, old)
+    client = server.start().client()
+    for number, size in enumerate(SIZES):
+        client.put_object(Bucket=BUCKET, Key=f"forgotten/{number}", Body=noise(size, f"forgotten {number}"))
+    server.stop()
+    disk = server.disks()[5]
+    os.rename(disk, remaining)
+    shutil.rmtree(server.data)
+    shutil.copytree(old, server.data)
+    shutil.rmtree(disk)
+
+    client = server.start().client()
+    for number, size in enumerate(SIZES):
+        data = noise(size, f"since {number}")
+        client.put_object(Bucket=BUCKET, Key=f"since/{number}", Body=data)
+        digests[f"since/{number}"] = sha256(data)
+    read_all(server, digests)
+    os.rename(remaining, disk)
+    server.wait_until_whole()
+    read_all(server, digests)
+    for other in server.disks()[:2]:
+        destroy(other)
     read_all(server, digests)
 
 

@@ -28,6 +28,7 @@ final class JournalFixture: Sendable {
         isForced: Bool = false,
         configuration: JournalConfiguration = JournalFixture.configuration,
         time: any TimeSource = LinuxTime(),
+        random: any RandomSource = SeededRandom(seed: 5),
         replayed: Replayed = Replayed()
     ) async throws(JournalError) -> Journal {
         let opening = JournalOpening(
@@ -40,7 +41,7 @@ final class JournalFixture: Sendable {
             opening,
             configuration: configuration,
             time: time,
-            random: SeededRandom(seed: 5)
+            random: random
         ) { records in
             replayed.add(records)
         }

@@ -42,10 +42,10 @@ extension Journal {
     /// Finds the journal on its keepers and makes it this incarnation's (DESIGN §7, Start; one path after a clean stop,
     /// a crash, or a move to another machine).
     ///
-    /// Draws an incarnation higher than any seen, gets the promises of J keepers, takes the log that was declared whole
-    /// last and of those the longest, has J keepers declare it whole under the new incarnation, hands the records that
-    /// the database lacks to `replay` in order (keeper set changes among them: they have no effect on metadata), waits
-    /// until no older coordinator can still believe itself confirmed, and returns. Call `run()` next.
+    /// Draws an incarnation higher than any seen, at random, gets the promises of J keepers, takes the log that was
+    /// declared whole last and of those the longest, has J keepers declare it whole under the new incarnation, hands the
+    /// records that the database lacks to `replay` in order (keeper set changes among them: they have no effect on
+    /// metadata), waits until no older coordinator can still believe itself confirmed, and returns. Call `run()` next.
     package static func start(
         _ opening: JournalOpening,
         configuration: JournalConfiguration = JournalConfiguration(),
@@ -137,6 +137,9 @@ private struct JournalStart {
 
     /// Draws again this often when another coordinator draws at the same time.
     private static let draws = 8
+    /// Incarnations are drawn at random from the next so many-th part of those that are left: 65,536 at first, and
+    /// never the last of them.
+    private static let strideShare: UInt32 = 1 << 16
 
     func promises(holder: UInt64) async throws(JournalError) -> (UInt32, JournalSurvey) {
         let first = await JournalSurvey.take(opening.clients)
@@ -147,7 +150,7 @@ private struct JournalStart {
         var highest = max(first.highestIncarnation, opening.databaseIncarnation)
         for _ in 0..<Self.draws {
             guard highest < .max else { throw .invalid("incarnations are used up") }
-            let incarnation = highest + 1
+            let incarnation = Self.incarnation(above: highest, by: holder)
             do {
                 try await opening.recordIncarnation?(incarnation)
             } catch {
@@ -164,6 +167,16 @@ private struct JournalStart {
             highest = max(highest + 1, higher)
         }
         throw .superseded(incarnation: highest)
+    }
+
+    /// A store begins with 1. From then on it is not simply the next one: what is known may be less than what was.
+    /// Database and disks may have been put back as they were once, while other disks keep what was written since. An
+    /// incarnation that both histories had would give two blobs one id, and two records one position, and nothing
+    /// could tell them apart.
+    private static func incarnation(above highest: UInt32, by holder: UInt64) -> UInt32 {
+        guard highest > 0 else { return 1 }
+        let stride = max((.max - highest) / strideShare, 1)
+        return highest + 1 + UInt32(holder % UInt64(stride))
     }
 
     /// The journal among the logs of those that promised, and whether they are enough.
