@@ -4,19 +4,28 @@ internal import ObjectModel
 internal import SystemInterface
 
 extension BlobStore {
+    /// Pieces of shards that cover a range, and how many of those asked have bad leaves in it.
+    private struct Gathered {
+        var pieces: [Int: BufferSlice] = [:]
+        var badCount = 0
+    }
+
     /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
     ///
     /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
     /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
     /// one that is merely slow may still answer for itself. What does not answer in its disk's time is left for the
-    /// next, and waited for only when nothing else is left.
+    /// next, and waited for only when nothing else is left. Where bad leaves leave fewer than k, each leaf is computed
+    /// by itself: they seldom are the same ones. `usesMissing`: also from shards noted as missing, when all others are
+    /// too few; whoever asks for that must prove the blob.
     func reconstruct(
         _ location: BlobLocation,
         stripe: Int,
         range: Range<Int>,
         wanted: Set<Int>,
         given: [VerifiedRange] = [],
-        tried: Set<Int>? = nil
+        tried: Set<Int>? = nil,
+        usesMissing: Bool = false
     ) async throws(BlobError) -> [Int: BufferSlice] {
         let coder = try coder(for: location.scheme)
         var available: [Int: BufferSlice] = [:]
@@ -25,32 +34,74 @@ extension BlobStore {
             let start = range.lowerBound - piece.range.lowerBound
             available[piece.shard] = piece.bytes.slice(start..<start + range.count)
         }
-        let needed = location.scheme.dataCount
         var candidates = candidates(location, tried: tried ?? wanted, excluding: Set(available.keys))
+        if usesMissing { candidates += location.missing.map { Int($0) }.filter { available[$0] == nil }.sorted() }
+        let gathered = await gather(location, range: range, from: candidates, available: available)
+        let needed = location.scheme.dataCount
+        if gathered.pieces.count >= needed {
+            return try decode(
+                location,
+                coder: coder,
+                available: gathered.pieces,
+                wanted: wanted,
+                length: range.count
+            )
+        }
+        let parts = Leaf.parts(of: range)
+        guard parts.count > 1, gathered.pieces.count + gathered.badCount >= needed else {
+            throw .unreadable(location.blob, good: gathered.pieces.count, needed: needed)
+        }
+        let outputs = Dictionary(uniqueKeysWithValues: wanted.map { ($0, pool.take(range.count)) })
+        for part in parts {
+            let cells = try await reconstruct(
+                location,
+                stripe: stripe,
+                range: part,
+                wanted: wanted,
+                given: given,
+                tried: tried,
+                usesMissing: usesMissing
+            )
+            for (shard, cell) in cells {
+                let offset = part.lowerBound - range.lowerBound
+                cell.withBytes { outputs[shard]?.mutableBytes[offset..<offset + cell.count].copyBytes(from: $0) }
+            }
+        }
+        return outputs.mapValues { $0.slice(0..<range.count) }
+    }
+
+    /// Asks the candidates for the range, in their order, until k pieces are there.
+    private func gather(
+        _ location: BlobLocation,
+        range: Range<Int>,
+        from candidates: [Int],
+        available: [Int: BufferSlice]
+    ) async -> Gathered {
+        let needed = location.scheme.dataCount
+        var gathered = Gathered(pieces: available)
+        var candidates = candidates
         var silent: [Int] = []
-        while available.count < needed, !(candidates.isEmpty && silent.isEmpty) {
+        while gathered.pieces.count < needed, !(candidates.isEmpty && silent.isEmpty) {
             let isPatient = candidates.isEmpty
             if isPatient { swap(&candidates, &silent) }
-            let asked = Array(candidates.prefix(needed - available.count))
+            let asked = Array(candidates.prefix(needed - gathered.pieces.count))
             candidates.removeFirst(asked.count)
             let outcomes = await readEach(location, shards: asked, range: range, isPatient: isPatient)
             for (shard, outcome) in zip(asked, outcomes) {
                 switch outcome {
-                case .success(let piece): available[shard] = piece.bytes
+                case .success(let piece): gathered.pieces[shard] = piece.bytes
+                case .failure(.corrupt): gathered.badCount += 1
                 case .failure: break
                 case nil: if !isPatient { silent.append(shard) }
                 }
             }
         }
-        guard available.count >= needed else {
-            throw .unreadable(location.blob, good: available.count, needed: needed)
-        }
-        return try decode(location, coder: coder, available: available, wanted: wanted, length: range.count)
+        return gathered
     }
 
     /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the
-    /// nearest first. Never those noted as missing, though they may be there: a shard that its own checksums vouch for
-    /// may have been found not to be what its siblings say of it.
+    /// nearest first. None of those noted as missing, though they may be there: a shard that its own checksums vouch
+    /// for may have been found not to be what its siblings say of it.
     func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
         var present = (0..<location.scheme.shardCount).filter {
             !excluding.contains($0) && !location.missing.contains(UInt8($0))

@@ -37,12 +37,12 @@ package struct RepairRequest: Sendable {
 extension BlobStore {
     /// Puts lost shards of a blob back, all in one pass over it (DESIGN §8).
     ///
-    /// Inputs are verified leaf by leaf before decoding; the decoded blob is compared with its ingest digest, each new
+    /// Inputs are verified leaf by leaf before decoding, and where they are too few, taken from bad shards too: good
+    /// leaves of these give what they can. The decoded blob is compared with its ingest digest, each new
     /// shard with the digest that its siblings' trailers state, and what was written is read back. Returns the shards
     /// that are durable and proved; those on disks that cannot be written are left out. Bytes written: shard length
     /// times their number.
     package func repair(_ request: RepairRequest) async throws(BlobError) -> [UInt8] {
-        let location = request.location
         let reachable = request.shards.filter { view.isUsable(request.members[Int($0)]) }
         var done: [UInt8] = []
         var older: [UInt8] = []
@@ -56,7 +56,7 @@ extension BlobStore {
         }
         guard !lost.isEmpty || !older.isEmpty else { return done }
         do throws(BlobError) {
-            let written = try await write((lost + older).sorted(), request, .decoded)
+            let written = try await makeAnew((lost + older).sorted(), request)
             return done + written + older.filter { !written.contains($0) }
         } catch {
             // What is there is better than nothing: with it the others may be made.
@@ -104,6 +104,15 @@ extension BlobStore {
         return try await write([shard], without, .decoded)
     }
 
+    private func makeAnew(_ lost: [UInt8], _ request: RepairRequest) async throws(BlobError) -> [UInt8] {
+        do throws(BlobError) {
+            return try await write(lost, request, .decoded)
+        } catch {
+            guard case .unreadable = error, let written = try? await write(lost, request, .remains) else { throw error }
+            return written
+        }
+    }
+
     private func write(
         _ lost: [UInt8],
         _ request: RepairRequest,
@@ -138,9 +147,12 @@ extension BlobStore {
         return header.groupEpoch == request.groupEpoch ? .current : .older
     }
 
-    /// The trailer of a shard that is there; every one of them holds all digests.
+    /// The trailer of a shard that is there; every one of them holds all digests. One of a shard that is noted as
+    /// missing is better than none: what is made by it is compared with the blob's own digest.
     private func survivingTrailer(_ location: BlobLocation) async throws(BlobError) -> ShardTrailer {
-        for shard in 0..<location.scheme.shardCount where !location.missing.contains(UInt8(shard)) {
+        let shards = Array(0..<location.scheme.shardCount)
+        let isMissing = { (shard: Int) in location.missing.contains(UInt8(shard)) }
+        for shard in shards.filter({ !isMissing($0) }) + shards.filter(isMissing) {
             let described = try? await nodes.describe(location.members[shard], location.shard(shard))
             if let trailer = described?.trailer, trailer.blobLength == location.geometry.blobLength { return trailer }
         }
@@ -154,6 +166,8 @@ private struct RepairWriter {
     enum Source {
         /// From any k others; the blob that they make is compared with its ingest digest.
         case decoded
+        /// The same, also from what is left of shards that are noted as missing.
+        case remains
         /// From where each lies now.
         case copied
     }
@@ -239,9 +253,15 @@ private struct RepairWriter {
         let cells: [Int: BufferSlice]
         switch source {
         case .copied: cells = try await copies(range)
-        case .decoded:
+        case .decoded, .remains:
             let data = Set(0..<location.scheme.dataCount)
-            cells = try await store.reconstruct(location, stripe: stripe, range: range, wanted: data.union(lost))
+            cells = try await store.reconstruct(
+                location,
+                stripe: stripe,
+                range: range,
+                wanted: data.union(lost),
+                usesMissing: source == .remains
+            )
             try verify(cells, stripe: stripe)
         }
         for index in targets.indices {

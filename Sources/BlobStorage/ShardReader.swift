@@ -11,7 +11,8 @@ extension BlobStore {
         var bytes: BufferSlice
     }
 
-    /// Reads a range of one shard and verifies each leaf of it. A shard that is not there or not good is reported.
+    /// Reads a range of one shard and verifies each leaf of it. A shard that is not there or not good is reported, but
+    /// for one that is noted as missing already.
     func readVerified(
         _ location: BlobLocation,
         shard: Int,
@@ -21,7 +22,8 @@ extension BlobStore {
             return try await readVerified(location, shard: shard, range: range, on: location.members[shard])
         } catch {
             if error == .notFound, let moved = await readMoved(location, shard: shard, range: range) { return moved }
-            if error == .notFound || error == .corrupt { reportBad(location.shard(shard)) }
+            let isBad = error == .notFound || error == .corrupt
+            if isBad, !location.missing.contains(UInt8(shard)) { reportBad(location.shard(shard)) }
             throw error
         }
     }

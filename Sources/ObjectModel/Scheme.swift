@@ -72,4 +72,11 @@ package enum Leaf {
 
     /// Leaves of a shard body of `length` bytes.
     package static func count(of length: Int) -> Int { (length + size - 1) / size }
+
+    /// The parts of a range of a shard body, each within one leaf.
+    package static func parts(of range: Range<Int>) -> [Range<Int>] {
+        stride(from: range.lowerBound / size * size, to: range.upperBound, by: size).map { start in
+            max(start, range.lowerBound)..<min(start + size, range.upperBound)
+        }
+    }
 }

@@ -153,6 +153,14 @@ final class BlobHarness: Sendable {
         )
     }
 
+    /// Flips a bit in a leaf of the first record of more than 256 KiB that the disk was given.
+    func flipFirstRecord(ofDisk disk: Int, leaf: Int) {
+        let body = SegmentHeader.recordsOffset + Block.size
+        for path in memory[disk].files where path.hasPrefix("segments/") {
+            memory[disk].flip(path, offset: body + leaf * Leaf.size + 100, mask: 4)
+        }
+    }
+
     static func bytes(_ count: Int) -> [UInt8] {
         var generator = SplitMix64(seed: UInt64(count))
         return generator.bytes(count)

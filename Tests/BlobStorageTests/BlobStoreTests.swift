@@ -178,6 +178,56 @@ struct BlobStoreTests {
         }
     }
 
+    /// A blob on disks of its own, and three of its shards with one bad leaf each.
+    private static func withBadLeaves(
+        _ leaf: (UInt8) -> Int
+    ) async throws -> (harness: BlobHarness, blob: BlobID, bytes: [UInt8]) {
+        let harness = try await BlobHarness(cellSize: 256 << 10)
+        let blob = harness.nextBlob()
+        let bytes = BlobHarness.bytes(2_000_000)
+        _ = try await harness.write(blob, bytes)
+        for index in threeShards {
+            harness.flipFirstRecord(ofDisk: Int(index), leaf: leaf(index))
+            let shard = ShardID(blob: blob, index: index)
+            #expect(try await harness.store.nodes.verify(harness.disks[Int(index)], shard) == false)
+        }
+        return (harness, blob, bytes)
+    }
+
+    private static let threeShards = [0, 1, 4] as [UInt8]
+
+    /// Found by hand: one bad block in each of three shards was told as the loss of the object.
+    @Test("bad leaves in more than m shards are borne while no leaf is bad in more than m")
+    func badLeaves() async throws {
+        let (harness, blob, bytes) = try await Self.withBadLeaves { Int($0) % 4 }
+        let whole = try harness.location(blob, length: bytes.count)
+        #expect(try await harness.read(whole, 0..<bytes.count) == bytes)
+        // Once a verification has noted them as missing, reads do without them, and repair does not.
+        let noted = try harness.location(blob, length: bytes.count, missing: Self.threeShards)
+        await #expect(throws: BlobError.unreadable(blob, good: 3, needed: 4)) {
+            _ = try await harness.read(noted, 0..<bytes.count)
+        }
+        #expect(try await harness.repair(noted, bytes, shards: Self.threeShards).sorted() == Self.threeShards)
+        for (index, disk) in harness.disks.enumerated() {
+            #expect(try await harness.store.nodes.verify(disk, ShardID(blob: blob, index: UInt8(index))))
+        }
+        #expect(try await harness.read(whole, 0..<bytes.count) == bytes)
+    }
+
+    @Test("a leaf that is bad in more than m shards is refused, and its blob not repaired")
+    func sameLeafBad() async throws {
+        let (harness, blob, bytes) = try await Self.withBadLeaves { _ in 2 }
+        for missing in [[], Self.threeShards] {
+            let location = try harness.location(blob, length: bytes.count, missing: missing)
+            await #expect(throws: BlobError.unreadable(blob, good: 3, needed: 4)) {
+                _ = try await harness.read(location, 0..<bytes.count)
+            }
+            await #expect(throws: BlobError.unreadable(blob, good: 3, needed: 4)) {
+                _ = try await harness.repair(location, bytes, shards: Self.threeShards)
+            }
+        }
+    }
+
     @Test("repair writes nothing for a blob that is not what the metadata says")
     func repairOfAnother() async throws {
         let harness = try await BlobHarness()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.segments import LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
+from support.segments import LEAF, LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
 from support.server import destroy
 
 BUCKET = "archive"
@@ -122,6 +122,29 @@ def test_thousands_of_flips_in_all_parts_are_found_and_repaired(servers, state):
     all_is_found_and_repaired(server, digests, len(flipped))
     destroy(disks[0])
     destroy(disks[4])
+    verify(server, digests)
+
+
+def test_bad_blocks_in_more_shards_than_parities(servers):
+    """One in each of three of six shards, none in the same leaf: no object is lost by that, and all are repaired."""
+    server = servers().start()
+    # Every fourth is of text, and compressed into less than a leaf.
+    digests = fill(server, [2 * MIB, 6 * MIB + 11] * 4)
+    by_blob = {}
+    for disk in server.disks():
+        for record in records(server, disk):
+            by_blob.setdefault(record.blob, []).append(record)
+    large = [found for found in by_blob.values() if len(found[0].parts["body"]) > 3 * LEAF]
+    assert len(large) >= 6
+    for found in large:
+        for number, record in enumerate(found[:3]):
+            flip(record.path, record.parts["body"].start + number * LEAF + 100, 0x20)
+    verify(server, digests)
+    scrub(server)
+    server.wait_until_whole(120)
+    verify(server, digests)
+    for disk in server.disks()[4:]:
+        destroy(disk)
     verify(server, digests)
 
 
