@@ -3,39 +3,82 @@ internal import DiskFormat
 internal import JournalStorage
 internal import ObjectModel
 internal import ShardStorage
+internal import Synchronization
 internal import SystemInterface
 
 extension NodeAgent {
     // MARK: Looking
 
+    /// All slots side by side: one that hangs keeps no other from being told.
     func survey() async -> [SlotReport] {
-        var reports: [SlotReport] = []
-        for slot in slots {
-            let given = await GivenDisk.look(slot.path, slot.open)
-            reports.append(SlotReport(slot: slot.name, path: slot.path, finding: given.report))
+        await withTaskGroup(of: (Int, SlotReport.Finding?).self) { group in
+            for (number, slot) in slots.enumerated() {
+                group.addTask {
+                    let found = await self.slotLooks.look(at: slot.name) {
+                        await GivenDisk.look(slot.path, slot.open).report
+                    }
+                    return (number, found)
+                }
+            }
+            let findings = await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            return slots.enumerated().map { number, slot in
+                let finding = findings[number] ?? .unusable("it does not answer")
+                return SlotReport(slot: slot.name, path: slot.path, finding: finding)
+            }
         }
-        return reports
     }
 
+    /// All disks side by side. What is slow is told as it was last; what hangs is told as gone from its place.
     func watch() async -> [HostedDiskReport] {
-        var reports: [HostedDiskReport] = []
-        for disk in service.disks {
-            let failure = disk.shards.failure
-            let isInPlace = failure == nil ? await disk.shards.isInPlace() : true
-            reports.append(
-                HostedDiskReport(
-                    disk: disk.shards.identity.disk,
-                    slot: disk.slot,
-                    failure: failure ?? "",
-                    isInPlace: isInPlace,
-                    log: disk.journal.map { $0.failure == nil ? .working : .failed } ?? .none,
-                    hasJournalRoom: await hasJournalRoom(disk),
-                    journalRoom: await disk.journal?.room() ?? .max,
-                    wantsCheckpoint: await disk.journal?.wantsCheckpoint() ?? false
-                )
-            )
+        let disks = service.disks
+        let served = Set(disks.map { ObjectIdentifier($0.shards) })
+        lastReports.withLock { reports in reports = reports.filter { served.contains($0.key) } }
+        let reports = await withTaskGroup(of: HostedDiskReport.self) { group in
+            for disk in disks { group.addTask { await self.report(of: disk) } }
+            return await group.reduce(into: [HostedDiskReport]()) { $0.append($1) }
         }
-        return reports
+        return reports.sorted { $0.disk < $1.disk }
+    }
+
+    private func report(of disk: HostedDisk) async -> HostedDiskReport {
+        let instance = ObjectIdentifier(disk.shards)
+        let found = await diskLooks.look(at: instance) {
+            let report = await self.look(disk)
+            self.lastReports.withLock { $0[instance] = report }
+            return report
+        }
+        if let found { return found }
+        let hangs = (diskLooks.age(of: instance) ?? .zero) >= Self.hangPatience
+        let last = lastReports.withLock { $0[instance] }
+        return HostedDiskReport(
+            disk: disk.shards.identity.disk,
+            slot: disk.slot,
+            failure: disk.shards.failure ?? "",
+            isInPlace: !hangs && last?.isInPlace ?? true,
+            log: Self.standing(of: disk.journal),
+            hasJournalRoom: last?.hasJournalRoom ?? disk.journal?.isReserveWhole ?? true,
+            journalRoom: last?.journalRoom ?? .max,
+            wantsCheckpoint: last?.wantsCheckpoint ?? false
+        )
+    }
+
+    private func look(_ disk: HostedDisk) async -> HostedDiskReport {
+        let failure = disk.shards.failure
+        let isInPlace = failure == nil ? await disk.shards.isInPlace() : true
+        return HostedDiskReport(
+            disk: disk.shards.identity.disk,
+            slot: disk.slot,
+            failure: failure ?? "",
+            isInPlace: isInPlace,
+            log: Self.standing(of: disk.journal),
+            hasJournalRoom: await hasJournalRoom(disk),
+            journalRoom: await disk.journal?.room() ?? .max,
+            wantsCheckpoint: await disk.journal?.wantsCheckpoint() ?? false
+        )
+    }
+
+    private static func standing(of journal: KeeperLog?) -> HostedDiskReport.Log {
+        journal.map { $0.failure == nil ? .working : .failed } ?? .none
     }
 
     /// The journal's last room is for deletes: with it in use nothing new comes to the disk.

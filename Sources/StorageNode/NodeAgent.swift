@@ -14,6 +14,13 @@ package import SystemInterface
 package final class NodeAgent: TransportService {
     /// Changes of slots that may wait at once; one is made at a time.
     private static let waitingChanges = 64
+    /// How long a look at a disk that is served may take before it is told as it was last. Well below the time in which
+    /// a node must answer.
+    private static let watchPatience = Duration.seconds(2)
+    /// A served disk that a look has waited for so long is told as gone: nothing is kept waiting for it any more.
+    static let hangPatience = Duration.seconds(10)
+    /// How long a look at a slot may take: a disk that slept needs some seconds.
+    private static let surveyPatience = Duration.seconds(20)
 
     package let service = StorageNodeService()
     package let slots: [StoreSlot]
@@ -23,6 +30,10 @@ package final class NodeAgent: TransportService {
     let random: any RandomSource
     private let gate = CallGate(limit: NodeAgent.waitingChanges)
     private let highest = Mutex<UInt32>(0)
+    let slotLooks: PatientLooks<String, SlotReport.Finding>
+    let diskLooks: PatientLooks<ObjectIdentifier, HostedDiskReport>
+    /// What the last look at each served disk found.
+    let lastReports = Mutex<[ObjectIdentifier: HostedDiskReport]>([:])
 
     package init(
         slots: [StoreSlot],
@@ -36,6 +47,8 @@ package final class NodeAgent: TransportService {
         self.keeper = keeper
         self.time = time
         self.random = random
+        slotLooks = PatientLooks(patience: Self.surveyPatience, time: time)
+        diskLooks = PatientLooks(patience: Self.watchPatience, time: time)
     }
 
     package func answer(_ message: TransportMessage) async -> TransportMessage {
@@ -63,6 +76,7 @@ package final class NodeAgent: TransportService {
             case .watch: return .disks(await watch())
             case .compact: return .bad(await compact())
             case .mend: return .count(await mend())
+            case .release(let disk): return try await release(disk)
             default: return try await alone { () async throws(NodeRefusal) in try await change(call) }
             }
         } catch {
@@ -90,17 +104,21 @@ package final class NodeAgent: TransportService {
             try await format(slot, disk)
             return .done
         case .open(let slot, let disk): return .opened(try await open(slot, disk))
-        case .release(let disk):
-            try? await service.release(disk)?.shards.close()
-            return .done
         case .reopenLog(let disk):
             try await reopenLog(of: disk)
             return .done
         case .renewLog(let disk):
             try await renewLog(of: disk, by: call.incarnation)
             return .done
-        case .survey, .watch, .compact, .mend: return .refused(.failed("no change of a slot"))
+        case .survey, .watch, .compact, .mend, .release: return .refused(.failed("no change of a slot"))
         }
+    }
+
+    /// Closed outside the gate: a disk that hangs must not keep the others from being changed.
+    private func release(_ disk: DiskID) async throws(NodeRefusal) -> NodeResponse {
+        let released = try await alone { () async throws(NodeRefusal) in service.release(disk) }
+        try? await released?.shards.close()
+        return .done
     }
 
     private func alone<Value>(

@@ -4,6 +4,7 @@ import JournalStorage
 import ObjectModel
 import ShardStorage
 import StorageNode
+import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -15,19 +16,26 @@ struct NodeAgentTests {
     private static let disk = DiskID(Identifier128(high: 2, low: 2))
     private static let other = DiskID(Identifier128(high: 3, low: 3))
 
-    private static func agent(on disk: MemoryDisk, slot: String = "disk-1") -> NodeAgent {
+    private static func agent(
+        on disks: MemoryDisk...,
+        slot: String? = nil,
+        time: any TimeSource = ManualTime()
+    ) -> NodeAgent {
         var configuration = ShardDiskConfiguration()
         configuration.segmentLength = 8 << 20
         configuration.growthLength = 1 << 20
         configuration.reserveLength = 1 << 20
-        let slot = StoreSlot(site: SiteName("s"), node: NodeName("n"), name: slot) { () throws(FileError) in
-            disk.mount()
+        let slots = disks.enumerated().map { number, disk in
+            let name = slot ?? "disk-\(number + 1)"
+            return StoreSlot(site: SiteName("s"), node: NodeName("n"), name: name) { () throws(FileError) in
+                disk.mount()
+            }
         }
         return NodeAgent(
-            slots: [slot],
+            slots: slots,
             configuration: configuration,
             keeper: KeeperLog.Configuration(),
-            time: ManualTime(),
+            time: time,
             random: SeededRandom(seed: 1)
         )
     }
@@ -106,6 +114,43 @@ struct NodeAgentTests {
             Issue.record("a coordinator that starts may look")
             return
         }
+        await agent.close()
+    }
+
+    /// Found with a disk of which each call took a minute: its node did not answer, and none of its disks was used.
+    @Test("a disk that hangs keeps no other from being told, looked at or let go", .timeLimit(.minutes(1)))
+    func hangs() async throws {
+        let (hanging, good, time) = (MemoryDisk(device: 1), MemoryDisk(device: 2), ManualTime())
+        let agent = Self.agent(on: hanging, good, time: time)
+        for (slot, disk) in [("disk-1", Self.disk), ("disk-2", Self.other)] {
+            _ = try await Self.ask(agent, .format(slot: slot, NewDisk(cluster: Self.cluster, disk: disk)))
+            let expected = ExpectedDisk(cluster: Self.cluster, disk: disk)
+            guard case .opened = try await Self.ask(agent, .open(slot: slot, expected)) else {
+                Issue.record("\(slot) is not served")
+                return
+            }
+        }
+        let hangs = Mutex(true)
+        hanging.setLatency { _, _, _ in
+            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
+        }
+        let clock = Task {
+            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
+        }
+        defer { clock.cancel() }
+
+        var told: [Bool] = []
+        repeat {
+            guard case .disks(let disks) = try await Self.ask(agent, .watch) else { break }
+            told = disks.map(\.isInPlace)
+        } while told.first == true
+        #expect(told == [false, true])
+        guard case .slots(let slots) = try await Self.ask(agent, .survey) else { throw MessageError.invalid(field: "") }
+        #expect(slots.map(\.finding) == [.unusable("it does not answer"), .disk(Self.cluster, Self.other)])
+        let release = Task { try await Self.ask(agent, .release(Self.disk)) }
+        #expect(try await Self.ask(agent, .release(Self.other)) == .done)
+        hangs.withLock { $0 = false }
+        #expect(try await release.value == .done)
         await agent.close()
     }
 }

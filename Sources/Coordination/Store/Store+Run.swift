@@ -139,6 +139,9 @@ extension Store {
         }
     }
 
+    private static let isOutOfPlace =
+        "its folder does not answer or cannot be read, or was emptied, unmounted or changed"
+
     /// `known`: the disks that were served there before the node was asked.
     private func note(_ reports: [HostedDiskReport], of known: [DiskID: ServedDisk], on node: NodeName) async {
         for report in reports.sorted(by: { $0.disk < $1.disk }) where known[report.disk] != nil {
@@ -146,7 +149,7 @@ extension Store {
                 noteWriteFailure(of: report.disk)
                 await lose(report.disk, node: node, reason: "a write to it failed (\(report.failure))")
             } else if !report.isInPlace {
-                await lose(report.disk, node: node, reason: "its folder was emptied, unmounted or changed")
+                await lose(report.disk, node: node, reason: Self.isOutOfPlace)
             } else {
                 noteServed(report)
             }
