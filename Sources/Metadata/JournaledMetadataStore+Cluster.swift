@@ -145,6 +145,20 @@ extension JournaledMetadataStore {
         try await read { (view) throws(MetadataError) in try view.maintenances() }
     }
 
+    package func noteForcedStart(at time: WallTime) async throws(StorageError) {
+        try await change(isVital: true) { (change) throws(MetadataError) in
+            try change.perform([.forcedStartPut(ForcedStart(time: time))])
+        }
+    }
+
+    package func acceptForcedStart() async throws(StorageError) -> Bool {
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.acceptForcedStart() }
+    }
+
+    package func forcedStart() async throws(StorageError) -> ForcedStart? {
+        try await read { (view) throws(MetadataError) in try view.forcedStart() }
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         try await change(isVital: true) { (change) throws(MetadataError) in
             try change.spreadMember(evaluating: old, over: groups)

@@ -94,6 +94,7 @@ extension MetadataEffect {
         case .classRewriteEnded: 32
         case .maintenancePut: 33
         case .maintenanceEnded: 34
+        case .forcedStartPut: 35
         }
     }
 
@@ -172,6 +173,7 @@ extension MetadataEffect {
         case .classRewritePut(let rewrite): rewrite.encode(into: &writer)
         case .classRewriteEnded(let bucket): writer.put(bucket)
         case .maintenancePut(let maintenance): maintenance.encode(into: &writer)
+        case .forcedStartPut(let start): start.encode(into: &writer)
         case .maintenanceEnded(let site, let node):
             writer.put(site.name)
             writer.put(node.name)
@@ -253,6 +255,7 @@ extension MetadataEffect {
         case 32: return .classRewriteEnded(bucket: try reader.getText())
         case 33: return .maintenancePut(try NodeMaintenance(from: &reader))
         case 34: return .maintenanceEnded(SiteName(try reader.getText()), NodeName(try reader.getText()))
+        case 35: return .forcedStartPut(try ForcedStart(from: &reader))
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }

@@ -49,6 +49,8 @@ package enum MetadataEffect: Sendable {
     /// A node's disks are waited for until then; replaces what was said of the node before.
     case maintenancePut(NodeMaintenance)
     case maintenanceEnded(SiteName, NodeName)
+    /// Replaces the one before.
+    case forcedStartPut(ForcedStart)
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

@@ -18,6 +18,7 @@ struct MetadataState: RowCodable {
     static let checkpointsKey: RowKey = .text("checkpoints")
     static let rewritesKey: RowKey = .text("rewrites")
     static let maintenancesKey: RowKey = .text("maintenance")
+    static let forcedStartKey: RowKey = .text("forced start")
     /// Present while an import is not finished; never exported.
     static let importKey: RowKey = .text("import")
 

@@ -122,6 +122,12 @@ package protocol MetadataStore: Sendable {
     func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool
     /// Those that are noted, by site and node; some may be over.
     func maintenances() async throws(StorageError) -> [NodeMaintenance]
+    /// Notes that a start was forced, in the place of what was noted before.
+    func noteForcedStart(at time: WallTime) async throws(StorageError)
+    /// False when there is none that is not accepted yet.
+    func acceptForcedStart() async throws(StorageError) -> Bool
+    /// The last; nil when there was none.
+    func forcedStart() async throws(StorageError) -> ForcedStart?
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)

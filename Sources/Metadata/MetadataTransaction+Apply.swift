@@ -52,6 +52,7 @@ extension MetadataTransaction {
         case .classRewriteEnded(let bucket): try removeClassRewrite(of: bucket)
         case .maintenancePut(let maintenance): try putMaintenance(maintenance)
         case .maintenanceEnded(let site, let node): try removeMaintenance(site, node)
+        case .forcedStartPut(let start): try putForcedStart(start)
         case .incarnationBegan(let incarnation):
             state.incarnation = incarnation
             state.nextLease = 1

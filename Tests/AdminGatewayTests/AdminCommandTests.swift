@@ -131,6 +131,21 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("what a forced start may have lost is accepted once")
+    func acceptLoss() async throws {
+        try await withFolder { folder in
+            let service = MemoryService()
+            try await withServer(service, in: folder) { client throws in
+                #expect(throws: AdminError.self) { try output(["journal", "accept-loss"], client) }
+                service.change { $0.forcedStart = ForcedStartReport(time: 7, isAccepted: false) }
+                #expect(try output(["status"], client).contains("a start was forced"))
+                #expect(try output(["journal", "accept-loss"], client).hasPrefix("Accepted"))
+                #expect(try !output(["status"], client).contains("a start was forced"))
+                #expect(try client.status().forcedStart?.isAccepted == true)
+            }
+        }
+    }
+
     @Test("nodes are listed, and one that has left is forgotten")
     func nodes() async throws {
         try await withFolder { folder in

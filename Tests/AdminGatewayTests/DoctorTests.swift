@@ -161,7 +161,10 @@ struct DoctorTests {
         Case("partly verified", .notice, "10 shards not verified", "cairn admin scrub") {
             $0.status.verification.shardsVerified = 590
         },
-        Case("forced", .notice, "only inferred to be garbage", "cairn admin status") { $0.keepsOrphans = true },
+        Case("forced", .notice, "only inferred to be garbage", "cairn admin journal accept-loss") {
+            $0.status.forcedStart = ForcedStartReport(time: $0.status.time - 7_200, isAccepted: false)
+            #expect(StatusText.text($0.status).contains("a start was forced 2 h ago"))
+        },
         Case("garbage held back", .hint, "garbage is kept: 9 shards in quarantine", "cairn admin disk list") {
             $0.lose(3)
             $0.suspectShards = 9
@@ -216,9 +219,11 @@ struct DoctorTests {
         }
     }
 
-    @Test("A store that is whole is healthy")
-    func healthy() {
-        let findings = Doctor.findings(in: .sample())
+    @Test("A store that is whole is healthy, also when a forced start has been accepted", arguments: [false, true])
+    func healthy(wasForced: Bool) {
+        var examination = StoreExamination.sample()
+        if wasForced { examination.status.forcedStart = ForcedStartReport(time: 7, isAccepted: true) }
+        let findings = Doctor.findings(in: examination)
         #expect(Doctor.isHealthy(findings))
         #expect(findings.count == 1)
     }

@@ -20,6 +20,13 @@ final class MemoryService: AdminService {
 
     func status() async throws(AdminError) -> StatusReport { state.withLock { $0.report } }
 
+    func acceptForcedStart() async throws(AdminError) {
+        try state.withLock { state throws(AdminError) in
+            guard state.report.forcedStart?.isAccepted == false else { throw AdminError(.conflict, "none was forced") }
+            state.report.forcedStart?.isAccepted = true
+        }
+    }
+
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
         guard node == "node-1" else { throw AdminError(.notFound, "no node is called \(node)") }
         return DiskAddition(disks: ["site-1/node-1/\(slot ?? "disk-7")"])

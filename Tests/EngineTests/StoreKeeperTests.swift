@@ -4,6 +4,7 @@ import Metadata
 import ObjectInterface
 import ObjectModel
 import StorageNode
+import Synchronization
 import TestKit
 import Testing
 
@@ -110,6 +111,42 @@ struct StoreKeeperTests {
         let left = try store.store.journal.report.keepers
         #expect(left.keepers == keepers.keepers.filter { $0 != drained })
         try await store.put("object", Content.random(1_000))
+        try await store.close()
+    }
+
+    /// Found by reading: `cairn serve` forgot with the next start that one had been forced, and a coordinator that took
+    /// over never knew; what the metadata lacks was garbage then.
+    @Test(
+        "a forced start is known, and what is not named is no garbage, until an operator accepts it",
+        arguments: [2, 0]
+    )
+    func forced(lost: Int) async throws {
+        let isForced = Atomic(false)
+        let store = try await StoreHarness.open(scheme: "rs-2-2", disks: 4) {
+            $0.forcesJournal = isForced.load(ordering: .relaxed)
+        }
+        let keepers = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks().filter { keepers.contains($0.id) }.prefix(lost)
+        let slots = store.disks.indices.filter { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
+        for slot in slots { store.disk(slot).isGone = true }
+        isForced.store(true, ordering: .relaxed)
+        try await store.crash()
+        for slot in slots { store.disk(slot).isGone = false }
+        isForced.store(false, ordering: .relaxed)
+        guard lost > 0 else {
+            // The word was given, and was not needed.
+            #expect(try await store.store.forcedStart() == nil)
+            return try await store.close()
+        }
+        #expect(try await store.store.forcedStart()?.isAccepted == false)
+        #expect(try await store.store.metadata.mayTellGarbage() == false)
+        try await store.crash()
+        #expect(try await store.store.forcedStart()?.isAccepted == false)
+        #expect(try await store.store.acceptForcedStart())
+        #expect(try await store.store.acceptForcedStart() == false)
+        #expect(try await store.store.metadata.mayTellGarbage())
+        try await store.crash()
+        #expect(try await store.store.forcedStart()?.isAccepted == true)
         try await store.close()
     }
 

@@ -426,6 +426,19 @@ extension Check {
             try expect(try await end("s", "m"), "ended")
             try expect(try await noted().isEmpty, "none")
         },
+        Check("a forced start is noted until an operator accepts it, and known ever after") { store in
+            _ = try await store.prepare()
+            try expect(try await store.forcedStart() == nil, "there was none")
+            try expect(try await store.acceptForcedStart() == false, "none to accept")
+            let (first, second) = (WallTime(milliseconds: 7), WallTime(milliseconds: 9))
+            try await store.noteForcedStart(at: first)
+            try expect(try await store.forcedStart() == ForcedStart(time: first), "noted")
+            try expect(try await store.acceptForcedStart(), "accepted")
+            try expect(try await store.acceptForcedStart() == false, "accepted already")
+            try expect(try await store.forcedStart() == ForcedStart(time: first, isAccepted: true), "known")
+            try await store.noteForcedStart(at: second)
+            try expect(try await store.forcedStart() == ForcedStart(time: second), "another is to be accepted anew")
+        },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()
             guard var group = try await store.groups().first else { throw Violation(description: "no group") }

@@ -70,6 +70,7 @@ struct EffectCodingTests {
                 NodeMaintenance(site: SiteName("s"), node: NodeName("n"), until: WallTime(milliseconds: 1 << 40))
             ),
             .maintenanceEnded(SiteName("s"), NodeName("n")),
+            .forcedStartPut(ForcedStart(time: WallTime(milliseconds: 1 << 40), isAccepted: true)),
         ]
     }
 
@@ -133,6 +134,14 @@ struct EffectCodingTests {
                 1, 33, 0, 12, 0, 0, 0, 1, 0, 6, 0, 0, 0, 1, 0x73, 1, 0x6E, 0xAC, 2, 34, 0, 10, 0, 0, 0, 1, 0, 4, 0, 0,
                 0, 1, 0x73, 1, 0x6E,
             ]
+        )
+    }
+
+    @Test("the layout of a forced start stays what it is")
+    func forcedStartLayout() {
+        let start = ForcedStart(time: WallTime(milliseconds: 150), isAccepted: true)
+        #expect(
+            MetadataEffect.encode([.forcedStartPut(start)]) == [1, 35, 0, 9, 0, 0, 0, 1, 0, 3, 0, 0, 0, 0xAC, 2, 1]
         )
     }
 

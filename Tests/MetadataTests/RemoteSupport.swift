@@ -166,6 +166,9 @@ extension RemoteTestStore {
         try await local.endMaintenance(site, node)
     }
     func maintenances() async throws(StorageError) -> [NodeMaintenance] { try await local.maintenances() }
+    func noteForcedStart(at time: WallTime) async throws(StorageError) { try await local.noteForcedStart(at: time) }
+    func acceptForcedStart() async throws(StorageError) -> Bool { try await local.acceptForcedStart() }
+    func forcedStart() async throws(StorageError) -> ForcedStart? { try await local.forcedStart() }
     func classRewrites() async throws(StorageError) -> [ClassRewrite] { try await local.classRewrites() }
     func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {

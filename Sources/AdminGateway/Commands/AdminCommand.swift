@@ -11,6 +11,7 @@ package struct AdminCommand: AsyncParsableCommand {
             StatusCommand.self, DoctorCommand.self, PlanCommand.self, DiskCommand.self, UserCommand.self,
             RecoveryKitCommand.self, ScrubCommand.self, NodeCommand.self, ClusterCommand.self,
             RepairCommand.self, RebalanceCommand.self, MovesCommand.self, ClassCommand.self, BucketCommand.self,
+            JournalCommand.self,
         ]
     )
 

@@ -132,14 +132,14 @@ extension Ward {
 
     var garbage: [Finding] {
         var findings: [Finding] = []
-        if examination.keepsOrphans {
+        if let forced = KeeperText.forced(status) {
             findings.append(
                 Finding(
                     .notice,
-                    "nothing that was only inferred to be garbage is erased any more",
-                    cause: "a start was forced with too few journal keepers: metadata may lack what lies on the disks",
-                    action: "keep it so until `cairn salvage` has shown whether objects are missing",
-                    command: Self.statusCommand
+                    forced,
+                    cause: "metadata may lack what lies on the disks, and counts nothing that it lacks",
+                    action: "keep it so until `cairn salvage` has shown what is missing, and that is stored again",
+                    command: "cairn admin journal accept-loss"
                 )
             )
         } else if !disksAway.isEmpty, examination.suspectShards > 0 {

@@ -80,6 +80,8 @@ package struct AdminClient: Sendable {
         try call(.setMaintenance, request)
     }
 
+    package func acceptForcedStart() throws(AdminError) { let _: Done = try call(.acceptForcedStart) }
+
     package func formCluster() throws(AdminError) -> ClusterFormation { try call(.formCluster) }
 
     package func examine() throws(AdminError) -> StoreExamination { try call(.examine) }

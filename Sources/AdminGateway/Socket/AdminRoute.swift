@@ -25,6 +25,7 @@ enum AdminRoute: String, CaseIterable {
     case removeNode = "/v1/nodes/remove"
     case maintenances = "/v1/nodes/maintenance"
     case setMaintenance = "/v1/nodes/maintenance/set"
+    case acceptForcedStart = "/v1/journal/accept-loss"
     case formCluster = "/v1/cluster/form"
     case examine = "/v1/examination"
     case planLoss = "/v1/plan/lose"
@@ -46,7 +47,7 @@ enum AdminRoute: String, CaseIterable {
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
             .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .removeNode, .formCluster,
             .planLoss, .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass,
-            .controlRewrite:
+            .controlRewrite, .acceptForcedStart:
             .POST
         }
     }
@@ -80,6 +81,7 @@ enum AdminRoute: String, CaseIterable {
             try await Self.encode(service.removeNode(named: Self.decode(NameRequest.self, body).name))
         case .maintenances: try Self.encode(await service.maintenances())
         case .setMaintenance: try Self.encode(await service.setMaintenance(Self.decode(MaintenanceRequest.self, body)))
+        case .acceptForcedStart: try await Self.encode(Self.acceptForcedStart(by: service))
         case .formCluster: try Self.encode(await service.formCluster())
         case .examine: try Self.encode(await service.examine())
         case .planLoss: try Self.encode(await service.planLoss(Self.decode(LossQuestion.self, body)))
@@ -118,6 +120,11 @@ enum AdminRoute: String, CaseIterable {
         return request
     }
 
+    private static func acceptForcedStart(by service: some AdminService) async throws -> Done {
+        try await service.acceptForcedStart()
+        return Done()
+    }
+
     private static func token(_ request: TokenRequest, by service: some AdminService) async throws -> NodeToken {
         try await service.makeNodeToken(validFor: request.seconds, replacing: request.replaces)
     }
@@ -142,6 +149,9 @@ enum AdminRoute: String, CaseIterable {
         }
     }
 }
+
+/// The answer to a call that has nothing to tell.
+struct Done: Codable {}
 
 /// The body of the calls that give up a disk.
 struct GivenUpDisk: Codable {

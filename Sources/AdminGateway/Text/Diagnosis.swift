@@ -306,6 +306,9 @@ struct Diagnosis {
                 )
             )
         }
+        if let forced = KeeperText.forced(report) {
+            findings.append(Finding(severity: .notice, text: forced, action: KeeperText.acceptance))
+        }
         return findings + ScrubDiagnosis.findings(report.scrub)
     }
 }

@@ -7,6 +7,16 @@ enum KeeperText {
         return current == journal.needed ? ": one more that goes, and changes wait" : ""
     }
 
+    /// That a start was forced, and has not been accepted; nil when there is no such start.
+    static func forced(_ report: StatusReport) -> String? {
+        guard let start = report.forcedStart, !start.isAccepted else { return nil }
+        return "a start was forced \(Words.span(max(0, report.time - start.time))) ago with too few journal keepers: "
+            + "objects may be missing, and nothing is erased that was only inferred to be garbage"
+    }
+
+    /// What ends that.
+    static let acceptance = "look for them by cairn salvage; then cairn admin journal accept-loss"
+
     /// Disks that are being emptied and cannot leave.
     static func waiting(_ disks: [String]) -> String {
         "\(Ward.names(disks)) cannot leave: the journal is kept there, and no other disk can take that over"

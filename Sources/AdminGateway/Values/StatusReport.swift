@@ -197,6 +197,19 @@ package struct JournalReport: Codable, Hashable, Sendable {
     var current: Int { keepers.count { $0.state == .current } }
 }
 
+/// The last start that went on with fewer journal keepers than are needed.
+package struct ForcedStartReport: Codable, Hashable, Sendable {
+    /// Seconds since 1970.
+    package var time: Int
+    /// An operator looks no more for what it may have lost.
+    package var isAccepted: Bool
+
+    package init(time: Int, isAccepted: Bool) {
+        self.time = time
+        self.isAccepted = isAccepted
+    }
+}
+
 /// Everything that `cairn admin status` shows.
 package struct StatusReport: Codable, Hashable, Sendable {
     package var clusterID: String
@@ -230,6 +243,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var isCounted: Bool
     package var scrub: ScrubReport
     package var journal: JournalReport
+    /// nil when no start was ever forced.
+    package var forcedStart: ForcedStartReport?
     package var recoveryKitTaken: Bool
     /// Nodes in maintenance.
     package var maintained: [MaintenanceReport.Node]
@@ -261,6 +276,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         isCounted: Bool = true,
         scrub: ScrubReport = ScrubReport(),
         journal: JournalReport,
+        forcedStart: ForcedStartReport? = nil,
         recoveryKitTaken: Bool,
         maintained: [MaintenanceReport.Node] = [],
         silentNodes: [SilentNode] = [],
@@ -287,6 +303,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.isCounted = isCounted
         self.scrub = scrub
         self.journal = journal
+        self.forcedStart = forcedStart
         self.recoveryKitTaken = recoveryKitTaken
         self.maintained = maintained
         self.silentNodes = silentNodes

@@ -18,8 +18,6 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     package var isSuperseded = false
     /// J keepers have confirmed this coordinator just now: it may answer.
     package var isConfirmed = true
-    /// A start was forced once: nothing that was only inferred to be garbage is erased any more.
-    package var keepsOrphans = false
     /// Shards in quarantine that no metadata places.
     package var suspectShards = 0
     /// Blobs that repair could not make whole in its last pass, and mostly dead ones that repack could not read.

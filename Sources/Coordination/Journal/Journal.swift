@@ -47,6 +47,8 @@ package struct JournalConfiguration: Hashable, Sendable {
 /// survive, and the next start finds out.
 package final class Journal: JournalWriter, Sendable {
     package let incarnation: UInt32
+    /// It was started with fewer than J keepers, by the operator's word: records may be lost.
+    package let wasForced: Bool
     let configuration: JournalConfiguration
     let time: any TimeSource
     let core: Mutex<JournalCore>
@@ -59,8 +61,9 @@ package final class Journal: JournalWriter, Sendable {
     private let isRunning = Atomic(false)
     let room = JournalRoom()
 
-    init(core: JournalCore, clients: [DiskID: any KeeperClient], time: any TimeSource) {
+    init(core: JournalCore, clients: [DiskID: any KeeperClient], time: any TimeSource, wasForced: Bool) {
         incarnation = core.incarnation
+        self.wasForced = wasForced
         configuration = core.limits
         self.time = time
         wakeups = Mutex(Dictionary(uniqueKeysWithValues: core.members.map { ($0, Wakeup()) }))

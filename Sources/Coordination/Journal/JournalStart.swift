@@ -69,7 +69,8 @@ extension Journal {
         let journal = Journal(
             core: core,
             clients: Dictionary(opening.clients.map { ($0.keeper, $0) }) { first, _ in first },
-            time: time
+            time: time,
+            wasForced: found.isForced
         )
         try await journal.establish(asNew: found.isNew)
         try await start.replay(found, replay)
@@ -123,6 +124,8 @@ private struct JournalStart {
         var keepers: KeeperSet
         /// True for a store that begins.
         var isNew = false
+        /// True when fewer than J keepers were there.
+        var isForced = false
         /// The set before, when the change is still in the log: J of both are needed.
         var other: KeeperSet?
         var base: JournalPosition
@@ -188,6 +191,7 @@ private struct JournalStart {
         let base = newest.base
         var keepers = newest.reference.keepers
         var other: KeeperSet?
+        var isForced = false
         var ring = JournalRing(after: base)
         try checkDatabase(base: base, last: reader.last)
         try await reader.read(after: base) { records throws(JournalError) in
@@ -210,9 +214,11 @@ private struct JournalStart {
             guard opening.isForced else { throw error }
             keepers = KeeperSet(generation: keepers.generation + 1, keepers: survey.answers.map(\.keeper))
             other = nil
+            isForced = true
         }
         return Found(
             keepers: keepers,
+            isForced: isForced,
             other: other,
             base: base,
             checkpoint: newest.reference.checkpoint,

@@ -126,8 +126,6 @@ package final class Store: Sendable {
             grace: parts.configuration.repackGrace
         )
         classRewriter = ClassRewriter(metadata: metadata, objects: objects, time: time)
-        // An operator's word to go on without enough keepers may have lost what they alone knew.
-        let keepsAll = parts.configuration.forcesJournal || parts.configuration.keepsOrphans
         inventory = InventoryCheck(metadata: metadata, blobs: blobs, time: time)
         let rows = RowChecker(metadata: metadata, time: time)
         self.rows = rows
@@ -136,8 +134,11 @@ package final class Store: Sendable {
             blobs: blobs,
             time: time,
             quarantine: parts.configuration.orphanQuarantine,
-            isSound: { await rows.isSound() }
-        ) { [journal = parts.journal] in !keepsAll && journal.isConfirmed && journal.report.stopped == nil }
+            isSound: { [metadata] in
+                guard await metadata.mayTellGarbage() else { return false }
+                return await rows.isSound()
+            }
+        ) { [journal = parts.journal] in journal.isConfirmed && journal.report.stopped == nil }
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
         checkpointer.hurries { [weak self] in self?.keepersWantCheckpoint ?? false }
         let repairer = repairer

@@ -33,9 +33,9 @@ package struct StoreConfiguration: Sendable {
     /// locks on the disks see to it that there is no other.
     package var ownIncarnation: UInt32?
     package var recordIncarnation: (@Sendable (UInt32) async throws -> Void)?
-    /// Nothing that was inferred to be garbage is erased: a start was forced once, and metadata may lack what only lost
-    /// keepers knew.
-    package var keepsOrphans = false
+    /// A start before this one may have been forced without the metadata saying so: it was cut off, or of a time when
+    /// metadata did not say so.
+    package var wasForced = false
     /// The name under which this process holds write leases; nil for that of the first slot's node.
     package var holder: NodeName?
     /// The scheme of a store that is made now; one that exists keeps its own.

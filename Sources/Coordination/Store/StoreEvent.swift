@@ -29,6 +29,8 @@ package enum StoreEvent: Hashable, Sendable {
     case movesEnded
     /// A keeper that should have joined or left the set did not; tried again, and told when the reason changes.
     case keepersUnchanged(reason: String)
+    /// An operator looks no more for what a forced start may have lost.
+    case forcedStartAccepted
     /// So many on a disk since it was last told of, one of them of this blob. They are made anew from others.
     case shardsBad(DiskName, site: SiteName, id: DiskID, blob: BlobID, count: Int)
 
@@ -73,6 +75,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesCancelled: "moves are being put back"
         case .movesEnded: "moves have ended"
         case .keepersUnchanged: "the journal's keepers cannot be changed"
+        case .forcedStartAccepted: "what a forced start may have lost is accepted: garbage is erased again"
         case .shardsBad: "shards on a disk are bad or lost: they are made anew, look at the disk"
         }
     }
@@ -94,7 +97,7 @@ package enum StoreEvent: Hashable, Sendable {
             [("shards", "\(shards)"), ("bytes", "\(bytes)"), ("missing", "\(missing)")]
         case .movesBegun(let places, let bytes): [("places", "\(places)"), ("bytes", "\(bytes)")]
         case .movesCancelled(let places): [("places", "\(places)")]
-        case .movesEnded: []
+        case .movesEnded, .forcedStartAccepted: []
         case .keepersUnchanged(let reason): [("reason", reason)]
         case .shardsBad(let disk, let site, let id, let blob, let count):
             [("site", "\(site)"), ("disk", "\(disk)"), ("id", "\(id)"), ("blob", "\(blob)"), ("shards", "\(count)")]

@@ -124,6 +124,18 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("maintenances")
     }
 
+    package func noteForcedStart(at time: WallTime) async throws(StorageError) {
+        throw Self.coordinatorsOwn("noteForcedStart")
+    }
+
+    package func acceptForcedStart() async throws(StorageError) -> Bool {
+        throw Self.coordinatorsOwn("acceptForcedStart")
+    }
+
+    package func forcedStart() async throws(StorageError) -> ForcedStart? {
+        throw Self.coordinatorsOwn("forcedStart")
+    }
+
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {
         throw Self.coordinatorsOwn("spreadMember")
     }

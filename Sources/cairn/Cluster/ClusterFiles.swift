@@ -19,7 +19,6 @@ import SystemInterface
 ///     DIR/taking-over           a take-over has begun, of this cluster, and the store has not started since
 ///     DIR/superseded            another coordinator has taken over
 ///     DIR/incarnation           the highest incarnation that this one has drawn
-///     DIR/forced                a start was forced once: nothing inferred to be garbage is erased any more
 struct ClusterFiles: Sendable {
     struct Settings: Codable, Sendable {
         var cluster: String
@@ -89,8 +88,6 @@ struct ClusterFiles: Sendable {
         case superseded
         /// Made by a take-over, whose first start has not succeeded yet; says of which cluster.
         case takingOver = "taking-over"
-        /// A start was forced once: metadata may lack what only lost keepers knew.
-        case forced
     }
 
     /// The highest incarnation that this folder's coordinator has drawn; 0 before the first.

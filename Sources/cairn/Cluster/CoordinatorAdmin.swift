@@ -118,6 +118,8 @@ struct CoordinatorAdmin: AdminService {
         try await store().setMaintenance(request)
     }
 
+    func acceptForcedStart() async throws(AdminError) { try await store().acceptForcedStart() }
+
     func planLoss(_ question: LossQuestion) async throws(AdminError) -> LossPlanReport {
         try await store().planLoss(question)
     }

@@ -206,8 +206,8 @@ actor CoordinatorControl {
         configuration.site = options.site.map { SiteName($0) }
         configuration.scrub = scrub
         configuration.scrubFolder = store.files
-        if mayForce { try await store.set(.forced) }
-        configuration.keepsOrphans = store.has(.forced)
+        configuration.wasForced = folder.mayBeForced
+        if mayForce { try await folder.markForced(in: store.files) }
         configuration.ownIncarnation = isTakingOver ? .max : try store.ownIncarnation()
         configuration.recordIncarnation = { [store] in try await store.recordIncarnation($0) }
         configuration.nodes = membership.nodes.map { NodeMember(name: $0.name, site: $0.site) }
@@ -237,6 +237,7 @@ actor CoordinatorControl {
             )
         }
         try await users.reload()
+        try await folder.unmarkForced(in: store.files)
         EventLog(logger: logger).follow(opened)
         service.attach(opened)
         mayForce = false

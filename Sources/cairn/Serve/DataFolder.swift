@@ -11,6 +11,7 @@ import SystemInterface
 ///     DIR/master.key                                the master key, when it was generated (mode 0600)
 ///     DIR/recovery-kit-taken                        when the operator took the recovery kit
 ///     DIR/founded                                   once there was a store: it is not made anew by mistake
+///     DIR/forced                                    a start was forced, and the metadata may not say so yet
 ///     DIR/metadata/metadata.sqlite                  the metadata database
 ///     DIR/scrub-position                            how far the scrub has come; only advice
 ///     DIR/admin.sock                                the admin socket
@@ -39,6 +40,26 @@ struct DataFolder: Sendable {
         guard !wasFounded else { return }
         let file = try await files.open(Self.foundedMark, .create)
         try await file.sync()
+        try await files.syncDirectory(".")
+    }
+
+    private static let forcedMark = "forced"
+    /// Whether a start may have been forced without the metadata saying so.
+    var mayBeForced: Bool { FileManager.default.fileExists(atPath: path + "/" + Self.forcedMark) }
+
+    /// To be called before a start that may go on with too few journal keepers: should it be cut off once they are the
+    /// new set, the next start needs no such word. Durable on return.
+    func markForced(in files: LinuxFileSystem) async throws {
+        guard !mayBeForced else { return }
+        let file = try await files.open(Self.forcedMark, .create)
+        try await file.sync()
+        try await files.syncDirectory(".")
+    }
+
+    /// The metadata says by now what there is to say.
+    func unmarkForced(in files: LinuxFileSystem) async throws {
+        guard mayBeForced else { return }
+        try await files.remove(Self.forcedMark)
         try await files.syncDirectory(".")
     }
 

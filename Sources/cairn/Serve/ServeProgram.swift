@@ -114,6 +114,8 @@ struct ServeProgram {
             forcesJournal: options.forceJournal
         )
         configuration.wasFounded = folder.wasFounded
+        configuration.wasForced = folder.mayBeForced
+        if options.forceJournal { try await folder.markForced(in: files) }
         configuration.outAfter = outAfter
         configuration.scrub = scrub
         configuration.repairRates = repairRates
@@ -132,6 +134,7 @@ struct ServeProgram {
             await reserve.fill(folder, in: files)
             return metadata
         }
+        try await folder.unmarkForced(in: files)
         try await folder.markFounded(in: files)
         return store
     }

@@ -42,6 +42,9 @@ struct StatusAssembly {
             isCounted: status.isCounted,
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status, wanted: try await store.keepersWanted()),
+            forcedStart: try await store.forcedStart().map {
+                ForcedStartReport(time: Int($0.time.milliseconds / 1_000), isAccepted: $0.isAccepted)
+            },
             recoveryKitTaken: folder.isRecoveryKitTaken,
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),

@@ -47,7 +47,6 @@ struct LossAssembly {
         examination.stopReason = store.stopReason
         if case .superseded? = status.journal.stopped { examination.isSuperseded = true }
         examination.isConfirmed = store.journal.isConfirmed
-        examination.keepsOrphans = store.configuration.keepsOrphans || store.configuration.forcesJournal
         examination.suspectShards = status.orphans.suspects
         examination.blobsNotRepaired = status.repair.waiting
         examination.blobsNotRepacked = status.repack.waiting
