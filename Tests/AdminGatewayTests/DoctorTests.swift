@@ -73,6 +73,7 @@ struct DoctorTests {
             $0.status.moves = MovesReport(
                 places: 0,
                 shardsLeft: 0,
+                bytesLeft: 0,
                 shardsDone: 9,
                 bytesDone: 9,
                 isPaused: false,

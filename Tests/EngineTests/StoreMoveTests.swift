@@ -130,6 +130,62 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a pause and a rate hold over a crash once they were answered; what cannot be kept or read is said")
+    func operatorsWord() async throws {
+        let folder = MemoryDisk(device: 99)
+        func crash() async throws {
+            var generator = SplitMix64(seed: 3)
+            folder.crash(using: &generator)
+            try await store.crash()
+        }
+        let store = try await StoreHarness.open(disks: 8) { $0.stateFolder = folder.mount() }
+        for number in 0..<10 { try await store.put("k\(number)", Content.random(70_000)) }
+        #expect(try store.store.mover.rate == Mover.defaultRate)
+        _ = try await store.store.beginMoves(.empty([try await Self.disk(0, of: store)]))
+        try store.store.mover.setRate(5 << 20)
+        try store.store.mover.pause()
+        #expect(await (try store.store.mover).keep())
+        try await crash()
+        #expect(try store.store.mover.rate == 5 << 20)
+        #expect(try store.store.mover.progress.isPaused)
+        await (try store.store.mover).pass()
+        #expect(try store.store.mover.progress.shardsDone == 0)
+
+        folder.inject(DiskFault(.write, pathPrefix: MoveSettingsFile.name))
+        try store.store.mover.resume()
+        #expect(await !(try store.store.mover).keep(), "said durable, though it was not written")
+        #expect(try !store.store.mover.problem.isEmpty)
+        try await crash()
+        #expect(try store.store.mover.progress.isPaused)
+        try store.store.mover.resume()
+        #expect(await (try store.store.mover).keep())
+        try await crash()
+        #expect(try !store.store.mover.progress.isPaused && store.store.mover.rate == 5 << 20)
+
+        folder.flip(MoveSettingsFile.name, offset: 3, mask: 1)
+        try await crash()
+        #expect(try store.store.mover.rate == Mover.defaultRate)
+        #expect(try store.store.mover.problem.contains("damaged"))
+        try await store.running { try await Self.waitUntilMoved(store) }
+        try await store.close()
+    }
+
+    @Test("an operator's word on moves comes back as it was kept, and nothing else")
+    func settings() {
+        for (isPaused, rate) in [(false, nil), (true, 7), (false, Int.max), (true, nil)] as [(Bool, Int?)] {
+            var settings = MoveSettings()
+            (settings.isPaused, settings.rate) = (isPaused, rate)
+            let bytes = settings.encoded
+            #expect(MoveSettings(encoded: bytes) == settings)
+            for length in 0..<bytes.count { #expect(MoveSettings(encoded: Array(bytes[..<length])) == nil) }
+            for offset in bytes.indices {
+                var changed = bytes
+                changed[offset] ^= 1
+                #expect(MoveSettings(encoded: changed) == nil)
+            }
+        }
+    }
+
     @Test("cancelled half-way, all is where it was")
     func cancelled() async throws {
         let store = try await Self.filled(disks: 8)

@@ -81,7 +81,7 @@ package struct MovesCommand: ParsableCommand {
     /// `cairn admin moves pause`.
     package struct Pause: AdminSubcommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Move nothing until `resume`, or until the program starts again."
+            abstract: "Move nothing until `resume`, also over a restart."
         )
 
         @OptionGroup package var target: AdminTarget
@@ -188,15 +188,20 @@ package enum MovesText {
     }
 
     static func text(_ report: MovesReport) -> String {
-        guard !report.isDone else { return "Nothing is being moved." }
+        let trouble = report.problem.flatMap { $0.isEmpty ? nil : "\n! \($0)" } ?? ""
+        guard !report.isDone else {
+            // A pause holds for what comes, too.
+            return (report.isPaused ? "Nothing is being moved; paused." : "Nothing is being moved.") + trouble
+        }
         var text = "To move: \(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
         if report.bytesLeft > 0 { text += ", about \(Words.bytes(report.bytesLeft))" }
         text += "; moved since the start: \(Words.bytes(report.bytesDone))"
-        if report.isPaused { text += "; paused" }
+        let rate = report.rate.map { "; at most \(Words.bytes($0)) a second" } ?? ""
+        text += report.isPaused ? "; paused" : rate
         if let seconds = report.secondsLeft { text += "; about \(Words.span(seconds)) left" }
         if !report.draining.isEmpty { text += "; being emptied: \(report.draining.joined(separator: ", "))" }
         if !report.away.isEmpty { text += "; away, so made anew from others: \(report.away.joined(separator: ", "))" }
         if !report.keeping.isEmpty { text += "; \(KeeperText.waiting(report.keeping)): \(KeeperText.standIn)" }
-        return text + "."
+        return text + "." + trouble
     }
 }

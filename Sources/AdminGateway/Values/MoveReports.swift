@@ -87,6 +87,10 @@ package struct MovesReport: Codable, Hashable, Sendable {
     package var keeping: [String]
     /// At the pace of the last minute or two; nil while that is not known, and while they are paused.
     package var secondsLeft: Int?
+    /// Bytes a second that are moved at most; nil of a program that does not say.
+    package var rate: Int?
+    /// Why the pause and the rate could not be read or kept; nil or empty when they could.
+    package var problem: String?
 
     package init(
         places: Int,
@@ -98,7 +102,9 @@ package struct MovesReport: Codable, Hashable, Sendable {
         draining: [String],
         away: [String] = [],
         keeping: [String] = [],
-        secondsLeft: Int?
+        secondsLeft: Int?,
+        rate: Int? = nil,
+        problem: String? = nil
     ) {
         self.places = places
         self.shardsLeft = shardsLeft
@@ -110,6 +116,8 @@ package struct MovesReport: Codable, Hashable, Sendable {
         self.away = away
         self.keeping = keeping
         self.secondsLeft = secondsLeft
+        self.rate = rate
+        self.problem = problem
     }
 
     package var isDone: Bool { places == 0 && draining.isEmpty }

@@ -1,4 +1,5 @@
 package import BlobStorage
+internal import JournalStorage
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
@@ -43,8 +44,9 @@ package final class Mover: Sendable {
 
     private struct State {
         var progress = MoveProgress()
-        var isPaused = false
-        var rate = Mover.defaultRate
+        var settings = MoveSettings()
+        /// Why they could not be read or kept.
+        var problem = ""
         /// When the bytes moved so far are paid for, at `rate`.
         var paidUntil = MonotonicTime(nanoseconds: 0)
         /// What the last blob took, as which the next is charged until it is known better.
@@ -53,6 +55,8 @@ package final class Mover: Sendable {
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
         /// Since when the end of moves has waited for readers.
         var readSince: MonotonicTime?
+
+        var rate: Int { settings.rate ?? Mover.defaultRate }
 
         /// How long so many bytes take at the rate.
         func time(for bytes: Int) -> Duration { .paying(bytes, at: rate) }
@@ -67,15 +71,22 @@ package final class Mover: Sendable {
     private let notice: Duration
     private let activity: ClientActivity
     private let budget: RepairBudget
+    private let file: MoveSettingsFile?
+    /// One write of the file at a time, the newest settings last.
+    private let saving = CallGate(limit: Mover.waitingSaves)
+    /// Operators' commands that may wait for the file.
+    private static let waitingSaves = 64
 
     /// `budget`: of which moves share what crosses lines between sites with repair. `notice`: how long after a move
-    /// began its first shard goes, so that whoever reads knows both its places by then.
+    /// began its first shard goes, so that whoever reads knows both its places by then. `folder`: where operators'
+    /// words are kept; without one a restart forgets them.
     package init(
         metadata: any ReplicatedMetadata,
         blobs: BlobStore,
         time: any TimeSource,
         budget: RepairBudget,
-        notice: Duration = .zero
+        notice: Duration = .zero,
+        folder: (any FileSystem)? = nil
     ) {
         self.metadata = metadata
         self.blobs = blobs
@@ -83,6 +94,7 @@ package final class Mover: Sendable {
         self.budget = budget
         activity = ClientActivity(metadata: metadata, quiet: Self.quiet, time: time)
         self.notice = notice
+        file = folder.map { MoveSettingsFile(folder: $0) }
     }
 
     /// Moves do not end while this says that readers want what lies where places were before.
@@ -91,19 +103,57 @@ package final class Mover: Sendable {
     /// Called after the moves of some places have ended.
     func onEnd(_ observer: @escaping @Sendable () async -> Void) { endObserver.withLock { $0 = observer } }
 
-    package var progress: MoveProgress { state.withLock { $0.progress }.asOf(time.monotonic) }
+    package var progress: MoveProgress {
+        state.withLock { state in
+            var progress = state.progress
+            progress.isPaused = state.settings.isPaused
+            return progress.asOf(time.monotonic)
+        }
+    }
 
-    /// Moves nothing until `resume`, or until the program starts again; what is being copied is finished.
-    package func pause() { state.withLock { ($0.isPaused, $0.progress.isPaused) = (true, true) } }
-    package func resume() { state.withLock { ($0.isPaused, $0.progress.isPaused) = (false, false) } }
+    // MARK: An operator's word
+
+    /// Moves nothing until `resume`, also over a restart; what is being copied is finished. Like the rate durable once
+    /// `keep` has returned true.
+    package func pause() { state.withLock { $0.settings.isPaused = true } }
+    package func resume() { state.withLock { $0.settings.isPaused = false } }
     /// Bytes a second from now on; what was moved before is paid for.
     package func setRate(_ rate: Int) {
-        state.withLock { ($0.rate, $0.paidUntil) = (max(1, rate), time.monotonic) }
+        state.withLock { ($0.settings.rate, $0.paidUntil) = (max(1, rate), time.monotonic) }
     }
 
     package var rate: Int { state.withLock { $0.rate } }
+    /// Why what operators said could not be read or kept; empty when it could.
+    package var problem: String { state.withLock { $0.problem } }
 
-    private var isPaused: Bool { state.withLock { $0.isPaused } }
+    private var isPaused: Bool { state.withLock { $0.settings.isPaused } }
+
+    /// Reads what operators said in an earlier run; before they are heard in this one.
+    func load() async {
+        guard let file else { return }
+        let (settings, problem) = await file.load()
+        state.withLock { state in
+            if let settings { state.settings = settings }
+            state.problem = problem.isEmpty ? "" : "what was said of moves before could not be read: \(problem)"
+        }
+    }
+
+    /// Makes what operators have said so far durable; false when it could not be: then it holds until a restart. True
+    /// without a place to keep it in.
+    package func keep() async -> Bool {
+        guard let file else { return true }
+        guard await saving.enter() else { return false }
+        defer { saving.leave() }
+        let settings = state.withLock { $0.settings }
+        do {
+            try await file.save(settings)
+            state.withLock { $0.problem = "" }
+            return true
+        } catch {
+            state.withLock { $0.problem = error.description }
+            return false
+        }
+    }
 
     /// Moves until cancelled.
     package func run() async {
@@ -116,7 +166,7 @@ package final class Mover: Sendable {
     /// Moves what can be moved now.
     package func pass() async {
         guard let left = try? await metadata.statistics().movingShards else { return }
-        state.withLock { $0.progress.isActive = left > 0 && !$0.isPaused }
+        state.withLock { $0.progress.isActive = left > 0 && !$0.settings.isPaused }
         let groups = blobs.view.map.groups.values.filter { !$0.former.isEmpty }.sorted { $0.id < $1.id }
         await SideBySide(
             concurrency: Self.groups,

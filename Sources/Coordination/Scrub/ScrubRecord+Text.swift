@@ -1,8 +1,7 @@
-internal import Checksums
 internal import ObjectModel
 internal import SystemInterface
 
-/// The record as lines of text, the last of which holds the CRC-32C of those before:
+/// The record as `SealedLines`:
 ///
 ///     cairn-scrub 1
 ///     paused
@@ -12,7 +11,6 @@ internal import SystemInterface
 ///     pass STARTED CURSOR|- BYTES SHARDS BAD SKIPPED URGENT SPAN-BYTES
 ///     pass-read END|- BYTES SINCE
 ///     bucket NAME AFTER|- STARTED OBJECTS SHARDS BAD SKIPPED ENDED|-
-///     crc32c HEX
 ///
 /// `read`, `pass` and `pass-read` belong to the `walk` above them. Times are milliseconds since 1970; keys are in
 /// hexadecimal.
@@ -29,8 +27,7 @@ extension ScrubRecord {
         for (disk, walk) in disks.sorted(by: { $0.key < $1.key }) { lines += Self.lines(walk, name: disk.description) }
         if let stripes { lines += Self.lines(stripes, name: Self.stripesName) }
         if let bucket { lines.append(Self.line(bucket)) }
-        let text = Array((lines.joined(separator: "\n") + "\n").utf8)
-        return text + Array("crc32c \(String(CRC32C.checksum(text), radix: 16))\n".utf8)
+        return SealedLines.encode(lines)
     }
 
     private static func lines(_ walk: ScrubWalk, name: String) -> [String] {
@@ -60,14 +57,7 @@ extension ScrubRecord {
 
     /// Nil for anything that is not whole.
     package init?(encoded bytes: [UInt8]) {
-        guard bytes.last == UInt8(ascii: "\n"),
-            let end = bytes.dropLast().lastIndex(of: UInt8(ascii: "\n"))
-        else { return nil }
-        let text = Array(bytes[...end])
-        let last = String(decoding: bytes[(end + 1)...].dropLast(), as: UTF8.self)
-        guard last == "crc32c \(String(CRC32C.checksum(text), radix: 16))" else { return nil }
-        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
-        guard lines.first == Self.head[...] else { return nil }
+        guard let lines = SealedLines.decode(bytes), lines.first == Self.head[...] else { return nil }
         self.init()
         // Names of walks in the order of the lines that belong to them.
         var current: Substring?

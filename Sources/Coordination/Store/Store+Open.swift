@@ -45,6 +45,7 @@ extension Store {
         do {
             try await opening.settle(journal)
             let store = Store(opening.parts(journal: journal, running: running, md5: md5))
+            await store.mover.load()
             try await store.reloadMap()
             try await store.finishReplacements()
             await store.watchDisks()

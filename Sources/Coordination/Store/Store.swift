@@ -103,7 +103,8 @@ package final class Store: Sendable {
             blobs: blobs,
             time: time,
             budget: budget,
-            notice: parts.configuration.nodes.isEmpty ? .zero : Membership.mapPatience
+            notice: parts.configuration.nodes.isEmpty ? .zero : Membership.mapPatience,
+            folder: parts.configuration.stateFolder
         )
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
         scrubber = Scrubber(
@@ -111,7 +112,7 @@ package final class Store: Sendable {
             blobs: blobs,
             time: time,
             settings: parts.configuration.scrub,
-            folder: parts.configuration.scrubFolder
+            folder: parts.configuration.stateFolder
         )
         let (readers, remote) = (objects.readers, RemoteReaders())
         remoteReaders = remote

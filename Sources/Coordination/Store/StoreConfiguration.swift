@@ -54,8 +54,9 @@ package struct StoreConfiguration: Sendable {
     package var site: SiteName?
     /// What the scrub promises, and what it may cost.
     package var scrub = ScrubSettings()
-    /// Where the scrub's position is kept; nil for nowhere: then a restart begins anew.
-    package var scrubFolder: (any FileSystem)?
+    /// Where the scrub's position is kept, and what operators said of scrub and moves; nil for nowhere: then a restart
+    /// begins anew.
+    package var stateFolder: (any FileSystem)?
     /// How long a blob must have been mostly dead before it is repacked.
     package var repackGrace: Duration
     /// How long garbage that was only inferred stays suspected before it is erased.

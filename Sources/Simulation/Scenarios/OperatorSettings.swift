@@ -34,6 +34,6 @@ struct OperatorSettings: Sendable {
         guard let scrubPeriod else { return }
         configuration.scrub = ScrubSettings(period: scrubPeriod, codingPeriod: scrubPeriod)
         configuration.scrub.poll = Self.scrubPoll
-        configuration.scrubFolder = folder
+        configuration.stateFolder = folder
     }
 }

@@ -205,7 +205,7 @@ actor CoordinatorControl {
         configuration.repairRates = try options.repair.rates()
         configuration.site = options.site.map { SiteName($0) }
         configuration.scrub = scrub
-        configuration.scrubFolder = store.files
+        configuration.stateFolder = store.files
         configuration.wasForced = folder.mayBeForced
         if mayForce { try await folder.markForced(in: store.files) }
         configuration.ownIncarnation = isTakingOver ? .max : try store.ownIncarnation()

@@ -14,6 +14,7 @@ import SystemInterface
 ///     DIR/forced                                    a start was forced, and the metadata may not say so yet
 ///     DIR/metadata/metadata.sqlite                  the metadata database
 ///     DIR/scrub-position                            how far the scrub has come; only advice
+///     DIR/move-settings                             the operator's pause and rate of moves
 ///     DIR/admin.sock                                the admin socket
 ///     DIR/sites/SITE/nodes/NODE/disks/DISK          disks that are folders
 struct DataFolder: Sendable {

@@ -119,7 +119,7 @@ struct ServeProgram {
         configuration.outAfter = outAfter
         configuration.scrub = scrub
         configuration.repairRates = repairRates
-        configuration.scrubFolder = files
+        configuration.stateFolder = files
         let store = try await Store.open(
             configuration,
             time: LinuxTime(),

@@ -25,14 +25,18 @@ extension StoreAdmin {
             throw AdminError(.unavailable, error.message)
         }
         let goal = try await goal(request, among: records)
+        let plan: MovePlan
         do throws(DiskChangeError) {
-            let plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
-            // A question changes nothing, and neither does what was refused.
-            if let rate = request.rate, !request.isDryRun { store.mover.setRate(rate) }
-            return await report(plan, of: records, request)
+            plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
         } catch {
             throw AdminError(error)
         }
+        // A question changes nothing, and neither does what was refused.
+        if let rate = request.rate, !request.isDryRun {
+            store.mover.setRate(rate)
+            try await keepMoves()
+        }
+        return await report(plan, of: records, request)
     }
 
     private func report(
@@ -96,14 +100,20 @@ extension StoreAdmin {
             draining: disks.filter { $0.state == .draining }.map(\.name).sorted(),
             away: disks.filter { away.contains($0.id) }.map(\.name).sorted(),
             keeping: try await store.keepersWithoutStandIn().map(\.name).sorted(),
-            secondsLeft: progress.isPaused ? nil : progress.secondsLeft(for: left)
+            secondsLeft: progress.isPaused ? nil : progress.secondsLeft(for: left),
+            rate: store.mover.rate,
+            problem: store.mover.problem
         )
     }
 
     func control(_ action: MovesAction) async throws(AdminError) -> MovesReport {
         switch action {
-        case .pause: store.mover.pause()
-        case .resume: store.mover.resume()
+        case .pause:
+            store.mover.pause()
+            try await keepMoves()
+        case .resume:
+            store.mover.resume()
+            try await keepMoves()
         case .cancel:
             do throws(DiskChangeError) {
                 _ = try await store.cancelMoves()
@@ -112,6 +122,16 @@ extension StoreAdmin {
             }
         }
         return try await moves()
+    }
+
+    private func keepMoves() async throws(AdminError) {
+        guard await store.mover.keep() else {
+            throw AdminError(
+                .failed,
+                "that holds from now on, but it could not be written down: \(store.mover.problem)",
+                advice: "See to the room and the disk of the data folder: a restart now would forget it."
+            )
+        }
     }
 
     func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport {
