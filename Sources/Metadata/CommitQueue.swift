@@ -1,5 +1,6 @@
 internal import DiskFormat
 internal import ObjectInterface
+internal import ObjectModel
 import Synchronization
 internal import SystemInterface
 
@@ -31,6 +32,7 @@ final class CommitQueue: Sendable {
     }
 
     private let state = Mutex(State())
+    private let filled = Mutex<Set<GroupID>>([])
     private let backend: any MetadataBackend
     private let journal: any JournalWriter
     private let cache: ReadCache
@@ -59,6 +61,9 @@ final class CommitQueue: Sendable {
     var stopped: StorageError? { state.withLock(\.stopped) }
 
     var waiting: Int { state.withLock(\.waiting.count) }
+
+    /// Groups that blobs were added to, or were about to be.
+    var filledGroups: Set<GroupID> { filled.withLock { $0 } }
 
     /// See `JournalWriter.shortage`.
     var shortage: StorageError? { journal.shortage }
@@ -128,6 +133,7 @@ final class CommitQueue: Sendable {
         var count: Int
         var records: [JournalRecord]
         var touched: TouchedRows
+        var filled: Set<GroupID>
     }
 
     private func write(_ batch: [PendingChange]) async {
@@ -143,6 +149,8 @@ final class CommitQueue: Sendable {
         if evaluated.count < batch.count {
             state.withLock { $0.waiting.insert(contentsOf: batch[evaluated.count...], at: 0) }
         }
+        // Before anybody can see it, and also when it comes to nothing.
+        filled.withLock { $0.formUnion(evaluated.filled) }
         let failure = await settle(evaluated)
         for change in batch.prefix(evaluated.count) { change.finish(failure) }
     }
@@ -159,7 +167,12 @@ final class CommitQueue: Sendable {
             if transaction.recordBytes >= batchBytes { break }
         }
         if !transaction.records.isEmpty { try transaction.finish() }
-        return Evaluated(count: count, records: transaction.records, touched: transaction.touched)
+        return Evaluated(
+            count: count,
+            records: transaction.records,
+            touched: transaction.touched,
+            filled: transaction.filled
+        )
     }
 
     /// Journal, then commit. nil, or what to tell everyone in the transaction.

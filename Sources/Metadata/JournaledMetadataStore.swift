@@ -1,5 +1,5 @@
 package import ObjectInterface
-internal import ObjectModel
+package import ObjectModel
 import Synchronization
 internal import SystemInterface
 
@@ -39,6 +39,8 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     package var waiting: Int { queue.waiting }
 
     package var stopped: StorageError? { queue.stopped }
+
+    package var filledGroups: Set<GroupID> { queue.filledGroups }
 
     package var requests: UInt64 { requestCount.load(ordering: .relaxed) }
 

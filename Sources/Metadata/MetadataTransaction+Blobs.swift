@@ -7,6 +7,7 @@ extension MetadataTransaction {
         let row = BlobRow(record)
         try tables.put(.blobs, .blob(record.id), row.encoded())
         state.statistics.blobs += 1
+        filled.insert(row.content.group)
         try changeRepair(of: record.id, group: row.content.group, from: ShardMarks(), to: row.marks)
     }
 

@@ -15,6 +15,8 @@ final class MetadataTransaction {
     private(set) var recordBytes = 0
     /// What readers may have kept of rows that this transaction changes.
     var touched = TouchedRows()
+    /// Groups that blobs were added to.
+    var filled: Set<GroupID> = []
     /// Groups as of now, so that each is decoded once.
     var groups: [GroupID: GroupRecord] = [:]
 

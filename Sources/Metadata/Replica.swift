@@ -77,6 +77,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     func checkRows(from place: RowPlace, limit: Int) async throws(StorageError) -> RowPlace?
     /// Objects looked up, listed, written or deleted so far: how much is asked of the store, by clients above all.
     var requests: UInt64 { get }
+    /// Groups that blobs were added to since the store was opened, what was replayed aside.
+    var filledGroups: Set<GroupID> { get }
     /// The last journal record applied; stored in the same transaction as its effects.
     func position() async throws(MetadataError) -> JournalPosition
     func incarnation() async throws(StorageError) -> UInt32

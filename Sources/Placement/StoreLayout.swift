@@ -7,15 +7,25 @@ package struct StoreLayout: Hashable, Sendable {
     package var disks: [DiskID: PlacementDisk]
     /// Blobs that lack shards though the disks are there: what repair still has to put back.
     package var damaged: [ShardLayout]
+    /// Schemes of which no group holds a blob: nothing that is stored is lost with them.
+    package var unused: Set<Scheme>
 
-    package init(groups: [ClusterMap.Group], disks: [DiskID: PlacementDisk], damaged: [ShardLayout] = []) {
+    package init(
+        groups: [ClusterMap.Group],
+        disks: [DiskID: PlacementDisk],
+        damaged: [ShardLayout] = [],
+        unused: Set<Scheme> = []
+    ) {
         self.groups = groups
         self.disks = disks
         self.damaged = damaged
+        self.unused = unused
     }
 
     /// All kinds of blobs: those that are whole on the disks of each group, and those that lack shards.
-    var layouts: [ShardLayout] { groups.map { ShardLayout(group: $0) } + damaged }
+    var layouts: [ShardLayout] {
+        groups.filter { !unused.contains($0.scheme) }.map { ShardLayout(group: $0) } + damaged
+    }
 
     /// The disks that hold a shard of such a blob, one for each shard, once `lost` are gone.
     func holders(of layout: ShardLayout, without lost: Set<DiskID>) -> [PlacementDisk] {

@@ -305,6 +305,54 @@ struct StoreClassTests {
         try await harness.close()
     }
 
+    @Test("a class in which nothing lies weakens nothing that is said of what is stored, once that is known")
+    func unused() async throws {
+        let harness = try await StoreHarness.open(disks: 9)
+        let standard = try Self.scheme("rs-4-2")
+        let weak = StorageClass(name: "WEAK", scheme: try Self.scheme("rs-2-1"))
+        func survived() async throws -> [Int?] {
+            let store = try harness.store
+            let status = try await store.status()
+            return [Survival(try await store.snapshot(status).store.layout)?.disks, status.reach.fewestSpares]
+        }
+        try await Self.put(harness, "before", Content.random(40_000), nil)
+        #expect(try await survived() == [2, 2])
+        _ = try await harness.store.addClass(weak)
+        #expect(try await survived() == [1, 1], "nobody has looked yet what lies where")
+        #expect(await (try harness.store).inventory.pass())
+        #expect(try await survived() == [2, 2])
+
+        // Writes would still go there.
+        let layout = try await harness.store.snapshot(harness.store.status()).store.layout
+        #expect(Set(layout.groups.map(\.scheme)) == [standard, weak.scheme])
+        // From the first blob on it counts.
+        try await Self.put(harness, "weak", Content.random(40_000), "WEAK")
+        #expect(try await survived() == [1, 1])
+        try await harness.store.removeClass("WEAK")
+        #expect(try await survived() == [1, 1], "its objects stay")
+        // And it does after a restart, looked at or not.
+        try await harness.close()
+        try await harness.start()
+        #expect(try await survived() == [1, 1])
+        #expect(await (try harness.store).inventory.pass())
+        #expect(try await survived() == [1, 1])
+        try await harness.close()
+    }
+
+    @Test("a class that was added by mistake and removed leaves no trace in what is said of the store")
+    func removedUnused() async throws {
+        let harness = try await StoreHarness.open(disks: 9)
+        try await Self.put(harness, "before", Content.random(40_000), nil)
+        let before = try await harness.store.snapshot(harness.store.status()).store.layout
+        _ = try await harness.store.addClass(StorageClass(name: "WEAK", scheme: try Self.scheme("rs-2-1")))
+        try await harness.store.removeClass("WEAK")
+        #expect(await (try harness.store).inventory.pass())
+        let after = try await harness.store.snapshot(harness.store.status()).store.layout
+        #expect(after.groups == before.groups && Survival(after) == Survival(before))
+        #expect(try await harness.store.metadata.groups().count > before.groups.count, "their numbers are taken")
+        try await harness.close()
+    }
+
     @Test("names, schemes and disks that make no class are refused, and nothing is changed")
     func refusals() async throws {
         let harness = try await Self.open()

@@ -81,6 +81,7 @@ struct RemoteTestStore: ReplicatedMetadata {
     }
 
     var damage: String? { local.damage }
+    var filledGroups: Set<GroupID> { local.filledGroups }
     func checkRows(from place: RowPlace, limit: Int) async throws(StorageError) -> RowPlace? {
         try await local.checkRows(from: place, limit: limit)
     }

@@ -40,6 +40,24 @@ struct SurvivalTests {
         #expect(layout.groupsAgainstTheRule.isEmpty)
     }
 
+    @Test("Groups of a scheme in which nothing lies weaken nothing, but for what is damaged")
+    func unused() throws {
+        let (strong, weak) = (try #require(Scheme(name: "rs-4-2")), try #require(Scheme(name: "rs-5-1")))
+        var layout = try #require(LayoutHarness.founded(strong, [[6]]))
+        let before = try #require(Survival(layout))
+        let group = try #require(layout.groups.first)
+        let other = ClusterMap.Group(id: GroupID(9_999), epoch: 1, scheme: weak, members: group.members)
+        layout.groups.append(other)
+        #expect(Survival(layout)?.disks == 1)
+        layout.unused = [weak]
+        #expect(Survival(layout) == before)
+        layout.damaged = [ShardLayout(group: other, missing: [0])]
+        #expect(Survival(layout)?.disks == 0)
+        layout.unused = [strong, weak]
+        layout.damaged = []
+        #expect(Survival(layout) == nil)
+    }
+
     @Test("Every number is the largest for which no choice of losses costs a blob", arguments: 0..<150)
     func bruteForce(seed: Int) throws {
         var generator = SplitMix64(seed: UInt64(seed))

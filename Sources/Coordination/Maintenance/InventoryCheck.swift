@@ -25,7 +25,8 @@ package final class InventoryCheck: Sendable {
     private let blobs: BlobStore
     private let time: any TimeSource
     private let batch: Int
-    private let finished = Mutex(false)
+    /// Groups of the blobs that were there; nil until all were seen.
+    private let held = Mutex<Set<GroupID>?>(nil)
 
     /// `batch`: how many blobs are compared in one go.
     package init(
@@ -41,7 +42,10 @@ package final class InventoryCheck: Sendable {
     }
 
     /// Whether all disks that answer have been compared since the start.
-    package var isDone: Bool { finished.withLock { $0 } }
+    package var isDone: Bool { heldGroups != nil }
+
+    /// Groups that held a blob when the comparison came to its end; nil before.
+    var heldGroups: Set<GroupID>? { held.withLock { $0 } }
 
     /// Tries until it has been done once.
     package func run() async {
@@ -56,16 +60,17 @@ package final class InventoryCheck: Sendable {
     package func pass() async -> Bool {
         var readers: [DiskID: InventoryReader] = [:]
         for disk in blobs.view.map.disks.keys where blobs.view.isUsable(disk) { readers[disk] = InventoryReader(disk) }
-        var last: BlobID?
+        var (last, groups): (BlobID?, Set<GroupID>) = (nil, [])
         while !Task.isCancelled, let batch = try? await metadata.blobs(after: last, limit: self.batch) {
             if let end = batch.last {
                 last = end.id
+                groups.formUnion(batch.map(\.group))
                 await read(through: end.id, &readers)
                 guard await note(lacking(batch, readers)) else { return false }
             }
             // Behind the last of them there is only what was written since the start: nobody waits for its end.
             guard batch.count == self.batch else {
-                finished.withLock { $0 = true }
+                held.withLock { $0 = groups }
                 return true
             }
             try? await time.sleep(for: Self.pause)

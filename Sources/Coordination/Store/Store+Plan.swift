@@ -25,10 +25,14 @@ extension Store {
         let missing = try await metadata.missingShards(limit: Self.planLimit)
         let known = status.disks.filter { map.disks[$0.record.id] != nil }
         let away = known.filter { !$0.isServed }
+        let unused = unusedSchemes
+        // Nothing is written into groups that no class chooses any more: if nothing lies there either, they are gone.
+        let gone = unused.subtracting(map.classes.values)
         let layout = StoreLayout(
-            groups: map.groups.values.sorted { $0.id < $1.id },
+            groups: map.groups.values.filter { !gone.contains($0.scheme) }.sorted { $0.id < $1.id },
             disks: map.disks,
-            damaged: Self.damaged(missing, in: map)
+            damaged: Self.damaged(missing, in: map),
+            unused: unused
         )
         return StoreSnapshot(
             store: LossPlan.Store(
@@ -51,6 +55,17 @@ extension Store {
             behind: Set(journal.members.filter { $0.lag > unacknowledged }.map(\.keeper)),
             needed: journal.keepers.quorum
         )
+    }
+
+    /// Schemes beside that of `STANDARD` of which no group holds a blob: of classes that were added and not used, or
+    /// removed. None until all blobs were seen once after the start. A group that was filled since then counts until
+    /// the next start, whatever became of its blobs.
+    var unusedSchemes: Set<Scheme> {
+        // In this order: what is added behind the look at what was there is among what was added.
+        guard let held = inventory.heldGroups else { return [] }
+        let map = blobs.view.map
+        let used = held.union(metadata.filledGroups).compactMap { map.groups[$0]?.scheme }
+        return Set(map.schemes).subtracting(used).subtracting([blobs.view.standardScheme].compactMap(\.self))
     }
 
     /// The kinds of blobs that lack shards, each once.

@@ -26,6 +26,9 @@ package struct UnusedDisk: Hashable, Sendable {
     package var reason: String
 
     var place: SlotPlace { SlotPlace(node: node, slot: slot) }
+
+    /// `SITE/NODE/SLOT`.
+    var name: String { "\(site)/\(node)/\(slot)" }
 }
 
 extension Store {
@@ -69,8 +72,7 @@ extension Store {
             guard owner == cluster else { return (.foreign, "it belongs to another store, \(owner)") }
             guard let record = records[id] else { return (.new, "it was formatted for this store and never in use") }
             guard record.isInUse else { return (.retired, "it was emptied, given up or replaced") }
-            let home = "\(record.site)/\(record.node)/\(record.slot)"
-            return (.foreign, "it is the disk of \(home), or a copy of it")
+            return (.foreign, "it is the disk of \(record.name), or a copy of it")
         }
     }
 }

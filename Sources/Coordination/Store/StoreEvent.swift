@@ -88,7 +88,7 @@ package enum StoreEvent: Hashable, Sendable {
             .diskGivenUp(let disk), .diskDrained(let disk):
             [("disk", "\(disk)")]
         case .diskUnused(let disk):
-            [("disk", "\(DiskName(disk.place))"), ("path", disk.path), ("reason", disk.reason)]
+            [("disk", disk.name), ("path", disk.path), ("reason", disk.reason)]
         case .nodeSilent(let node, let reason): [("node", "\(node)"), ("reason", reason)]
         case .nodeBack(let node): [("node", "\(node)")]
         case .siteSilent(let site), .siteBack(let site): [("site", "\(site)")]

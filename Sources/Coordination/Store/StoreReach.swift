@@ -42,8 +42,9 @@ package struct StoreReach: Hashable, Sendable {
 extension Store {
     /// Groups and blobs that cannot be read, and may have a good shard on this disk.
     func needing(_ disk: DiskID) async throws(StorageError) -> Int {
+        let unused = unusedSchemes
         let groups = blobs.view.map.groups.values.filter {
-            $0.members.contains(disk) || $0.former.values.contains(disk)
+            ($0.members.contains(disk) || $0.former.values.contains(disk)) && !unused.contains($0.scheme)
         }
         let usable = served.withLock { served in Set(served.filter { !$0.value.isAway }.map(\.key)) }
         let missing = try await metadata.missingShards(limit: Self.countedMissing)

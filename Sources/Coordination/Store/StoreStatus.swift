@@ -126,7 +126,9 @@ extension Store {
         let served = Set(disks.filter(\.isServed).map(\.record.id))
         let usable = map.groups.values.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
-        let reach = StoreReach(of: Array(map.groups.values), missing: missing, served: served)
+        let empty = unusedSchemes
+        let holding = map.groups.values.filter { !empty.contains($0.scheme) }
+        let reach = StoreReach(of: holding, missing: missing, served: served)
         return StoreStatus(
             disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
             unused: unused.sorted { $0.place < $1.place },

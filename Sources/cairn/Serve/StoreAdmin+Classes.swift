@@ -119,6 +119,8 @@ extension LossPlan.Store {
     fileprivate func only(_ scheme: Scheme) -> Self {
         var own = self
         own.layout.groups.removeAll { $0.scheme != scheme }
+        // What it would be worth to what is written into it.
+        own.layout.unused = []
         own.layout.damaged.removeAll { $0.group.scheme != scheme }
         return own
     }
