@@ -41,12 +41,13 @@ struct BlobWalk {
 struct UncommittedBlobs {
     private let active: Set<WriteLease>
     private let newest: WriteLease
+    private let incarnation: UInt32
     private let dead: Set<BlobID>
 
     /// `isTailComplete`: every acknowledged change is in the metadata.
     init(_ metadata: any ReplicatedMetadata, isTailComplete: Bool) async throws {
         active = Set(try await metadata.activeLeases().map(\.lease))
-        let incarnation = try await metadata.incarnation()
+        incarnation = try await metadata.incarnation()
         newest = active.max() ?? WriteLease(incarnation: incarnation, number: isTailComplete ? .max : 0)
         var dead: Set<BlobID> = []
         var last: BlobID?
@@ -58,6 +59,10 @@ struct UncommittedBlobs {
         }
         self.dead = dead
     }
+
+    /// Whether it was written after everything that the metadata knows of: then changes are missing, whatever keepers
+    /// were found. They have been put back as they were once.
+    func isLater(_ blob: BlobID) -> Bool { blob.incarnation > incarnation }
 
     func mayMatter(_ blob: BlobID, in metadata: any ReplicatedMetadata) async throws -> Bool {
         guard active.contains(blob.writeLease) || blob.writeLease > newest, !dead.contains(blob) else { return false }

@@ -28,6 +28,8 @@ package struct SalvageReport: Sendable {
     package var abandonedBlobs = 0
     /// Blobs of the store's own: checkpoints of its metadata.
     package var systemBlobs = 0
+    /// Written after all that the journal knows of.
+    package var laterBlobs = 0
 
     private static let lostLimit = 1_000
 
@@ -48,7 +50,8 @@ package struct SalvageReport: Sendable {
 
     /// True when nothing was lost, and nothing that was acknowledged may be missing.
     package var isWhole: Bool {
-        replay?.mayMissTail == false && count(of: .lost).objects == 0 && count(of: .unconfirmed).objects == 0
+        replay?.mayMissTail == false && laterBlobs == 0 && count(of: .lost).objects == 0
+            && count(of: .unconfirmed).objects == 0
     }
 
     /// One line for people who wait.
@@ -99,6 +102,12 @@ extension SalvageReport {
             lines.append("  TOO FEW: the changes acknowledged last may be missing. Their disks, if they can be had:")
             lines += replay.missing.map { "  \($0)" }
         }
+        if laterBlobs > 0 {
+            lines += [
+                "  OLD: the disks hold \(laterBlobs) blobs that were written after its end: its logs were put back as they",
+                "  were once. Changes since then are missing: look for the keepers' disks as they were last.",
+            ]
+        }
         return lines
     }
 
@@ -143,6 +152,7 @@ extension SalvageReport {
             ("unreadableBlobs", .number(unreadableBlobs)),
             ("abandonedBlobs", .number(abandonedBlobs)),
             ("systemBlobs", .number(systemBlobs)),
+            ("laterBlobs", .number(laterBlobs)),
             ("lost", .array(lost.map(\.json))),
         ])
     }

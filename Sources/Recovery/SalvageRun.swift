@@ -113,6 +113,7 @@ struct SalvageRun {
         _ assembler: inout UnconfirmedAssembler
     ) async throws -> [UnconfirmedObject] {
         if let filter, let metadata {
+            if filter.isLater(blob) { report.laterBlobs += 1 }
             guard try await filter.mayMatter(blob, in: metadata) else { return [] }
         }
         guard let found = await cluster.find(blob) else {

@@ -1,5 +1,6 @@
 import ObjectModel
 import Recovery
+import ShardStorage
 import SystemInterface
 import TestKit
 import Testing
@@ -98,6 +99,24 @@ struct RecoverySalvageTests {
         #expect(alone.report.ignored.map(\.path) == ["foreign"])
         #expect(try await harness.wrong(in: alone) == [])
         #expect(harness.unexpected(in: alone) == [])
+    }
+
+    /// Found by hand: all was told as complete, with exit code 0, and the last hour was missing.
+    @Test("keepers that were all put back as they were are told by what another disk holds")
+    func keepersPutBack() async throws {
+        let harness = try await RecoveryHarness.fill()
+        try await harness.store.close()
+        let old = harness.disks()
+        #expect(try await RecoveryHarness.salvage(old).report.laterBlobs == 0)
+        try await harness.store.start()
+        try await harness.store.put("later", Content.random(900_000))
+        try await harness.store.close()
+        var mixed = old
+        for (place, disk) in harness.disks().enumerated()
+        where try await disk.disk.mount().status(DiskFolder.journal) == nil { mixed[place] = disk }
+        let report = try await RecoveryHarness.salvage(mixed).report
+        #expect(report.replay?.mayMissTail == false && report.laterBlobs > 0 && !report.isWhole)
+        #expect(report.text.contains("OLD: "))
     }
 
     @Test("a second run writes only what is not there")
