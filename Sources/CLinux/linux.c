@@ -131,7 +131,9 @@ int cairn_space_of(int descriptor, struct cairn_space *space) {
     struct statvfs raw;
     if (fstatvfs(descriptor, &raw) < 0) return -errno;
     space->total = (int64_t)raw.f_blocks * (int64_t)raw.f_frsize;
-    space->available = (int64_t)raw.f_bavail * (int64_t)raw.f_frsize;
+    // Without a free inode no file can be made, whatever room there is. Some file systems count none.
+    bool takes_files = raw.f_files == 0 || raw.f_favail > 0;
+    space->available = takes_files ? (int64_t)raw.f_bavail * (int64_t)raw.f_frsize : 0;
     return 0;
 }
 

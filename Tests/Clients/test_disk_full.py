@@ -1,6 +1,8 @@
 """Disks without room: writes get a clear error, reads and deletes go on, and freed room is used again."""
 
+import errno
 import os
+import shutil
 import subprocess
 import time
 import warnings
@@ -221,6 +223,47 @@ def test_deletes_one_by_one_on_small_full_disks(small_disks, folder):
         server.stop()
     finally:
         server.kill()
+
+
+def test_disks_that_take_no_more_files(small_disks, folder):
+    """Others have made files until no inode was left on two of six disks: no segment can be begun there."""
+    server = Server(folder / "data", options(small_disks)).start()
+    try:
+        client = server.client()
+        client.create_bucket(Bucket=BUCKET)
+        digests = {}
+        for number, size in enumerate([KIB, 300 * KIB, 2 * MIB]):
+            data = noise(size, number)
+            client.put_object(Bucket=BUCKET, Key=f"before/{number}", Body=data)
+            digests[f"before/{number}"] = sha256(data)
+        for disk in small_disks[:2]:
+            take_all_inodes(disk.mount_point / "others")
+        # What was open is closed: each write wants a new segment.
+        server.stop()
+        client = server.start().client()
+        assert [disk["state"] for disk in server.status()["disks"]].count("full") == 2
+        with pytest.raises(ClientError) as refusal:
+            client.put_object(Bucket=BUCKET, Key="refused", Body=noise(KIB))
+        assert refusal.value.response["Error"]["Code"] == "InsufficientStorage", refusal.value.response
+        verify(client, digests)
+        for disk in small_disks[:2]:
+            shutil.rmtree(disk.mount_point / "others")
+        refill(client, digests, 1)
+        verify(client, digests)
+        server.stop()
+    finally:
+        server.kill()
+
+
+def take_all_inodes(others):
+    others.mkdir()
+    try:
+        for number in range(1_000_000):
+            (others / str(number)).touch()
+    except OSError as error:
+        assert error.errno == errno.ENOSPC, error
+    else:
+        raise AssertionError("a file system without an end of inodes")
 
 
 def delete(client, key, seconds=30):
