@@ -49,6 +49,16 @@ def test_a_data_folder_that_cannot_be_is_named(folder):
         assert "NSCocoa" not in result.stderr
 
 
+def test_a_key_file_that_rotted_is_named(folder):
+    file = folder / "data" / "master.key"
+    file.parent.mkdir()
+    file.write_bytes(bytes(range(128, 228)))
+    result = serve(file.parent, "--listen", f"127.0.0.1:{free_port()}")
+    assert result.returncode != 0
+    assert f"{file} cannot be read" in result.stderr, result.stderr
+    assert "NSCocoa" not in result.stderr
+
+
 def test_a_port_that_is_taken_is_named(folder):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

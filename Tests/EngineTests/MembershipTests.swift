@@ -317,7 +317,7 @@ struct MembershipTests {
         #expect(standings() == [.up, .suspect, .up])
         #expect(cluster.store.isSilent(name) && cluster.membership.present().contains { $0.name == name })
         #expect(cluster.store.standing(of: NodeName("node-9")) == .down)
-        cluster.membership.remove(name)
+        cluster.membership.remove(name, before: 1)
         #expect(cluster.store.standing(of: name) == .down)
         await cluster.close()
     }

@@ -488,7 +488,8 @@ struct StoreDiskLossTests {
         try await store.crash()
         let reasons = try store.store.absentSlots.map { "\($0.slot): \($0.reason)" }
         #expect(reasons.count == 2)
-        #expect(reasons.contains { $0.contains("`cairn admin disk replace site-1/node-1/disk-1`") })
+        let replacing = "`cairn admin disk replace site-1/node-1/disk-1`"
+        #expect(reasons.contains { $0.contains(replacing) && $0.contains("file `disk`") })
         #expect(reasons.contains { $0.hasPrefix("disk-7: ") && $0.contains("`cairn admin disk add --node node-1`") })
         try await store.close()
     }

@@ -280,7 +280,8 @@ struct StoreOpening {
     /// What an empty folder wants: a slot that had a disk gets another, one that never had any joins the store.
     private static func empty(_ place: SlotPlace, _ records: [DiskID: DiskRecord]) -> String {
         if let record = records.values.first(where: { $0.isInUse && $0.place == place }) {
-            return "its folder is empty: run `cairn admin disk replace \(record.name)`"
+            return "no disk is in its folder: if that is empty, run `cairn admin disk replace \(record.name)`; if it "
+                + "holds segments, its file `disk` is lost: put that back, or move all of it away first"
         }
         return "it is new to this store: run `cairn admin disk add --node \(place.node)`"
     }

@@ -102,10 +102,14 @@ struct DataFolder: Sendable {
         }
     }
 
-    /// Reads a small file; nil when it is not there.
+    /// Reads a small file; nil when it is not there. One that cannot be read, or is no text, is named.
     static func read(_ path: String) throws -> String? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try String(contentsOfFile: path, encoding: .utf8)
+        do {
+            return try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw ServeError("\(path) cannot be read, or is not what was written: see to its disk, put a copy back")
+        }
     }
 
     /// Writes a secret so that it is whole and durable, or not there: mode 0600, temporary name, sync, rename.
