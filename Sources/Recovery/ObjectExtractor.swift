@@ -116,7 +116,8 @@ final class ObjectExtractor: Sendable {
         check: ETagCheck?
     ) async throws(RecoveryError) -> SalvageEntry {
         var entry = found
-        if let short = pieces.first(where: { !$0.blob.isReadable }) {
+        // With fewer than k shards left the bytes may still lie in those: that is known when they are read.
+        if isListing, let short = pieces.first(where: { !$0.blob.isReadable }) {
             return Self.lost(
                 entry,
                 BlobContentsError.tooFewShards(
@@ -155,8 +156,9 @@ final class ObjectExtractor: Sendable {
     private func copy(_ pieces: [Piece], to file: SalvageFile?, check: ETagCheck?) async throws -> [UInt8] {
         let sha = StreamingDigest(.sha256)
         var check = check
+        let isProved = check?.isProof ?? false
         for piece in pieces where !piece.range.isEmpty {
-            try await contents.read(piece.blob, range: piece.range) { bytes in
+            try await contents.read(piece.blob, range: piece.range, isProvedByAsker: isProved) { bytes in
                 sha.update(bytes)
                 check?.update(bytes)
                 try await file?.append(bytes)

@@ -117,12 +117,15 @@ struct ETagCheck {
     private var digest = StreamingDigest(.md5)
     private var left: Int
     private(set) var isRight = true
+    /// Every byte is compared with some MD5.
+    let isProof: Bool
 
     /// `parts` are those of a multipart object, in order; none for a single PUT.
     init(eTag: String, length: Int, parts: [(length: Int, eTag: String)]) {
         let isWhole = parts.isEmpty || parts.reduce(0) { $0 + $1.length } != length
         let list = isWhole ? [(length: length, eTag: eTag)] : parts
         expected = list[...]
+        isProof = list.allSatisfy { Hexadecimal.bytes($0.eTag)?.count == 16 }
         left = list.first?.length ?? 0
     }
 
