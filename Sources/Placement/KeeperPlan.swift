@@ -27,9 +27,9 @@ package struct KeeperPlan: Sendable {
 
     private static func odd(_ count: Int) -> Int { count % 2 == 0 ? max(count - 1, 0) : count }
 
-    /// On one site, f is the number of disks that may be lost: m. Of three sites and more, one may be lost together with
-    /// e further disks, or any m disks: with p keepers at most in a site, N ≥ 2 · (p + e) + 1 and N ≥ 2 · m + 1 are
-    /// enough. Two sites hold no majority without one of them.
+    /// On one site, f is the number of disks that may be lost: m. Of three sites and more, one may be lost together
+    /// with e further disks, or any m disks: with p keepers at most in a site, N ≥ 2 · (p + e) + 1 and N ≥ 2 · m + 1
+    /// are enough. Two sites hold no majority without one of them.
     private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> (needed: Int, possible: Int) {
         let any = 2 * scheme.parityCount + 1
         let bySite = Dictionary(grouping: disks, by: \.site).mapValues(\.count)

@@ -104,8 +104,8 @@ extension SalvageReport {
         }
         if laterBlobs > 0 {
             lines += [
-                "  OLD: the disks hold \(laterBlobs) blobs that were written after its end: its logs were put back as they",
-                "  were once. Changes since then are missing: look for the keepers' disks as they were last.",
+                "  OLD: the disks hold \(laterBlobs) blobs that were written after its end: its logs were put back as",
+                "  they were once. Changes since then are missing: look for the keepers' disks as they were last.",
             ]
         }
         return lines

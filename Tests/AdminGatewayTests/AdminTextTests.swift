@@ -147,7 +147,7 @@ struct AdminTextTests {
         report.moves?.rate = 5_000_000
         #expect(StatusText.text(report).contains("moved since the start: 3.0 MB; at most 5.0 MB a second; about"))
         report.moves?.isPaused = true
-        #expect(StatusText.text(report).contains("3.0 MB; paused; about 3 min left."))
+        #expect(StatusText.text(report).contains("3.0 MB; paused; about 3 min left;"))
     }
 
     @Test("a plan says how long at least, how full disks are then, and what is at risk meanwhile")

@@ -8,7 +8,7 @@ import Testing
     /// How each golden structure is read; nil when it is refused.
     static func decode(_ name: String, _ bytes: UnsafeRawBufferPointer) -> [AnyHashable]? {
         switch name {
-        case "identity":
+        case "identity", "identity-slot":
             return (try? DiskIdentity.decode(UnsafeRawBufferPointer(rebasing: bytes.prefix(Block.size)))).map { [$0] }
         case "segment-packed", "segment-aligned": return (try? SegmentHeader.decode(bytes)).map { [$0] }
         case "shard-packed": return record(bytes, .packed, 12_288)
@@ -47,7 +47,7 @@ import Testing
     /// The bytes of a structure that carry meaning; padding, body and table are checked by other means.
     static func meaning(_ name: String) -> [Range<Int>] {
         switch name {
-        case "identity", "segment-packed", "segment-aligned": [0..<Block.size]
+        case "identity", "identity-slot", "segment-packed", "segment-aligned": [0..<Block.size]
         case "tombstone": [0..<108]
         case "superseded-mark": [0..<68]
         case "footer-packed", "footer-aligned": [0..<72 + 3 * 64]

@@ -52,7 +52,7 @@ struct ScrubRotTests {
         try await scrub.advance(days: 13)
         try await Self.repair(scrub)
         let events = told.events.filter { if case .shardsBad = $0 { true } else { false } }
-        let words = ["\(record.site)", "\(record.node)/\(record.slot)", "\(disk)", "\(shard.blob)", "1"]
+        let words = ["\(record.site)", record.name, "\(disk)", "\(shard.blob)", "1"]
         #expect(events.map { $0.details.map(\.value) } == [words])
         #expect(events.allSatisfy { $0.isWarning })
         for one in try await scrub.store.metadata.disks() {

@@ -43,8 +43,8 @@ extension Journal {
     /// a crash, or a move to another machine).
     ///
     /// Draws an incarnation higher than any seen, at random, gets the promises of J keepers, takes the log that was
-    /// declared whole last and of those the longest, has J keepers declare it whole under the new incarnation, hands the
-    /// records that the database lacks to `replay` in order (keeper set changes among them: they have no effect on
+    /// declared whole last and of those the longest, has J keepers declare it whole under the new incarnation, hands
+    /// the records that the database lacks to `replay` in order (keeper set changes among them: they have no effect on
     /// metadata), waits until no older coordinator can still believe itself confirmed, and returns. Call `run()` next.
     package static func start(
         _ opening: JournalOpening,

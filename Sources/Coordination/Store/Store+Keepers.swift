@@ -116,8 +116,8 @@ extension Store {
         }
     }
 
-    /// Disks that are being emptied and stay in use because they keep the journal, and no disk that serves can take that
-    /// over.
+    /// Disks that are being emptied and stay in use because they keep the journal, and no disk that serves can take
+    /// that over.
     package func keepersWithoutStandIn() async throws(StorageError) -> [DiskRecord] {
         let records = try await metadata.disks()
         let keepers = journal.report.keepers
