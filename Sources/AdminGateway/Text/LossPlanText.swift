@@ -139,7 +139,7 @@ package enum LossPlanText {
         return text
             + (report.groupsWithoutStandIn > 0
                 ? "; \(Words.plural(report.groupsWithoutStandIn, "group")) only on new disks" : ", on the disks left")
-            + "; begun by disk replace or retire" + (stops(report) ? " when the store runs" : "")
+            + (stops(report) ? "; not before the store runs again" : "; begun by disk replace or retire")
     }
 
     private static func risk(_ report: LossPlanReport) -> String {

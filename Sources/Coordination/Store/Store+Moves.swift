@@ -221,7 +221,7 @@ extension Store {
     }
 
     /// Lets disks go that were to be emptied and are, unless an operator's command is under way: then later.
-    func lookForEmptied() async {
+    package func lookForEmptied() async {
         guard let records = try? await metadata.disks(), records.contains(where: { $0.state == .draining }) else {
             return
         }
@@ -248,7 +248,8 @@ extension Store {
 
     /// Disks that were to be emptied, are in no group any more and keep no journal are in use no more.
     ///
-    /// Only where no other decision is under way: one might give such a disk a place again meanwhile.
+    /// Only where no other decision is under way: one might give such a disk a place again meanwhile, or have it served
+    /// as it comes back. Of the latter only that disk waits, for the next time.
     func retireEmptied() async {
         guard let records = try? await metadata.disks(), let groups = try? await metadata.groups() else { return }
         let keepers = journal.report.keepers
@@ -256,13 +257,17 @@ extension Store {
             guard !groups.contains(where: { $0.involves(record.id) }), !keepers.contains(record.id) else { continue }
             record.state = .retired
             record.epoch += 1
-            guard (try? await metadata.putDisk(record)) != nil else { continue }
-            served.withLock { $0[record.id] = nil }
-            absent.withLock { $0[record.place] = nil }
-            events.note(.diskDrained(.init(record)))
-            try? await calls.release(record.id, on: record.node)
-            try? await reloadMap()
+            await alone(.slot(record.place)) { await retireEmptied(record) }
         }
+    }
+
+    private func retireEmptied(_ record: DiskRecord) async {
+        guard (try? await metadata.putDisk(record)) != nil else { return }
+        served.withLock { $0[record.id] = nil }
+        absent.withLock { $0[record.place] = nil }
+        events.note(.diskDrained(.init(record)))
+        try? await calls.release(record.id, on: record.node)
+        try? await reloadMap()
     }
 
     // MARK: Growth
@@ -335,7 +340,7 @@ extension Store {
             try? await calls.release(disk, on: member.name)
             throw DiskChangeError.failed("the disk in slot \(slot) holds shards, and no record of it is left")
         }
-        served.withLock { $0[disk] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
+        served.withLock { $0[disk] = ServedDisk(place: record.place, hasLog: opened.hasLog, since: time.monotonic) }
         absent.withLock { $0[record.place] = nil }
         try await metadata.putDisk(record)
         events.note(.diskAdded(.init(record)))

@@ -187,7 +187,7 @@ extension Store {
             old.place,
             ExpectedDisk(cluster: cluster, disk: id, wantsLog: isKeeper)
         )
-        served.withLock { $0[id] = ServedDisk(place: old.place, hasLog: opened.hasLog) }
+        served.withLock { $0[id] = ServedDisk(place: old.place, hasLog: opened.hasLog, since: time.monotonic) }
         var record = old
         (record.id, record.epoch) = (id, 1)
         try await metadata.putDisk(record)

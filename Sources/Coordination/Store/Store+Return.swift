@@ -26,7 +26,9 @@ extension Store {
             for record in records {
                 // A disk of another slot may be in replacement, which waits for the journal, and the journal for this.
                 await alone(.slot(record.place)) {
-                    guard await takeUp(record, slots) else { return }
+                    // It may have been decided meanwhile that it is in use no more.
+                    let now = (try? await metadata.disks())?.first { $0.id == record.id }
+                    guard let now, now.isInUse, now.place == record.place, await takeUp(now, slots) else { return }
                     absent.withLock { $0[record.place] = nil }
                     events.note(.diskServed(.init(record)))
                     hasReturned = true
@@ -75,7 +77,8 @@ extension Store {
             noteFailedReturn(of: record.id)
             return false
         }
-        served.withLock { $0[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog) }
+        let disk = ServedDisk(place: record.place, hasLog: opened.hasLog, since: time.monotonic)
+        served.withLock { $0[record.id] = disk }
         if opened.hasLog { journal.rejoin(keeperClient(record.id, on: record.node)) }
         return true
     }

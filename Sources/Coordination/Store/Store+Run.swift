@@ -147,15 +147,15 @@ extension Store {
         for report in reports.sorted(by: { $0.disk < $1.disk }) where known[report.disk] != nil {
             if !report.failure.isEmpty {
                 noteWriteFailure(of: report.disk)
-                await lose(report.disk, node: node, reason: "a write to it failed (\(report.failure))")
+                await lose(report.disk, known, node: node, reason: "a write to it failed (\(report.failure))")
             } else if !report.isInPlace {
-                await lose(report.disk, node: node, reason: Self.isOutOfPlace)
+                await lose(report.disk, known, node: node, reason: Self.isOutOfPlace)
             } else {
                 noteServed(report)
             }
         }
         let gone = Set(known.keys).subtracting(reports.map(\.disk))
-        for disk in gone.sorted() { await lose(disk, node: node, reason: "its node began anew") }
+        for disk in gone.sorted() { await lose(disk, known, node: node, reason: "its node began anew") }
     }
 
     private func noteServed(_ report: HostedDiskReport) {
@@ -185,15 +185,24 @@ extension Store {
         }
     }
 
-    func lose(_ disk: DiskID, node: NodeName, reason: String) async {
-        let place = served.withLock { $0.removeValue(forKey: disk)?.place }
+    /// What was seen of a disk that was lost, and perhaps taken up again, while it was looked at is not news.
+    private func lose(_ disk: DiskID, _ known: [DiskID: ServedDisk], node: NodeName, reason: String) async {
         blobs.view.noteUnusable(disk)
         let record = try? await metadata.disks().first { $0.id == disk }
-        let name = record.map(StoreEvent.DiskName.init) ?? place.map(StoreEvent.DiskName.init(unknownAt:))
-        if let slot = record?.place ?? place, let name {
-            absent.withLock { $0[slot] = reason + ": bring it back, or run `cairn admin disk replace \(name)`" }
+        // From here on at once: whoever takes it up again finds it either served or away.
+        let lost = served.withLock { served -> ServedDisk? in
+            guard served[disk]?.since == known[disk]?.since else { return nil }
+            return served.removeValue(forKey: disk)
         }
-        if place != nil, let name { events.note(.diskLost(name, reason: reason)) }
+        guard let lost else { return }
+        // One that is in use no more is missed by nobody, and its slot may be another's.
+        if record?.isInUse ?? true {
+            let name = record.map(StoreEvent.DiskName.init) ?? StoreEvent.DiskName(unknownAt: lost.place)
+            absent.withLock {
+                $0[record?.place ?? lost.place] = reason + ": bring it back, or run `cairn admin disk replace \(name)`"
+            }
+            events.note(.diskLost(name, reason: reason))
+        }
         // Last: a node that is slow to let go must not keep others from hearing of it.
         try? await calls.release(disk, on: node)
     }

@@ -252,9 +252,12 @@ struct ServedDisk: Sendable {
     var wantsCheckpoint = false
     /// Its node does not answer.
     var isAway = false
+    /// When it was taken up.
+    let since: MonotonicTime
 
-    init(place: SlotPlace, hasLog: Bool) {
+    init(place: SlotPlace, hasLog: Bool, since: MonotonicTime) {
         self.place = place
+        self.since = since
         self.hasLog = hasLog
         hasWorkingLog = hasLog
     }

@@ -158,7 +158,7 @@ struct StoreOpening {
     ) async throws(StoreStartError) -> OpenedDisk {
         do {
             let opened = try await calls.open(record.place, expected)
-            served[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog)
+            served[record.id] = ServedDisk(place: record.place, hasLog: opened.hasLog, since: time.monotonic)
             return opened
         } catch {
             throw .disk(slot: record.slot, reason: error.description)
@@ -189,7 +189,7 @@ struct StoreOpening {
             switch outcome {
             case .absent(let reason): absent[entry.place] = reason
             case .served(var record, let opened):
-                served[record.id] = ServedDisk(place: entry.place, hasLog: opened.hasLog)
+                served[record.id] = ServedDisk(place: entry.place, hasLog: opened.hasLog, since: time.monotonic)
                 guard record.place != entry.place else { continue }
                 (record.site, record.node, record.slot) = (entry.site, entry.place.node, entry.place.slot)
                 moved.append(record)
