@@ -17,11 +17,11 @@ struct JoinBookTests {
     private mutating func admit(
         _ name: String,
         _ token: JoinToken,
-        _ standing: JoinBook.Standing = JoinBook.Standing(),
+        _ known: JoinBook.Known = JoinBook.Known(),
         in site: String = "site-1",
         now: Int = 1
     ) throws -> JoinBook.Admission {
-        try book.admit(name, in: site, secret: token.secret, standing, now: now)
+        try book.admit(name, in: site, secret: token.secret, known, now: now)
     }
 
     @Test mutating func aTokenLetsOneNodeInOnce() throws {
@@ -66,11 +66,11 @@ struct JoinBookTests {
     @Test mutating func aMachineTakesANodesPlaceInTheSiteWhereItsDisksCount() throws {
         _ = try admit("node-1", token())
         let token = self.token(replacing: "node-1")
-        let standing = JoinBook.Standing(isMember: true, site: "site-1")
+        let known = JoinBook.Known(isMember: true, site: "site-1")
         #expect(throws: JoinBook.Refusal.siteOfDisks("node-1", site: "site-1")) {
-            try admit("node-1", token, standing, in: "site-2")
+            try admit("node-1", token, known, in: "site-2")
         }
-        _ = try admit("node-1", token, standing)
+        _ = try admit("node-1", token, known)
         // A node without disks may stand anywhere.
         _ = try admit("node-1", self.token(replacing: "node-1"), .init(isMember: true), in: "site-2")
     }

@@ -125,7 +125,7 @@ struct DismissalTests {
             return TransportMessage(header: CoordinatorResponse.refused("unknown").encoded)
         }
         let node = cluster.nodes[0]
-        cluster.membership.supersede(cluster.nodes[1].name, before: 1)
+        cluster.membership.endCertificates(of: cluster.nodes[1].name, before: 1)
         await node.feed.beat()
         await node.feed.beat()
         #expect(told.refusals.withLock { $0.count } == 1, "asked once for each map")

@@ -45,7 +45,7 @@ package struct JoinBook: Hashable, Sendable {
     }
 
     /// What is known of a name from elsewhere than this book.
-    package struct Standing: Sendable {
+    package struct Known: Sendable {
         /// The name is a node's that joined before this folder was made.
         package var isMember: Bool
         package var isPresent: Bool
@@ -113,7 +113,7 @@ package struct JoinBook: Hashable, Sendable {
         _ name: String,
         in site: String,
         secret: [UInt8],
-        _ standing: Standing,
+        _ known: Known,
         now: Int
     ) throws(Refusal) -> Admission {
         guard Self.isNodeName(name) else { throw .invalidName }
@@ -124,15 +124,15 @@ package struct JoinBook: Hashable, Sendable {
         guard let found else { throw .badToken }
         if let member = tokens[found].name {
             guard member == name else { throw .tokenOfMember(member) }
-            guard !standing.isPresent else { throw .memberRuns(name) }
+            guard !known.isPresent else { throw .memberRuns(name) }
             // One machine in two sites would be two failure domains.
-            if let home = standing.site, home != site { throw .siteOfDisks(name, site: home) }
-        } else if names.contains(name) || standing.isMember {
+            if let home = known.site, home != site { throw .siteOfDisks(name, site: home) }
+        } else if names.contains(name) || known.isMember {
             throw .nameOfMember(name)
         }
         let floor = floors[name]
-        let isFirst = tokens[found].name == nil && floor == nil && standing.shown == 0
-        let generation = isFirst ? 0 : raiseFloor(of: name, above: standing.shown)
+        let isFirst = tokens[found].name == nil && floor == nil && known.shown == 0
+        let generation = isFirst ? 0 : raiseFloor(of: name, above: known.shown)
         return Admission(
             name: name,
             isNew: names.insert(name).inserted,
@@ -143,7 +143,7 @@ package struct JoinBook: Hashable, Sendable {
     }
 
     /// No certificate that a name has been given counts any more; gives the generation from which on others do.
-    /// `shown`: `Standing`.
+    /// `shown`: `Known`.
     package mutating func dismiss(_ name: String, shown: UInt32) -> UInt32 { raiseFloor(of: name, above: shown) }
 
     private mutating func raiseFloor(of name: String, above shown: UInt32) -> UInt32 {

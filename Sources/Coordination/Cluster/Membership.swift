@@ -151,8 +151,8 @@ package final class Membership: Sendable {
 
     // MARK: Certificates
 
-    /// From here on certificates of the node before that generation count no more.
-    package func supersede(_ name: NodeName, before generation: UInt32) {
+    /// Certificates of the node before that generation count no more from here on.
+    package func endCertificates(of name: NodeName, before generation: UInt32) {
         state.withLock { $0.raiseFloor(of: name, to: generation) }
     }
 

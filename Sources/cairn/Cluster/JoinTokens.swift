@@ -76,11 +76,11 @@ actor JoinTokens {
         _ name: String,
         in site: String,
         secret: [UInt8],
-        _ standing: JoinBook.Standing,
+        _ known: JoinBook.Known,
         issue: @Sendable (_ generation: UInt32) throws -> String
     ) async throws -> (certificate: String, generation: UInt32) {
         var after = book
-        let admission = try after.admit(name, in: site, secret: secret, standing, now: now)
+        let admission = try after.admit(name, in: site, secret: secret, known, now: now)
         let certificate = try issue(admission.generation)
         book = after
         do { try await save() } catch {

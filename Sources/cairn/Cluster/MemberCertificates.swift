@@ -41,8 +41,8 @@ struct MemberCertificates: Sendable {
         )
     }
 
-    private func standing(of name: NodeName) -> JoinBook.Standing {
-        JoinBook.Standing(
+    private func known(of name: NodeName) -> JoinBook.Known {
+        JoinBook.Known(
             isMember: membership.members.contains(name),
             isPresent: membership.present().contains { $0.name == name },
             shown: membership.floor(of: name),
@@ -60,9 +60,9 @@ struct MemberCertificates: Sendable {
                 name.name,
                 in: request.site.name,
                 secret: request.secret,
-                standing(of: name)
+                known(of: name)
             ) { try issue(name, $0, request.publicKey) }
-            membership.supersede(name, before: joined.generation)
+            membership.endCertificates(of: name, before: joined.generation)
             membership.expect(name)
             logger.notice("a node has joined", metadata: ["node": "\(shown)", "address": "\(address)"])
             return joined.certificate
