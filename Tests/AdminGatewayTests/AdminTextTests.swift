@@ -88,7 +88,7 @@ struct AdminTextTests {
         #expect(maintained.contains("! node default/n2 is in maintenance for another 2 h: 2 disks away"))
         #expect(maintained.contains("cairn admin node maintenance end default/n2"))
         report.maintained = []
-        report.silentNodes = [SilentNode(site: "default", name: "n2")]
+        report.silentNodes = [NamedNode(site: "default", name: "n2")]
         let silent = StatusText.text(report)
         #expect(silent.contains("! node default/n2 does not answer: 2 disks away"))
         for text in [maintained, silent] {

@@ -177,17 +177,17 @@ struct DoctorTests {
         },
         Case("one site", .hint, "all shards are on one site", "cairn admin plan lose site:default") { _ in },
         Case("node silent", .warning, "node default/n1 does not answer: 6 disks away", "cairn node --data DIR") {
-            $0.silentNodes = [SilentNode(site: "default", name: "n1")]
+            $0.silentNodes = [NamedNode(site: "default", name: "n1")]
         },
         Case("node unheard", .warning, "n1 answers, and does not report", "cairn admin node list") {
-            $0.unheardNodes = [SilentNode(site: "default", name: "n1")]
+            $0.unheardNodes = [NamedNode(site: "default", name: "n1")]
         },
         Case("node gone", .notice, "n9 does not answer, and has no disk", "cairn admin node remove n9") {
-            $0.silentNodes = [SilentNode(site: "default", name: "n9")]
+            $0.silentNodes = [NamedNode(site: "default", name: "n9")]
         },
         Case("maintained", .notice, "down for maintenance, for another", "cairn admin node maintenance end default/n1")
         {
-            $0.silentNodes = [SilentNode(site: "default", name: "n1")]
+            $0.silentNodes = [NamedNode(site: "default", name: "n1")]
             $0.status.maintained = [MaintenanceReport.Node(site: "default", node: "n1", secondsLeft: 7_200)]
         },
     ]
@@ -275,11 +275,11 @@ struct DoctorTests {
             examination.status.disks[slot].node = "n\(slot)"
         }
         examination.lose(0, 1)
-        examination.silentNodes = [SilentNode(site: "a", name: "n0")]
+        examination.silentNodes = [NamedNode(site: "a", name: "n0")]
         var problems = Doctor.findings(in: examination).map(\.problem)
         #expect(problems.contains("node a/n0 does not answer: 1 disk away"))
         #expect(problems.contains { $0.contains("disk a/n1/1") } && !problems.contains { $0.contains("disk a/n0/0") })
-        examination.silentNodes = (0..<3).map { SilentNode(site: "a", name: "n\($0)") }
+        examination.silentNodes = (0..<3).map { NamedNode(site: "a", name: "n\($0)") }
         problems = Doctor.findings(in: examination).map(\.problem)
         #expect(problems.contains("site a does not answer"))
         #expect(!problems.contains { $0.hasPrefix("disk ") || $0.hasPrefix("node ") })

@@ -2,14 +2,14 @@
 extension Ward {
     private func nodeName(_ site: String, _ node: String) -> String { "\(site)/\(node)" }
 
-    private var silent: Set<String> { Set(examination.silentNodes.map { nodeName($0.site, $0.name) }) }
+    private var silent: Set<String> { Set(examination.silentNodes.map(\.place)) }
 
     /// Those that are silent, and those in maintenance of which disks are away: as the status tells.
-    private var nodesAway: [SilentNode] {
+    private var nodesAway: [NamedNode] {
         let maintained = status.maintained.filter { node in
             !silent.contains(node.name) && disksAway.contains { nodeName($0.site, $0.node) == node.name }
         }
-        return examination.silentNodes + maintained.map { SilentNode(site: $0.site, name: $0.node) }
+        return examination.silentNodes + maintained.map { NamedNode(site: $0.site, name: $0.node) }
     }
 
     private func isAwayWithItsNode(_ disk: DiskReport) -> Bool {
@@ -43,7 +43,7 @@ extension Ward {
                 guard disks > 0 else { return Self.empty(node) }
                 return Finding(
                     .warning,
-                    "node \(node.site)/\(node.name) does not answer: \(Words.plural(disks, "disk")) away",
+                    "node \(node.place) does not answer: \(Words.plural(disks, "disk")) away",
                     cause: "its process has ended, its machine is down, or the network is cut",
                     action: "start it again on its machine, with its own data folder; what it missed is repaired",
                     command: "cairn node --data DIR"
@@ -52,10 +52,10 @@ extension Ward {
     }
 
     /// Its disks are used all the same.
-    private static func unheard(_ node: SilentNode) -> Finding {
+    private static func unheard(_ node: NamedNode) -> Finding {
         Finding(
             .warning,
-            "node \(node.site)/\(node.name) answers, and does not report: it refuses clients with 503",
+            "node \(node.place) answers, and does not report: it refuses clients with 503",
             cause: "its calls do not reach this coordinator: the network is cut one way, or its process hangs",
             action: "look at its log and at the way from it to here; restart it if that is open",
             command: "cairn admin node list"
@@ -63,10 +63,10 @@ extension Ward {
     }
 
     /// Nothing lies there: it was drained, or has never had a disk in use.
-    private static func empty(_ node: SilentNode) -> Finding {
+    private static func empty(_ node: NamedNode) -> Finding {
         Finding(
             .notice,
-            "node \(node.site)/\(node.name) does not answer, and has no disk in use",
+            "node \(node.place) does not answer, and has no disk in use",
             cause: "it was emptied and stopped, or has not been started since it joined",
             action: "start it again, or, if it is gone for good, have it forgotten",
             command: "cairn admin node remove \(node.name)"

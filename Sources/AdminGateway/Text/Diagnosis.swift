@@ -164,7 +164,7 @@ struct Diagnosis {
     /// Its node is in maintenance or does not answer: it is to be waited for, and not to be replaced.
     private static func isAwayWithItsNode(_ disk: DiskReport, _ report: StatusReport) -> Bool {
         disk.state.needsAttention
-            && (report.silentNodes.contains(SilentNode(site: disk.site, name: disk.node))
+            && (report.silentNodes.contains(NamedNode(site: disk.site, name: disk.node))
                 || report.maintained.contains { $0.site == disk.site && $0.node == disk.node })
     }
 

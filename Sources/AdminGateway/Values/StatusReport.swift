@@ -249,7 +249,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
     /// Nodes in maintenance.
     package var maintained: [MaintenanceReport.Node]
     /// Nodes with disks of which nothing is heard.
-    package var silentNodes: [SilentNode]
+    package var silentNodes: [NamedNode]
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
     /// Storage classes that are short of room.
@@ -279,7 +279,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         forcedStart: ForcedStartReport? = nil,
         recoveryKitTaken: Bool,
         maintained: [MaintenanceReport.Node] = [],
-        silentNodes: [SilentNode] = [],
+        silentNodes: [NamedNode] = [],
         moves: MovesReport? = nil,
         room: [RoomReport] = []
     ) {

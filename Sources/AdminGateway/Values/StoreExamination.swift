@@ -1,5 +1,5 @@
-/// A node that the coordinator hears nothing of.
-package struct SilentNode: Codable, Hashable, Sendable {
+/// A node by its site and name.
+package struct NamedNode: Codable, Hashable, Sendable {
     package var site: String
     package var name: String
 
@@ -7,6 +7,9 @@ package struct SilentNode: Codable, Hashable, Sendable {
         self.site = site
         self.name = name
     }
+
+    /// `SITE/NODE`.
+    var place: String { "\(site)/\(name)" }
 }
 
 /// Everything that `cairn admin doctor` judges a running store by.
@@ -27,9 +30,10 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     package var badShards = 0
     /// By a disk's id: why it is not served.
     package var reasons: [String: String] = [:]
-    package var silentNodes: [SilentNode] = []
+    /// Nodes that do not answer.
+    package var silentNodes: [NamedNode] = []
     /// Nodes that answer, so that their disks are used, and do not report.
-    package var unheardNodes: [SilentNode] = []
+    package var unheardNodes: [NamedNode] = []
     /// Disks that work and stand in no group, as `SITE/NODE/SLOT`.
     package var idleDisks: [String] = []
     /// Groups with more shards in one place than the disks ask for.

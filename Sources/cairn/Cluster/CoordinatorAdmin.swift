@@ -130,7 +130,7 @@ struct CoordinatorAdmin: AdminService {
 
     func examine() async throws(AdminError) -> StoreExamination {
         let store = try await store()
-        let members = control.membership.nodes.map { SilentNode(site: $0.site.name, name: $0.name.name) }
+        let members = control.membership.nodes.map { NamedNode(site: $0.site.name, name: $0.name.name) }
         return try await store.examine(members: members)
     }
 

@@ -67,9 +67,9 @@ struct StatusAssembly {
         return RoomReport.State.allCases.reversed().flatMap { state in reports.filter { $0.state == state } }
     }
 
-    private func silentNodes(_ disks: [StoreDiskStatus]) -> [SilentNode] {
+    private func silentNodes(_ disks: [StoreDiskStatus]) -> [NamedNode] {
         let nodes = disks.filter { !$0.isServed && store.isSilent($0.record.node) }.map { disk in
-            SilentNode(site: disk.record.site.name, name: disk.record.node.name)
+            NamedNode(site: disk.record.site.name, name: disk.record.node.name)
         }
         return Set(nodes).sorted { ($0.site, $0.name) < ($1.site, $1.name) }
     }

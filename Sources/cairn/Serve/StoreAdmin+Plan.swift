@@ -8,7 +8,7 @@ extension StoreAdmin {
     func examine() async throws(AdminError) -> StoreExamination { try await examine(members: []) }
 
     /// `members`: the nodes of the cluster, also those without a disk in use.
-    func examine(members: [SilentNode]) async throws(AdminError) -> StoreExamination {
+    func examine(members: [NamedNode]) async throws(AdminError) -> StoreExamination {
         do {
             return try await LossAssembly(store: store, folder: folder).examination(members: members)
         } catch {
@@ -32,7 +32,7 @@ struct LossAssembly {
     let store: Store
     let folder: DataFolder
 
-    func examination(members: [SilentNode]) async throws -> StoreExamination {
+    func examination(members: [NamedNode]) async throws -> StoreExamination {
         let status = try await store.status()
         let snapshot = try await store.snapshot(status)
         let layout = snapshot.store.layout
