@@ -12,19 +12,24 @@ import Testing
         return configuration
     }
 
+    /// A disk on a file system of which all but so many bytes are somebody else's.
+    private func crowded(leaving room: Int) async throws -> (MemoryFileSystem, ShardDisk) {
+        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
+        try await fileSystem.createDirectory("lost+found")
+        let other = try await fileSystem.open("lost+found/other", .create)
+        try await TestDisk.format(fileSystem)
+        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
+        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - room)
+        return (fileSystem, disk)
+    }
+
     @Test(
         "a full disk refuses writes, reads and erases on, and takes writes again after compaction",
         arguments: [1_000, 40_000, 300 << 10]
     )
     func full(length: Int) async throws {
         var generator = SplitMix64(seed: UInt64(length))
-        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
-        // All but some room is somebody else's.
-        try await fileSystem.createDirectory("lost+found")
-        let other = try await fileSystem.open("lost+found/other", .create)
-        try await TestDisk.format(fileSystem)
-        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
-        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - (12 << 20))
+        let (fileSystem, disk) = try await crowded(leaving: 12 << 20)
         var shards: [TestShard] = []
         var error: ShardStorageError?
         while error == nil {
@@ -83,12 +88,7 @@ import Testing
     @Test("the room that is told is what a write is refused by", arguments: [1_000, 300 << 10])
     func toldRoom(length: Int) async throws {
         var generator = SplitMix64(seed: UInt64(length))
-        let fileSystem = MemoryFileSystem(capacity: 400 << 20)
-        try await fileSystem.createDirectory("lost+found")
-        let other = try await fileSystem.open("lost+found/other", .create)
-        try await TestDisk.format(fileSystem)
-        let disk = try await TestDisk.open(fileSystem, configuration: configuration)
-        try await other.allocate(0..<fileSystem.disk.capacity - fileSystem.disk.used - (4 << 20))
+        let (_, disk) = try await crowded(leaving: 4 << 20)
         // An open segment of each kind: what is set aside in one is of no use to the other.
         for (number, length) in [1_000, 300 << 10].enumerated() {
             try await TestShard(sequence: UInt64(number), length: length, using: &generator).write(to: disk)

@@ -39,9 +39,7 @@ struct DataFolder: Sendable {
     /// Notes that a store is here; durable on return.
     func markFounded(in files: LinuxFileSystem) async throws {
         guard !wasFounded else { return }
-        let file = try await files.open(Self.foundedMark, .create)
-        try await file.sync()
-        try await files.syncDirectory(".")
+        try await Self.makeEmpty(Self.foundedMark, in: files)
     }
 
     private static let forcedMark = "forced"
@@ -52,15 +50,19 @@ struct DataFolder: Sendable {
     /// new set, the next start needs no such word. Durable on return.
     func markForced(in files: LinuxFileSystem) async throws {
         guard !mayBeForced else { return }
-        let file = try await files.open(Self.forcedMark, .create)
-        try await file.sync()
-        try await files.syncDirectory(".")
+        try await Self.makeEmpty(Self.forcedMark, in: files)
     }
 
     /// The metadata says by now what there is to say.
     func unmarkForced(in files: LinuxFileSystem) async throws {
         guard mayBeForced else { return }
         try await files.remove(Self.forcedMark)
+        try await files.syncDirectory(".")
+    }
+
+    private static func makeEmpty(_ name: String, in files: LinuxFileSystem) async throws {
+        let file = try await files.open(name, .create)
+        try await file.sync()
         try await files.syncDirectory(".")
     }
 

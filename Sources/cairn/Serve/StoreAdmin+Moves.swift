@@ -125,13 +125,7 @@ extension StoreAdmin {
     }
 
     private func keepMoves() async throws(AdminError) {
-        guard await store.mover.keep() else {
-            throw AdminError(
-                .failed,
-                "that holds from now on, but it could not be written down: \(store.mover.problem)",
-                advice: "See to the room and the disk of the data folder: a restart now would forget it."
-            )
-        }
+        guard await store.mover.keep() else { throw .notKept(store.mover.problem) }
     }
 
     func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport {
@@ -143,6 +137,15 @@ extension StoreAdmin {
 }
 
 extension AdminError {
+    /// An operator's word that holds, and could not be made durable.
+    static func notKept(_ problem: String) -> Self {
+        AdminError(
+            .failed,
+            "that holds from now on, but it could not be written down: \(problem)",
+            advice: "See to the room and the disk of the data folder: a restart now would forget it."
+        )
+    }
+
     init(_ error: DiskChangeError) {
         let code: Code =
             switch error {

@@ -66,13 +66,7 @@ extension StoreAdmin {
     }
 
     private func keepScrub() async throws(AdminError) {
-        guard await store.scrubber.keep() else {
-            throw AdminError(
-                .failed,
-                "that holds from now on, but it could not be written down: \(store.scrubber.status.problem)",
-                advice: "See to the room and the disk of the data folder: a restart now would forget it."
-            )
-        }
+        guard await store.scrubber.keep() else { throw .notKept(store.scrubber.status.problem) }
     }
 
     private static var isPaused: AdminError {
