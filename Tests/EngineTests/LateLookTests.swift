@@ -1,5 +1,6 @@
 import ClusterProtocol
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectModel
 import ShardStorage
