@@ -23,7 +23,7 @@ enum KeeperText {
     }
 
     /// What lets them leave.
-    static let standIn = "bring back disks that are away, or add one (cairn admin disk add)"
+    static let standIn = "bring back disks that are away, or add one (cairn admin disk add --node NODE)"
 
     /// Fewer keepers than there should be.
     static func wanting(_ journal: JournalReport) -> String {

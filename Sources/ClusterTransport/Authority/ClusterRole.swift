@@ -40,8 +40,8 @@ package enum AuthorityError: Error, Hashable, Sendable, CustomStringConvertible 
 
     package var description: String {
         switch self {
-        case .malformed(let what): "the \(what) is none, or damaged"
-        case .invalidName(let name): "the name \(String(reflecting: name)) is none of a member"
+        case .malformed(let what): "the \(what) is missing or damaged"
+        case .invalidName(let name): "no member can be called \(String(reflecting: name))"
         case .foreign: "the certificate is of another cluster"
         case .expired: "the certificate has expired, or is not valid yet"
         case .keyMismatch: "the key does not belong to the certificate"

@@ -134,7 +134,8 @@ package final class Mover: Sendable {
         let (settings, problem) = await file.load()
         state.withLock { state in
             if let settings { state.settings = settings }
-            state.problem = problem.isEmpty ? "" : "what was said of moves before could not be read: \(problem)"
+            state.problem =
+                problem.isEmpty ? "" : "the pause and the rate could not be read and hold no more: \(problem)"
         }
     }
 
@@ -150,7 +151,10 @@ package final class Mover: Sendable {
             state.withLock { $0.problem = "" }
             return true
         } catch {
-            state.withLock { $0.problem = error.description }
+            state.withLock { state in
+                state.problem =
+                    "the pause and the rate cannot be kept, a restart would forget them: \(error.description)"
+            }
             return false
         }
     }

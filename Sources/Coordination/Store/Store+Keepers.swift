@@ -10,8 +10,8 @@ internal import SystemInterface
 
 // The journal's keepers as disks lose their logs: a log that can be opened again catches up by itself; one that is gone
 // leaves the set, and another disk, or the same with a new log, joins it; and one of several that stand together makes
-// room for a disk elsewhere. A log that forgot what it promised never
-// counts as the keeper that it was: what only it and a lost one had would be taken for never written.
+// room for a disk elsewhere. A log that forgot what it promised never counts as the keeper that it was: what only it
+// and a lost one had would be taken for never written.
 extension Store {
     /// Changes one keeper: durable on return.
     func changeKeepers(removing old: DiskID?, adding new: (disk: DiskID, node: NodeName)?) async throws {

@@ -17,9 +17,9 @@ struct NodeCommand: AsyncParsableCommand {
 
     @Option(help: "The node's data folder: its certificate, and its disks unless --disk is given.")
     var data: String
-    @Option(help: "The coordinator's ADDRESS:PORT, for the first start.")
+    @Option(help: "The coordinator's ADDRESS:PORT, for the first start and to join anew.")
     var join: String?
-    @Option(help: "The join token, for the first start.")
+    @Option(help: "The join token, for the first start and to join anew.")
     var token: String?
     @Option(help: "The node's name, unique in the cluster.")
     var name: String?
