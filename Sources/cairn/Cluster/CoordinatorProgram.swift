@@ -173,7 +173,7 @@ struct CoordinatorProgram {
             },
             metrics: {
                 guard let store = await control.running?.store else { return "cairn_up 0\n" }
-                let members = control.membership.nodes.map { NodePlace(site: $0.site, name: $0.name) }
+                let members = control.membership.nodes.map { NodeMember(name: $0.name, site: $0.site) }
                 return await StoreProbes.metrics(store, control.folder, members: Set(members))
             }
         )

@@ -3,8 +3,9 @@ import ObjectModel
 
 extension MetricText {
     /// How the nodes are, in all and each; `inMaintenance`: those whose disks are waited for.
-    mutating func addNodes(_ nodes: Set<NodePlace>, inMaintenance: Int, of store: Store) {
-        let standings = nodes.sorted().map { (node: $0, standing: store.standing(of: $0.name)) }
+    mutating func addNodes(_ nodes: Set<NodeMember>, inMaintenance: Int, of store: Store) {
+        let standings = nodes.sorted { ($0.site, $0.name) < ($1.site, $1.name) }
+            .map { (node: $0, standing: store.standing(of: $0.name)) }
         for standing in NodeStanding.allCases {
             add(
                 "cairn_nodes",
@@ -19,12 +20,4 @@ extension MetricText {
         }
         add("cairn_nodes_in_maintenance", "Nodes whose disks are waited for.", inMaintenance)
     }
-}
-
-/// A node, and where it stands.
-struct NodePlace: Hashable, Comparable {
-    var site: SiteName
-    var name: NodeName
-
-    static func < (left: Self, right: Self) -> Bool { (left.site, left.name) < (right.site, right.name) }
 }

@@ -21,7 +21,7 @@ enum StoreProbes {
 
     /// Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/). `members`: nodes of the cluster,
     /// also those without a disk in use.
-    static func metrics(_ store: Store, _ folder: DataFolder, members: Set<NodePlace> = []) async -> String {
+    static func metrics(_ store: Store, _ folder: DataFolder, members: Set<NodeMember> = []) async -> String {
         guard let status = try? await store.status() else { return "cairn_up 0\n" }
         var text = MetricText()
         text.add("cairn_up", "1 while metadata answers.", 1)
@@ -54,7 +54,7 @@ enum StoreProbes {
         )
         text.add("cairn_journal_sequence", "The last journal record.", Int(clamping: status.journal.last.sequence))
         addKeepers(status, wanted: (try? await store.keepersWanted()) ?? 0, to: &text)
-        let nodes = members.union(status.disks.map { NodePlace(site: $0.record.site, name: $0.record.node) })
+        let nodes = members.union(status.disks.map { NodeMember(name: $0.record.node, site: $0.record.site) })
         text.addNodes(nodes, inMaintenance: (try? await store.maintenances().count) ?? 0, of: store)
         let isKitTaken = folder.isRecoveryKitTaken
         text.add("cairn_recovery_kit_taken", "1 once an operator has taken the recovery kit.", isKitTaken ? 1 : 0)
