@@ -54,7 +54,7 @@ enum ConnectionTrouble {
             return failures.isEmpty ? "no address is known for \(error.host)" : failures.joined(separator: "; ")
         case let error as IOError: return words(error.errnoCode) ?? "\(error)"
         case ChannelError.connectTimeout: return "there is no answer from there"
-        case NIOSSLError.uncleanShutdown: return "it went without a goodbye"
+        case NIOSSLError.uncleanShutdown: return "it hung up in the middle"
         default: return "\(error)"
         }
     }
