@@ -19,12 +19,28 @@ package struct GivenDisk: Sendable {
         self.finding = finding
     }
 
+    /// How long a look may take: a disk that slept needs some seconds.
+    static let patience = Duration.seconds(20)
+    /// What is told of a folder that takes longer.
+    static let silent = "it does not answer"
+
     /// Looks without changing anything; `open` opens the folder's files.
-    package static func look(
+    static func look(
         _ path: String,
         _ open: @Sendable () throws(FileError) -> any FileSystem
     ) async -> GivenDisk {
         GivenDisk(path: path, finding: await finding(open))
+    }
+
+    /// The same, once: a folder that hangs is told as unusable, and what hangs on it is left behind.
+    package static func lookPatiently(
+        _ path: String,
+        time: any TimeSource,
+        _ open: @escaping @Sendable () throws(FileError) -> any FileSystem
+    ) async -> GivenDisk {
+        let looks = PatientLooks<String, GivenDisk>(patience: patience, time: time)
+        let found = await looks.look(at: path) { await look(path, open) }
+        return found ?? GivenDisk(path: path, finding: .unusable(silent))
     }
 
     private static func finding(_ open: @Sendable () throws(FileError) -> any FileSystem) async -> Finding {

@@ -22,7 +22,7 @@ extension NodeAgent {
             }
             let findings = await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
             return slots.enumerated().map { number, slot in
-                let finding = findings[number] ?? .unusable("it does not answer")
+                let finding = findings[number] ?? .unusable(GivenDisk.silent)
                 return SlotReport(slot: slot.name, path: slot.path, finding: finding)
             }
         }

@@ -19,8 +19,6 @@ package final class NodeAgent: TransportService {
     private static let watchPatience = Duration.seconds(2)
     /// A served disk that a look has waited for so long is told as gone: nothing is kept waiting for it any more.
     static let hangPatience = Duration.seconds(10)
-    /// How long a look at a slot may take: a disk that slept needs some seconds.
-    private static let surveyPatience = Duration.seconds(20)
 
     package let service = StorageNodeService()
     package let slots: [StoreSlot]
@@ -47,7 +45,7 @@ package final class NodeAgent: TransportService {
         self.keeper = keeper
         self.time = time
         self.random = random
-        slotLooks = PatientLooks(patience: Self.surveyPatience, time: time)
+        slotLooks = PatientLooks(patience: GivenDisk.patience, time: time)
         diskLooks = PatientLooks(patience: Self.watchPatience, time: time)
     }
 

@@ -153,4 +153,21 @@ struct NodeAgentTests {
         #expect(try await release.value == .done)
         await agent.close()
     }
+
+    @Test("a disk that hangs is told of at a node's start, which goes on with the others", .timeLimit(.minutes(1)))
+    func hangsAtStart() async throws {
+        let (hanging, time) = (MemoryDisk(), ManualTime())
+        let files = hanging.mount()
+        let hangs = Mutex(true)
+        hanging.setLatency { _, _, _ in
+            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
+        }
+        defer { hangs.withLock { $0 = false } }
+        let clock = Task {
+            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
+        }
+        defer { clock.cancel() }
+        let disk = await GivenDisk.lookPatiently("/d1", time: time) { () throws(FileError) in files }
+        #expect(disk.path == "/d1" && disk.finding == .unusable("it does not answer"))
+    }
 }

@@ -34,12 +34,13 @@ enum DiskFolders {
     }
 
     /// What stands in the folders, in their order. Refuses two that hold one disk: which of them is out of date cannot
-    /// be told here, and to serve that one would be to lose what the other has.
+    /// be told here, and to serve that one would be to lose what the other has. A disk that hangs keeps no node from
+    /// starting with the others.
     static func look(_ paths: [String]) async throws -> [GivenDisk] {
         let disks = await withTaskGroup(of: (Int, GivenDisk).self) { group in
             for (index, path) in paths.enumerated() {
                 group.addTask {
-                    let disk = await GivenDisk.look(path) { () throws(FileError) in
+                    let disk = await GivenDisk.lookPatiently(path, time: LinuxTime()) { () throws(FileError) in
                         try LinuxFileSystem(root: path, name: "look", createsRoot: false)
                     }
                     return (index, disk)
