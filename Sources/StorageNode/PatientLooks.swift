@@ -4,8 +4,8 @@ internal import SystemInterface
 /// Looks at things that may hang: whoever asks waits until the look has taken its time, and no longer.
 ///
 /// A look that takes longer goes on, and who asks meanwhile waits for the same one: what hangs costs a thread once, and
-/// not each time it is asked for. A second one may begin after `again`, so that what was put in the place of a thing
-/// that hangs for good is found.
+/// not each time it is asked for. Another may begin after `again`, and each further one after twice as long as the one
+/// before: what was put in the place of a thing that hangs for good is found, and threads are spent ever more slowly.
 final class PatientLooks<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Waiting {
         let continuation: CheckedContinuation<Value?, Never>
@@ -17,6 +17,9 @@ final class PatientLooks<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var began: MonotonicTime
         var underWay = 0
         var waiting: [UInt64: Waiting] = [:]
+
+        /// How long the last one may take before there may be another.
+        var patience: Duration { PatientLooks.again * (1 << (underWay - 1)) }
     }
 
     private struct State {
@@ -24,10 +27,8 @@ final class PatientLooks<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var nextWaiter: UInt64 = 0
     }
 
-    /// How long a look may be under way before there may be another.
+    /// How long a look may be under way before there may be a second one.
     private static var again: Duration { .seconds(60) }
-    /// Looks at one thing that are under way at a time.
-    private static var limit: Int { 2 }
 
     private let state = Mutex(State())
     private let patience: Duration
@@ -44,9 +45,7 @@ final class PatientLooks<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             let now = time.monotonic
             let (begins, waits) = state.withLock { state -> (Bool, Bool) in
                 var look = state.looks[key] ?? Look(began: now)
-                let begins =
-                    look.underWay == 0
-                    || (look.underWay < Self.limit && now.duration(since: look.began) >= Self.again)
+                let begins = look.underWay == 0 || now.duration(since: look.began) >= look.patience
                 if begins {
                     look.began = now
                     look.underWay += 1

@@ -49,13 +49,17 @@ struct NodeAgentTests {
         return try NodeResponse(decoding: await agent.answer(message).header)
     }
 
+    private static func survey(_ agent: NodeAgent) async throws -> [SlotReport.Finding] {
+        guard case .slots(let slots) = try await ask(agent, .survey) else { throw MessageError.invalid(field: "") }
+        return slots.map(\.finding)
+    }
+
     private static let format = NodeRequest.format(slot: "disk-1", NewDisk(cluster: cluster, disk: disk))
 
     @Test("an empty slot is formatted, served, watched and let go; all of it may be repeated")
     func life() async throws {
         let agent = Self.agent(on: MemoryDisk())
-        guard case .slots(let empty) = try await Self.ask(agent, .survey) else { throw MessageError.invalid(field: "") }
-        #expect(empty.map(\.finding) == [.empty])
+        #expect(try await Self.survey(agent) == [.empty])
         let expected = ExpectedDisk(cluster: Self.cluster, disk: Self.disk, wantsLog: true)
         for _ in 0..<2 {
             #expect(try await Self.ask(agent, Self.format) == .done)
@@ -145,8 +149,7 @@ struct NodeAgentTests {
             told = disks.map(\.isInPlace)
         } while told.first == true
         #expect(told == [false, true])
-        guard case .slots(let slots) = try await Self.ask(agent, .survey) else { throw MessageError.invalid(field: "") }
-        #expect(slots.map(\.finding) == [.unusable("it does not answer"), .disk(Self.cluster, Self.other)])
+        #expect(try await Self.survey(agent) == [.unusable("it does not answer"), .disk(Self.cluster, Self.other)])
         let release = Task { try await Self.ask(agent, .release(Self.disk)) }
         #expect(try await Self.ask(agent, .release(Self.other)) == .done)
         hangs.withLock { $0 = false }
@@ -169,5 +172,41 @@ struct NodeAgentTests {
         defer { clock.cancel() }
         let disk = await GivenDisk.lookPatiently("/d1", time: time) { () throws(FileError) in files }
         #expect(disk.path == "/d1" && disk.finding == .unusable("it does not answer"))
+    }
+
+    @Test("what was put in the place of a disk that hangs for good is found, however late", .timeLimit(.minutes(1)))
+    func insteadOfOneThatHangs() async throws {
+        let (hanging, good, time) = (MemoryDisk(device: 1), MemoryDisk(device: 2), ManualTime())
+        let isReplaced = Mutex(false)
+        let slot = StoreSlot(site: SiteName("s"), node: NodeName("n"), name: "disk-1") { () throws(FileError) in
+            isReplaced.withLock { $0 } ? good.mount() : hanging.mount()
+        }
+        let agent = NodeAgent(
+            slots: [slot],
+            configuration: ShardDiskConfiguration(),
+            keeper: KeeperLog.Configuration(),
+            time: time,
+            random: SeededRandom(seed: 1)
+        )
+        let hangs = Mutex(true)
+        hanging.setLatency { _, _, _ in
+            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
+        }
+        defer { hangs.withLock { $0 = false } }
+        let clock = Task {
+            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
+        }
+        defer { clock.cancel() }
+
+        // Several looks hang before anybody comes to change the disk.
+        for minutes in [0, 1, 2, 4] {
+            time.advance(by: .seconds(minutes * 60))
+            #expect(try await Self.survey(agent) == [.unusable("it does not answer")])
+        }
+        isReplaced.withLock { $0 = true }
+        clock.cancel()
+        time.advance(by: .seconds(8 * 60))
+        #expect(try await Self.survey(agent) == [.empty])
+        await agent.close()
     }
 }
