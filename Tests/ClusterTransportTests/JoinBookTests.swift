@@ -86,7 +86,7 @@ struct JoinBookTests {
         #expect(third.generation == 5 && book.floors == ["node-1": 5])
         book.revoke(third)
         #expect(book.floors == ["node-1": 1])
-        let dismissed = book.dismiss("node-1", shown: 1)
+        let dismissed = book.dismiss("node-1", shown: 1, now: 1)
         #expect(dismissed == 2)
         #expect(try admit("node-1", self.token(replacing: "node-1")).generation == 3)
         // Also where the names were lost, and a plain token would do.
@@ -98,8 +98,23 @@ struct JoinBookTests {
         #expect(fourth.generation == 4)
         // Damaged, or from a clock that ran wild: an end, not a trap.
         var last = JoinBook(floors: ["node-1": .max])
-        let greatest = last.dismiss("node-1", shown: 0)
+        let greatest = last.dismiss("node-1", shown: 0, now: .max)
         #expect(greatest == .max)
+    }
+
+    /// Else two machines of one name would both be members, or the one that was replaced in the place of the other.
+    @Test mutating func aNameGivenAnewByACoordinatorOutOfABackupIsOfALaterGenerationThanWhatItForgot() throws {
+        _ = try admit("node-1", token())
+        let backup = book
+        let forgotten = try admit("node-1", token(replacing: "node-1", expires: 9_000), now: 1_000)
+        let removed = book.dismiss("node-1", shown: forgotten.generation, now: 1_000)
+        #expect(removed > forgotten.generation)
+        book = backup
+        let known = try admit("node-1", token(replacing: "node-1", expires: 9_000), now: 2_000)
+        #expect(known.generation > removed && book.floors == ["node-1": known.generation])
+        // A clock that was put back, too: what is known counts.
+        let next = book.dismiss("node-1", shown: 0, now: 5)
+        #expect(next == known.generation + 1)
     }
 
     @Test mutating func aJoinThatCouldNotBeKeptCostsNothing() throws {

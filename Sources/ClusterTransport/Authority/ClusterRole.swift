@@ -14,7 +14,7 @@ package enum ClusterRole: String, Sendable {
 package struct ClusterPeer: Hashable, Sendable {
     package let name: String
     package let role: ClusterRole
-    /// How often the name was given anew before this certificate; renewing it changes nothing.
+    /// Higher with each time that the name was given anew, 0 at first; renewing the certificate changes nothing.
     package let generation: UInt32
 
     package init(name: String, role: ClusterRole, generation: UInt32) {

@@ -6,7 +6,7 @@ internal import Foundation
 /// A name is given once. What it stands for are the disks of one machine: were another let in under it, because its
 /// owner was silent for a while, two machines of one name would take each other's place again and again. A machine that
 /// has lost its folder joins with a token that an operator made for its name. That gives the name anew: certificates
-/// are of the next generation, and those of the generations before count no more.
+/// are of a later generation, and those of the generations before count no more.
 package struct JoinBook: Hashable, Sendable {
     /// A token that is out; of its secret only the digest is kept.
     package struct Token: Codable, Hashable, Sendable {
@@ -132,7 +132,7 @@ package struct JoinBook: Hashable, Sendable {
         }
         let floor = floors[name]
         let isFirst = tokens[found].name == nil && floor == nil && known.shown == 0
-        let generation = isFirst ? 0 : raiseFloor(of: name, above: known.shown)
+        let generation = isFirst ? 0 : raiseFloor(of: name, above: known.shown, now: now)
         return Admission(
             name: name,
             isNew: names.insert(name).inserted,
@@ -144,12 +144,16 @@ package struct JoinBook: Hashable, Sendable {
 
     /// No certificate that a name has been given counts any more; gives the generation from which on others do.
     /// `shown`: `Known`.
-    package mutating func dismiss(_ name: String, shown: UInt32) -> UInt32 { raiseFloor(of: name, above: shown) }
+    package mutating func dismiss(_ name: String, shown: UInt32, now: Int) -> UInt32 {
+        raiseFloor(of: name, above: shown, now: now)
+    }
 
-    private mutating func raiseFloor(of name: String, above shown: UInt32) -> UInt32 {
+    /// What is known of generations may be less than what was: the folder was put back from a backup, or is that of a
+    /// take-over. So none is below the clock's seconds, and a later one is higher than one that is forgotten.
+    private mutating func raiseFloor(of name: String, above shown: UInt32, now: Int) -> UInt32 {
         let last = max(shown, floors[name] ?? 0)
         // Nobody replaces a machine four thousand million times.
-        let next = last == .max ? last : last + 1
+        let next = max(last == .max ? last : last + 1, UInt32(exactly: now) ?? 0)
         floors[name] = next
         return next
     }

@@ -93,7 +93,7 @@ actor JoinTokens {
     /// The generation from which on certificates of the name count, which none that it has been given is of: durably
     /// on return. When it throws, that is not known, and asking again settles it.
     func dismiss(_ name: String, shown: UInt32) async throws -> UInt32 {
-        let generation = book.dismiss(name, shown: shown)
+        let generation = book.dismiss(name, shown: shown, now: now)
         try await save()
         return generation
     }
