@@ -101,7 +101,9 @@ struct AdminCommandTests {
         }
         let senseless = [
             ["disk", "drain"], ["rebalance", "--rate", "0"], ["rebalance", "--watch", "--json"],
+            ["rebalance", "--rate", "9000000000000000000"],
             ["disk", "add", "--node", "node-1", "--rate", "0"],
+            ["disk", "add", "--node", "node-1", "--rate", "2000000"],
             ["disk", "add", "--node", "node-1", "--no-rebalance", "--watch"],
         ]
         for arguments in senseless {

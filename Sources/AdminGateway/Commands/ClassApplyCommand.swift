@@ -32,9 +32,7 @@ extension ClassCommand {
         package init() {}
 
         package func validate() throws {
-            guard rate.map({ (1...1_000_000).contains($0) }) ?? true else {
-                throw ValidationError("--rate must be above zero, and at most 1000000")
-            }
+            try RateOption.check(rate)
             guard !(watch && json) else { throw ValidationError("give --watch or --json, not both") }
         }
 
@@ -44,7 +42,7 @@ extension ClassCommand {
                     bucket: bucket,
                     prefix: prefix,
                     storageClass: to,
-                    rate: rate.map { $0 << 20 },
+                    rate: RateOption.bytes(rate),
                     isDryRun: dryRun
                 )
             )

@@ -51,7 +51,7 @@ package struct DiskCommand: ParsableCommand {
         package init() {}
 
         package func validate() throws {
-            guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate must be above zero") }
+            try RateOption.check(rate)
             guard !noRebalance || (rate == nil && !watch) else {
                 throw ValidationError("with --no-rebalance nothing moves: leave --rate and --watch out")
             }
@@ -62,7 +62,7 @@ package struct DiskCommand: ParsableCommand {
             let text = "Added: \(added.joined(separator: ", "))."
             if noRebalance { return text + " They hold nothing until: cairn admin rebalance" }
             var request = MoveRequest()
-            request.rate = rate.map { $0 << 20 }
+            request.rate = RateOption.bytes(rate)
             let plan = try client.beginMoves(request)
             return text + "\n" + (try MovesWatch.told(plan, watching: watch, client))
         }

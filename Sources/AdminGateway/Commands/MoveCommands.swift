@@ -15,14 +15,14 @@ package struct MoveOptions: ParsableArguments {
     package init() {}
 
     package func validate() throws {
-        guard rate.map({ $0 > 0 }) ?? true else { throw ValidationError("--rate must be above zero") }
+        try RateOption.check(rate)
         guard !(watch && json) else { throw ValidationError("give --watch or --json, not both") }
     }
 
     func run(_ request: MoveRequest, _ client: AdminClient) throws -> String {
         var request = request
         request.isDryRun = dryRun
-        request.rate = rate.map { $0 << 20 }
+        request.rate = RateOption.bytes(rate)
         let plan = try client.beginMoves(request)
         if json { return try JSONText.text(plan) }
         return try MovesWatch.told(plan, watching: watch && !dryRun, client)

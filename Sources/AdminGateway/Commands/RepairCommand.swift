@@ -45,22 +45,15 @@ package struct RepairCommand: ParsableCommand {
 
         package init() {}
 
-        /// MiB a second at most: far beyond any disk, and far from what overflows.
-        private static let limit = 1 << 20
-
         package func validate() throws {
             guard disk != nil || wan != nil else { throw ValidationError("give --disk, --wan or both") }
-            guard disk.map({ 1...Self.limit ~= $0 }) ?? true else {
-                throw ValidationError("--disk: give 1 to \(Self.limit)")
-            }
-            guard wan.map({ 0...Self.limit ~= $0 }) ?? true else {
-                throw ValidationError("--wan: give 0 to \(Self.limit)")
-            }
+            try RateOption.check(disk, "--disk")
+            try RateOption.check(wan, "--wan", from: 0)
         }
 
         package func perform(_ client: AdminClient) throws -> String {
             RepairText.text(
-                try client.setRepairRate(RepairRateChange(disk: disk.map { $0 << 20 }, wan: wan.map { $0 << 20 }))
+                try client.setRepairRate(RepairRateChange(disk: RateOption.bytes(disk), wan: RateOption.bytes(wan)))
             )
         }
     }

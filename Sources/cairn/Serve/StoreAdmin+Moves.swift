@@ -50,7 +50,7 @@ extension StoreAdmin {
         return MovePlanReport(
             places: plan.moves.count,
             bytes: plan.bytes,
-            seconds: plan.bytes / (request.rate ?? store.mover.rate),
+            seconds: plan.bytes / max(1, request.rate ?? store.mover.rate),
             disks: records.sorted { $0.name < $1.name }.map { record in
                 let status = disks.first { $0.record.id == record.id }
                 return MovePlanReport.Disk(
