@@ -204,12 +204,15 @@ def report(verdicts: list[Verdict]) -> int:
 
 
 def sweep(mutants: list[Mutant], tree: Path, seeds: int) -> int:
-    """Which mutants the simulator catches, and with which seed first: a measure of the simulator."""
+    """Which mutants the simulator catches, and with which seed: a measure of the simulator.
+
+    A seed that fails is shrunk before it is told; one whose faults take long to shrink ends as what hangs.
+    """
     caught = 0
     for mutant in mutants:
         limit = TIMEOUT + seeds * SEED_TIMEOUT
         outcome = run(f"simulator until-failure --limit {seeds}", tree, mutant.name, limit)
-        found = re.search(r"^seed (\d+) failed: (.*)", outcome.output, re.MULTILINE)
+        found = re.search(r"^seed (\d+) of \w+ failed: (.*)", outcome.output, re.MULTILINE)
         said = f"seed {found[1]}: {found[2][:80]}" if found else outcome.ended
         caught += 1 if outcome.ended != "passes" else 0
         print(f"{mutant.name:28} {outcome.seconds:6.1f} s  {said}", flush=True)
