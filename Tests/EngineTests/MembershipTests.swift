@@ -330,7 +330,10 @@ struct MembershipTests {
         await node.feed.beat()
         let added = try await cluster.store.addDisks(of: node.name)
         #expect(added.map(\.node) == [node.name])
-        let paths = try await cluster.store.status().disks.map(\.path)
+        let disks = try await cluster.store.status().disks
+        // By site, node and slot, whatever the disks' ids are.
+        #expect(disks.map(\.record.node) == (cluster.nodes + [node]).map(\.name))
+        let paths = disks.map(\.path)
         #expect(paths == Array(repeating: ClusterHarness.Node.path, count: 4))
         await cluster.close()
         await node.agent.close()

@@ -40,6 +40,26 @@ struct NodeAgentTests {
         )
     }
 
+    /// Each call to a disk takes until `end`.
+    private final class Hang: Sendable {
+        private let lasts = Mutex(true)
+
+        init(_ disk: MemoryDisk) {
+            disk.setLatency { _, _, _ in
+                while self.lasts.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
+            }
+        }
+
+        func end() { lasts.withLock { $0 = false } }
+    }
+
+    /// A clock that runs a hundred times as fast, until the task is cancelled.
+    private static func run(_ time: ManualTime) -> Task<Void, Never> {
+        Task {
+            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
+        }
+    }
+
     private static func ask(
         _ agent: NodeAgent,
         _ request: NodeRequest,
@@ -134,13 +154,8 @@ struct NodeAgentTests {
                 return
             }
         }
-        let hangs = Mutex(true)
-        hanging.setLatency { _, _, _ in
-            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
-        }
-        let clock = Task {
-            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
-        }
+        let hangs = Hang(hanging)
+        let clock = Self.run(time)
         defer { clock.cancel() }
 
         var told: [Bool] = []
@@ -152,7 +167,7 @@ struct NodeAgentTests {
         #expect(try await Self.survey(agent) == [.unusable("it does not answer"), .disk(Self.cluster, Self.other)])
         let release = Task { try await Self.ask(agent, .release(Self.disk)) }
         #expect(try await Self.ask(agent, .release(Self.other)) == .done)
-        hangs.withLock { $0 = false }
+        hangs.end()
         #expect(try await release.value == .done)
         await agent.close()
     }
@@ -161,14 +176,9 @@ struct NodeAgentTests {
     func hangsAtStart() async throws {
         let (hanging, time) = (MemoryDisk(), ManualTime())
         let files = hanging.mount()
-        let hangs = Mutex(true)
-        hanging.setLatency { _, _, _ in
-            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
-        }
-        defer { hangs.withLock { $0 = false } }
-        let clock = Task {
-            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
-        }
+        let hangs = Hang(hanging)
+        defer { hangs.end() }
+        let clock = Self.run(time)
         defer { clock.cancel() }
         let disk = await GivenDisk.lookPatiently("/d1", time: time) { () throws(FileError) in files }
         #expect(disk.path == "/d1" && disk.finding == .unusable("it does not answer"))
@@ -188,14 +198,9 @@ struct NodeAgentTests {
             time: time,
             random: SeededRandom(seed: 1)
         )
-        let hangs = Mutex(true)
-        hanging.setLatency { _, _, _ in
-            while hangs.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
-        }
-        defer { hangs.withLock { $0 = false } }
-        let clock = Task {
-            while (try? await Task.sleep(for: .milliseconds(1))) != nil { time.advance(by: .milliseconds(100)) }
-        }
+        let hangs = Hang(hanging)
+        defer { hangs.end() }
+        let clock = Self.run(time)
         defer { clock.cancel() }
 
         // Several looks hang before anybody comes to change the disk.

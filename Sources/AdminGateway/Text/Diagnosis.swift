@@ -37,7 +37,7 @@ struct Diagnosis {
         report.repair.blobsWithoutSpare > 0 || report.groups.fewestSpares.map { $0 <= 0 } ?? false
     }
 
-    /// Journal keepers that may still go before changes wait; below zero: so many are short.
+    /// Journal keepers that may still go before the store stops; below zero: so many are short.
     private static func journalSpares(_ report: StatusReport) -> Int { report.journal.current - report.journal.needed }
 
     /// One line that says how the store is.

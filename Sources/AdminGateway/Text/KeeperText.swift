@@ -3,8 +3,8 @@ enum KeeperText {
     /// What it means that not all keepers are current, for the end of a sentence.
     static func consequence(_ journal: JournalReport) -> String {
         let current = journal.current
-        if current < journal.needed { return ": changes wait" }
-        return current == journal.needed ? ": one more that goes, and changes wait" : ""
+        if current < journal.needed { return ": changes wait, and soon the store stops" }
+        return current == journal.needed ? ": one more that goes, and the store stops" : ""
     }
 
     /// That a start was forced, and has not been accepted; nil when there is no such start.
@@ -30,6 +30,6 @@ enum KeeperText {
         let count = journal.keepers.count
         let bearable = count - journal.needed
         return "the journal has \(Words.plural(count, "keeper")) of \(journal.wanted): with "
-            + "\(bearable == 0 ? "any" : "more than \(bearable)") of them lost changes wait"
+            + "\(bearable == 0 ? "any" : "more than \(bearable)") of them lost the store stops"
     }
 }

@@ -130,7 +130,7 @@ extension Store {
         let holding = map.groups.values.filter { !empty.contains($0.scheme) }
         let reach = StoreReach(of: holding, missing: missing, served: served)
         return StoreStatus(
-            disks: disks.sorted { $0.record.slot.slotOrder < $1.record.slot.slotOrder },
+            disks: disks.sorted { $0.record.nameOrder.lexicographicallyPrecedes($1.record.nameOrder) },
             unused: unused.sorted { $0.place < $1.place },
             statistics: statistics,
             damage: metadata.damage,
@@ -197,14 +197,17 @@ extension Store {
     }
 }
 
-extension String {
-    /// For sorting `disk-2` before `disk-10`: shorter names first, then by bytes.
-    fileprivate var slotOrder: SlotOrder { SlotOrder(length: utf8.count, text: self) }
+extension DiskRecord {
+    /// For sorting by site, node and slot.
+    fileprivate var nameOrder: [NameOrder] { [site.name, node.name, slot].map(NameOrder.init) }
 }
 
-private struct SlotOrder: Comparable {
+/// Puts `disk-2` before `disk-10`: shorter names first, then by bytes.
+private struct NameOrder: Comparable {
     var length: Int
     var text: String
+
+    init(_ text: String) { (length, self.text) = (text.utf8.count, text) }
 
     static func < (left: Self, right: Self) -> Bool { (left.length, left.text) < (right.length, right.text) }
 }
