@@ -155,11 +155,16 @@ struct ServeProgram {
         let schemes = store.blobs.view.schemes.map(\.name)
         let scheme = schemes.isEmpty ? self.scheme.name : schemes.joined(separator: " and ")
         let endpoint = "\(options.tlsCertificate == nil ? "http" : "https")://\(host):\(port)"
-        var lines = root.lines(folder: options.data)
-        for (slot, reason) in store.absentSlots { lines.append("disk \(slot) is not served: \(reason)") }
-        lines.append("ready: S3 on \(endpoint), \(store.hosted.count) disks, \(scheme)")
-        FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+        Self.show(root.lines(folder: options.data))
+        // Before `ready:`: whoever has read that line may kill the server, and has seen the keys.
         RootCredentials.noteSeen(in: DataFolder(path: options.data))
+        Self.show(store.absentSlots.map { slot, reason in "disk \(slot) is not served: \(reason)" })
+        Self.show(["ready: S3 on \(endpoint), \(store.hosted.count) disks, \(scheme)"])
+    }
+
+    /// Writes whole lines at once, past any buffer: the process may be killed behind it.
+    private static func show(_ lines: [String]) {
+        FileHandle.standardOutput.write(Data(lines.map { $0 + "\n" }.joined().utf8))
     }
 }
 
