@@ -145,9 +145,9 @@ extension JournaledMetadataStore {
         try await read { (view) throws(MetadataError) in try view.maintenances() }
     }
 
-    package func noteForcedStart(at time: WallTime) async throws(StorageError) {
+    package func noteForcedStart(_ start: ForcedStart) async throws(StorageError) {
         try await change(isVital: true) { (change) throws(MetadataError) in
-            try change.perform([.forcedStartPut(ForcedStart(time: time))])
+            try change.perform([.forcedStartPut(start)])
         }
     }
 

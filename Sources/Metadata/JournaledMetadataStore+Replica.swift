@@ -18,6 +18,10 @@ extension JournaledMetadataStore {
         try await change(isVital: true) { (change) throws(MetadataError) in try change.beginIncarnation(incarnation) }
     }
 
+    package func grantedLeases() async throws(StorageError) -> GrantedLeases {
+        try await read { (view) throws(MetadataError) in try view.grantedLeases(view.state()) }
+    }
+
     package func keeperSet() async throws(StorageError) -> KeeperSet? {
         try await read { (view) throws(MetadataError) in try view.keepers() }
     }

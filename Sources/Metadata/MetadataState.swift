@@ -19,6 +19,7 @@ struct MetadataState: RowCodable {
     static let rewritesKey: RowKey = .text("rewrites")
     static let maintenancesKey: RowKey = .text("maintenance")
     static let forcedStartKey: RowKey = .text("forced start")
+    static let grantedLeasesKey: RowKey = .text("granted leases")
     /// Present while an import is not finished; never exported.
     static let importKey: RowKey = .text("import")
 

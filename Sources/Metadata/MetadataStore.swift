@@ -122,8 +122,8 @@ package protocol MetadataStore: Sendable {
     func endMaintenance(_ site: SiteName, _ node: NodeName) async throws(StorageError) -> Bool
     /// Those that are noted, by site and node; some may be over.
     func maintenances() async throws(StorageError) -> [NodeMaintenance]
-    /// Notes that a start was forced, in the place of what was noted before.
-    func noteForcedStart(at time: WallTime) async throws(StorageError)
+    /// Notes that a start was forced, or that the metadata was put back, in the place of what was noted before.
+    func noteForcedStart(_ start: ForcedStart) async throws(StorageError)
     /// False when there is none that is not accepted yet.
     func acceptForcedStart() async throws(StorageError) -> Bool
     /// The last; nil when there was none.

@@ -84,6 +84,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     func incarnation() async throws(StorageError) -> UInt32
     /// Begins an incarnation, as a journaled change; must be higher than the present one.
     func beginIncarnation(_ incarnation: UInt32) async throws(StorageError)
+    /// The leases granted since the store was made, as far as they are remembered.
+    func grantedLeases() async throws(StorageError) -> GrantedLeases
     /// The keeper set after the last change applied; nil before the first.
     func keeperSet() async throws(StorageError) -> KeeperSet?
     /// Makes a keeper set change the next journal record: it takes its place in the sequence here, so that no other

@@ -37,17 +37,21 @@ struct BlobWalk {
 ///
 /// A blob under a write lease that has ended was refused, aborted or deleted: nobody misses it. One under a lease that
 /// is open, or that the metadata has not heard of, may belong to a change that only missing keepers have, or to an
-/// upload that was never answered (DESIGN §4).
+/// upload that was never answered (DESIGN §4). Behind a start that was forced, or with metadata that was put back,
+/// that is so of every blob, until an operator has accepted what was lost.
 struct UncommittedBlobs {
     private let active: Set<WriteLease>
     private let newest: WriteLease
-    private let incarnation: UInt32
+    private let granted: GrantedLeases
+    private let mayMissAny: Bool
     private let dead: Set<BlobID>
 
     /// `isTailComplete`: every acknowledged change is in the metadata.
     init(_ metadata: any ReplicatedMetadata, isTailComplete: Bool) async throws {
         active = Set(try await metadata.activeLeases().map(\.lease))
-        incarnation = try await metadata.incarnation()
+        granted = try await metadata.grantedLeases()
+        mayMissAny = try await metadata.forcedStart()?.isAccepted == false
+        let incarnation = try await metadata.incarnation()
         newest = active.max() ?? WriteLease(incarnation: incarnation, number: isTailComplete ? .max : 0)
         var dead: Set<BlobID> = []
         var last: BlobID?
@@ -60,12 +64,15 @@ struct UncommittedBlobs {
         self.dead = dead
     }
 
-    /// Whether it was written after everything that the metadata knows of: then changes are missing, whatever keepers
+    /// Whether it was written in a time that the metadata knows nothing of: then changes are missing, whatever keepers
     /// were found. They have been put back as they were once.
-    func isLater(_ blob: BlobID) -> Bool { blob.incarnation > incarnation }
+    func isLater(_ blob: BlobID) -> Bool { !granted.contains(blob.writeLease) }
 
     func mayMatter(_ blob: BlobID, in metadata: any ReplicatedMetadata) async throws -> Bool {
-        guard active.contains(blob.writeLease) || blob.writeLease > newest, !dead.contains(blob) else { return false }
+        let lease = blob.writeLease
+        guard mayMissAny || active.contains(lease) || lease > newest || isLater(blob), !dead.contains(blob) else {
+            return false
+        }
         return try await metadata.blob(blob) == nil
     }
 }

@@ -28,7 +28,7 @@ package struct SalvageReport: Sendable {
     package var abandonedBlobs = 0
     /// Blobs of the store's own: checkpoints of its metadata.
     package var systemBlobs = 0
-    /// Written after all that the journal knows of.
+    /// Written in a time that the journal knows nothing of.
     package var laterBlobs = 0
 
     private static let lostLimit = 1_000
@@ -104,8 +104,8 @@ extension SalvageReport {
         }
         if laterBlobs > 0 {
             lines += [
-                "  OLD: the disks hold \(laterBlobs) blobs that were written after its end: its logs were put back as",
-                "  they were once. Changes since then are missing: look for the keepers' disks as they were last.",
+                "  OLD: the disks hold \(laterBlobs) blobs of a time that it knows nothing of: its logs were put back",
+                "  as they were once. Changes since then are missing: look for the keepers' disks as they were last.",
             ]
         }
         return lines

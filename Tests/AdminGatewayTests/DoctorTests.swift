@@ -166,6 +166,10 @@ struct DoctorTests {
             $0.status.forcedStart = ForcedStartReport(time: $0.status.time - 7_200, isAccepted: false)
             #expect(StatusText.text($0.status).contains("a start was forced 2 h ago"))
         },
+        Case("put back", .notice, "only inferred to be garbage", "cairn admin journal accept-loss") {
+            $0.status.forcedStart = ForcedStartReport(time: $0.status.time - 60, isAccepted: false, forgotten: 9)
+            #expect(StatusText.text($0.status).contains("the metadata was put back to an earlier moment"))
+        },
         Case("garbage held back", .hint, "garbage is kept: 9 shards in quarantine", "cairn admin disk list") {
             $0.lose(3)
             $0.suspectShards = 9

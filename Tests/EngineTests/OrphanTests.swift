@@ -155,8 +155,25 @@ struct OrphanTests {
         try await harness.plant(ShardID(blob: live.id, index: 0), as: later, on: target)
         for _ in 0..<3 { #expect(try await collector.pass() == 0) }
         #expect(try await Self.shards(of: orphan, harness) == 6)
+        #expect(try await harness.store.store.forcedStart()?.forgotten == .max, "an operator is told")
         try await harness.store.store.blobs.nodes.erase(target, [ShardID(blob: later, index: 0)])
         #expect(try await collector.pass() == 6, "seen before, and again")
+        #expect(try await harness.wrongKeys().isEmpty)
+        try await harness.store.close()
+    }
+
+    @Test("an orphan goes also behind later starts, which know whose it was")
+    func laterStarts() async throws {
+        let (harness, orphan) = try await Self.withOrphan()
+        for _ in 0..<2 {
+            try await harness.store.close()
+            try await harness.store.start()
+        }
+        #expect(try await Self.shards(of: orphan, harness) == 6)
+        let collector = try Self.collector(harness)
+        #expect(try await collector.pass() == 0)
+        #expect(try await collector.pass() == 6)
+        #expect(try await harness.store.store.forcedStart() == nil)
         #expect(try await harness.wrongKeys().isEmpty)
         try await harness.store.close()
     }

@@ -431,13 +431,42 @@ extension Check {
             try expect(try await store.forcedStart() == nil, "there was none")
             try expect(try await store.acceptForcedStart() == false, "none to accept")
             let (first, second) = (WallTime(milliseconds: 7), WallTime(milliseconds: 9))
-            try await store.noteForcedStart(at: first)
+            try await store.noteForcedStart(ForcedStart(time: first))
             try expect(try await store.forcedStart() == ForcedStart(time: first), "noted")
             try expect(try await store.acceptForcedStart(), "accepted")
             try expect(try await store.acceptForcedStart() == false, "accepted already")
             try expect(try await store.forcedStart() == ForcedStart(time: first, isAccepted: true), "known")
-            try await store.noteForcedStart(at: second)
+            try await store.noteForcedStart(ForcedStart(time: second))
             try expect(try await store.forcedStart() == ForcedStart(time: second), "another is to be accepted anew")
+        },
+        Check("leases that were granted are known ever after, and others not before their loss is accepted") { store in
+            let lease = try await store.prepare()
+            func knows(_ incarnation: UInt32, _ number: UInt32) async throws -> Bool {
+                try await store.grantedLeases().contains(WriteLease(incarnation: incarnation, number: number))
+            }
+            try expect(try await knows(1, 1), "the first")
+            try expect(try await !knows(1, 2), "not granted yet")
+            _ = try await store.grantLease(holder: Sample.node)
+            try expect(try await knows(1, 2), "granted")
+            try await store.endLease(lease)
+            try await store.beginIncarnation(9)
+            try expect(try await knows(1, 1), "ended")
+            try expect(try await knows(1, 2), "of an incarnation before")
+            try expect(try await !knows(9, 1), "none granted yet")
+            for (incarnation, number) in [(1, 3), (5, 1), (12, 1)] as [(UInt32, UInt32)] {
+                try expect(try await !knows(incarnation, number), "never granted")
+            }
+            try await store.noteForcedStart(ForcedStart(time: WallTime(milliseconds: 7), forgotten: 12))
+            try expect(try await !knows(12, 1), "not accepted yet")
+            try expect(try await store.acceptForcedStart(), "accepted")
+            for (incarnation, number) in [(1, 3), (5, 1), (9, 1), (12, 1)] as [(UInt32, UInt32)] {
+                try expect(try await knows(incarnation, number), "accepted")
+            }
+            try expect(try await !knows(13, 1), "above all that was accepted")
+            try await store.beginIncarnation(20)
+            _ = try await store.grantLease(holder: Sample.node)
+            try expect(try await knows(20, 1), "granted behind it")
+            try expect(try await !knows(19, 1), "never begun")
         },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()

@@ -71,6 +71,7 @@ struct EffectCodingTests {
             ),
             .maintenanceEnded(SiteName("s"), NodeName("n")),
             .forcedStartPut(ForcedStart(time: WallTime(milliseconds: 1 << 40), isAccepted: true)),
+            .forcedStartPut(ForcedStart(time: WallTime(milliseconds: 1 << 40), forgotten: .max)),
         ]
     }
 
@@ -142,6 +143,12 @@ struct EffectCodingTests {
         let start = ForcedStart(time: WallTime(milliseconds: 150), isAccepted: true)
         #expect(
             MetadataEffect.encode([.forcedStartPut(start)]) == [1, 35, 0, 9, 0, 0, 0, 1, 0, 3, 0, 0, 0, 0xAC, 2, 1]
+        )
+        let back = ForcedStart(time: WallTime(milliseconds: 150), forgotten: 300)
+        #expect(
+            MetadataEffect.encode([.forcedStartPut(back)]) == [
+                1, 35, 0, 11, 0, 0, 0, 1, 0, 5, 0, 0, 0, 0xAC, 2, 0, 0xAC, 2,
+            ]
         )
     }
 

@@ -167,7 +167,7 @@ extension RemoteTestStore {
         try await local.endMaintenance(site, node)
     }
     func maintenances() async throws(StorageError) -> [NodeMaintenance] { try await local.maintenances() }
-    func noteForcedStart(at time: WallTime) async throws(StorageError) { try await local.noteForcedStart(at: time) }
+    func noteForcedStart(_ start: ForcedStart) async throws(StorageError) { try await local.noteForcedStart(start) }
     func acceptForcedStart() async throws(StorageError) -> Bool { try await local.acceptForcedStart() }
     func forcedStart() async throws(StorageError) -> ForcedStart? { try await local.forcedStart() }
     func classRewrites() async throws(StorageError) -> [ClassRewrite] { try await local.classRewrites() }
@@ -242,6 +242,7 @@ extension RemoteTestStore {
     func beginIncarnation(_ incarnation: UInt32) async throws(StorageError) {
         try await local.beginIncarnation(incarnation)
     }
+    func grantedLeases() async throws(StorageError) -> GrantedLeases { try await local.grantedLeases() }
     func keeperSet() async throws(StorageError) -> KeeperSet? { try await local.keeperSet() }
     func recordKeeperSetChange(_ change: KeeperSetChange) async throws(StorageError) {
         try await local.recordKeeperSetChange(change)

@@ -13,10 +13,11 @@ package struct JournalCommand: ParsableCommand {
     /// `cairn admin journal accept-loss`.
     package struct AcceptLoss: AdminSubcommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Look no more for what a start with --force-journal may have lost.",
+            abstract: "Look no more for what a forced start, or metadata that was put back, may have lost.",
             discussion: """
-                Behind such a start the metadata may lack objects whose shards are on the disks, so nothing is erased \
-                that only seems to be garbage. Find and keep what is missing by `cairn salvage` first: from then on it \
+                Behind a start with --force-journal, or with metadata and journal as they were at an earlier moment, \
+                the metadata may lack objects whose shards are on the disks, so nothing is erased that only seems to \
+                be garbage. Find and keep what is missing by `cairn salvage` first: from then on it \
                 is erased.
                 """
         )

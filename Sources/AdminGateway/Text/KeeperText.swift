@@ -7,11 +7,17 @@ enum KeeperText {
         return current == journal.needed ? ": one more that goes, and the store stops" : ""
     }
 
-    /// That a start was forced, and has not been accepted; nil when there is no such start.
+    /// That a start was forced, or the metadata put back, and that has not been accepted; nil when there is no such
+    /// start.
     static func forced(_ report: StatusReport) -> String? {
         guard let start = report.forcedStart, !start.isAccepted else { return nil }
-        return "a start was forced \(Words.span(max(0, report.time - start.time))) ago with too few journal keepers: "
-            + "objects may be missing, and nothing is erased that was only inferred to be garbage"
+        let ago = "\(Words.span(max(0, report.time - start.time))) ago"
+        let cause =
+            start.forgotten == nil
+            ? "a start was forced \(ago) with too few journal keepers"
+            : "the metadata was put back to an earlier moment, with the journal: disks were found \(ago) to hold what "
+                + "was written since"
+        return cause + ": objects may be missing, and nothing is erased that was only inferred to be garbage"
     }
 
     /// What ends that.

@@ -79,8 +79,8 @@ package protocol AdminService: Sendable {
     /// no such node.
     func setMaintenance(_ request: MaintenanceRequest) async throws(AdminError) -> MaintenanceReport
 
-    /// Ends what a forced start began: garbage is inferred again. Durable when it returns; `conflict` when there is no
-    /// such start, or it was accepted before.
+    /// Ends what a forced start, or one with metadata that was put back, began: garbage is inferred again. Durable when
+    /// it returns; `conflict` when there is no such start, or it was accepted before.
     func acceptForcedStart() async throws(AdminError)
 
     /// Founds the store on the empty disks of the nodes that have joined. Durable when it returns.

@@ -197,16 +197,19 @@ package struct JournalReport: Codable, Hashable, Sendable {
     var current: Int { keepers.count { $0.state == .current } }
 }
 
-/// The last start that went on with fewer journal keepers than are needed.
+/// The last start that went on with fewer journal keepers than are needed, or with metadata that had been put back.
 package struct ForcedStartReport: Codable, Hashable, Sendable {
-    /// Seconds since 1970.
+    /// Seconds since 1970: when it was forced; of what was put back, when that was found.
     package var time: Int
     /// An operator looks no more for what it may have lost.
     package var isAccepted: Bool
+    /// The highest incarnation of which disks hold what a forgotten time wrote; nil when the start was forced.
+    package var forgotten: Int?
 
-    package init(time: Int, isAccepted: Bool) {
+    package init(time: Int, isAccepted: Bool, forgotten: Int? = nil) {
         self.time = time
         self.isAccepted = isAccepted
+        self.forgotten = forgotten
     }
 }
 

@@ -14,8 +14,9 @@ package import SystemInterface
 /// misses no shard, no repair of it being open then, and the shard that metadata names instead has been read and
 /// verified. Both only when a look at all disks, a quarantine after the first one, finds the same, and when the
 /// metadata says so once more right before. Nothing at all while a disk of the store cannot be reached or metadata may
-/// be behind: when the journal does not answer for it, or a shard anywhere is of an incarnation that metadata has not
-/// seen.
+/// be behind: when the journal does not answer for it, or a shard anywhere was written under a lease that metadata
+/// never granted. Then it was put back to an earlier moment, and knows nothing of what was acknowledged since: that is
+/// noted in it, and ends by an operator's word only (`ForcedStart`).
 package final class OrphanCollector: Sendable {
     /// How long a suspect is kept after it was first seen.
     package static let quarantine = Duration.seconds(3_600)
@@ -43,6 +44,7 @@ package final class OrphanCollector: Sendable {
     private let isSound: @Sendable () async -> Bool
     private let suspects = Mutex<[Suspect: MonotonicTime]>([:])
     private let counts = Mutex(OrphanReport())
+    private let events = Mutex<StoreEvents?>(nil)
 
     /// `isCurrent` says whether the metadata is known to hold all that was ever acknowledged, `isSound` whether its
     /// rows have been read and are what was written.
@@ -61,6 +63,9 @@ package final class OrphanCollector: Sendable {
         self.isCurrent = isCurrent
         self.isSound = isSound
     }
+
+    /// Where it is told that the metadata was put back, from here on.
+    func report(to events: StoreEvents) { self.events.withLock { $0 = events } }
 
     package var report: OrphanReport { counts.withLock { $0 } }
 
@@ -93,8 +98,8 @@ package final class OrphanCollector: Sendable {
     private func survey() async throws(StorageError) -> [Suspect]? {
         let disks = blobs.view.map.disks.keys.sorted()
         guard disks.allSatisfy(blobs.view.isUsable) else { return nil }
-        let incarnation = try await metadata.incarnation()
         var seen: [Suspect] = []
+        var forgotten: UInt32?
         for disk in disks {
             var last: ShardID?
             var isLast = false
@@ -103,13 +108,25 @@ package final class OrphanCollector: Sendable {
                     return nil
                 }
                 let entries = page.entries
-                guard entries.allSatisfy({ $0.shard.blob.incarnation <= incarnation }) else { return nil }
+                if let found = try await self.forgotten(among: entries) { forgotten = max(found, forgotten ?? 0) }
                 seen += try await suspects(among: entries, on: disk).prefix(Self.suspectLimit - seen.count)
                 last = entries.last?.shard
                 isLast = page.isLast || entries.isEmpty
             }
         }
-        return Task.isCancelled ? nil : seen
+        guard !Task.isCancelled else { return nil }
+        guard let forgotten else { return seen }
+        try await metadata.noteForcedStart(ForcedStart(time: time.wall, forgotten: forgotten))
+        events.withLock { $0 }?.note(.historyForgotten(incarnation: forgotten))
+        return nil
+    }
+
+    /// The highest incarnation of leases that the metadata never granted, if these shards have any.
+    private func forgotten(among entries: [ShardInventoryEntry]) async throws(StorageError) -> UInt32? {
+        // Asked after the shards were seen: their leases were granted before they were written.
+        let granted = try await metadata.grantedLeases()
+        let leases = Set(entries.map(\.shard.blob.writeLease)).filter { !granted.contains($0) }
+        return leases.map(\.incarnation).max()
     }
 
     private func suspects(

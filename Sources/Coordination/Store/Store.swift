@@ -150,6 +150,7 @@ package final class Store: Sendable {
         verifier.yields { [weak repairer] in repairer?.progress.isActive ?? false }
         // A repair is over when an independent count has read what was put back.
         repairer.onWhole { verifier.request(recounting: $0) }
+        orphans.report(to: events)
         repairer.report(to: events)
         repairer.report(to: badShards)
         verifier.report(to: badShards)

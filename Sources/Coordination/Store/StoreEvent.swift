@@ -29,7 +29,10 @@ package enum StoreEvent: Hashable, Sendable {
     case movesEnded
     /// A keeper that should have joined or left the set did not; tried again, and told when the reason changes.
     case keepersUnchanged(reason: String)
-    /// An operator looks no more for what a forced start may have lost.
+    /// Disks hold what was written under leases that the metadata never granted, up to this incarnation: it was put
+    /// back to an earlier moment.
+    case historyForgotten(incarnation: UInt32)
+    /// An operator looks no more for what a forced start may have lost, or metadata that was put back.
     case forcedStartAccepted
     /// So many on a disk since it was last told of, one of them of this blob. They are made anew from others.
     case shardsBad(DiskName, site: SiteName, id: DiskID, blob: BlobID, count: Int)
@@ -47,7 +50,7 @@ package enum StoreEvent: Hashable, Sendable {
     /// Whether somebody should look after it.
     package var isWarning: Bool {
         switch self {
-        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .shardsBad: true
+        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .historyForgotten, .shardsBad: true
         case .repairEnded(_, _, let missing): missing > 0
         case .diskUnused(let disk): disk.kind != .retired
         default: false
@@ -75,7 +78,10 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesCancelled: "moves are being put back"
         case .movesEnded: "moves have ended"
         case .keepersUnchanged: "the journal's keepers cannot be changed"
-        case .forcedStartAccepted: "what a forced start may have lost is accepted: garbage is erased again"
+        case .historyForgotten:
+            "the metadata was put back to an earlier moment: what disks hold of the time since is unknown to it, and "
+                + "nothing is erased that only seems to be garbage, until `cairn admin journal accept-loss`"
+        case .forcedStartAccepted: "what the metadata may lack is accepted as lost: garbage is erased again"
         case .shardsBad: "shards on a disk are bad or lost: they are made anew, look at the disk"
         }
     }
@@ -99,6 +105,7 @@ package enum StoreEvent: Hashable, Sendable {
         case .movesCancelled(let places): [("places", "\(places)")]
         case .movesEnded, .forcedStartAccepted: []
         case .keepersUnchanged(let reason): [("reason", reason)]
+        case .historyForgotten(let incarnation): [("incarnation", "\(incarnation)")]
         case .shardsBad(let disk, let site, let id, let blob, let count):
             [("site", "\(site)"), ("disk", "\(disk)"), ("id", "\(id)"), ("blob", "\(blob)"), ("shards", "\(count)")]
         }

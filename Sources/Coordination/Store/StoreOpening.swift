@@ -352,7 +352,9 @@ struct StoreOpening {
     func settle(_ journal: Journal) async throws(StoreStartError) {
         try await reading { () async throws(StorageError) in
             try await metadata.beginIncarnation(journal.incarnation)
-            if journal.wasForced || configuration.wasForced { try await metadata.noteForcedStart(at: time.wall) }
+            if journal.wasForced || configuration.wasForced {
+                try await metadata.noteForcedStart(ForcedStart(time: time.wall))
+            }
             // Their holders ended with the process before this one: what they had not committed can no longer be.
             for (lease, _) in try await metadata.activeLeases() { try await metadata.endLease(lease) }
             for record in moved { try await metadata.putDisk(record) }

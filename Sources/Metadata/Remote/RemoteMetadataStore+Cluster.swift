@@ -124,7 +124,7 @@ extension RemoteMetadataStore {
         throw Self.coordinatorsOwn("maintenances")
     }
 
-    package func noteForcedStart(at time: WallTime) async throws(StorageError) {
+    package func noteForcedStart(_ start: ForcedStart) async throws(StorageError) {
         throw Self.coordinatorsOwn("noteForcedStart")
     }
 

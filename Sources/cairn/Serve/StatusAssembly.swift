@@ -43,7 +43,11 @@ struct StatusAssembly {
             scrub: try await ScrubAssembly(store: store).report(),
             journal: journal(status, wanted: try await store.keepersWanted()),
             forcedStart: try await store.forcedStart().map {
-                ForcedStartReport(time: Int($0.time.milliseconds / 1_000), isAccepted: $0.isAccepted)
+                ForcedStartReport(
+                    time: Int($0.time.milliseconds / 1_000),
+                    isAccepted: $0.isAccepted,
+                    forgotten: $0.forgotten.map(Int.init)
+                )
             },
             recoveryKitTaken: folder.isRecoveryKitTaken,
             maintained: try await StoreAdmin.maintained(store),
