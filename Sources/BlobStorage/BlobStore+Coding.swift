@@ -85,6 +85,24 @@ extension BlobStore {
         }
     }
 
+    /// Shards noted as missing that are on their disks all the same, and may be decoded from as far as their leaves are
+    /// good: their trailers say of the blob what most others' do, or those of one another when there are no others. So
+    /// what is not of this blob's making, though its own checksums vouch for it, gives no byte.
+    func remains(of location: BlobLocation) async -> [Int] {
+        guard !location.missing.isEmpty else { return [] }
+        let found = await withTaskGroup(of: (Int, Stated?).self) { group in
+            for shard in location.members.indices
+            where location.missing.contains(UInt8(shard)) || view.isUsable(location.members[shard]) {
+                group.addTask { (shard, await self.describe(location, shard: shard).map { Stated($0) }) }
+            }
+            return await group.reduce(into: [Int: Stated]()) { $0[$1.0] = $1.1 }
+        }.filter { $0.value.blobLength == location.geometry.blobLength }
+        let noted = found.filter { location.missing.contains(UInt8($0.key)) }
+        let judges = noted.count < found.count ? found.filter { noted[$0.key] == nil } : noted
+        let stated = Self.most(judges.sorted { $0.key < $1.key }.map(\.value))
+        return noted.filter { $0.value == stated }.map(\.key).sorted()
+    }
+
     /// What a trailer says of the whole blob.
     private struct Stated: Hashable {
         var blobLength: Int
@@ -133,7 +151,7 @@ private struct StripeChecker {
             location,
             stripe: stripe,
             range: range,
-            wanted: Set(0..<scheme.dataCount),
+            wanted: Dictionary(uniqueKeysWithValues: (0..<scheme.dataCount).map { ($0, range) }),
             given: given
         )
         let data = (0..<scheme.dataCount).compactMap { cells[$0] }

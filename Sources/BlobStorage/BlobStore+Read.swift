@@ -75,22 +75,53 @@ extension BlobStore {
         direct: [VerifiedRange?]
     ) async throws(BlobError) -> [BufferSlice] {
         let lost = runs.indices.filter { direct[$0] == nil }
-        guard !lost.isEmpty, let stripe = runs.first?.stripe else { return direct.compactMap { $0?.bytes } }
-        let wanted = lost.map { runs[$0] }
-        let hull = StripeGeometry.hull(wanted)
-        let given = direct.compactMap { $0 }
-        let cells = try await reconstruct(
+        guard !lost.isEmpty else { return direct.compactMap { $0?.bytes } }
+        let found = try await decode(
             location,
-            stripe: stripe,
-            range: hull,
-            wanted: Set(wanted.map(\.shard)),
-            given: given
+            runs: lost.map { runs[$0] },
+            given: direct.compactMap { $0 },
+            tried: nil
         )
-        return try runs.indices.map { place throws(BlobError) in
-            if let bytes = direct[place]?.bytes { return bytes }
-            let run = runs[place]
-            return try Self.part(run, of: cells, hull: hull, location)
+        var rest = found[...]
+        return direct.compactMap { $0?.bytes ?? rest.popFirst() }
+    }
+
+    /// The runs, which lie in one stripe, by way of other shards. When those are too few, also by way of what is left
+    /// of shards that are noted as missing: it may be all but the leaf for which they are.
+    private func decode(
+        _ location: BlobLocation,
+        runs: [StripeGeometry.Run],
+        given: [VerifiedRange],
+        tried: Set<Int>?
+    ) async throws(BlobError) -> [BufferSlice] {
+        let stripe = runs[0].stripe
+        let hull = StripeGeometry.hull(runs)
+        let wanted = Dictionary(runs.map { ($0.shard, $0.shardRange) }) { first, _ in first }
+        let cells: [Int: BufferSlice]
+        do throws(BlobError) {
+            cells = try await reconstruct(
+                location,
+                stripe: stripe,
+                range: hull,
+                wanted: wanted,
+                given: given,
+                tried: tried
+            )
+        } catch {
+            guard case .unreadable = error else { throw error }
+            let remains = await remains(of: location)
+            guard !remains.isEmpty else { throw error }
+            cells = try await reconstruct(
+                location,
+                stripe: stripe,
+                range: hull,
+                wanted: wanted,
+                given: given,
+                tried: tried,
+                remains: remains
+            )
         }
+        return try runs.map { run throws(BlobError) in try Self.part(run, of: cells, hull: hull, location) }
     }
 
     private static func part(
@@ -122,15 +153,7 @@ extension BlobStore {
     ) async throws(BlobError) -> [BufferSlice] {
         let hull = StripeGeometry.hull(runs)
         let pieces = await readInTime(location, pieces: sources.map { (shard: $0, range: hull) }).compactMap { $0 }
-        let cells = try await reconstruct(
-            location,
-            stripe: runs[0].stripe,
-            range: hull,
-            wanted: Set(runs.map(\.shard)),
-            given: pieces,
-            tried: Set(sources)
-        )
-        return try runs.map { run throws(BlobError) in try Self.part(run, of: cells, hull: hull, location) }
+        return try await decode(location, runs: runs, given: pieces, tried: Set(sources))
     }
 }
 

@@ -4,28 +4,40 @@ internal import ObjectModel
 internal import SystemInterface
 
 extension BlobStore {
-    /// Pieces of shards that cover a range, and how many of those asked have bad leaves in it.
+    /// Pieces of shards that cover a range, and which of those asked have bad leaves in it.
     private struct Gathered {
         var pieces: [Int: BufferSlice] = [:]
-        var badCount = 0
+        var bad: Set<Int> = []
+
+        /// Whether these shards can be had: by decoding, or because each of them is there.
+        func suffices(for wanted: Set<Int>, _ needed: Int) -> Bool {
+            pieces.count >= needed || wanted.isSubset(of: pieces.keys)
+        }
+
+        /// The same for single leaves, as far as one can know before they are read.
+        func maySuffice(for wanted: Set<Int>, _ needed: Int) -> Bool {
+            pieces.count + bad.count >= needed || wanted.isSubset(of: bad.union(pieces.keys))
+        }
     }
 
     /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
     ///
-    /// `range` lies within one stripe. `given` are pieces read already; those that cover the range are used again.
+    /// `range` lies within one stripe; `wanted` says of which shards, and what of it is wanted of each. The answer
+    /// covers the range, and is undefined where nothing was wanted. `given` are pieces read already; those that cover
+    /// the range are used again.
     /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
     /// one that is merely slow may still answer for itself. What does not answer in its disk's time is left for the
     /// next, and waited for only when nothing else is left. Where bad leaves leave fewer than k, each leaf is computed
-    /// by itself: they seldom are the same ones. `usesMissing`: also from shards noted as missing, when all others are
-    /// too few; whoever asks for that must prove the blob.
+    /// by itself: they seldom are the same ones. `remains`: shards noted as missing to be asked when all others are too
+    /// few. Whoever names them must prove the blob, or that they belong to it (`remains(of:)`).
     func reconstruct(
         _ location: BlobLocation,
         stripe: Int,
         range: Range<Int>,
-        wanted: Set<Int>,
+        wanted: [Int: Range<Int>],
         given: [VerifiedRange] = [],
         tried: Set<Int>? = nil,
-        usesMissing: Bool = false
+        remains: [Int] = []
     ) async throws(BlobError) -> [Int: BufferSlice] {
         let coder = try coder(for: location.scheme)
         var available: [Int: BufferSlice] = [:]
@@ -34,33 +46,37 @@ extension BlobStore {
             let start = range.lowerBound - piece.range.lowerBound
             available[piece.shard] = piece.bytes.slice(start..<start + range.count)
         }
-        var candidates = candidates(location, tried: tried ?? wanted, excluding: Set(available.keys))
-        if usesMissing { candidates += location.missing.map { Int($0) }.filter { available[$0] == nil }.sorted() }
+        let shards = Set(wanted.keys)
+        let candidates =
+            candidates(location, tried: tried ?? shards, excluding: Set(available.keys))
+            + remains.filter { available[$0] == nil }
         let gathered = await gather(location, range: range, from: candidates, available: available)
         let needed = location.scheme.dataCount
-        if gathered.pieces.count >= needed {
+        if gathered.suffices(for: shards, needed) {
             return try decode(
                 location,
                 coder: coder,
                 available: gathered.pieces,
-                wanted: wanted,
+                wanted: shards,
                 length: range.count
             )
         }
         let parts = Leaf.parts(of: range)
-        guard parts.count > 1, gathered.pieces.count + gathered.badCount >= needed else {
+        guard parts.count > 1, gathered.maySuffice(for: shards, needed) else {
             throw .unreadable(location.blob, good: gathered.pieces.count, needed: needed)
         }
-        let outputs = Dictionary(uniqueKeysWithValues: wanted.map { ($0, pool.take(range.count)) })
+        let outputs = wanted.mapValues { _ in pool.take(range.count) }
         for part in parts {
+            let wantedHere = wanted.filter { $0.value.overlaps(part) }
+            guard !wantedHere.isEmpty else { continue }
             let cells = try await reconstruct(
                 location,
                 stripe: stripe,
                 range: part,
-                wanted: wanted,
+                wanted: wantedHere,
                 given: given,
                 tried: tried,
-                usesMissing: usesMissing
+                remains: remains
             )
             for (shard, cell) in cells {
                 let offset = part.lowerBound - range.lowerBound
@@ -90,7 +106,7 @@ extension BlobStore {
             for (shard, outcome) in zip(asked, outcomes) {
                 switch outcome {
                 case .success(let piece): gathered.pieces[shard] = piece.bytes
-                case .failure(.corrupt): gathered.badCount += 1
+                case .failure(.corrupt): gathered.bad.insert(shard)
                 case .failure: break
                 case nil: if !isPatient { silent.append(shard) }
                 }
@@ -101,7 +117,7 @@ extension BlobStore {
 
     /// Shards to ask, best first: usable and not tried, then tried or on disks thought unusable; of each kind the
     /// nearest first. None of those noted as missing, though they may be there: a shard that its own checksums vouch
-    /// for may have been found not to be what its siblings say of it.
+    /// for may have been found not to be what its siblings say of it (`remains(of:)`).
     func candidates(_ location: BlobLocation, tried: Set<Int>, excluding: Set<Int>) -> [Int] {
         var present = (0..<location.scheme.shardCount).filter {
             !excluding.contains($0) && !location.missing.contains(UInt8($0))

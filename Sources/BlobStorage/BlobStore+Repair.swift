@@ -254,13 +254,13 @@ private struct RepairWriter {
         switch source {
         case .copied: cells = try await copies(range)
         case .decoded, .remains:
-            let data = Set(0..<location.scheme.dataCount)
+            let wanted = Set(0..<location.scheme.dataCount).union(lost)
             cells = try await store.reconstruct(
                 location,
                 stripe: stripe,
                 range: range,
-                wanted: data.union(lost),
-                usesMissing: source == .remains
+                wanted: Dictionary(uniqueKeysWithValues: wanted.map { ($0, range) }),
+                remains: source == .remains ? location.missing.map { Int($0) }.sorted() : []
             )
             try verify(cells, stripe: stripe)
         }

@@ -1,5 +1,6 @@
 internal import Checksums
 internal import ClusterProtocol
+internal import DiskFormat
 internal import ObjectModel
 internal import SystemInterface
 
@@ -34,6 +35,20 @@ extension BlobStore {
             if let found = try? await readVerified(location, shard: shard, range: range, on: disk) { return found }
         }
         return nil
+    }
+
+    /// The trailer of the record that `readVerified` would read.
+    func describe(_ location: BlobLocation, shard: Int) async -> ShardTrailer? {
+        let id = location.shard(shard)
+        do throws(ShardFailure) {
+            return try await nodes.describe(location.members[shard], id).trailer
+        } catch {
+            guard error == .notFound else { return nil }
+            for disk in view.otherHolders(of: shard, at: location) {
+                if let found = try? await nodes.describe(disk, id) { return found.trailer }
+            }
+            return nil
+        }
     }
 
     private func readVerified(

@@ -148,6 +148,44 @@ def test_bad_blocks_in_more_shards_than_parities(servers):
     verify(server, digests)
 
 
+def test_what_lies_beside_bad_blocks_is_served(servers):
+    """The same leaf bad in three of six shards: what needs it is refused, and all else of the object served, also once
+    a verification has noted the shards as missing."""
+    server = servers().start()
+    cell = 512 * KIB
+    data = noise(4 * cell, "beside")
+    client = server.client(timeout=60)
+    client.create_bucket(Bucket=BUCKET)
+    client.put_object(Bucket=BUCKET, Key="study", Body=data)
+    found = [record for disk in server.disks() for record in records(server, disk)]
+    large = [record for record in found if len(record.parts["body"]) == cell]
+    assert len(large) == 6
+    for record in large[:3]:
+        flip(record.path, record.parts["body"].start + 2 * LEAF + 100, 0x20)
+
+    def get(start: int, stop: int) -> bool:
+        """Whether the range is served; never wrong."""
+        try:
+            answer = client.get_object(Bucket=BUCKET, Key="study", Range=f"bytes={start}-{stop - 1}")
+        except ClientError as error:
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503, error
+            return False
+        assert answer["Body"].read() == data[start:stop], f"{start} to {stop}"
+        return True
+
+    def what_is_good_is_served():
+        refused = [start for start in range(0, len(data), LEAF) if not get(start, start + LEAF)]
+        assert refused and all(start % cell == 2 * LEAF for start in refused), refused
+        for border in range(cell, len(data), cell):
+            assert get(border - LEAF // 2, border + LEAF // 2)
+        assert not get(0, len(data))
+
+    what_is_good_is_served()
+    scrub(server)
+    assert server.status()["blobsBelowK"] == 1
+    what_is_good_is_served()
+
+
 def test_more_flips_than_parities_are_refused_and_listed(servers):
     server = servers().start()
     digests = fill(server, [SMALL, 2 * MIB] * 10)
