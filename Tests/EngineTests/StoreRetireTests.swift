@@ -1,3 +1,4 @@
+import BlobStorage
 import Coordination
 import Metadata
 import ObjectModel
@@ -83,6 +84,31 @@ struct StoreRetireTests {
             }
         }
         _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(away[0]), isForced: true)
+        try await store.close()
+    }
+
+    /// Found by reading: between a GET that met a bad shard and its noting, a second at most, the disk was let go.
+    @Test("what a read has found bad a moment ago counts, too")
+    func neededSinceNow() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("k", Content.random(90_000))
+        let blob = try #require(try await store.store.metadata.blobs(after: nil, limit: 1).first)
+        let members = try #require(try await store.store.metadata.groups().first { $0.id == blob.group }?.members)
+        var slots: [DiskID: Int] = [:]
+        for record in try await store.store.metadata.disks() {
+            slots[record.id] = (0..<6).first { StoreHarness.name($0) == record.slot }
+        }
+        let away = try members[0..<2].map { try #require(slots[$0]) }
+        for slot in away { store.disk(slot).isGone = true }
+        try await store.store.watchDisks()
+        let bad = ShardID(blob: blob.id, index: 5)
+        try await store.store.blobs.nodes.erase(members[5], [bad])
+        try store.store.repairer.suspect(bad)
+        store.swapDisk(away[0])
+        await #expect(throws: DiskReplacementError.isNeeded("site-1/node-1/" + StoreHarness.name(away[0]), 1)) {
+            _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(away[0]), isForced: false)
+        }
+        #expect(try await store.store.metadata.blob(blob.id)?.missing == [5])
         try await store.close()
     }
 }

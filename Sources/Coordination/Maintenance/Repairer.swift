@@ -1,5 +1,6 @@
 package import BlobStorage
 internal import ClusterProtocol
+internal import JournalStorage
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
@@ -35,6 +36,9 @@ package final class Repairer: Sendable {
     /// How often the list is looked at when nothing wakes the repairer.
     package static let interval = Duration.seconds(1)
 
+    /// Of `noteSuspects`, at a time: the pass, its look ahead, and a command.
+    private static let waitingCallers = 8
+
     private struct State {
         var progress = RepairProgress()
         var suspects: Set<ShardID> = []
@@ -65,6 +69,8 @@ package final class Repairer: Sendable {
     private let activity: ClientActivity
     package let budget: RepairBudget
     private let state = Mutex(State())
+    /// Suspects are looked at by one call at a time, so that whoever waits for that knows of all before.
+    private let noting = CallGate(limit: Repairer.waitingCallers)
     private let wholeObserver = Mutex<(@Sendable (Set<ShardID>?) -> Void)?>(nil)
     private let events = Mutex<StoreEvents?>(nil)
     private let badShards = Mutex<BadShards?>(nil)
@@ -188,7 +194,10 @@ package final class Repairer: Sendable {
         while (try? await time.sleep(for: Self.look)) != nil { _ = await fillQueue() }
     }
 
-    private func noteSuspects() async throws(StorageError) {
+    /// Notes the shards that reads have found bad by now, those that are still.
+    func noteSuspects() async throws(StorageError) {
+        guard await noting.enter() else { return }
+        defer { noting.leave() }
         let suspects = state.withLock { state in
             defer { state.suspects = [] }
             return state.suspects.sorted()

@@ -40,8 +40,10 @@ package struct StoreReach: Hashable, Sendable {
 }
 
 extension Store {
-    /// Groups and blobs that cannot be read, and may have a good shard on this disk.
+    /// Groups and blobs that cannot be read, and may have a good shard on this disk. What reads have just found bad is
+    /// noted first: with it more may need the disk.
     func needing(_ disk: DiskID) async throws(StorageError) -> Int {
+        try await repairer.noteSuspects()
         let unused = unusedSchemes
         let groups = blobs.view.map.groups.values.filter {
             ($0.members.contains(disk) || $0.former.values.contains(disk)) && !unused.contains($0.scheme)
