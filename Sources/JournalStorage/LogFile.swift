@@ -60,12 +60,15 @@ struct LogFile: Sendable {
         return best
     }
 
-    /// Up to `count` bytes; fewer at the end of the file.
+    /// Up to `count` bytes; fewer at the end of the file, and none where the medium cannot be read: of what matters
+    /// there is a second copy.
     static func read(_ file: any File, offset: Int, count: Int) async throws(LogFileError) -> BufferSlice {
         let buffer = AlignedBuffer(capacity: max(count, 1))
         do throws(FileError) {
             let got = try await file.read(into: buffer, at: 0, count: count, from: offset)
             return buffer.slice(0..<got)
+        } catch  where error.code == .medium {
+            return buffer.slice(0..<0)
         } catch {
             throw .file(error)
         }

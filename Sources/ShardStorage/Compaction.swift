@@ -94,7 +94,14 @@ extension ShardDisk {
         _ segment: SegmentState,
         _ report: inout CompactionReport
     ) async throws(ShardStorageError) -> Bool {
-        let entries = try await entries(of: segment)
+        let entries: [SegmentFooter.Entry]
+        do throws(ShardStorageError) {
+            entries = try await self.entries(of: segment)
+        } catch .corrupt {
+            // What cannot be told cannot be copied; the others are no worse for it.
+            state.withLock { $0.segments[segment.id]?.passedOverAt = $0.removals }
+            return false
+        }
         let live = entries.compactMap { IndexEntry($0, in: segment.id) }.filter { index.lookup($0.shard) == $0 }
         let tombstones = keptTombstones(entries)
         let kept = segment.liveBytes + tombstones.count * Tombstone.recordLength
@@ -143,7 +150,7 @@ extension ShardDisk {
         state.withLock { state in
             entries.compactMap { entry in
                 guard case .tombstone(let sequence, let deadSegment) = entry.content,
-                    state.deadRecords[entry.shard] != nil
+                    state.hidesRecords || state.deadRecords[entry.shard] != nil
                 else { return nil }
                 return Tombstone(
                     sequence: 0,

@@ -129,7 +129,7 @@ extension ShardDisk {
         return (record, end)
     }
 
-    /// Hands out the body in verified pieces; false when a leaf does not match.
+    /// Hands out the body in verified pieces; false when a leaf does not match or cannot be read.
     private func forEachPiece(
         _ source: Source,
         _ body: (BufferSlice) async throws(ShardStorageError) -> Void
@@ -141,8 +141,10 @@ extension ShardDisk {
             let piece: BufferSlice?
             do throws(FileError) {
                 piece = try await source.check.read(count, at: source.check.layout.bodyOffset + position)
-            } catch {
+            } catch  where error.code == .gone {
                 throw Self.readError(error)
+            } catch {
+                return false
             }
             let first = position / Leaf.size
             let expected = source.table[first..<first + Leaf.count(of: count)]

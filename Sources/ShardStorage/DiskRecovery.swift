@@ -14,6 +14,10 @@ final class DiskRecovery {
     private var erased: [ShardID: UInt64] = [:]
     /// Sealed records with a bad leaf: they count only where there is no good record of their shard.
     private var damaged: [IndexEntry] = []
+    /// Segments in which the medium may hide records.
+    private var notWhole = 0
+    /// More than what the medium hides can have been given: what is written from here on is newer than all of it.
+    private static let hiddenSequences: UInt64 = 1 << 32
 
     init(
         fileSystem: any FileSystem,
@@ -41,6 +45,10 @@ final class DiskRecovery {
             guard let id = SegmentHeader.segment(fileName: name) else { continue }
             try await recover(id, name)
         }
+        if notWhole > 0 {
+            state.hidesRecords = true
+            state.nextSequence += Self.hiddenSequences
+        }
         settleShards()
         resumeSegments()
         report.segments = state.segments.count
@@ -54,14 +62,14 @@ final class DiskRecovery {
         let path = SegmentState.path(id)
         let file = try await fileSystem.open(path, .write)
         let length = try await file.length()
-        guard let head = try await readHead(file), head.header.segment == id,
+        guard let head = try await readHead(file, of: id), head.header.segment == id,
             head.header.disk == state.identity.disk, head.header.cluster == state.identity.cluster
         else {
             try await handleUnreadable(file, path, name, length)
             return
         }
         let table = SegmentTable(header: head.header, file: file, length: length, pool: pool)
-        let found = try await table.readFooter()
+        let found = try await table.findFooter()
         if head.isSuperseded {
             state.segments[id] = SegmentState(
                 header: head.header,
@@ -71,7 +79,11 @@ final class DiskRecovery {
                 allocated: length
             )
             var entries = found?.footer.entries
-            if entries == nil { entries = try await table.walk().entries }
+            if entries == nil {
+                let walk = try await table.walk()
+                if !walk.isWhole { try noteNotWhole(id) }
+                entries = walk.entries
+            }
             // Not looked at for its records, but they are still there.
             for entry in entries ?? [] where IndexEntry(entry, in: id) != nil { state.noteDead(entry.shard, in: id) }
         } else if let (footer, offset) = found {
@@ -98,13 +110,21 @@ final class DiskRecovery {
     }
 
     /// The segment's header, from the first valid copy, and whether it has a superseded mark; nil when it has none.
-    private func readHead(_ file: any File) async throws(FileError) -> (header: SegmentHeader, isSuperseded: Bool)? {
+    private func readHead(
+        _ file: any File,
+        of id: UInt64
+    ) async throws(FileError) -> (header: SegmentHeader, isSuperseded: Bool)? {
         let count = SegmentHeader.recordsOffset
         let buffer = pool.take(count)
-        guard try await file.read(into: buffer, at: 0, count: count, from: 0) == count else { return nil }
+        // Without its mark a superseded segment counts as if its compaction had been cut off before it.
+        let around = try await file.readAround(buffer, count: count, from: 0)
+        guard around.count == count else { return nil }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer.mutableBytes[..<count])
         let copy = UnsafeRawBufferPointer(rebasing: bytes[SegmentHeader.copyOffset...])
-        guard let header = (try? SegmentHeader.decode(bytes)) ?? (try? SegmentHeader.decode(copy)) else { return nil }
+        guard let header = (try? SegmentHeader.decode(bytes)) ?? (try? SegmentHeader.decode(copy)) else {
+            if !around.unreadable.isEmpty { try noteNotWhole(id) }
+            return nil
+        }
         let slot = UnsafeRawBufferPointer(rebasing: bytes[SegmentHeader.markOffset...])
         let mark = try? RecordHeader.decode(slot, at: header.place(SegmentHeader.markOffset), in: header.kind).header
         if case .supersededMark = mark { return (header, true) }
@@ -144,15 +164,36 @@ final class DiskRecovery {
         var segment = SegmentState(header: header, file: file, phase: .closing, end: end, allocated: length)
         segment.entries = walk.entries
         segment.punchedBytes = try await punchedBytes(path, length)
-        segment.isMovable = walk.isMovable && header.features.allowsChanges
+        segment.isMovable = walk.isMovable && walk.isWhole && header.features.allowsChanges
+        if !walk.isWhole { try noteNotWhole(header.segment) }
         // Only a tail of zeros is written to again: anything else may be what is left of something.
         if walk.tailEnd == nil, segment.isMovable {
-            segment.phase = .open
-            segment.tail = try await medium.readBlocks(end % Block.size, at: end - end % Block.size, pool)?.copied()
+            segment.tail = try await tail(of: medium, at: end)
+            segment.phase = segment.tail == nil ? .closed : .open
         }
+        // Without a footer it is walked at the next opening as well, and may show more then.
         if !segment.isMovable { segment.phase = .closed }
         state.segments[header.segment] = segment
         take(walk.entries, damaged: walk.damaged, in: header.segment)
+    }
+
+    /// The bytes before `end` in its block; nil when the medium cannot give them.
+    private func tail(of medium: any File, at end: Int) async throws(FileError) -> [UInt8]? {
+        do throws(FileError) {
+            return try await medium.readBlocks(end % Block.size, at: end - end % Block.size, pool)?.copied()
+        } catch  where error.code != .medium {
+            throw error
+        } catch {
+            return nil
+        }
+    }
+
+    /// Throws when there are so many that the disk has failed.
+    private func noteNotWhole(_ segment: UInt64) throws(FileError) {
+        notWhole += 1
+        guard notWhole <= UnreadableBlocks.segments else {
+            throw FileError(.medium, operation: "read", path: SegmentState.path(segment))
+        }
     }
 
     // MARK: Shards

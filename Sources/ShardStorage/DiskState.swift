@@ -27,6 +27,9 @@ struct DiskState: Sendable {
     /// Segments that still hold sealed records that are dead or lie elsewhere now, by shard: as long as there is one, a
     /// tombstone of the shard must stay.
     var deadRecords: [ShardID: [UInt64]] = [:]
+    /// Records may lie where the medium could not be read when the disk was opened, and be there at the next opening:
+    /// no tombstone is given up.
+    var hidesRecords = false
     /// Segments removed since the disk was opened.
     var removals = 0
 

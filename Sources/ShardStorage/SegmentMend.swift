@@ -26,7 +26,8 @@ extension ShardDisk {
         let block = segment.header.encoded()
         let expected = block + block
         let buffer = pool.take(expected.count)
-        let count = try await file.read(into: buffer, at: 0, count: expected.count, from: 0)
+        // A block that cannot be read is given another place by its medium when it is written.
+        let count = try await file.readAround(buffer, count: expected.count, from: 0).count
         if buffer.mutableBytes[..<count].elementsEqual(expected) { return false }
         try await file.write([pool.slice(copying: expected)], at: 0)
         try await file.sync()
@@ -37,10 +38,18 @@ extension ShardDisk {
         guard case .closed = segment.phase else { return false }
         let length = try await file.length()
         let table = SegmentTable(header: segment.header, file: file, length: length, pool: pool)
-        guard try await table.readFooter() == nil else { return false }
-        let walk = try await table.walk()
+        let walk: SegmentWalk
+        do throws(FileError) {
+            guard try await table.readFooter() == nil else { return false }
+            walk = try await table.walk()
+        } catch  where error.code != .medium {
+            throw error
+        } catch {
+            // Its first and last blocks would be written in part, for which they are read: left to compaction.
+            return false
+        }
         // With unreadable records before it the table would not be whole: they are repaired first, and compacted away.
-        guard walk.rot.isEmpty else { return false }
+        guard walk.rot.isEmpty, walk.unreadable.isEmpty else { return false }
         let footer = SegmentFooter(entries: walk.entries)
         let sequence = state.withLock { $0.takeSequence() }
         let bytes = footer.encoded(at: segment.end, in: segment.header, sequence: sequence)

@@ -9,15 +9,29 @@ struct SegmentTable {
     let length: Int
     let pool: BufferPool
 
+    /// Throws `.medium` when the medium hides some of them.
     func entries() async throws(FileError) -> [SegmentFooter.Entry] {
-        if let found = try await readFooter() { return found.footer.entries }
-        return try await walk().entries
+        if let found = try await findFooter() { return found.footer.entries }
+        let walk = try await walk()
+        guard walk.isWhole else { throw FileError(.medium, operation: "read", path: SegmentState.path(header.segment)) }
+        return walk.entries
     }
 
     func walk() async throws(FileError) -> SegmentWalk {
         var walk = SegmentWalk(header: header, file: file, length: length, pool: pool)
         try await walk.run()
         return walk
+    }
+
+    /// The same as `readFooter`; nil also when the medium cannot give it.
+    func findFooter() async throws(FileError) -> (footer: SegmentFooter, offset: Int)? {
+        do throws(FileError) {
+            return try await readFooter()
+        } catch  where error.code != .medium {
+            throw error
+        } catch {
+            return nil
+        }
     }
 
     /// The footer and where it begins; nil when there is no valid one.

@@ -22,6 +22,11 @@ struct SegmentWalk {
     private(set) var highestSequence: UInt64 = 0
     /// False when something of a later version is in it.
     private(set) var isMovable = true
+    /// False when records may lie where the medium cannot be read: another walk may find more.
+    private(set) var isWhole = true
+
+    /// Blocks that were met and could not be read; in bodies as well.
+    var unreadable: Set<Range<Int>> { window.unreadable }
 
     /// Bytes read at a time.
     private static let windowLength = 1 << 20
@@ -49,6 +54,10 @@ struct SegmentWalk {
             }
         }
         if end < window.length { tailEnd = try await window.endOfContent(in: end..<window.length) }
+        let unknown =
+            rot + entries.filter { !$0.isSealed }.map { $0.offset..<$0.offset + $0.length }
+            + [end..<max(end, window.length)]
+        isWhole = !window.unreadable.contains { hidden in unknown.contains { $0.overlaps(hidden) } }
     }
 
     /// Takes the record at `position` in; returns where the next begins, nil when there is no valid header.
@@ -98,7 +107,18 @@ struct SegmentWalk {
         )
         guard let trailer else { return }
         let check = BodyCheck(file: file, pool: pool, layout: layout, offset: position, header: shard.header)
-        if try await !check.isGood(trailer) { damaged.insert(position) }
+        if try await !isGood(trailer, check) { damaged.insert(position) }
+    }
+
+    /// A body that the medium cannot give counts as bad: its shard is here, and repaired when it is met.
+    private func isGood(_ trailer: ShardRecordTrailer, _ check: BodyCheck) async throws(FileError) -> Bool {
+        do throws(FileError) {
+            return try await check.isGood(trailer)
+        } catch  where error.code != .medium {
+            throw error
+        } catch {
+            return false
+        }
     }
 
     /// The next valid header behind `position`.

@@ -23,7 +23,9 @@ extension ShardDisk {
         do throws(FileError) {
             guard try await fileSystem.status(DiskFolder.identity)?.length == length else { return .lost }
             let file = try await fileSystem.open(DiskFolder.identity, .read)
-            guard try await file.read(into: buffer, at: 0, count: length, from: 0) == length else { return .lost }
+            // Neither copy may be readable.
+            let count = try await file.readAround(buffer, count: length, from: 0).count
+            guard count == length else { return .lost }
         } catch {
             return .lost
         }

@@ -62,7 +62,8 @@ extension ShardDisk {
                 throw FileError(.notFound, operation: "open", path: DiskFolder.identity)
             }
             let file = try await fileSystem.open(DiskFolder.identity, .read)
-            count = try await file.read(into: buffer, at: 0, count: DiskIdentity.encodedLength, from: 0)
+            // Either copy will do.
+            count = try await file.readAround(buffer, count: DiskIdentity.encodedLength, from: 0, limit: 1).count
         } catch  where error.code == .notFound {
             throw .notFormatted
         } catch {

@@ -226,6 +226,28 @@ struct KeeperCrashTests {
         }
     }
 
+    @Test("A block that cannot be read is no reason to forget a promise of which there is a copy")
+    func unreadablePromise() async throws {
+        for slot in 0..<2 {
+            let disk = MemoryDisk()
+            let log = try await openLog(disk)
+            try await log.append(incarnation: 1, after: .origin, [])
+            try await log.append(incarnation: 1, after: .origin, records(1, 1...3))
+            let promised = try await log.state().promised
+            disk.restart()
+            disk.spoil("journal/promise", offset: slot * JournalFormat.promiseSlot)
+            let opened = try await openLog(disk)
+            #expect(try await opened.state().promised == promised)
+            #expect(try await readAll(opened) == records(1, 1...3))
+        }
+        let disk = MemoryDisk()
+        _ = try await openLog(disk).state()
+        disk.restart()
+        for slot in 0..<2 { disk.spoil("journal/promise", offset: slot * JournalFormat.promiseSlot) }
+        let error = await keeperError { _ = try await openLog(disk) }
+        guard case .failed = error else { throw error ?? .full }
+    }
+
     @Test("No flipped bit anywhere makes a keeper give out a record that was never written")
     func everyFlip() async throws {
         let disk = MemoryDisk()

@@ -5,6 +5,7 @@
 /// own.
 struct MemoryContent: Sendable {
     static let sectorSize = 512
+    private static let blockSize = 4_096
 
     fileprivate enum Change: Sendable {
         case write(offset: Int, bytes: [UInt8])
@@ -17,6 +18,8 @@ struct MemoryContent: Sendable {
     private var pending: [Change] = []
     /// Bits that the medium flips, by offset: applied on reading, while the pristine bytes stay.
     private(set) var flips: [Int: UInt8] = [:]
+    /// Blocks of 4 KiB, by number, that the medium cannot read until they are written.
+    private(set) var unreadable: Set<Int> = []
 
     mutating func write(_ bytes: [UInt8], at offset: Int) {
         let oldLength = current.length
@@ -89,13 +92,25 @@ struct MemoryContent: Sendable {
 
     mutating func clearFlips() { flips = [:] }
 
+    mutating func spoil(offset: Int) { unreadable.insert(offset / Self.blockSize) }
+
+    mutating func clearSpoiled() { unreadable = [] }
+
+    func canRead(_ range: Range<Int>) -> Bool {
+        unreadable.isEmpty || range.isEmpty
+            || unreadable.isDisjoint(with: range.lowerBound / Self.blockSize...(range.upperBound - 1) / Self.blockSize)
+    }
+
     private mutating func noteLength(since oldLength: Int) {
         if current.length != oldLength { pending.append(.length(current.length)) }
     }
 
-    /// New bytes have no flipped bits.
+    /// New bytes have no flipped bits, and can be read.
     private mutating func heal(_ range: Range<Int>) {
         if !flips.isEmpty { flips = flips.filter { !range.contains($0.key) } }
+        if !unreadable.isEmpty {
+            unreadable = unreadable.filter { !range.overlaps($0 * Self.blockSize..<($0 + 1) * Self.blockSize) }
+        }
     }
 }
 

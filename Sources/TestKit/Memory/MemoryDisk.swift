@@ -141,6 +141,24 @@ package final class MemoryDisk: Sendable {
         }
     }
 
+    /// Makes the block of 4 KiB at `offset` of a file one that cannot be read, until it is written or `clearSpoiled`.
+    /// False when there is no such file.
+    @discardableResult
+    package func spoil(_ path: String, offset: Int) -> Bool {
+        state.withLock { state in
+            guard let node = state.tree.find(path.split(separator: "/")[...]) else { return false }
+            state.tree.update(node) { $0.spoil(offset: offset) }
+            return true
+        }
+    }
+
+    /// What could not be read can be read again.
+    package func clearSpoiled() {
+        state.withLock { state in
+            for node in state.tree.nodes.keys { state.tree.update(node) { $0.clearSpoiled() } }
+        }
+    }
+
     /// Gives up all contents and whatever the latency refers to; every view ends.
     package func destroy() {
         state.withLock { state in

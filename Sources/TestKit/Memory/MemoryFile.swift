@@ -36,6 +36,7 @@ final class MemoryFile: File {
         return try await disk.perform(.read, path, mount: mount, bytes: count) { state throws(FileError) in
             let lie = self.lie(in: &state)
             let place = if case .misdirected(let distance) = lie { offset + distance } else { offset }
+            try self.checkMedium(state, place, count)
             let got = self.copy(from: state, into: buffer, at: bufferOffset, count: count, from: place)
             if case .flipped(let bit) = lie, got > 0 {
                 buffer.mutableBytes[bufferOffset + bit / 8 % got] ^= 1 << UInt8(bit % 8)
@@ -59,6 +60,7 @@ final class MemoryFile: File {
         try check(buffer, bufferOffset, count, offset)
         guard disk.answersCachedReads else { return nil }
         return try disk.performNow(.read, path, mount: mount) { state throws(FileError) in
+            try self.checkMedium(state, offset, count)
             let got = self.copy(from: state, into: buffer, at: bufferOffset, count: count, from: offset)
             return got == count ? got : nil
         }
@@ -191,6 +193,12 @@ final class MemoryFile: File {
 
     private func checkTrust(_ operation: DiskOperation) throws(FileError) {
         if isSuspect.load(ordering: .relaxed) { throw error(.medium, operation) }
+    }
+
+    private func checkMedium(_ state: MemoryDisk.State, _ offset: Int, _ count: Int) throws(FileError) {
+        guard let content = state.tree.node(node)?.content, content.canRead(offset..<offset + count) else {
+            throw error(.medium, .read)
+        }
     }
 
     private func checkChange(_ operation: DiskOperation, _ offset: Int) throws(FileError) {
