@@ -183,6 +183,8 @@ extension ShardDisk {
             let file = try await fileSystem.open(segment.path, .write)
             try await file.write([pool.slice(copying: mark.encoded(in: segment.header))], at: SegmentHeader.markOffset)
             try await file.sync()
+        } catch  where error.code == .notFound {
+            // Somebody has removed it meanwhile, and the copies came from the file that was still open.
         } catch {
             throw changeError(error)
         }
@@ -227,13 +229,22 @@ extension ShardDisk {
         for id in due {
             // A segment is given up only when nothing points to it, looked at once more.
             do throws(FileError) {
-                try await fileSystem.remove(SegmentState.path(id))
+                try await remove(SegmentState.path(id))
                 try await fileSystem.syncDirectory(DiskFolder.segments)
             } catch {
                 throw changeError(error)
             }
             state.withLock { $0.forget(id) }
             report.removed.append(id)
+        }
+    }
+
+    /// No error when somebody else was first.
+    private func remove(_ path: String) async throws(FileError) {
+        do throws(FileError) {
+            try await fileSystem.remove(path)
+        } catch  where error.code == .notFound {
+            return
         }
     }
 

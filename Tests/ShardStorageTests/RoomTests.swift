@@ -214,6 +214,28 @@ import Testing
         #expect(reopened.inventory(after: nil, limit: 100).map(\.shard) == left)
     }
 
+    /// Found by reading: marking or removing such a segment ended all writes to the disk.
+    @Test("segments that somebody removes beneath an open disk are compacted from the open files")
+    func removedBeneath() async throws {
+        var generator = SplitMix64(seed: 27)
+        let (fileSystem, disk) = try await TestDisk.make()
+        var shards: [TestShard] = []
+        for number in 0..<150 {
+            shards.append(TestShard(sequence: UInt64(number), length: 20_000, using: &generator))
+            try await shards[number].write(to: disk)
+        }
+        let entries = disk.inventory(after: nil, limit: 200)
+        let first = try #require(entries.map(\.segment).min())
+        let there = entries.filter { $0.segment == first }.map(\.shard)
+        #expect(there.count < 100)
+        try await disk.erase(Array(there.dropFirst(2)))
+        try await fileSystem.remove("segments/\(SegmentHeader.fileName(first))")
+        let report = try await disk.compact()
+        #expect(report.compacted == [first] && report.removed == [first])
+        #expect(disk.failure == nil)
+        for shard in shards where there.prefix(2).contains(shard.id) { #expect(try await shard.isOn(disk)) }
+    }
+
     @Test("restarts without number leave few segments")
     func restarts() async throws {
         var generator = SplitMix64(seed: 22)
