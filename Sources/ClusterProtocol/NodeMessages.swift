@@ -176,7 +176,7 @@ package enum NodeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSuchSlot(let slot): "the node has no slot \(slot)"
         case .notEmpty(let what): "the folder is not empty: it holds \(what)"
         case .failed(let reason): reason
-        case .busy: "the node is busy with other disks: try again"
+        case .busy: "too many other changes of this disk or its slot wait: try again"
         }
     }
 }

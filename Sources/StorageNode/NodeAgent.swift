@@ -12,7 +12,7 @@ package import SystemInterface
 /// serves a disk of another cluster, never follows a coordinator older than one it has heard of. Answers every message;
 /// shard and keeper calls go to its `service`.
 package final class NodeAgent: TransportService {
-    /// Changes of slots that may wait at once; one is made at a time.
+    /// Changes of one disk or slot that may wait at once; one is made at a time.
     private static let waitingChanges = 64
     /// How long a look at a disk that is served may take before it is told as it was last. Well below the time in which
     /// a node must answer.
@@ -26,7 +26,7 @@ package final class NodeAgent: TransportService {
     let keeper: KeeperLog.Configuration
     let time: any TimeSource
     let random: any RandomSource
-    private let gate = CallGate(limit: NodeAgent.waitingChanges)
+    private let gates = SlotGates(limit: NodeAgent.waitingChanges)
     private let highest = Mutex<UInt32>(0)
     let slotLooks: PatientLooks<String, SlotReport.Finding>
     let diskLooks: PatientLooks<ObjectIdentifier, HostedDiskReport>
@@ -75,7 +75,7 @@ package final class NodeAgent: TransportService {
             case .compact: return .bad(await compact())
             case .mend: return .count(await mend())
             case .release(let disk): return try await release(disk)
-            default: return try await alone { () async throws(NodeRefusal) in try await change(call) }
+            default: return try await change(call)
             }
         } catch {
             return .refused(error)
@@ -99,31 +99,52 @@ package final class NodeAgent: TransportService {
     private func change(_ call: NodeCall) async throws(NodeRefusal) -> NodeResponse {
         switch call.request {
         case .format(let slot, let disk):
-            try await format(slot, disk)
-            return .done
-        case .open(let slot, let disk): return .opened(try await open(slot, disk))
+            return try await alone(with: disk.disk, in: slot) { () async throws(NodeRefusal) in
+                try await format(slot, disk)
+                return .done
+            }
+        case .open(let slot, let disk):
+            return try await alone(with: disk.disk, in: slot) { () async throws(NodeRefusal) in
+                .opened(try await open(slot, disk))
+            }
         case .reopenLog(let disk):
-            try await reopenLog(of: disk)
-            return .done
+            return try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in
+                try await reopenLog(of: disk)
+                return .done
+            }
         case .renewLog(let disk):
-            try await renewLog(of: disk, by: call.incarnation)
-            return .done
+            return try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in
+                try await renewLog(of: disk, by: call.incarnation)
+                return .done
+            }
         case .survey, .watch, .compact, .mend, .release: return .refused(.failed("no change of a slot"))
         }
     }
 
-    /// Closed outside the gate: a disk that hangs must not keep the others from being changed.
+    /// Closed outside the gate: a disk that hangs must not keep its slot from being given another.
     private func release(_ disk: DiskID) async throws(NodeRefusal) -> NodeResponse {
-        let released = try await alone { () async throws(NodeRefusal) in service.release(disk) }
+        let released = try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in service.release(disk) }
         try? await released?.shards.close()
         return .done
     }
 
+    /// The disk first, always: two that wait for each other's subject there cannot be.
     private func alone<Value>(
+        with disk: DiskID,
+        in slot: String,
         _ body: () async throws(NodeRefusal) -> Value
     ) async throws(NodeRefusal) -> Value {
-        guard await gate.enter() else { throw .busy }
-        defer { gate.leave() }
+        try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in
+            try await alone(with: .slot(slot), body)
+        }
+    }
+
+    private func alone<Value>(
+        with subject: SlotGates.Subject,
+        _ body: () async throws(NodeRefusal) -> Value
+    ) async throws(NodeRefusal) -> Value {
+        guard await gates.enter(subject) else { throw .busy }
+        defer { gates.leave(subject) }
         return try await body()
     }
 

@@ -43,11 +43,18 @@ struct NodeAgentTests {
     /// Each call to a disk takes until `end`.
     private final class Hang: Sendable {
         private let lasts = Mutex(true)
+        private let isMet = Mutex(false)
 
         init(_ disk: MemoryDisk) {
             disk.setLatency { _, _, _ in
+                self.isMet.withLock { $0 = true }
                 while self.lasts.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
             }
+        }
+
+        /// Waits for the first call that hangs.
+        func met() async throws {
+            while !isMet.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(1)) }
         }
 
         func end() { lasts.withLock { $0 = false } }
@@ -169,6 +176,39 @@ struct NodeAgentTests {
         #expect(try await Self.ask(agent, .release(Self.other)) == .done)
         hangs.end()
         #expect(try await release.value == .done)
+        await agent.close()
+    }
+
+    /// All changes of a node waited for one another: while one disk was opened, and hung, none of the others was.
+    @Test("a disk that hangs while it is opened keeps only its own slot from being changed", .timeLimit(.minutes(1)))
+    func hangsInOpening() async throws {
+        let (hanging, good) = (MemoryDisk(device: 1), MemoryDisk(device: 2))
+        let agent = Self.agent(on: hanging, good)
+        #expect(try await Self.ask(agent, Self.format) == .done)
+        let hangs = Hang(hanging)
+        let expected = ExpectedDisk(cluster: Self.cluster, disk: Self.disk)
+        let opening = Task { try await Self.ask(agent, .open(slot: "disk-1", expected)) }
+        try await hangs.met()
+
+        let format = NodeRequest.format(slot: "disk-2", NewDisk(cluster: Self.cluster, disk: Self.other))
+        #expect(try await Self.ask(agent, format) == .done)
+        let open = NodeRequest.open(slot: "disk-2", ExpectedDisk(cluster: Self.cluster, disk: Self.other))
+        #expect(try await Self.ask(agent, open) == .opened(OpenedDisk(hasLog: false, isUnused: true)))
+        #expect(try await Self.ask(agent, .release(Self.other)) == .done)
+
+        // What is asked of the slot and of its disk waits: the disk is let go once it is open, and not before.
+        let stranger = NodeRequest.format(slot: "disk-1", NewDisk(cluster: Self.cluster, disk: Self.other))
+        let formatting = Task { try await Self.ask(agent, stranger) }
+        let releasing = Task { try await Self.ask(agent, .release(Self.disk)) }
+        try await Task.sleep(for: .milliseconds(50))
+        hangs.end()
+        #expect(try await opening.value == .opened(OpenedDisk(hasLog: false, isUnused: true)))
+        #expect(try await releasing.value == .done)
+        guard case .refused(.notEmpty) = try await formatting.value else {
+            Issue.record("a slot with a disk was formatted")
+            return
+        }
+        #expect(try await Self.ask(agent, .watch) == .disks([]))
         await agent.close()
     }
 
