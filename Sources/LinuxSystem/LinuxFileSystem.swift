@@ -14,7 +14,7 @@ package final class LinuxFileSystem: FileSystem {
     package let root: String
     private let disk: LinuxDisk
 
-    /// Opens the directory `root`; `.gone` when it is not there.
+    /// Opens the directory `root`; `.gone` when it is not there. Blocks its thread: `open` does not.
     ///
     /// `name` (its first 9 letters) names the threads in ps, top and perf. With `createsRoot` a missing root and its
     /// missing parents are made first, and their names made durable: never for a folder that a mount should provide.
@@ -26,6 +26,19 @@ package final class LinuxFileSystem: FileSystem {
             disk = LinuxDisk(root: Descriptor(Int32(descriptor)), rootPath: root, name: String(name.prefix(9)))
         } catch  where error.code == .notFound {
             throw FileError(.gone, operation: error.operation, path: error.path, number: error.number)
+        }
+    }
+
+    /// The same on a thread of its own: what is mounted there may hang, and the cooperative pool must not.
+    package static func open(
+        root: String,
+        name: String,
+        createsRoot: Bool = false
+    ) async throws(FileError) -> LinuxFileSystem {
+        let queue = DiskQueue(name: "\(name.prefix(9)) open", threadCount: 1)
+        defer { queue.close() }
+        return try await queue.run { () throws(FileError) in
+            try LinuxFileSystem(root: root, name: name, createsRoot: createsRoot)
         }
     }
 

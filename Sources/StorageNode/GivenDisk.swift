@@ -27,7 +27,7 @@ package struct GivenDisk: Sendable {
     /// Looks without changing anything; `open` opens the folder's files.
     static func look(
         _ path: String,
-        _ open: @Sendable () throws(FileError) -> any FileSystem
+        _ open: @Sendable () async throws(FileError) -> any FileSystem
     ) async -> GivenDisk {
         GivenDisk(path: path, finding: await finding(open))
     }
@@ -36,16 +36,16 @@ package struct GivenDisk: Sendable {
     package static func lookPatiently(
         _ path: String,
         time: any TimeSource,
-        _ open: @escaping @Sendable () throws(FileError) -> any FileSystem
+        _ open: @escaping @Sendable () async throws(FileError) -> any FileSystem
     ) async -> GivenDisk {
         let looks = PatientLooks<String, GivenDisk>(patience: patience, time: time)
         let found = await looks.look(at: path) { await look(path, open) }
         return found ?? GivenDisk(path: path, finding: .unusable(silent))
     }
 
-    private static func finding(_ open: @Sendable () throws(FileError) -> any FileSystem) async -> Finding {
+    private static func finding(_ open: @Sendable () async throws(FileError) -> any FileSystem) async -> Finding {
         do {
-            return .disk(try await ShardDisk.readIdentity(try open()))
+            return .disk(try await ShardDisk.readIdentity(try await open()))
         } catch ShardStorageError.notFormatted {
             return .empty
         } catch let error as ShardStorageError {

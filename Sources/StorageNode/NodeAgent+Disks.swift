@@ -115,7 +115,7 @@ extension NodeAgent {
     func format(_ name: String, _ disk: NewDisk) async throws(NodeRefusal) {
         let slot = try slot(name)
         do {
-            let files = try slot.open()
+            let files = try await slot.open()
             if let there = try? await ShardDisk.readIdentity(files), there.disk == disk.disk,
                 there.cluster == disk.cluster
             {
@@ -149,7 +149,7 @@ extension NodeAgent {
         // The coordinator believes it away: what is served still is opened anew like a disk that comes back.
         if let old = service.release(expected.disk) { try? await old.shards.close() }
         do {
-            let files = try slot.open()
+            let files = try await slot.open()
             guard try await ShardDisk.readIdentity(files).disk == expected.disk else {
                 throw NodeRefusal.failed("another disk is in slot \(name)")
             }

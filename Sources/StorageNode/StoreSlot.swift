@@ -11,14 +11,14 @@ package struct StoreSlot: Sendable {
     package var path: String
     /// Opens the disk's files anew; throws when its folder or mount is not there. Called at start and after a
     /// replacement.
-    package var open: @Sendable () throws(FileError) -> any FileSystem
+    package var open: @Sendable () async throws(FileError) -> any FileSystem
 
     package init(
         site: SiteName,
         node: NodeName,
         name: String,
         path: String = "",
-        open: @escaping @Sendable () throws(FileError) -> any FileSystem
+        open: @escaping @Sendable () async throws(FileError) -> any FileSystem
     ) {
         self.site = site
         self.node = node

@@ -117,6 +117,26 @@ import Testing
         }
     }
 
+    /// A mount that hung took a thread of the pool with each look at it, of which there are as many as cores.
+    @Test("a disk's folder is opened on a thread of its own")
+    func openingThread() async throws {
+        try await withTemporaryDirectory { path in
+            // What goes on inline after the call does so on the thread that made it, unless that was done already.
+            let isOwn = try await eventually {
+                try await Task(executorPreference: InlineExecutor()) {
+                    let files = try await LinuxFileSystem.open(root: path, name: "slow")
+                    let thread = try String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
+                    return files.root == path && thread == "slow open\n"
+                }.value
+            }
+            #expect(isOwn)
+            let error = await #expect(throws: FileError.self) {
+                try await LinuxFileSystem.open(root: "\(path)/none", name: "slow")
+            }
+            #expect(error?.code == .gone)
+        }
+    }
+
     @Test("threads end with their disk")
     func threadsEnd() async throws {
         try await withTemporaryDirectory { path in

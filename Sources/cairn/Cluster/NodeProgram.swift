@@ -270,8 +270,8 @@ struct RunningNode: Sendable {
         createsRoot: Bool
     ) -> StoreSlot {
         StoreSlot(site: SiteName(settings.site), node: NodeName(settings.name), name: name, path: path) {
-            () throws(FileError) in
-            try LinuxFileSystem(root: path, name: name, createsRoot: createsRoot)
+            () async throws(FileError) in
+            try await LinuxFileSystem.open(root: path, name: name, createsRoot: createsRoot)
         }
     }
 

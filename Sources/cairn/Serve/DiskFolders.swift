@@ -40,8 +40,8 @@ enum DiskFolders {
         let disks = await withTaskGroup(of: (Int, GivenDisk).self) { group in
             for (index, path) in paths.enumerated() {
                 group.addTask {
-                    let disk = await GivenDisk.lookPatiently(path, time: LinuxTime()) { () throws(FileError) in
-                        try LinuxFileSystem(root: path, name: "look", createsRoot: false)
+                    let disk = await GivenDisk.lookPatiently(path, time: LinuxTime()) { () async throws(FileError) in
+                        try await LinuxFileSystem.open(root: path, name: "look")
                     }
                     return (index, disk)
                 }

@@ -82,8 +82,8 @@ struct Topology: Sendable {
         path: String,
         createsRoot: Bool
     ) -> StoreSlot {
-        StoreSlot(site: site, node: node, name: name, path: path) { () throws(FileError) in
-            try LinuxFileSystem(root: path, name: name, createsRoot: createsRoot)
+        StoreSlot(site: site, node: node, name: name, path: path) { () async throws(FileError) in
+            try await LinuxFileSystem.open(root: path, name: name, createsRoot: createsRoot)
         }
     }
 }
