@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import SystemInterface
+import TestKit
 import Testing
 
 /// What is not let in is named in the log: from where, and in words why.
@@ -23,6 +24,8 @@ struct ConnectionTroubleTests {
                 try await Task.sleep(for: .milliseconds(5))
             }
         }
+
+        func count(with words: String) -> Int { kept.withLock { $0.count { $0.contains(words) } } }
 
         var logger: Logger {
             var logger = Logger(label: "test") { _ in Handler(lines: self) }
@@ -85,6 +88,43 @@ struct ConnectionTroubleTests {
                 client.close()
             }
         }
+    }
+
+    /// Whoever calls again and again, from a new port each time, wrote a line each time.
+    @Test("what is turned away again and again for one reason is told once, and what else is wrong as well")
+    func once() async throws {
+        let (fixture, other, lines) = (try Fixture(), try Fixture(cluster: "cluster-2"), Lines())
+        try await fixture.withServer(logger: lines.logger) { port, _ in
+            for _ in 0..<5 {
+                let client = try RawClient(port: port, trusting: fixture.authority, as: nil)
+                #expect(try await client.isCutOff())
+            }
+            let client = try RawClient(port: port, trusting: fixture.authority, as: other.identity("node-7"))
+            _ = try await lines.line(with: "node node-7 of cluster cluster-2")
+            client.close()
+            #expect(lines.count(with: "it shows no certificate") == 1)
+        }
+    }
+
+    @Test("a line tells how many were left out before it, and many callers have no more lines than few")
+    func turns() {
+        let time = ManualTime()
+        let turns = LogTurns<StrangerTrouble>(time: time, interval: .seconds(60), limit: 3)
+        func take(_ address: String, _ reason: String = "no") -> Int? {
+            turns.take(StrangerTrouble(address: address, reason: reason))
+        }
+        #expect(take("10.0.0.1:1000") == 0)
+        #expect(take("10.0.0.1:1001") == nil)
+        #expect(take("10.0.0.1:1002") == nil)
+        #expect(take("10.0.0.1:1003", "never") == 0)
+        #expect(take("[fd00::1]:1000") == 0)
+        // The three places are taken: all others have one between them.
+        let told = (2..<200).compactMap { take("10.0.0.\($0):1000") }
+        #expect(told == [0])
+        time.advance(by: .seconds(60))
+        #expect(take("10.0.0.1:1004") == 2)
+        #expect(take("10.0.0.1:1005") == nil)
+        #expect(take("10.0.0.9:1000") == 0)
     }
 
     @Test("a server whose certificate has expired, one of another cluster, one that refuses us, and none")

@@ -10,7 +10,7 @@ package import SystemInterface
 /// A client proves with a certificate of our authority who it is. With `acceptsStrangers`, which a coordinator sets so
 /// that members can join, a client without a certificate is let in too, to one small call at a time for ten seconds.
 /// What a client sends never reaches the service unless it is a whole frame of an allowed size; anything else closes
-/// the connection with a log line.
+/// the connection, and is told in the log (`LogTurns`).
 package final class ClusterServer: Sendable {
     /// Open connections at most; more are closed as they come.
     package static let connectionLimit = 4_096
@@ -37,6 +37,7 @@ package final class ClusterServer: Sendable {
     private let pool: BufferPool
     private let service: any ClusterService
     private let connections = Atomic(0)
+    private let turns: LogTurns<StrangerTrouble>
     private let state: Mutex<State>
 
     /// `port` 0 lets the system choose. Requests' buffers come from `pool`. Throws when TLS does not take the identity.
@@ -56,6 +57,7 @@ package final class ClusterServer: Sendable {
         self.acceptsStrangers = acceptsStrangers
         self.time = time
         self.logger = logger
+        turns = LogTurns(time: time)
         self.group = group
         self.pool = pool
         self.service = service
@@ -131,8 +133,14 @@ package final class ClusterServer: Sendable {
     private func accept(_ channel: any Channel) throws {
         guard connections.add(1, ordering: .relaxed).newValue <= Self.connectionLimit else {
             connections.subtract(1, ordering: .relaxed)
-            logger.warning("too many cluster connections", metadata: ["limit": "\(Self.connectionLimit)"])
-            throw WireError.unwelcome("too many connections")
+            let error = WireError.unwelcome("too many connections")
+            if let others = turns.take(StrangerTrouble(address: "", reason: error.description)) {
+                logger.warning(
+                    "too many cluster connections",
+                    metadata: ["limit": "\(Self.connectionLimit)", "unreported before": "\(others)"]
+                )
+            }
+            throw error
         }
         channel.closeFuture.whenComplete { _ in self.connections.subtract(1, ordering: .relaxed) }
         let (tls, cluster) = state.withLock { ($0.tls, $0.cluster) }
@@ -140,7 +148,8 @@ package final class ClusterServer: Sendable {
             service: service,
             cluster: cluster,
             acceptsStrangers: acceptsStrangers,
-            logger: logger
+            logger: logger,
+            turns: turns
         ) { link in
             self.state.withLock { _ = $0.links.removeValue(forKey: ObjectIdentifier(link)) }
         }

@@ -35,6 +35,7 @@ final class ServerLink: ConnectionOwner {
     private let cluster: String
     private let acceptsStrangers: Bool
     private let logger: Logger
+    private let turns: LogTurns<StrangerTrouble>
     private let onClose: @Sendable (ServerLink) -> Void
     private let state = Mutex(State())
 
@@ -43,12 +44,14 @@ final class ServerLink: ConnectionOwner {
         cluster: String,
         acceptsStrangers: Bool,
         logger: Logger,
+        turns: LogTurns<StrangerTrouble>,
         onClose: @escaping @Sendable (ServerLink) -> Void
     ) {
         self.service = service
         self.cluster = cluster
         self.acceptsStrangers = acceptsStrangers
         self.logger = logger
+        self.turns = turns
         self.onClose = onClose
     }
 
@@ -127,6 +130,12 @@ final class ServerLink: ConnectionOwner {
             return (state.calls.values.compactMap(\.task), state.peer)
         }
         for task in tasks { task.cancel() }
+        log(error, of: connection, peer)
+        onClose(self)
+    }
+
+    /// What is not let in, or breaks the rules, is told of now and then; what comes and goes is not.
+    private func log(_ error: any Error, of connection: Connection, _ peer: ClusterPeer?) {
         let level: Logger.Level =
             switch error as? WireError {
             case .closedHere, .closedThere: .debug
@@ -134,15 +143,16 @@ final class ServerLink: ConnectionOwner {
             case nil where peer != nil: .debug
             default: .warning
             }
-        logger.log(
-            level: level,
-            "cluster connection closed",
-            metadata: [
-                "address": "\(connection.remote)", "peer": "\(peer?.name ?? "unknown")",
-                "reason": "\(ConnectionTrouble.text(error))",
-            ]
-        )
-        onClose(self)
+        let reason = ConnectionTrouble.text(error)
+        var metadata: Logger.Metadata = [
+            "address": "\(connection.remote)", "peer": "\(peer?.name ?? "unknown")", "reason": "\(reason)",
+        ]
+        if level == .warning {
+            let trouble = StrangerTrouble(address: connection.remote, reason: reason)
+            guard let others = turns.take(trouble) else { return }
+            metadata["unreported before"] = "\(others)"
+        }
+        logger.log(level: level, "cluster connection closed", metadata: metadata)
     }
 
     // MARK: Calls

@@ -17,6 +17,8 @@ struct MemberCertificates: Sendable {
     let membership: Membership
     let store: ClusterFiles
     let logger: Logger
+    /// Of joins that are refused.
+    private let turns = LogTurns<StrangerTrouble>(time: LinuxTime())
 
     func certify(_ request: CertificateRequest) async throws -> NodeCertificate {
         let certificate =
@@ -67,10 +69,15 @@ struct MemberCertificates: Sendable {
             logger.notice("a node has joined", metadata: ["node": "\(shown)", "address": "\(address)"])
             return joined.certificate
         } catch {
-            logger.warning(
-                "a join was refused",
-                metadata: ["node": "\(shown)", "address": "\(address)", "reason": "\(error)"]
-            )
+            if let others = turns.take(StrangerTrouble(address: address, reason: "\(error)")) {
+                logger.warning(
+                    "a join was refused",
+                    metadata: [
+                        "node": "\(shown)", "address": "\(address)", "reason": "\(error)",
+                        "unreported before": "\(others)",
+                    ]
+                )
+            }
             throw error
         }
     }
