@@ -31,14 +31,16 @@ struct ClusterFiles: Sendable {
     var root: String { files.root }
 
     func settings() throws -> Settings {
-        guard let text = try DataFolder.read(root + "/cluster.json") else {
+        let remedy = "restore it from a backup, or take over from the kit"
+        guard let settings = try read(Settings.self, "cluster.json", remedy: remedy) else {
             throw ServeError("\(root) is no coordinator's folder: run `cairn cluster init --data \(root)` first")
         }
-        do {
-            return try JSONDecoder().decode(Settings.self, from: Data(text.utf8))
-        } catch {
-            throw ServeError("\(root)/cluster.json cannot be read: restore it from a backup, or take over from the kit")
-        }
+        return settings
+    }
+
+    /// `DataFolder.read`.
+    func read<Value: Decodable>(_ type: Value.Type, _ name: String, remedy: String) throws -> Value? {
+        try DataFolder.read(type, root + "/" + name, remedy: remedy)
     }
 
     func write(_ settings: Settings) async throws { try await write(settings, name: "cluster.json") }
@@ -64,12 +66,12 @@ struct ClusterFiles: Sendable {
         var port: Int
     }
 
-    /// Empty when none was heard of, or the file is damaged: the nodes beat again by themselves.
-    func nodes() -> [NodeAddress] {
-        guard let text = try? DataFolder.read(root + "/nodes.json"),
-            let nodes = try? JSONDecoder().decode([Node].self, from: Data(text.utf8))
-        else { return [] }
-        return nodes.map {
+    /// Empty when none was heard of.
+    func nodes() throws -> [NodeAddress] {
+        let remedy =
+            "restore it from a backup, or remove it: nodes that run tell anew where they are, and of one that does "
+            + "not, and holds no disk, it is forgotten that it was a member"
+        return try (read([Node].self, "nodes.json", remedy: remedy) ?? []).map {
             NodeAddress(name: NodeName($0.name), site: SiteName($0.site), host: $0.host, port: $0.port)
         }
     }

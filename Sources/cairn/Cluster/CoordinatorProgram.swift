@@ -116,7 +116,7 @@ struct CoordinatorProgram {
         }
         let saver = NodeListSaver(store: store, logger: logger)
         let membership = Membership(
-            known: store.nodes(),
+            known: try store.nodes(),
             floors: await tokens.floors,
             region: settings.region,
             addresses: client,

@@ -1,5 +1,4 @@
 import ClusterTransport
-import Foundation
 import JournalStorage
 import LinuxSystem
 import ObjectModel
@@ -21,35 +20,20 @@ actor JoinTokens {
     init(_ store: ClusterFiles) throws {
         self.store = store
         book = JoinBook(
-            tokens: try Self.read([JoinBook.Token].self, Self.tokensFile, store) ?? [],
-            names: Set(try Self.read([String].self, Self.namesFile, store) ?? []),
-            floors: try Self.floors(store)
+            tokens: try store.read([JoinBook.Token].self, Self.tokensFile, remedy: Self.tokensRemedy) ?? [],
+            names: Set(try store.read([String].self, Self.namesFile, remedy: Self.namesRemedy) ?? []),
+            floors: try store.read([String: UInt32].self, Self.floorsFile, remedy: Self.floorsRemedy) ?? [:]
         )
     }
 
-    /// nil when it is not there, or damaged: tokens are made anew, and most names are known from elsewhere.
-    private static func read<Value: Decodable>(
-        _ type: Value.Type,
-        _ name: String,
-        _ store: ClusterFiles
-    ) throws -> Value? {
-        let text = try DataFolder.read(store.root + "/" + name)
-        return text.flatMap { try? JSONDecoder().decode(type, from: Data($0.utf8)) }
-    }
-
-    /// Empty when it is not there. Unlike the others it is known from nowhere else.
-    private static func floors(_ store: ClusterFiles) throws -> [String: UInt32] {
-        guard let text = try DataFolder.read(store.root + "/" + floorsFile) else { return [:] }
-        do {
-            return try JSONDecoder().decode([String: UInt32].self, from: Data(text.utf8))
-        } catch {
-            throw ServeError(
-                "\(store.root)/\(floorsFile) cannot be read: restore it from a backup. Without it, machines that were "
-                    + "removed or replaced are members again when they are started: make sure that they are not, and "
-                    + "remove it"
-            )
-        }
-    }
+    private static let tokensRemedy =
+        "remove it, and make the tokens that have not been used yet anew (`cairn admin node token`)"
+    private static let namesRemedy =
+        "restore it from a backup, or remove it: the names of members that hold no disk and have not run since can be "
+        + "given to other machines then"
+    private static let floorsRemedy =
+        "restore it from a backup. Without it, machines that were removed or replaced are members again when they are "
+        + "started: make sure that they are not, and remove it"
 
     private var now: Int { Int(time.wall.milliseconds / 1_000) }
 

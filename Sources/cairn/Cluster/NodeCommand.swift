@@ -129,11 +129,10 @@ struct NodeSettings: Codable, Sendable {
     }
 
     static func read(_ folder: String) throws -> NodeSettings? {
-        guard let text = try DataFolder.read(folder + "/node.json") else { return nil }
-        do {
-            return try JSONDecoder().decode(NodeSettings.self, from: Data(text.utf8))
-        } catch {
-            throw ServeError("\(folder)/node.json cannot be read: remove it and give all options again")
-        }
+        try DataFolder.read(
+            NodeSettings.self,
+            folder + "/node.json",
+            remedy: "remove it, and give all options of the first start again but --token; --site as it was"
+        )
     }
 }

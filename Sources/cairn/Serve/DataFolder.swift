@@ -114,6 +114,17 @@ struct DataFolder: Sendable {
         }
     }
 
+    /// Reads a small file of JSON; nil when it is not there. A damaged one never counts as none: `remedy` says what
+    /// there is to do about it, and what is lost without it.
+    static func read<Value: Decodable>(_ type: Value.Type, _ path: String, remedy: String) throws -> Value? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            return try JSONDecoder().decode(type, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch {
+            throw ServeError("\(path) cannot be read, or is damaged: \(remedy)")
+        }
+    }
+
     /// Writes a secret so that it is whole and durable, or not there: mode 0600, temporary name, sync, rename.
     static func writeSecret(_ text: String, name: String, in files: LinuxFileSystem) async throws {
         let temporary = name + ".new"
