@@ -127,3 +127,33 @@ def test_a_copy_is_refused_and_a_stranger_takes_no_slot(cluster, folder):
     cluster.lab.start(neighbour)
     cluster.wait_until_whole(given_up=1)
     cluster.read_all()
+
+
+def test_a_node_without_what_it_remembers_keeps_its_name_and_site(cluster):
+    """Its certificate and its disks say both; with another site one machine would be two failure domains."""
+    lab, host = cluster.lab, cluster.lab.host(NODE)
+    before = disks(cluster)
+    paths = [path for _, path in before.values()]
+    lab.stop(NODE)
+    remembered = lab.data(NODE) / "node.json"
+    remembered.unlink()
+
+    def told(name, site, *given):
+        addresses = ["--join", lab.coordinator.listen, "--listen", host.listen, "--s3", host.s3]
+        return ["--name", name, "--site", site, *addresses, *given]
+
+    def refused(*arguments):
+        result = lab.run("node", "--data", lab.data(NODE), *told(*arguments), host=NODE, check=False)
+        assert result.returncode != 0 and "joined:" not in result.stdout, result
+        return result.stderr
+
+    # Also where the disks are folders beside it, and not named.
+    for given in (options(paths), ["--disks", DISKS]):
+        assert f"the disks of node {NODE} count in site site-1" in refused(NODE, "site-9", *given)
+    assert f"give --name {NODE}" in refused("node-9", "site-1", *options(paths))
+    assert not remembered.exists()
+
+    lab.launch(NODE, told(NODE, "site-1", *options(paths)))
+    lab.process(NODE).wait_for("ready: ", 60)
+    cluster.wait_until_whole(given_up=1)
+    assert disks(cluster) == before

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterTransport
+import DiskFormat
 import Foundation
 import ObjectModel
 import StorageNode
@@ -108,11 +109,38 @@ struct NodeSettings: Codable, Sendable {
         guard remembered.site == site else {
             throw ServeError(
                 "node \(name) joined in site \(remembered.site), and its disks count there: start it with "
-                    + "--site \(remembered.site), or without --site. To move the machine to \(site), drain it "
-                    + "(`cairn admin node drain \(name)`), stop it, remove it (`cairn admin node remove \(name)`), "
-                    + "empty its disks, and let it join anew with another --data and another --name"
+                    + "--site \(remembered.site), or without --site. " + Self.movingAdvice(name, to: site)
             )
         }
+    }
+
+    /// Who has joined and has lost its `node.json` is known by its certificate all the same, and where its disks count
+    /// by what they say. Of a node that joins, or joins anew, the coordinator looks at that.
+    func check(against identity: ClusterIdentity, in folder: DataFolder) async throws {
+        guard identity.name == name else {
+            throw ServeError(
+                "\(folder.path) holds the certificate of node \(identity.name): give --name \(identity.name)"
+            )
+        }
+        let sites = try await DiskFolders.look(folders(in: folder).map(\.path)).compactMap(\.identity)
+            .filter { $0.node.name == name && "\($0.cluster)" == identity.cluster }.map(\.site.name)
+        guard let home = sites.first, !sites.contains(site) else { return }
+        throw ServeError(
+            "the disks of node \(name) count in site \(home), as they say: start it with --site \(home). "
+                + Self.movingAdvice(name, to: site)
+        )
+    }
+
+    private static func movingAdvice(_ name: String, to site: String) -> String {
+        "To move the machine to \(site), drain it (`cairn admin node drain \(name)`), stop it, remove it "
+            + "(`cairn admin node remove \(name)`), empty its disks, and let it join anew with another --data and "
+            + "another --name"
+    }
+
+    /// The folders of its disks, with the slot that each of them is.
+    func folders(in folder: DataFolder) -> [(slot: String, path: String)] {
+        guard paths.isEmpty else { return paths.map { (slots?[$0] ?? $0, $0) } }
+        return (1...max(1, disks)).map { ("disk-\($0)", "\(folder.path)/disks/disk-\($0)") }
     }
 
     /// Says which slots the folders of `--disk` are, by what stands in them; gives what their operator should know.

@@ -77,7 +77,10 @@ struct NodeProgram {
         if let identity = try membership.identity() {
             let isExpired = identity.isExpired(now: LinuxTime().wall)
             let hasToken = options.join != nil && options.token != nil
-            guard try isExpired || hasToken && membership.isDismissed(identity) else { return identity }
+            guard try isExpired || hasToken && membership.isDismissed(identity) else {
+                if isFirstStart { try await settings.check(against: identity, in: DataFolder(path: options.data)) }
+                return identity
+            }
             // The old token that a configuration still names is refused, and that is said.
             let trouble =
                 "the certificate of node \(identity.name) "
@@ -254,12 +257,8 @@ struct RunningNode: Sendable {
     }
 
     private static func slots(_ settings: NodeSettings, in folder: DataFolder) -> [StoreSlot] {
-        guard settings.paths.isEmpty else {
-            return settings.paths.map { slot(settings.slots?[$0] ?? $0, at: $0, of: settings, createsRoot: false) }
-        }
-        return (1...max(1, settings.disks)).map { number in
-            let name = "disk-\(number)"
-            return slot(name, at: "\(folder.path)/disks/\(name)", of: settings, createsRoot: true)
+        settings.folders(in: folder).map {
+            slot($0.slot, at: $0.path, of: settings, createsRoot: settings.paths.isEmpty)
         }
     }
 
