@@ -164,7 +164,9 @@ package final class Store: Sendable {
     package func close() async {
         journalTask.cancel()
         await journalTask.value
-        for (_, agent) in agents.sorted(by: { $0.key < $1.key }) { await agent.close() }
+        await withTaskGroup(of: Void.self) { group in
+            for (_, agent) in agents.sorted(by: { $0.key < $1.key }) { group.addTask { await agent.close() } }
+        }
     }
 
     /// The disks of the nodes in this process, with their node.

@@ -60,11 +60,11 @@ struct BackgroundWork: Service {
 }
 
 enum ServiceRun {
-    /// Runs them until a signal, or until one of them ends.
+    /// Runs them until a signal, or until one of them ends. The process then has `StopLimit` to end.
     static func run(_ services: [any Service], logger: Logger) async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: services.map {
+                services: (services + [StopLimit(logger: logger)]).map {
                     ServiceGroupConfiguration.ServiceConfiguration(
                         service: $0,
                         successTerminationBehavior: .gracefullyShutdownGroup
@@ -75,6 +75,30 @@ enum ServiceRun {
             )
         )
         try await group.run()
+    }
+}
+
+/// Ends a process that was told to stop, or one of whose services has ended, when it takes too long: a call to a disk
+/// that hangs cannot be taken back, and whoever waits for it never ends. What it has acknowledged is durable.
+private struct StopLimit: Service {
+    /// Requests in progress have 30 s of it, and disks the rest to be closed. Shorter than the patience of systemd
+    /// (`TimeoutStopSec` in `Cluster/systemd`), which ends a process without a word.
+    private static let limit = Duration.seconds(75)
+
+    let logger: Logger
+
+    func run() async throws {
+        // Ends also when it is cancelled, because a service has failed.
+        try? await gracefulShutdown()
+        // Goes on while the services end, and the disks are closed.
+        Task.detached { [logger] in
+            try? await LinuxTime().sleep(for: Self.limit)
+            logger.error(
+                "the stop takes too long, as when a disk hangs: the process ends as it is, and the next start recovers",
+                metadata: ["seconds": "\(Self.limit.components.seconds)"]
+            )
+            _exit(EXIT_FAILURE)
+        }
     }
 }
 

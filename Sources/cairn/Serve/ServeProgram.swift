@@ -11,7 +11,6 @@ import ObjectModel
 import S3Gateway
 import ServiceLifecycle
 import SystemInterface
-import UnixSignals
 
 /// The composition root of `cairn serve`: builds every part in the order of their dependencies and runs them until a
 /// signal.
@@ -77,19 +76,7 @@ struct ServeProgram {
                 }
             ),
         ]
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: services.map {
-                    ServiceGroupConfiguration.ServiceConfiguration(
-                        service: $0,
-                        successTerminationBehavior: .gracefullyShutdownGroup
-                    )
-                },
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
-        )
-        try await group.run()
+        try await ServiceRun.run(services, logger: logger)
         await store.close()
         withExtendedLifetime((files, store, reserve)) {}
     }
