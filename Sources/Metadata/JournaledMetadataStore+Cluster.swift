@@ -1,3 +1,4 @@
+package import ClusterProtocol
 package import ObjectInterface
 package import ObjectModel
 package import SystemInterface
@@ -157,6 +158,14 @@ extension JournaledMetadataStore {
 
     package func forcedStart() async throws(StorageError) -> ForcedStart? {
         try await read { (view) throws(MetadataError) in try view.forcedStart() }
+    }
+
+    package func noteCertificateFloors(_ floors: [CertificateFloor]) async throws(StorageError) {
+        try await change(isVital: true) { (change) throws(MetadataError) in try change.noteCertificateFloors(floors) }
+    }
+
+    package func certificateFloors() async throws(StorageError) -> [CertificateFloor] {
+        try await read { (view) throws(MetadataError) in try view.certificateFloors() }
     }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {

@@ -1,3 +1,4 @@
+internal import ClusterProtocol
 internal import DiskFormat
 internal import ObjectInterface
 internal import ObjectModel
@@ -95,6 +96,7 @@ extension MetadataEffect {
         case .maintenancePut: 33
         case .maintenanceEnded: 34
         case .forcedStartPut: 35
+        case .certificateFloorPut: 36
         }
     }
 
@@ -174,6 +176,7 @@ extension MetadataEffect {
         case .classRewriteEnded(let bucket): writer.put(bucket)
         case .maintenancePut(let maintenance): maintenance.encode(into: &writer)
         case .forcedStartPut(let start): start.encode(into: &writer)
+        case .certificateFloorPut(let floor): floor.encode(into: &writer)
         case .maintenanceEnded(let site, let node):
             writer.put(site.name)
             writer.put(node.name)
@@ -256,6 +259,7 @@ extension MetadataEffect {
         case 33: return .maintenancePut(try NodeMaintenance(from: &reader))
         case 34: return .maintenanceEnded(SiteName(try reader.getText()), NodeName(try reader.getText()))
         case 35: return .forcedStartPut(try ForcedStart(from: &reader))
+        case 36: return .certificateFloorPut(try CertificateFloor(from: &reader))
         case 22: return .checkpointsPut(try KeptCheckpoints(from: &reader).checkpoints)
         default: throw .unsupported("effect \(tag)")
         }

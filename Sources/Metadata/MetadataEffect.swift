@@ -1,3 +1,4 @@
+package import ClusterProtocol
 package import ObjectInterface
 package import ObjectModel
 
@@ -51,6 +52,8 @@ package enum MetadataEffect: Sendable {
     case maintenanceEnded(SiteName, NodeName)
     /// Replaces the one before.
     case forcedStartPut(ForcedStart)
+    /// The certificates of a node count from that generation on; replaces what was said of the node before.
+    case certificateFloorPut(CertificateFloor)
     case incarnationBegan(UInt32)
     case checkpointsPut([CheckpointRecord])
 }

@@ -20,6 +20,7 @@ struct MetadataState: RowCodable {
     static let maintenancesKey: RowKey = .text("maintenance")
     static let forcedStartKey: RowKey = .text("forced start")
     static let grantedLeasesKey: RowKey = .text("granted leases")
+    static let certificatesKey: RowKey = .text("certificates")
     /// Present while an import is not finished; never exported.
     static let importKey: RowKey = .text("import")
 

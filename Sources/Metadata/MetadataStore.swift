@@ -1,3 +1,4 @@
+package import ClusterProtocol
 package import ObjectInterface
 package import ObjectModel
 package import SystemInterface
@@ -128,6 +129,10 @@ package protocol MetadataStore: Sendable {
     func acceptForcedStart() async throws(StorageError) -> Bool
     /// The last; nil when there was none.
     func forcedStart() async throws(StorageError) -> ForcedStart?
+    /// Notes from which generation on certificates of nodes count. What is not above what is noted changes nothing.
+    func noteCertificateFloors(_ floors: [CertificateFloor]) async throws(StorageError)
+    /// All that are noted, by node.
+    func certificateFloors() async throws(StorageError) -> [CertificateFloor]
     /// Puts `new` in the place of `old` in every group: their epochs rise, and the shards of all their live blobs in
     /// that place are missing from here on.
     func replaceMember(_ old: DiskID, with new: DiskID) async throws(StorageError)

@@ -53,6 +53,7 @@ extension MetadataTransaction {
         case .maintenancePut(let maintenance): try putMaintenance(maintenance)
         case .maintenanceEnded(let site, let node): try removeMaintenance(site, node)
         case .forcedStartPut(let start): try putForcedStart(start)
+        case .certificateFloorPut(let floor): try putCertificateFloor(floor)
         case .incarnationBegan(let incarnation): try begin(incarnation: incarnation)
         case .checkpointsPut(let checkpoints): try putCheckpoints(checkpoints)
         default: preconditionFailure("an effect without meaning")

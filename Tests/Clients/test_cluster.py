@@ -337,38 +337,51 @@ def test_a_name_is_given_once(cluster, fast_folder):
     cluster.writes_go_on(cluster.names())
 
 
-def test_a_node_that_was_removed_is_refused(cluster, fast_folder):
-    """Until it joins anew with a token for its name."""
-    lab, client, name = cluster.lab, cluster.lab.host("client"), "node-90"
+class Passing:
+    """A node without a place in the lab: it joins, is stopped and removed, and its folder and certificate are left."""
 
-    def options(*more):
-        return ["node", "--data", fast_folder / "removed", "--join", lab.coordinator.listen, "--name", name, "--site",
+    def __init__(self, cluster, folder, name):
+        self.lab, self.folder, self.name = cluster.lab, folder, name
+        self.log = folder.with_suffix(".log")
+
+    def options(self, *more):
+        client = self.lab.host("client")
+        return ["node", "--data", self.folder, "--join", self.lab.coordinator.listen, "--name", self.name, "--site",
                 "site-1", "--listen", client.listen, "--s3", client.s3, "--disks", "1", *more]
 
-    def serves_until_removed(token):
-        log = open(fast_folder / "removed.log", "a+")
-        node = subprocess.Popen(lab.command(client, [lab.binary, *options("--token", token)]), stdin=subprocess.DEVNULL,
-                                stdout=log, stderr=log, env=lab.environment())
+    def serve_until_removed(self, token):
+        lab, log = self.lab, open(self.log, "a+")
+        command = lab.command(lab.host("client"), [lab.binary, *self.options("--token", token)])
+        node = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=lab.environment())
         try:
             deadline = time.monotonic() + 30
-            while name not in lab.admin("node", "list").stdout:
-                assert node.poll() is None and time.monotonic() < deadline, (fast_folder / "removed.log").read_text()
+            while self.name not in lab.admin("node", "list").stdout:
+                assert node.poll() is None and time.monotonic() < deadline, self.log.read_text()
                 time.sleep(0.2)
         finally:
             node.terminate()
             node.wait(30)
-        while (done := lab.admin("node", "remove", name, check=False)).returncode != 0:
-            assert f"{name} runs" in done.stderr and time.monotonic() < deadline + 30, done
+        while (done := lab.admin("node", "remove", self.name, check=False)).returncode != 0:
+            assert f"{self.name} runs" in done.stderr and time.monotonic() < deadline + 30, done
             time.sleep(1)
 
-    serves_until_removed(lab.token())
+    def is_refused(self, *more):
+        """Started again it ends, and says what to do."""
+        refused = self.lab.run(*self.options(*more), host="client", check=False, timeout=30)
+        assert refused.returncode != 0 and "ready:" not in refused.stdout, refused
+        assert f"node token --replace {self.name}" in refused.stderr, refused
+        assert self.name not in self.lab.admin("node", "list").stdout
+
+
+def test_a_node_that_was_removed_is_refused(cluster, fast_folder):
+    """Until it joins anew with a token for its name."""
+    lab = cluster.lab
+    node = Passing(cluster, fast_folder / "removed", "node-90")
+    node.serve_until_removed(lab.token())
     # Without a token, and with one that is used up.
     for more in [], ["--token", lab.tokens[0]]:
-        refused = lab.run(*options(*more), host="client", check=False, timeout=30)
-        assert refused.returncode != 0 and "ready:" not in refused.stdout, refused
-        assert f"node token --replace {name}" in refused.stderr, refused
-        assert name not in lab.admin("node", "list").stdout
-    serves_until_removed(lab.token("--replace", name))
+        node.is_refused(*more)
+    node.serve_until_removed(lab.token("--replace", node.name))
 
 
 def test_a_join_that_could_not_serve_costs_no_token(cluster, fast_folder):
@@ -453,8 +466,10 @@ def test_the_coordinators_database_is_gone(cluster):
     cluster.writes_go_on(cluster.names())
 
 
-def test_take_over_from_the_kit(cluster):
+def test_take_over_from_the_kit(cluster, fast_folder):
     lab = cluster.lab
+    removed = Passing(cluster, fast_folder / "removed-before", "node-91")
+    removed.serve_until_removed(lab.token())
     kit = lab.folder / "kit"
     kit.touch(0o600)
     kit.write_text(lab.admin("recovery-kit").stdout)
@@ -470,6 +485,8 @@ def test_take_over_from_the_kit(cluster):
     cluster.verify()
     cluster.wait_until_whole()
     assert not (lab.data("coordinator") / "taking-over").exists(), "it has come to its end"
+    # Who was removed before is known from the journal.
+    removed.is_refused()
 
     # Nodes and the new coordinator remember each other.
     lab.kill("node-8")

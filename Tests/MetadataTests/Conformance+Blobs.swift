@@ -1,3 +1,4 @@
+import ClusterProtocol
 import DiskFormat
 import Metadata
 import ObjectInterface
@@ -467,6 +468,18 @@ extension Check {
             _ = try await store.grantLease(holder: Sample.node)
             try expect(try await knows(20, 1), "granted behind it")
             try expect(try await !knows(19, 1), "never begun")
+        },
+        Check("from which generation on a node's certificates count never falls") { store in
+            _ = try await store.prepare()
+            func note(_ floors: (String, UInt32)...) async throws -> [String] {
+                try await store.noteCertificateFloors(
+                    floors.map { CertificateFloor(node: NodeName($0.0), generation: $0.1) }
+                )
+                return try await store.certificateFloors().map { "\($0.node) \($0.generation)" }
+            }
+            try expect(try await note().isEmpty, "there is none")
+            try expect(try await note(("n", 7), ("m", 1)) == ["m 1", "n 7"], "by node")
+            try expect(try await note(("n", 6), ("m", 2)) == ["m 2", "n 7"], "the higher one")
         },
         Check("groups keep their scheme and their epoch never falls") { store in
             _ = try await store.prepare()

@@ -1,3 +1,4 @@
+import ClusterProtocol
 import DiskFormat
 import Metadata
 import ObjectInterface
@@ -72,6 +73,7 @@ struct EffectCodingTests {
             .maintenanceEnded(SiteName("s"), NodeName("n")),
             .forcedStartPut(ForcedStart(time: WallTime(milliseconds: 1 << 40), isAccepted: true)),
             .forcedStartPut(ForcedStart(time: WallTime(milliseconds: 1 << 40), forgotten: .max)),
+            .certificateFloorPut(CertificateFloor(node: NodeName("n"), generation: .max)),
         ]
     }
 
@@ -149,6 +151,15 @@ struct EffectCodingTests {
             MetadataEffect.encode([.forcedStartPut(back)]) == [
                 1, 35, 0, 11, 0, 0, 0, 1, 0, 5, 0, 0, 0, 0xAC, 2, 0, 0xAC, 2,
             ]
+        )
+    }
+
+    @Test("the layout of a node's certificates stays what it is")
+    func certificateFloorLayout() {
+        let floor = CertificateFloor(node: NodeName("n"), generation: 300)
+        #expect(
+            MetadataEffect.encode([.certificateFloorPut(floor)])
+                == [1, 36, 0, 10, 0, 0, 0, 1, 0, 4, 0, 0, 0, 1, 0x6E, 0xAC, 2]
         )
     }
 

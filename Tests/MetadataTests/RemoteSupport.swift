@@ -1,3 +1,4 @@
+import ClusterProtocol
 import DiskFormat
 import Metadata
 import ObjectInterface
@@ -170,6 +171,10 @@ extension RemoteTestStore {
     func noteForcedStart(_ start: ForcedStart) async throws(StorageError) { try await local.noteForcedStart(start) }
     func acceptForcedStart() async throws(StorageError) -> Bool { try await local.acceptForcedStart() }
     func forcedStart() async throws(StorageError) -> ForcedStart? { try await local.forcedStart() }
+    func noteCertificateFloors(_ floors: [CertificateFloor]) async throws(StorageError) {
+        try await local.noteCertificateFloors(floors)
+    }
+    func certificateFloors() async throws(StorageError) -> [CertificateFloor] { try await local.certificateFloors() }
     func classRewrites() async throws(StorageError) -> [ClassRewrite] { try await local.classRewrites() }
     func blob(_ id: BlobID) async throws(StorageError) -> BlobRecord? { try await local.blob(id) }
     func blobs(after id: BlobID?, limit: Int) async throws(StorageError) -> [BlobRecord] {

@@ -168,8 +168,8 @@ package final class Membership: Sendable {
     /// The generation from which on certificates of the node count.
     package func floor(of name: NodeName) -> UInt32 { state.withLock { $0.floors[name] ?? 0 } }
 
-    /// For the nodes, by name.
-    var certificateFloors: [CertificateFloor] {
+    /// For the nodes and the metadata, by name.
+    package var certificateFloors: [CertificateFloor] {
         state.withLock { $0.floors }.sorted { $0.key < $1.key }
             .map { CertificateFloor(node: $0.key, generation: $0.value) }
     }

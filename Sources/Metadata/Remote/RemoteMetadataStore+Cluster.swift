@@ -1,3 +1,4 @@
+package import ClusterProtocol
 package import ObjectInterface
 package import ObjectModel
 package import SystemInterface
@@ -134,6 +135,14 @@ extension RemoteMetadataStore {
 
     package func forcedStart() async throws(StorageError) -> ForcedStart? {
         throw Self.coordinatorsOwn("forcedStart")
+    }
+
+    package func noteCertificateFloors(_ floors: [CertificateFloor]) async throws(StorageError) {
+        throw Self.coordinatorsOwn("noteCertificateFloors")
+    }
+
+    package func certificateFloors() async throws(StorageError) -> [CertificateFloor] {
+        throw Self.coordinatorsOwn("certificateFloors")
     }
 
     package func spreadMember(_ old: DiskID, over groups: [GroupID: DiskID]) async throws(StorageError) {

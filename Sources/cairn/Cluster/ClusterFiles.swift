@@ -83,6 +83,16 @@ struct ClusterFiles: Sendable {
         )
     }
 
+    // MARK: Certificates
+
+    static let floorsFile = "certificates.json"
+
+    /// From which generation on certificates of nodes count; `JoinTokens` goes on from there.
+    func write(_ floors: [CertificateFloor]) async throws {
+        let generations = Dictionary(floors.map { ($0.node.name, $0.generation) }) { max($0, $1) }
+        try await write(generations, name: Self.floorsFile)
+    }
+
     // MARK: Marks
 
     enum Mark: String {

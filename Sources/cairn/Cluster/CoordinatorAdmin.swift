@@ -195,6 +195,8 @@ struct CoordinatorAdmin: AdminService {
         let name = NodeName(node.name)
         do {
             let generation = try await tokens.dismiss(name.name, shown: control.membership.floor(of: name))
+            let floor = CertificateFloor(node: name, generation: generation)
+            try await control.running?.store.metadata.noteCertificateFloors([floor])
             control.membership.remove(name, before: generation)
         } catch {
             throw AdminError(.failed, "\(error)", advice: "The node is still a member.")

@@ -190,6 +190,19 @@ actor CoordinatorControl {
         }
     }
 
+    /// What this folder knows of certificates a take-over is to know, too: also what came to be known while no store
+    /// ran. What is known already writes nothing.
+    private func noteCertificates(in opened: Store) async {
+        do {
+            try await opened.metadata.noteCertificateFloors(membership.certificateFloors)
+        } catch {
+            logger.warning(
+                "which certificates count no more could not be written to the metadata: tried again at the next start",
+                metadata: ["error": "\(error)"]
+            )
+        }
+    }
+
     private func openNow(mayFound: Bool) async throws {
         guard let scheme = Scheme(name: settings.scheme), let cluster = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no scheme or cluster: restore it")
@@ -237,6 +250,7 @@ actor CoordinatorControl {
             )
         }
         try await users.reload()
+        await noteCertificates(in: opened)
         try await folder.unmarkForced(in: store.files)
         EventLog(logger: logger).follow(opened)
         service.attach(opened)

@@ -9,7 +9,6 @@ import SystemInterface
 actor JoinTokens {
     private static let tokensFile = "tokens.json"
     private static let namesFile = "members.json"
-    private static let floorsFile = "certificates.json"
 
     private let store: ClusterFiles
     private let time = LinuxTime()
@@ -22,7 +21,7 @@ actor JoinTokens {
         book = JoinBook(
             tokens: try store.read([JoinBook.Token].self, Self.tokensFile, remedy: Self.tokensRemedy) ?? [],
             names: Set(try store.read([String].self, Self.namesFile, remedy: Self.namesRemedy) ?? []),
-            floors: try store.read([String: UInt32].self, Self.floorsFile, remedy: Self.floorsRemedy) ?? [:]
+            floors: try store.read([String: UInt32].self, ClusterFiles.floorsFile, remedy: Self.floorsRemedy) ?? [:]
         )
     }
 
@@ -88,6 +87,6 @@ actor JoinTokens {
         defer { gate.leave() }
         try await store.write(book.tokens, name: Self.tokensFile)
         try await store.write(book.names.sorted(), name: Self.namesFile)
-        try await store.write(book.floors, name: Self.floorsFile)
+        try await store.write(book.floors, name: ClusterFiles.floorsFile)
     }
 }

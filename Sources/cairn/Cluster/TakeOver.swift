@@ -111,9 +111,14 @@ struct TakeOver {
             transport: client,
             isForced: options.forceJournal
         )
+        var metadata: JournaledMetadataStore?
         let report = try await rebuild.run(time: LinuxTime(), random: LinuxRandom()) { journal in
-            try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            let opened = try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            metadata = opened
+            return opened
         }
+        // Before the first node calls: which machines were removed is known from nowhere else.
+        try await store.write(metadata?.certificateFloors() ?? [])
         logger.info("metadata read from the nodes", metadata: ["position": "\(report.position)"])
     }
 }
