@@ -15,13 +15,16 @@ extension ObjectStore {
                 "The list of parts was not in ascending order. Parts must be ordered by part number."
             )
         }
-        let record: UploadRecord
-        do {
-            record = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
+        do throws(StorageError) {
+            return try await completeOpen(request)
         } catch {
             if let done = try await completedAlready(request, error: error) { return done }
             throw error
         }
+    }
+
+    private func completeOpen(_ request: CompleteUploadRequest) async throws(StorageError) -> WriteResult {
+        let record = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
         let parts = try await chosenParts(request, upload: record.upload)
         try Self.checkLengths(parts, declared: request.objectLength)
         let checksum = try Self.checksum(of: parts, request: request, upload: record.upload)
@@ -33,8 +36,8 @@ extension ObjectStore {
         return WriteResult(eTag: eTag, checksum: checksum, modified: modified)
     }
 
-    /// A repeated completion whose first answer was lost: the object is there with the ETag these parts give. What it
-    /// was conditional on held then.
+    /// A repeated completion whose first answer was lost, or that ran beside the first: the object is there with the
+    /// ETag these parts give. What it was conditional on held then.
     private func completedAlready(
         _ request: CompleteUploadRequest,
         error: StorageError
@@ -59,6 +62,8 @@ extension ObjectStore {
             guard let record = byNumber[part.number], record.summary.eTag == part.eTag,
                 Self.matches(part.checksum, record.summary.checksum)
             else {
+                // Parts go with their upload, which another completion may have ended since we found it open.
+                _ = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
                 throw StorageError(
                     .invalidPart,
                     "One or more of the specified parts could not be found. The part may not have been "

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import urllib.request
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -293,6 +294,19 @@ def test_an_upload_that_never_was_cannot_be_completed(s3, bucket):
         with pytest.raises(ClientError) as error:
             s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=wrong, MultipartUpload=listed)
         assert code(error) == ("NoSuchUpload", 404)
+
+
+def test_completions_side_by_side(s3, bucket):
+    """As when a client asks again before it has heard: each is told of the object that is there."""
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(8):
+            upload, parts = begun(s3, bucket)
+            asked = [
+                pool.submit(
+                    s3.complete_multipart_upload, Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts
+                ) for _ in range(6)
+            ]
+            assert len({each.result()["ETag"] for each in asked}) == 1
 
 
 def test_a_bucket_goes_with_its_open_uploads(endpoint, s3):

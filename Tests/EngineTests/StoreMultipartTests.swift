@@ -88,6 +88,21 @@ struct StoreMultipartTests {
         try await store.close()
     }
 
+    @Test("completions of one upload that run side by side all say the same")
+    func completedSideBySide() async throws {
+        let store = try await StoreHarness.open()
+        for _ in 1...5 {
+            let upload = try await Self.upload(store)
+            let parts = [try await Self.put(store, upload, 1, Content.random(100))]
+            let results = try await withThrowingTaskGroup(of: WriteResult.self) { group in
+                for _ in 1...8 { group.addTask { try await Self.complete(store, upload, parts) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(results.count == 8 && Set(results.map(\.eTag)).count == 1)
+        }
+        try await store.close()
+    }
+
     @Test("parts that are missing, wrong or too small are refused")
     func refusals() async throws {
         let store = try await StoreHarness.open()
