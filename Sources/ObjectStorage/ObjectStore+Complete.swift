@@ -139,6 +139,7 @@ extension ObjectStore {
         let made: ObjectChecksum
         switch kind {
         case .composite:
+            try requireChecksums(of: request.parts, algorithm)
             let whole = values.flatMap { $0 }
             made = ObjectChecksum(
                 algorithm: algorithm,
@@ -163,6 +164,19 @@ extension ObjectStore {
             )
         }
         return made
+    }
+
+    /// A composite checksum proves nothing to a client that did not say of which parts' it is to be made (AWS).
+    private static func requireChecksums(
+        of parts: [CompleteUploadRequest.Part],
+        _ algorithm: ObjectChecksum.Algorithm
+    ) throws(StorageError) {
+        guard let part = parts.first(where: { $0.checksum == nil }) else { return }
+        throw StorageError(
+            .invalidRequest,
+            "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum. The complete request "
+                + "must include the checksum for each part. It was missing for part \(part.number) in the request."
+        )
     }
 
     /// AWS: CRC64NVME is always of the full object; the others are composite unless asked otherwise.

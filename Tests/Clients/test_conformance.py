@@ -33,16 +33,18 @@ def begun(s3, bucket, key="k", parts=(DATA,), **options):
     upload = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)["UploadId"]
     listed = []
     for number, data in enumerate(parts, 1):
-        extra = {"ChecksumAlgorithm": options["ChecksumAlgorithm"]} if "ChecksumAlgorithm" in options else {}
+        algorithm = options.get("ChecksumAlgorithm")
+        extra = {"ChecksumAlgorithm": algorithm} if algorithm else {}
         answer = s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=data, **extra)
-        listed.append({"PartNumber": number, "ETag": answer["ETag"]})
+        name = f"Checksum{algorithm}"
+        listed.append({"PartNumber": number, "ETag": answer["ETag"], **({name: answer[name]} if algorithm else {})})
     return upload, {"Parts": listed}
 
 
 def complete(endpoint, bucket, upload, parts, headers):
     """By a plain request: SDKs add what is to be left out."""
     document = "<CompleteMultipartUpload>" + "".join(
-        f"<Part><PartNumber>{part['PartNumber']}</PartNumber><ETag>{part['ETag']}</ETag></Part>"
+        "<Part>" + "".join(f"<{name}>{value}</{name}>" for name, value in part.items()) + "</Part>"
         for part in parts["Parts"]
     ) + "</CompleteMultipartUpload>"
     return request(endpoint, "POST", bucket, "k", f"uploadId={upload}", document.encode(), headers)
@@ -81,6 +83,23 @@ def test_a_composite_checksum_counts_its_parts(endpoint, s3, bucket):
     assert refusal(complete(endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": whole + "-2"})) == \
         ("BadDigest", 400)
     assert complete(endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": whole + "-1"}).status == 200
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
+def test_a_composite_checksum_wants_that_of_each_part_named(s3, bucket, algorithm):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm=algorithm)
+    unnamed = {"Parts": [{"PartNumber": 1, "ETag": parts["Parts"][0]["ETag"]}]}
+    with pytest.raises(ClientError) as error:
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=unnamed)
+    assert code(error) == ("InvalidRequest", 400)
+    assert "It was missing for part 1 in the request" in str(error.value)
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+
+
+def test_a_checksum_of_the_whole_wants_none_of_the_parts_named(s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    unnamed = {"Parts": [{"PartNumber": 1, "ETag": parts["Parts"][0]["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=unnamed)
 
 
 def test_a_part_has_the_checksum_of_its_upload(s3, bucket):

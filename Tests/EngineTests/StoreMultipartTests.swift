@@ -44,7 +44,8 @@ struct StoreMultipartTests {
             ),
             body: ArrayBody(bytes)
         )
-        return CompleteUploadRequest.Part(number: number, eTag: result.eTag)
+        let checksum = result.checksum.map { DeclaredChecksum(algorithm: $0.algorithm, value: $0.value) }
+        return CompleteUploadRequest.Part(number: number, eTag: result.eTag, checksum: checksum)
     }
 
     private static func complete(
@@ -187,6 +188,14 @@ struct StoreMultipartTests {
             var parts: [CompleteUploadRequest.Part] = []
             for (index, content) in contents.enumerated() {
                 parts.append(try await Self.put(store, upload, index + 1, content))
+            }
+            if kind == .composite {
+                var unnamed = parts
+                unnamed[1].checksum = nil
+                #expect(await code(of: { _ = try await Self.complete(store, upload, unnamed) }) == .invalidRequest)
+            } else {
+                // What is of all bytes needs none of the parts' to be named.
+                parts[1].checksum = nil
             }
             let checksum = try #require(try await Self.complete(store, upload, parts).checksum)
             let digest = { @Sendable (bytes: [UInt8]) -> [UInt8] in Content.checksum(bytes, algorithm) }
