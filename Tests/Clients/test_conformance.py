@@ -274,6 +274,17 @@ def test_a_client_in_another_region_finds_the_bucket(endpoint, s3, bucket):
     assert abroad.head_object(Bucket=bucket, Key="k")["ContentLength"] == len(DATA)
 
 
+@pytest.mark.parametrize("query,name", [
+    ("max-keys=-1", "maxKeys"), ("list-type=2&max-keys=-1", "maxKeys"), ("versions=&max-keys=-1", "maxKeys"),
+    ("uploads=&max-uploads=-1", "max-uploads"),
+])
+def test_a_page_of_fewer_than_none_in_awss_words(endpoint, bucket, query, name):
+    answer = request(endpoint, "GET", bucket, "", query)
+    assert refusal(answer) == ("InvalidArgument", 400)
+    assert answer.message == f"Argument {name} must be an integer between 0 and 2147483647"
+    assert f"<ArgumentName>{name}</ArgumentName>".encode() in answer.body
+
+
 def test_an_empty_page_of_parts_is_the_last(s3, bucket):
     upload, _ = begun(s3, bucket)
     assert not s3.list_parts(Bucket=bucket, Key="k", UploadId=upload, MaxParts=0)["IsTruncated"]

@@ -40,9 +40,11 @@ package struct ListParameters: Hashable, Sendable {
             )
         }
         guard number >= 0 else {
+            // So AWS calls this one here, and clients compare the words.
+            let argument = name == "max-keys" ? "maxKeys" : name
             throw .invalidArgument(
-                "Argument \(name) must be an integer between 0 and 2147483647",
-                name: name,
+                "Argument \(argument) must be an integer between 0 and 2147483647",
+                name: argument,
                 value: text
             )
         }
