@@ -1,3 +1,4 @@
+import Glibc
 import ObjectInterface
 import ObjectModel
 import S3Gateway
@@ -292,6 +293,32 @@ struct ConnectionTests {
             client.send(harness.signer.request("HEAD", "/pictures"))
             let bucket = try client.response(isHead: true)
             #expect(bucket.status == 200 && bucket.header("x-amz-bucket-region") == "us-east-1")
+        }
+    }
+
+    @Test("a client that is silent in the middle of a body is told that its time is over; one that is slow is not")
+    func stalledBody() async throws {
+        let configuration = S3ServerConfiguration(port: 0, bodyTimeout: .seconds(1))
+        try await GatewayHarness.run(configuration) { harness in
+            let request = harness.signer.request("PUT", "/pictures/k", body: Self.image)
+            let slow = try harness.client()
+            slow.send(Array(request.dropLast(Self.image.count)))
+            for byte in Self.image {
+                usleep(300_000)
+                slow.send([byte])
+            }
+            #expect(try slow.response().status == 200)
+            // Between two requests it may be silent for longer.
+            usleep(2_500_000)
+            slow.send(harness.signer.request("GET", "/pictures/k"))
+            #expect(try slow.response().body == Self.image)
+
+            let silent = try harness.client()
+            silent.send(Array(harness.signer.request("PUT", "/pictures/new", body: Self.image).dropLast(1)))
+            let answer = try silent.response()
+            #expect(answer.status == 400 && answer.code == "RequestTimeout", "\(answer.head) \(answer.text)")
+            #expect(answer.header("connection") == "close" && silent.isClosedByPeer())
+            #expect(try harness.send("GET", "/pictures/new").status == 404)
         }
     }
 

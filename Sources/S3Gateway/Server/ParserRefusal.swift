@@ -27,16 +27,9 @@ final class ParserRefusal: ChannelDuplexHandler, RemovableChannelHandler {
         guard let problem, case .head(let head) = unwrapOutboundIn(data), head.status.kind != .informational,
             !head.headerFields.contains(.server)
         else { return context.write(data, promise: promise) }
-        let id = identity.nextRequestID()
-        let error = Self.error(for: problem)
-        let document = error.document(resource: "", requestID: id, hostID: identity.hostID)
-        var response = HTTPResponse(status: HTTPResponse.Status(code: error.code.status))
-        identity.append(to: &response.headerFields, requestID: id)
-        response.headerFields.append(HTTPField(name: .contentType, value: "application/xml"))
-        response.headerFields.append(HTTPField(name: .contentLength, value: String(document.count)))
-        response.headerFields.append(HTTPField(name: .connection, value: "close"))
+        let (response, document) = identity.refusal(Self.error(for: problem))
         context.write(wrapOutboundOut(.head(response)), promise: nil)
-        context.write(wrapOutboundOut(.body(ByteBuffer(bytes: document))), promise: promise)
+        context.write(wrapOutboundOut(.body(document)), promise: promise)
     }
 
     private static func error(for problem: HTTPParserError) -> S3Error {
@@ -50,5 +43,19 @@ final class ParserRefusal: ChannelDuplexHandler, RemovableChannelHandler {
         default:
             S3Error(.badRequest, "An error occurred when parsing the HTTP request.")
         }
+    }
+}
+
+extension ResponseIdentity {
+    /// The answer that ends a connection on which nothing can be asked any more: head and document.
+    func refusal(_ error: S3Error) -> (HTTPResponse, ByteBuffer) {
+        let id = nextRequestID()
+        let document = error.document(resource: "", requestID: id, hostID: hostID)
+        var response = HTTPResponse(status: HTTPResponse.Status(code: error.code.status))
+        append(to: &response.headerFields, requestID: id)
+        response.headerFields.append(HTTPField(name: .contentType, value: "application/xml"))
+        response.headerFields.append(HTTPField(name: .contentLength, value: String(document.count)))
+        response.headerFields.append(HTTPField(name: .connection, value: "close"))
+        return (response, ByteBuffer(bytes: document))
     }
 }

@@ -33,6 +33,9 @@ package struct S3ServerConfiguration: Sendable {
     package var maximumConnections: Int
     /// How long a connection may be silent while it is the client's turn.
     package var idleTimeout: Duration
+    /// How long a client may be silent in the middle of a body before it is told that its time is over: once to twice
+    /// this, which is less than SDKs wait for an answer (60 s).
+    package var bodyTimeout: Duration
     /// How long `shutdown` waits for requests in progress.
     package var drainTimeout: Duration
 
@@ -45,6 +48,7 @@ package struct S3ServerConfiguration: Sendable {
         logsAccess: Bool = false,
         maximumConnections: Int = 4_096,
         idleTimeout: Duration = .seconds(75),
+        bodyTimeout: Duration = .seconds(20),
         drainTimeout: Duration = .seconds(30)
     ) {
         self.host = host
@@ -55,6 +59,7 @@ package struct S3ServerConfiguration: Sendable {
         self.logsAccess = logsAccess
         self.maximumConnections = maximumConnections
         self.idleTimeout = idleTimeout
+        self.bodyTimeout = bodyTimeout
         self.drainTimeout = drainTimeout
     }
 }
@@ -114,12 +119,16 @@ package final class S3Server: Sendable {
     /// be read.
     package func run(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let identity = responder.identity
+        let bodyLimit = TimeAmount.nanoseconds(configuration.bodyTimeout.nanoseconds)
         let base = HTTP1Channel(
             responder: { [responder] request, writer, channel in
                 try await responder.respond(request, writer, channel)
             },
             configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [ReceiveTuning(), ParserRefusal(identity: identity)],
+                additionalChannelHandlers: [
+                    ReceiveTuning(), ParserRefusal(identity: identity),
+                    StalledRequest(limit: bodyLimit, identity: identity),
+                ],
                 idleTimeout: .nanoseconds(configuration.idleTimeout.nanoseconds),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: Self.headerFieldLimit,

@@ -201,7 +201,8 @@ extension S3ErrorCode {
     package static let requestTimeout = Self(
         "RequestTimeout",
         400,
-        "Your socket connection to the server was not read from or written to within the timeout period."
+        "Your socket connection to the server was not read from or written to within the timeout period. Idle "
+            + "connections will be closed."
     )
     package static let contentSHA256Mismatch = Self(
         "XAmzContentSHA256Mismatch",
