@@ -79,7 +79,8 @@ extension FuzzTarget {
         guard let request = RequestText.request(bytes) else { return false }
         let headers = S3Headers(fields: request.fields, query: request.query)
         for prefix in ["", "x-amz-copy-source-"] {
-            _ = ConditionHeaders(headers, prefix: prefix).outcome(eTag: "ab", modified: 1_369_353_600_000)
+            let conditions = ConditionHeaders(headers, prefix: prefix, now: 1_369_353_600_000)
+            _ = conditions.outcome(eTag: "ab", modified: 1_369_353_600_000)
         }
         _ = try? WriteConditionHeader(headers)
         _ = try? RefusedHeaders.check(headers)

@@ -385,6 +385,16 @@ def test_a_completion_tells_where_the_object_is(endpoint, s3, bucket):
     assert answer["Location"] == f"http://{endpoint.address}/{bucket}/k"
 
 
+def test_a_time_still_to_come_is_no_condition(s3, bucket):
+    """A client whose clock is ahead is given what it asks for."""
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    later = "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert s3.get_object(Bucket=bucket, Key="k", IfModifiedSince=later)["Body"].read() == DATA
+    s3.copy_object(
+        Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"}, CopySourceIfModifiedSince=later
+    )
+
+
 def test_a_declared_length_that_is_not_the_objects(endpoint, s3, bucket):
     upload, parts = begun(s3, bucket)
     answer = complete(endpoint, bucket, upload, parts, {"x-amz-mp-object-size": "7"})

@@ -77,7 +77,7 @@ struct TextTests {
         let same = "Sun, 06 Nov 1994 08:49:37 GMT"
         let before = "Sun, 06 Nov 1994 08:49:36 GMT"
         func outcome(_ values: [(String, String)]) throws -> ConditionHeaders.Outcome {
-            ConditionHeaders(try Self.headers(values)).outcome(eTag: "e", modified: modified)
+            ConditionHeaders(try Self.headers(values), now: modified + 10_000).outcome(eTag: "e", modified: modified)
         }
         #expect(try outcome([]) == .proceed)
         #expect(try outcome([("if-match", "\"e\"")]) == .proceed)
@@ -92,6 +92,10 @@ struct TextTests {
         #expect(try outcome([("if-modified-since", same)]) == .notModified)
         #expect(try outcome([("if-modified-since", before)]) == .proceed)
         #expect(try outcome([("if-modified-since", "nonsense")]) == .proceed)
+        // Up to now, but not beyond.
+        #expect(try outcome([("if-modified-since", "Sun, 06 Nov 1994 08:49:47 GMT")]) == .notModified)
+        #expect(try outcome([("if-modified-since", "Sun, 06 Nov 1994 08:49:48 GMT")]) == .proceed)
+        #expect(try outcome([("if-unmodified-since", "Sun, 06 Nov 1994 08:49:48 GMT")]) == .proceed)
     }
 
     @Test("Write conditions: four forms, all others refused")

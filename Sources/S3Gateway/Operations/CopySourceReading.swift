@@ -16,7 +16,7 @@ extension S3Call {
     }
 
     var sourceConditions: ReadConditions {
-        ReadConditions(ConditionHeaders(headers, prefix: "x-amz-copy-source-"))
+        readConditions(prefix: "x-amz-copy-source-")
     }
 
     /// Runs a copy; errors of its source name the source, and every failed condition is 412.

@@ -49,7 +49,7 @@ extension S3Call {
             range: range.map(ByteRange.init),
             rangeCondition: headers.value("if-range").map { RangeCondition(RangeValidator($0)) },
             partNumber: partNumber,
-            conditions: ReadConditions(ConditionHeaders(headers)),
+            conditions: readConditions(),
             isHead: isHead
         )
     }
@@ -100,6 +100,13 @@ extension RangeCondition {
         case .date(let time): self = .modified(WallTime(milliseconds: time))
         case .none: self = .never
         }
+    }
+}
+
+extension S3Call {
+    /// The conditions that the headers state, those of a copy's source with their prefix.
+    func readConditions(prefix: String = "") -> ReadConditions {
+        ReadConditions(ConditionHeaders(headers, prefix: prefix, now: environment.time.wall.milliseconds))
     }
 }
 

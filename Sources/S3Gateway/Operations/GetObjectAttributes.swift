@@ -18,7 +18,7 @@ extension S3Call {
             bucket: target.bucket,
             key: target.key,
             version: try version(),
-            conditions: ReadConditions(ConditionHeaders(headers)),
+            conditions: readConditions(),
             isHead: true
         )
         let object = try await store { () throws(StorageError) in try await objects.get(request) }.object

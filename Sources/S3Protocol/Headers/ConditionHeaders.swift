@@ -8,11 +8,12 @@ package struct ConditionHeaders: Hashable, Sendable {
     package var ifUnmodifiedSince: Int64?
 
     /// Reads `If-Match` and so on, or with `prefix` `x-amz-copy-source-` the same of a copy's source. A date that is
-    /// none is ignored (RFC 9110 §13.1.3).
-    package init(_ headers: S3Headers, prefix: String = "") {
+    /// none is ignored (RFC 9110 §13.1.3), and so is a modification since a time that is still to come: after `now`,
+    /// in milliseconds since 1970 (AWS; RFC 2616 §14.25).
+    package init(_ headers: S3Headers, prefix: String = "", now: Int64) {
         ifMatch = headers.value(prefix + "if-match").map(Self.eTags)
         ifNoneMatch = headers.value(prefix + "if-none-match").map(Self.eTags)
-        ifModifiedSince = headers.value(prefix + "if-modified-since").flatMap(Self.date)
+        ifModifiedSince = headers.value(prefix + "if-modified-since").flatMap(Self.date).flatMap { $0 > now ? nil : $0 }
         ifUnmodifiedSince = headers.value(prefix + "if-unmodified-since").flatMap(Self.date)
     }
 
