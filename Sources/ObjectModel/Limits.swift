@@ -16,6 +16,8 @@ package enum Limits {
     package static let objectLength = 5 << 40
     /// Bytes of all user metadata names and values of one object (AWS: 2 KiB).
     package static let userMetadataLength = 2 << 10
+    /// Bytes of all names and values of the standard headers that one object keeps (AWS: 2 KiB).
+    package static let systemMetadataLength = 2 << 10
     /// Tags of an object (AWS).
     package static let tagCount = 10
     /// Keys of one list page, and of one multi-object delete (AWS).

@@ -395,6 +395,13 @@ def test_a_time_still_to_come_is_no_condition(s3, bucket):
     )
 
 
+def test_standard_headers_over_two_kib_are_refused(endpoint, s3, bucket):
+    answer = request(endpoint, "PUT", bucket, "k", "", DATA, {"content-disposition": "d" * 3000})
+    assert refusal(answer) == ("MetadataTooLarge", 400)
+    assert b"<Size>3019</Size><MaxSizeAllowed>2048</MaxSizeAllowed>" in answer.body
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 def test_a_declared_length_that_is_not_the_objects(endpoint, s3, bucket):
     upload, parts = begun(s3, bucket)
     answer = complete(endpoint, bucket, upload, parts, {"x-amz-mp-object-size": "7"})

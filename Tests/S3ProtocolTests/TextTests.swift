@@ -155,6 +155,14 @@ struct TextTests {
         let limit = String(repeating: "v", count: 2_047)
         #expect(try AttributeHeaders.attributes(Self.headers([("x-amz-meta-a", limit)])).metadata.count == 1)
         #expect(throws: S3Error.self) { try AttributeHeaders.attributes(Self.headers([("x-amz-meta-a", limit + "v")])) }
+        // Those of the standard headers have one for themselves.
+        let type = String(repeating: "t", count: 1_000)
+        let expiry = String(repeating: "e", count: 2_048 - 1_000 - "content-type".count - "expires".count)
+        let full = [("content-type", type), ("expires", expiry), ("x-amz-meta-a", limit)]
+        #expect(try AttributeHeaders.attributes(Self.headers(full)).headers.count == 1)
+        #expect(throws: S3Error.self) {
+            try AttributeHeaders.attributes(Self.headers([("content-type", type), ("expires", expiry + "e")]))
+        }
         #expect(throws: S3Error.self) {
             try AttributeHeaders.attributes(Self.headers([], query: "x-amz-meta-a=b%0D%0Ax:y"))
         }

@@ -13,12 +13,18 @@ package enum AttributeHeaders {
     /// Reads them from an upload's headers. Throws `MetadataTooLarge`, `InvalidArgument`, `InvalidStorageClass`.
     package static func attributes(_ headers: S3Headers) throws(S3Error) -> ObjectAttributes {
         var attributes = ObjectAttributes()
-        if let type = headers.value("content-type"), !type.isEmpty { attributes.contentType = type }
+        var length = 0
+        if let type = headers.value("content-type"), !type.isEmpty {
+            attributes.contentType = type
+            length += "content-type".utf8.count + type.utf8.count
+        }
         for name in kept {
             guard var value = headers.value(name) else { continue }
+            length += name.utf8.count + value.utf8.count
             if name == "content-encoding" { value = withoutChunking(value) }
             if !value.isEmpty { attributes.headers.append(.init(name: name, value: value)) }
         }
+        try require(length, within: Limits.systemMetadataLength)
         attributes.metadata = try metadata(headers)
         attributes.storageClass = try storageClass(headers)
         return attributes
@@ -52,13 +58,17 @@ package enum AttributeHeaders {
                 length += short.utf8.count + value.utf8.count
             }
         }
-        guard length <= Limits.userMetadataLength else {
+        try require(length, within: Limits.userMetadataLength)
+        return found.sorted { $0.name < $1.name }
+    }
+
+    private static func require(_ length: Int, within limit: Int) throws(S3Error) {
+        guard length <= limit else {
             throw S3Error(
                 .metadataTooLarge,
-                details: [("Size", String(length)), ("MaxSizeAllowed", String(Limits.userMetadataLength))]
+                details: [("Size", String(length)), ("MaxSizeAllowed", String(limit))]
             )
         }
-        return found.sorted { $0.name < $1.name }
     }
 
     /// `Content-Encoding` without `aws-chunked`, which is the transfer's and not the object's.
