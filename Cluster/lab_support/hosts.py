@@ -1,6 +1,8 @@
 """Who lives where in a lab: names, sites, addresses and ports."""
 
 import dataclasses
+import pathlib
+import random
 import socket
 
 from .errors import LabError
@@ -16,6 +18,10 @@ ROUTER_HOST = 254
 CLUSTER_PORT = 7400
 S3_PORT = 9000
 LARGEST = 100
+# Where ports on the loopback are looked for: beyond those that services have by name.
+LOWEST_PORT, HIGHEST_PORT = 10_000, 65_535
+# What `free_ports` gave so far. A server that is down for a moment finds its port free when it is back.
+_given: set[int] = set()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,14 +66,28 @@ def plan(sites: int, nodes: int, is_networked: bool) -> list[Host]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different because all are held at once."""
-    held = []
-    try:
-        for _ in range(count):
-            probe = socket.socket()
-            held.append(probe)
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in held]
-    finally:
-        for probe in held:
-            probe.close()
+    """Ports of the loopback that nobody listens on. They stay free until they are used: the kernel gives none of them to
+    whoever connects or asks for any port, and no call of this process gives one again."""
+    candidates = [port for port in unassigned_ports() if port not in _given]
+    random.SystemRandom().shuffle(candidates)
+    found = []
+    for port in candidates:
+        if len(found) == count:
+            break
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+    if len(found) < count:
+        raise LabError(f"only {len(found)} of {count} ports are free")
+    _given.update(found)
+    return found
+
+
+def unassigned_ports() -> list[int]:
+    """Those that the kernel gives to nobody by itself (ip(7), `ip_local_port_range`)."""
+    own = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest, highest = map(int, own.read_text().split()) if own.exists() else (0, 0)
+    return [port for port in range(LOWEST_PORT, HIGHEST_PORT + 1) if not lowest <= port <= highest]

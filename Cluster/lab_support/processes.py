@@ -98,7 +98,10 @@ class Process:
                 raise LabError(f"{self.name} did not say {beginning!r} within {seconds:.0f} s\n{self.tail()}")
             time.sleep(POLL)
 
+    def said(self) -> str:
+        """All that it ever logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def tail(self) -> str:
         """The end of what it said, for messages."""
-        errors = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join([f"--- {self.name}", *self.lines()[-10:], *errors[-20:]])
+        return "\n".join([f"--- {self.name}", *self.lines()[-10:], *self.said().splitlines()[-20:]])

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from support import trees
-from support.commands import run
+from support.commands import TIMEOUT, run
 from support.data import MIB, file_sha256, noise, write_noise
 
 
@@ -75,14 +75,14 @@ def test_presign_and_curl(aws, endpoint, bucket, folder):
     (folder / "file").write_bytes(noise(MIB, "presign"))
     aws("s3", "cp", folder / "file", f"s3://{bucket}/a b/ü+%.dcm")
     aws("configure", "set", "default.s3.signature_version", "s3v4")
-    url = aws("s3", "presign", f"s3://{bucket}/a b/ü+%.dcm", "--expires-in", "60").stdout.strip()
-    subprocess.run(["curl", "-sSf", "-o", folder / "back", url], check=True, timeout=60)
+    url = aws("s3", "presign", f"s3://{bucket}/a b/ü+%.dcm", "--expires-in", "3600").stdout.strip()
+    subprocess.run(["curl", "-sSf", "-o", folder / "back", url], check=True, timeout=TIMEOUT)
     assert file_sha256(folder / "back") == file_sha256(folder / "file")
-    part = subprocess.run(["curl", "-sSf", "-r", "10-19", url], check=True, capture_output=True, timeout=60).stdout
+    part = subprocess.run(["curl", "-sSf", "-r", "10-19", url], check=True, capture_output=True, timeout=TIMEOUT).stdout
     assert part == noise(MIB, "presign")[10:20]
     wrong = url[:-1] + ("0" if url[-1] != "0" else "1")
     status = subprocess.run(
-        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", wrong], capture_output=True, text=True, timeout=60
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", wrong], capture_output=True, text=True, timeout=TIMEOUT
     ).stdout
     assert status == "403"
 

@@ -13,12 +13,14 @@ import pytest
 
 from support import signature
 from support.data import KIB, MIB, noise
-from support.raw import Response, exchange, head, read_response, request
+from support.raw import TIMEOUT, Response, exchange, head, read_response, request
 from support.signature import STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER, UNSIGNED, Signer
 
 BODY = noise(200 * KIB, "bad input")
 SHA = hashlib.sha256(BODY).hexdigest()
 CRC = base64.b64encode(zlib.crc32(BODY).to_bytes(4, "big")).decode()
+# Seconds within which a client is told to go on, in one of so many attempts.
+AT_ONCE, ATTEMPTS = 0.5, 20
 
 
 @pytest.fixture(scope="module")
@@ -537,18 +539,26 @@ def test_bad_xml_completing_an_upload(endpoint, where, name):
 # Connections
 
 def test_expect_continue_is_answered_before_the_body(endpoint, where):
+    """And at once, as clients wait for it a second at most: the quickest of some counts, on a machine that is busy."""
+    took = []
+    while len(took) < ATTEMPTS and min(took, default=AT_ONCE) >= AT_ONCE:
+        took.append(seconds_until_continue(endpoint, where))
+    assert min(took) < AT_ONCE, took
+
+
+def seconds_until_continue(endpoint, where) -> float:
     signer = Signer(endpoint.access_key, endpoint.secret_key)
     path = signature.path_of(where, "new")
     headers = signer.sign("PUT", path, "", {"host": endpoint.address, "content-length": str(len(BODY))}, SHA)
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as connection:
-        started = time.monotonic()
+    with socket.create_connection((endpoint.host, endpoint.port), TIMEOUT) as connection:
+        began = time.monotonic()
         connection.sendall(head("PUT", path, {**headers, "expect": "100-continue"}))
-        first = connection.recv(100)
-        assert first.startswith(b"HTTP/1.1 100 ")
-        assert time.monotonic() - started < 0.5
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        took = time.monotonic() - began
         connection.sendall(BODY)
         assert read_response(connection).status == 200
     endpoint.client().delete_object(Bucket=where, Key="new")
+    return took
 
 
 def test_expect_continue_is_refused_before_the_body(endpoint, where):
@@ -556,13 +566,13 @@ def test_expect_continue_is_refused_before_the_body(endpoint, where):
     signer = Signer(endpoint.access_key, "wrong" * 8)
     path = signature.path_of(where, "new")
     headers = signer.sign("PUT", path, "", {"host": endpoint.address, "content-length": str(1 << 30)}, UNSIGNED)
-    answer = exchange(endpoint, head("PUT", path, {**headers, "expect": "100-continue"}), timeout=10)
+    answer = exchange(endpoint, head("PUT", path, {**headers, "expect": "100-continue"}))
     refused(answer, ("SignatureDoesNotMatch", 403))
 
 
 def test_many_idle_connections_do_no_harm(endpoint, where):
     with contextlib.ExitStack() as stack:
         for _ in range(200):
-            connection = stack.enter_context(socket.create_connection((endpoint.host, endpoint.port), timeout=10))
+            connection = stack.enter_context(socket.create_connection((endpoint.host, endpoint.port), TIMEOUT))
             connection.sendall(b"PUT /")
         assert endpoint.client().get_object(Bucket=where, Key="keep")["Body"].read() == b"untouched"

@@ -12,6 +12,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from support.data import MIB, noise, sha256
+from support.raw import TIMEOUT
 
 PART = 5 * MIB
 # What AWS allows: the CRCs of the whole object or of its parts, CRC64NVME only whole, the SHAs only composite.
@@ -233,7 +234,7 @@ def test_transfer_manager(s3, bucket, folder):
 
 def fetch(url, method="GET", data=None, headers=None):
     call = urllib.request.Request(url, method=method, data=data, headers=headers or {})
-    with urllib.request.urlopen(call, timeout=30) as answer:
+    with urllib.request.urlopen(call, timeout=TIMEOUT) as answer:
         return answer.read()
 
 

@@ -4,13 +4,14 @@ import re
 import urllib.request
 
 from support.data import noise
+from support.raw import TIMEOUT
 from support.server import Server
 
 LINE = re.compile(r'^(cairn_[a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? (-?\d+)$')
 
 
 def metrics(server) -> dict[str, int]:
-    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=TIMEOUT) as answer:
         lines = answer.read().decode().splitlines()
     found = {}
     types = dict(line.split()[2:4] for line in lines if line.startswith("# TYPE "))

@@ -12,7 +12,7 @@ from minio.commonconfig import CopySource, Tags
 from minio.deleteobjects import DeleteObject
 
 from support import trees
-from support.commands import run
+from support.commands import TIMEOUT, run
 from support.data import MIB, noise, sha256
 from support.server import REGION
 
@@ -60,7 +60,7 @@ def test_minio(mc, bucket, folder):
 
 def test_minio_presigned(mc, bucket):
     mc.put_object(bucket, "k", io.BytesIO(b"presigned"), 9)
-    with urllib.request.urlopen(mc.presigned_get_object(bucket, "k"), timeout=30) as answer:
+    with urllib.request.urlopen(mc.presigned_get_object(bucket, "k"), timeout=TIMEOUT) as answer:
         assert answer.read() == b"presigned"
 
 

@@ -20,13 +20,12 @@ struct GatewayHarness: Sendable {
     static func run(
         _ configuration: S3ServerConfiguration = S3ServerConfiguration(port: 0),
         probes: S3Probes = S3Probes(),
+        logger: Logger = quiet,
         _ body: @escaping @Sendable @concurrent (GatewayHarness) async throws -> Void
     ) async throws {
         let objects = MemoryObjects()
         try await objects.createBucket("pictures", owner: MemoryCredentials.alice.user, region: configuration.region)
         try await objects.createBucket("secrets", owner: MemoryCredentials.bob.user, region: configuration.region)
-        var logger = Logger(label: "gateway-tests")
-        logger.logLevel = .critical
         let server = S3Server(
             configuration,
             objects: objects,
@@ -51,6 +50,13 @@ struct GatewayHarness: Sendable {
             await server.shutdown()
             try await group.waitForAll()
         }
+    }
+
+    /// Says nothing of the refusals that tests ask for.
+    static var quiet: Logger {
+        var logger = Logger(label: "gateway-tests")
+        logger.logLevel = .critical
+        return logger
     }
 
     func client() throws -> SocketClient { try SocketClient(port: port) }

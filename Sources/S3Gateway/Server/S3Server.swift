@@ -197,7 +197,12 @@ package final class S3Server: Sendable {
                 return false
             }
             // The first to end decides: the server is done, or its time to drain is over.
-            _ = try await group.next()
+            if try await group.next() == false {
+                logger.warning(
+                    "requests were cut off at a stop: the time that they have to end is over",
+                    metadata: ["time": "\(configuration.drainTimeout)"]
+                )
+            }
             group.cancelAll()
         }
     }

@@ -7,7 +7,8 @@ import socket
 
 from .signature import Signer, path_of
 
-TIMEOUT = 30
+# Less than the 75 s after which a server closes a connection that says nothing: silence is no answer.
+TIMEOUT = 60
 
 
 @dataclasses.dataclass
