@@ -334,6 +334,8 @@ class Stores:
         if key not in self.templates:
             store = self.templates[key] = self.make(operation.speed)
             operation.make_template(store)
+            # Else the second disk that an operation loses could be one too many.
+            store.server.wait_until_whole()
             store.server.stop()
             assert store.faults.loaded > 0, "the server did not take the library up"
         return self.templates[key]

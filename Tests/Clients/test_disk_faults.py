@@ -241,7 +241,7 @@ def make_whole(server):
                 disk.unlink()
             shutil.rmtree(disk, ignore_errors=True)
             server.replace(disk)
-    server.wait_until_whole(120)
+    server.wait_until_whole()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
@@ -251,12 +251,14 @@ def test_fault(servers, fault, when):
     disks = server.disks()
     archive = Archive(server)
     archive.put("first", SIZES)
+    server.wait_until_whole()
     old = server.data.parent / "old"
     for disk in disks:
         shutil.copytree(disk, old / disk.name)
     archive.put("second", SIZES)
     archive.delete("first/3")
     archive.delete("first/7")
+    server.wait_until_whole()
 
     rng = random.Random(f"{fault.__name__} {when}")
     touched = rng.sample(disks, 2)
@@ -270,6 +272,7 @@ def test_fault(servers, fault, when):
     make_whole(server)
     archive.put("third", SIZES)
     archive.read_all()
+    server.wait_until_whole()
     for disk in [disk for disk in disks if disk not in touched][:2]:
         destroy(disk)
     archive.read_all()

@@ -18,7 +18,7 @@ SIZES = [0, 1, 1000, 64 * KIB, 513 * KIB, 4 * MIB, 4 * MIB + 1, 9 * MIB]
 
 
 def fill(server, count=24) -> dict[str, str]:
-    """Stores objects of many sizes, a multipart one among them; gives their digests."""
+    """Stores objects of many sizes, a multipart one among them, all of them whole; gives their digests."""
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
     digests = {}
@@ -30,6 +30,7 @@ def fill(server, count=24) -> dict[str, str]:
     (server.data.parent / "large").write_bytes(noise(80 * MIB, "large"))
     client.upload_file(str(server.data.parent / "large"), BUCKET, "large")
     digests["large"] = sha256(noise(80 * MIB, "large"))
+    server.wait_until_whole()
     return digests
 
 
@@ -108,6 +109,7 @@ def test_two_disks_destroyed_while_serving_then_replaced(servers):
     digests["again"] = sha256(b"writes go on")
 
     # The replaced disks carry their share: any two others may go now.
+    server.wait_until_whole()
     destroy(disks[0])
     destroy(disks[5])
     read_all(server, digests)

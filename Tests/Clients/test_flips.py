@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256, text
+from support.raw import TIMEOUT
 from support.segments import LEAF, LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
 from support.server import destroy
 
@@ -17,7 +18,7 @@ SMALL, LARGE = 3000, 1200 * KIB
 
 
 def fill(server, sizes) -> dict[str, str]:
-    """One object after the other, so that each small one is a blob of its own."""
+    """One object after the other, so that each small one is a blob of its own; all of them whole."""
     client = server.client()
     client.create_bucket(Bucket=BUCKET)
     digests = {}
@@ -25,6 +26,7 @@ def fill(server, sizes) -> dict[str, str]:
         data = text(size, number) if number % 4 == 3 else noise(size, number)
         client.put_object(Bucket=BUCKET, Key=f"{number:04}", Body=data)
         digests[f"{number:04}"] = sha256(data)
+    server.wait_until_whole()
     return digests
 
 
@@ -35,7 +37,7 @@ def verify(server, digests):
 
 
 def metric(server, name) -> int:
-    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=TIMEOUT) as answer:
         lines = answer.read().decode().splitlines()
     return int(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
 
@@ -54,12 +56,12 @@ def all_is_found_and_repaired(server, digests, flipped: int):
     before = metric(server, "cairn_repaired_shards_total")
     verify(server, digests)
     scrub(server)
-    server.wait_until_whole(120)
+    server.wait_until_whole()
     assert metric(server, "cairn_repaired_shards_total") - before >= flipped
     verify(server, digests)
     scrub(server)
     assert metric(server, "cairn_bad_shards") == 0
-    server.wait_until_whole(10)
+    server.wait_until_whole()
 
 
 @pytest.mark.long
@@ -141,7 +143,7 @@ def test_bad_blocks_in_more_shards_than_parities(servers):
             flip(record.path, record.parts["body"].start + number * LEAF + 100, 0x20)
     verify(server, digests)
     scrub(server)
-    server.wait_until_whole(120)
+    server.wait_until_whole()
     verify(server, digests)
     for disk in server.disks()[4:]:
         destroy(disk)

@@ -108,6 +108,7 @@ def come_back(server, disk):
 def test_noise_on_two_devices(server, disks):
     archive, rng = Archive(server), random.Random("noise")
     archive.put("first")
+    server.wait_until_whole()
     with archive.writing():
         for disk in disks[1:3]:
             disk.spoil(rng)
@@ -129,6 +130,7 @@ def test_noise_on_two_devices(server, disks):
 def test_noise_while_stopped(server, disks):
     archive, rng = Archive(server), random.Random("stopped")
     archive.put("first")
+    server.wait_until_whole()
     server.stop()
     for disk in disks[3:5]:
         disk.unmount()

@@ -18,7 +18,8 @@ PAIRS = list(itertools.combinations(range(6), 2))
 
 
 def fill(server) -> dict[tuple[str, str], str]:
-    """Objects, overwritten ones, deleted ones, a multipart one and an unfinished upload; digests of what is left."""
+    """Objects, overwritten ones, deleted ones, a multipart one and an unfinished upload, all of them whole; digests of
+    what is left."""
     client = server.client()
     digests = {}
     for bucket in BUCKETS:
@@ -41,6 +42,7 @@ def fill(server) -> dict[tuple[str, str], str]:
     digests["archive", "large.svs"] = sha256(noise(70 * MIB, "large"))
     upload = client.create_multipart_upload(Bucket="archive", Key="unfinished")["UploadId"]
     client.upload_part(Bucket="archive", Key="unfinished", UploadId=upload, PartNumber=1, Body=noise(MIB))
+    server.wait_until_whole()
     return digests
 
 
@@ -162,6 +164,7 @@ def test_without_journals_the_names_in_packs_are_read(servers, folder):
     with ThreadPoolExecutor(32) as pool:
         client = server.client(connections=32)
         list(pool.map(lambda item: client.put_object(Bucket="archive", Key=item[0], Body=item[1]), digests.items()))
+    server.wait_until_whole()
     server.stop()
     lose_database(server.data)
     disks = server.disks()[2:]

@@ -104,6 +104,7 @@ def test_a_class_is_shown_added_used_and_survives_what_it_promises(nine):
     ]
     client.complete_multipart_upload(Bucket=BUCKET, Key="parts", UploadId=upload, MultipartUpload={"Parts": done})
     digests["parts"] = sha256(b"".join(parts))
+    server.wait_until_whole()
     server.stop()
     for key in digests:
         wanted = 9 if key.startswith(("cold/", "parts")) else 6
@@ -182,6 +183,7 @@ def test_a_bucket_has_a_default_and_copies_change_the_class(nine):
     server.admin("class", "remove", "COLD")
     digests |= put(server.client(), "late", "COLD")
     read_all(server, digests)
+    server.wait_until_whole()
     server.stop()
     for key in digests:
         wanted = 9 if key.startswith("copied/") else 6
@@ -287,6 +289,7 @@ def test_objects_that_are_there_go_over_while_clients_go_on(nine):
     assert "Would rewrite 1 object of" in said, said
     again = server.admin("class", "rewrites", "cancel", "--bucket", BUCKET, check=False)
     assert again.returncode == 1 and "no objects of" in again.stderr, again
+    server.wait_until_whole()
     server.stop()
     for key in ("old/small-3", "old/parts", "old/0/large", "old/0/small"):
         assert shards(server, key) == {9}, key
