@@ -14,7 +14,7 @@ from support.points import (
     ABSENT, BUCKET, CHANGING, DELAYED, KILLED, MODES, READING, REPORT, Operation, Store, Sweep, check,
     load_until_checkpoint_is_due,
 )
-from support.server import Server, destroy, lacks
+from support.server import WHOLE_SECONDS, Server, destroy, lacks
 
 STRIDE = int(os.environ.get("CAIRN_TEST_POINTS_STRIDE", "25"))
 WORKERS = 2
@@ -207,7 +207,6 @@ class ReplaceDisk(Operation):
 
     name, floor, modes, reading_stride = "repair of a disk", 350, MODES, 5
     may_refuse = True
-    seconds = 60
 
     def prepare(self, store):
         super().prepare(store)
@@ -222,7 +221,7 @@ class ReplaceDisk(Operation):
 
     def wait(self, store):
         """Until all is whole, or the fault is met."""
-        deadline = time.monotonic() + self.seconds
+        deadline = time.monotonic() + WHOLE_SECONDS
         while lacks(store.server.status()) and not store.faults.is_hit:
             assert time.monotonic() < deadline, f"not whole: {lacks(store.server.status())}"
             time.sleep(0.05)
@@ -234,7 +233,7 @@ class ReplaceDisk(Operation):
             store.server.replace(self.disk(store, 2))
 
     def afterwards(self, store):
-        store.server.wait_until_whole(self.seconds)
+        store.server.wait_until_whole()
 
 
 class RepairShards(ReplaceDisk):

@@ -6,14 +6,16 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 import warnings
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from support import deployment
 from support.data import MIB, noise
-from support.deployment import CLUSTER, ROOT, UNITS, Machine
-from support.server import Endpoint
+from support.deployment import CLUSTER, COMMAND_SECONDS, ROOT, UNITS, Machine
+from support.server import START_SECONDS, Endpoint
 
 SAMPLES = ["one-server", "one-site", "three-sites"]
 SERVICES = ["cairn-serve", "cairn-coordinator", "cairn-node"]
@@ -102,7 +104,8 @@ def test_systemd_takes_the_units(folder):
         (folder / f"{service}.service").write_text(text)
     result = subprocess.run(
         ["systemd-analyze", "verify", *(str(folder / f"{service}.service") for service in SERVICES)],
-        env={"SYSTEMD_UNIT_PATH": f"{folder}:", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=60)
+        env={"SYSTEMD_UNIT_PATH": f"{folder}:", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+        timeout=COMMAND_SECONDS)
     said = [line for line in result.stderr.splitlines() if "cairn" in line]
     assert result.returncode == 0 and not said, result.stderr
 
@@ -204,10 +207,24 @@ def stores_everywhere(endpoints: list[Endpoint]):
     clients[0].create_bucket(Bucket="archive")
     for number, client in enumerate(clients):
         body = noise(3 * MIB, number)
-        answer = client.put_object(Bucket="archive", Key=f"image-{number}", Body=body)
-        assert "x-cairn-degraded" not in answer["ResponseMetadata"]["HTTPHeaders"]
+        put_until(client, f"image-{number}", body, lambda headers: "x-cairn-degraded" not in headers)
         got = clients[number - 1].get_object(Bucket="archive", Key=f"image-{number}")
         assert got["Body"].read() == body
+
+
+def put_until(client, key: str, body: bytes, is_enough):
+    """Writes an object, again and again until one is acknowledged as it should be: a disk may be slow for a moment."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            headers = client.put_object(Bucket="archive", Key=key, Body=body)["ResponseMetadata"]["HTTPHeaders"]
+            if is_enough(headers):
+                return
+            met = headers
+        except (BotoCoreError, ClientError) as error:
+            met = error
+        assert time.monotonic() < deadline, f"{key}: {met}"
+        time.sleep(0.2)
 
 
 # Containers
@@ -244,9 +261,10 @@ def test_the_compose_file_makes_a_cluster(machines, fast_folder):
     # Started again as `docker compose up` does: the token is gone from the environment.
     by_name["node-1"].stop()
     by_name["node-1"].start("node", deployment.compose_command(services["node-1"], {}))
+    by_name["node-1"].see("node", "ready: S3")
     # The promise of its head: a site goes, and writes go on.
     by_name["node-3"].kill()
-    clients[0].client(retries=10).put_object(Bucket="archive", Key="late", Body=b"image")
+    put_until(clients[0].client(), "late", b"image", lambda headers: True)
 
 
 def test_every_volume_of_the_compose_file_is_declared():

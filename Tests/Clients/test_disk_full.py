@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256
 from support.raw_disks import options, raw_disks
-from support.server import Server
+from support.server import WHOLE_SECONDS, Server
 
 BUCKET = "archive"
 CAPACITY = int(os.environ.get("CAIRN_TEST_FULL_MIB", "1536")) * MIB
@@ -151,7 +151,7 @@ def occupy(path):
                 pass  # That large a piece does not fit any more.
 
 
-def refill(client, digests, count, seconds=60):
+def refill(client, digests, count, seconds=WHOLE_SECONDS):
     """Stores `count` large objects; room that was freed may take a moment to come back."""
     deadline = time.monotonic() + seconds
     for number in range(count):
@@ -183,7 +183,7 @@ def test_room_of_many_small_objects_comes_back(full):
         client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
     kept = {f"{n:06}": sha256(body) for n in range(0, SMALL, 10)}
     again = {}
-    refill(client, again, len(digests), seconds=180)
+    refill(client, again, len(digests))
     verify(client, kept | again)
 
 
@@ -266,7 +266,7 @@ def take_all_inodes(others):
         raise AssertionError("a file system without an end of inodes")
 
 
-def delete(client, key, seconds=30):
+def delete(client, key, seconds=WHOLE_SECONDS):
     """Deletes, and waits for the checkpoint that a journal short of room asks for."""
     deadline = time.monotonic() + seconds
     while True:

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from support.server import binary, free_port
+from support.server import START_SECONDS, STOP_SECONDS, binary, free_port
 
-READY_SECONDS = 60
 
 
 class Start:
@@ -35,7 +34,7 @@ class Start:
         self.process.communicate()
 
     def lines_until_ready(self):
-        lines, watch = [], threading.Timer(READY_SECONDS, self.process.kill)
+        lines, watch = [], threading.Timer(START_SECONDS, self.process.kill)
         watch.start()
         try:
             for line in self.process.stdout:
@@ -48,7 +47,7 @@ class Start:
 
     def errors_after_stop(self):
         self.process.terminate()
-        return self.process.communicate(timeout=READY_SECONDS)[1]
+        return self.process.communicate(timeout=STOP_SECONDS)[1]
 
 
 def test_keys_are_shown_by_the_first_start_that_gets_ready(tmp_path):
@@ -56,7 +55,7 @@ def test_keys_are_shown_by_the_first_start_that_gets_ready(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with Start(tmp_path / "data", taken.getsockname()[1]) as failed:
-            assert failed.process.wait(READY_SECONDS) != 0
+            assert failed.process.wait(START_SECONDS) != 0
     shown = []
     for _ in range(2):
         with Start(tmp_path / "data", free_port()) as start:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from support.data import KIB, MIB, noise, sha256, text
 from support.raw import TIMEOUT
 from support.segments import LEAF, LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
-from support.server import destroy
+from support.server import WHOLE_SECONDS, destroy
 
 BUCKET = "archive"
 # A shard of the first goes beside others into packed segments, one of the second into an aligned segment.
@@ -42,7 +42,7 @@ def metric(server, name) -> int:
     return int(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
 
 
-def scrub(server, seconds=120):
+def scrub(server, seconds=WHOLE_SECONDS):
     """A whole verification, asked for now."""
     server.admin("scrub")
     deadline = time.monotonic() + seconds
@@ -51,9 +51,14 @@ def scrub(server, seconds=120):
         time.sleep(0.2)
 
 
-def all_is_found_and_repaired(server, digests, flipped: int):
-    """Verification finds every shard that was flipped and repair puts it back; then the disks hold nothing bad."""
-    before = metric(server, "cairn_repaired_shards_total")
+def repaired_so_far(server) -> int:
+    """By the process that will find what is flipped now: one that is still to be started has repaired nothing."""
+    return metric(server, "cairn_repaired_shards_total") if server.is_alive() else 0
+
+
+def all_is_found_and_repaired(server, digests, flipped: int, before: int):
+    """Verification finds every shard that was flipped and repair puts it back, as it had done with so many `before` the
+    first flip; then the disks hold nothing bad."""
     verify(server, digests)
     scrub(server)
     server.wait_until_whole()
@@ -77,7 +82,7 @@ def test_every_byte_of_a_header_is_found_and_repaired(servers, state):
     elif state == "killed":
         server.kill()
     disks = server.disks()
-    flipped = 0
+    flipped, before = 0, repaired_so_far(server)
     for shift, disk in ((0, disks[0]), (SHARD_HEADER // 2, disks[3])):
         found = records(server, disk)
         for is_packed in (True, False):
@@ -88,7 +93,7 @@ def test_every_byte_of_a_header_is_found_and_repaired(servers, state):
                 flipped += 1
     if state != "running":
         server.start()
-    all_is_found_and_repaired(server, digests, flipped)
+    all_is_found_and_repaired(server, digests, flipped, before)
     # The others may go: what was repaired is whole.
     destroy(disks[1])
     destroy(disks[2])
@@ -106,7 +111,7 @@ def test_thousands_of_flips_in_all_parts_are_found_and_repaired(servers, state):
         server.kill()
     disks = server.disks()
     chance = random.Random(state)
-    flipped = set()
+    flipped, before = set(), repaired_so_far(server)
     for disk in (disks[2], disks[5]):
         found = records(server, disk)
         for _ in range(2000):
@@ -121,7 +126,7 @@ def test_thousands_of_flips_in_all_parts_are_found_and_repaired(servers, state):
                 flip(path, path.stat().st_size - chance.randrange(1, LOCATOR), 4)
     if state != "running":
         server.start()
-    all_is_found_and_repaired(server, digests, len(flipped))
+    all_is_found_and_repaired(server, digests, len(flipped), before)
     destroy(disks[0])
     destroy(disks[4])
     verify(server, digests)

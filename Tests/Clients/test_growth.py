@@ -3,7 +3,7 @@
 import json
 import time
 
-from support.server import destroy
+from support.server import WHOLE_SECONDS, destroy
 
 from test_disks_lost import Reader, fill, read_all
 
@@ -18,7 +18,7 @@ def moves(server) -> dict:
     return json.loads(server.admin("moves", "--json").stdout)
 
 
-def wait_until_moved(server, seconds=120):
+def wait_until_moved(server, seconds=WHOLE_SECONDS):
     deadline = time.monotonic() + seconds
     while True:
         report = moves(server)
@@ -119,7 +119,7 @@ def test_a_disk_that_stays_away_is_out_and_takes_its_share_when_it_is_back(serve
     digests = fill(server, 40)
     away = folder / "disk-3"
     away.rename(tmp_path / "pulled")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WHOLE_SECONDS
     while "it holds nothing that is not elsewhere by now" not in server.admin("doctor", check=False).stdout:
         assert time.monotonic() < deadline, server.admin("doctor", check=False).stdout + server.tail()
         time.sleep(0.5)

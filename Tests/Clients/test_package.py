@@ -22,6 +22,8 @@ FILES = {
     "usr/share/doc/cairn/Docs/Operations.md", "usr/share/doc/cairn/Docs/DisasterRecovery.md",
     "usr/share/doc/cairn/Cluster/samples/three-sites/steps", "usr/share/doc/cairn/Cluster/compose/compose.yaml",
 }
+# Packing and unpacking a hundred megabytes and more ends within this time on any disk.
+COMMAND_SECONDS = 1800
 # Run as root of a copy of this system that is thrown away. The toolchain is hidden.
 TRIAL = """
 set -eu
@@ -67,7 +69,7 @@ def tree(package, tmp_path_factory) -> pathlib.Path:
 
 
 def run(*command: str, **options) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, **options)
     assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result.stdout
 
@@ -129,7 +131,7 @@ def test_it_is_installed_and_removed(package, folder):
     result = None
     if not lacks:
         result = subprocess.run(["unshare", "--mount", "bash", "-c", TRIAL, "trial", str(folder), str(package), hidden],
-                                capture_output=True, text=True, timeout=300)
+                                capture_output=True, text=True, timeout=COMMAND_SECONDS)
         lacks = "overlay mounts" if result.returncode != 0 and "mount: " in result.stderr else ""
     if lacks:
         reason = f"NOT TESTED, installing and removing the package: this machine lacks {lacks}"

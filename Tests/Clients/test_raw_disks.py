@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support.data import KIB, MIB, noise, sha256
 from support.raw_disks import RawDisk, options, raw_disks
-from support.server import Server
+from support.server import WHOLE_SECONDS, Server
 from test_flips import scrub
 
 BUCKET = "archive"
@@ -77,7 +77,7 @@ class Archive:
 
             def __exit__(self, *_):
                 self.is_over.set()
-                self.thread.join(60)
+                self.thread.join(WHOLE_SECONDS)
                 assert not self.thread.is_alive()
 
         return Writing()
@@ -87,7 +87,7 @@ def state_of(server, disk):
     return next(each["state"] for each in server.status()["disks"] if each["path"] == str(disk.folder))
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=WHOLE_SECONDS):
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "not within its time"
@@ -98,11 +98,11 @@ def come_back(server, disk):
     """The operator checks the file system and mounts it again; the store takes the disk up by itself."""
     disk.unmount()
     # A lazily unmounted file system ends with its last open file: the store must let go of them all.
-    wait_for(lambda: not disk.is_attached(), 30)
+    wait_for(lambda: not disk.is_attached())
     subprocess.run(["fsck.ext4", "-f", "-y", str(disk.image)], check=False, capture_output=True)
     disk.mount()
     wait_for(lambda: state_of(server, disk) == "healthy")
-    server.wait_until_whole(180)
+    server.wait_until_whole()
 
 
 def test_noise_on_two_devices(server, disks):
@@ -122,7 +122,7 @@ def test_noise_on_two_devices(server, disks):
         disk.make()
         wait_for(lambda: state_of(server, disk) != "healthy")
         server.replace(disk.folder)
-    server.wait_until_whole(180)
+    server.wait_until_whole()
     archive.read_all()
     assert server.is_alive()
 

@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-from support.server import Server, binary, free_port
+from support.server import START_SECONDS, Server, binary, free_port
 
 WRONG_OPTION = 64
 
 
 def serve(data, *arguments):
     command = [binary(), "serve", "--data", str(data), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS)
 
 
 @pytest.mark.parametrize("arguments", [
@@ -90,7 +90,7 @@ def test_the_url_of_an_address_of_ipv6_and_another_scheme(folder):
     ["inspect", "disk", "none"],
 ], ids=" ".join)
 def test_recovery_without_disks_makes_nothing(folder, command):
-    result = subprocess.run([binary(), *command], cwd=folder, capture_output=True, text=True, timeout=60)
+    result = subprocess.run([binary(), *command], cwd=folder, capture_output=True, text=True, timeout=START_SECONDS)
     assert result.returncode != 0
     assert "errno" not in result.stderr
     assert list(folder.iterdir()) == []

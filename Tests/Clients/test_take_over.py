@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-from support.server import binary, free_port
+from support.server import START_SECONDS, binary, free_port
 
 
-def cairn(*arguments, timeout=60):
-    return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+def cairn(*arguments):
+    return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=START_SECONDS)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import time
 
@@ -18,6 +19,10 @@ from support.server import START_SECONDS, STOP_SECONDS, binary
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CLUSTER = ROOT / "Cluster"
 UNITS = CLUSTER / "systemd"
+# What the samples listen on.
+PORTS = (7400, 9000)
+# A command that hangs is given up after this time.
+COMMAND_SECONDS = 300
 SECTION = re.compile(r"^SUBCOMMANDS:\n(.*?)\n\n", re.S | re.M)
 
 _help: dict[tuple, str] = {}
@@ -30,7 +35,8 @@ class Refused(AssertionError):
 
 def help_of(command: tuple[str, ...]) -> str:
     if command not in _help:
-        result = subprocess.run([binary(), *command, "--help"], capture_output=True, text=True, timeout=60)
+        result = subprocess.run([binary(), *command, "--help"], capture_output=True, text=True,
+                                timeout=COMMAND_SECONDS)
         assert result.returncode == 0, result.stderr
         _help[command] = result.stdout
     return _help[command]
@@ -109,6 +115,8 @@ class Machine:
         self.address = self.translate(address)
         self.environment: dict[str, str] = {}
         self.processes: dict[str, subprocess.Popen] = {}
+        # Where in its log each of them begins.
+        self.begins: dict[str, int] = {}
         (self.folder / "var").mkdir(parents=True)
         for number in range(1, 7):
             (self.folder / "srv" / f"disk-{number}").mkdir(parents=True)
@@ -126,13 +134,13 @@ class Machine:
     def run(self, words: list[str]) -> str:
         """`cairn WORDS…` to its end; gives what it printed."""
         command = [binary(), *map(self.translate, words)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS)
         assert result.returncode == 0, f"{self.name}: {words}\n{result.stdout}\n{result.stderr}"
         return result.stdout.strip()
 
     def start(self, service: str, words: list[str]):
-        log = open(self.log(service), "ab")
-        with log:
+        with open(self.log(service), "ab") as log:
+            self.begins[service] = log.tell()
             self.processes[service] = subprocess.Popen(
                 [binary(), *map(self.translate, words)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -140,10 +148,13 @@ class Machine:
         return self.folder / f"{service}.log"
 
     def see(self, service: str, text: str):
-        """Waits until the service has said that."""
+        """Waits until the service has said that since it was started last."""
         deadline = time.monotonic() + START_SECONDS
-        while text not in (said := self.log(service).read_text(errors="replace")):
+        while True:
             status = self.processes[service].poll()
+            said = self.log(service).read_bytes()[self.begins[service]:].decode(errors="replace")
+            if text in said:
+                return
             assert status is None, f"{service} of {self.name} ended with {status}\n{said[-2000:]}"
             assert time.monotonic() < deadline, f"{service} of {self.name} did not say {text!r}\n{said[-2000:]}"
             time.sleep(0.05)
@@ -165,4 +176,17 @@ class Machine:
 
 def new_network() -> str:
     """The beginning of addresses on the loopback that nobody else uses."""
-    return f"127.{next(_networks) % 254 + 1}."
+    for _ in range(254):
+        network = f"127.{next(_networks) % 254 + 1}."
+        if all(is_free(f"{network}0.10", port) for port in PORTS):
+            return network
+    raise RuntimeError(f"ports {PORTS} are taken on every address of the loopback")
+
+
+def is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

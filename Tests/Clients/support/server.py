@@ -1,5 +1,6 @@
 """A `cairn serve` of one's own: started on a free port, stopped by its own process id, never left behind."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -284,21 +285,32 @@ def destroy(disk: pathlib.Path):
 
 def flip_bytes(disk: pathlib.Path, count: int, random, minimum_size: int = 4096) -> int:
     """Flips `count` bytes at random in the non-zero blocks of a disk's large files; gives how many it flipped."""
-    files = [path for path in sorted(disk.rglob("*")) if path.is_file() and path.stat().st_size >= minimum_size]
+    files = [path for path in sorted(disk.rglob("*")) if size_of(path) >= minimum_size]
     flipped = 0
     for _ in range(count * 50):
         if flipped == count or not files:
             break
-        path = random.choice(files)
-        size = path.stat().st_size
-        with open(path, "r+b") as file:
-            offset = random.randrange(size)
-            file.seek(offset)
-            old = file.read(1)
-            # Zeros are mostly space that holds nothing yet.
-            if old in (b"", b"\0"):
-                continue
-            file.seek(offset)
-            file.write(bytes([old[0] ^ random.randrange(1, 256)]))
-            flipped += 1
+        # A server that goes on may have removed the file by now.
+        with contextlib.suppress(FileNotFoundError):
+            flipped += flip_byte(random.choice(files), random)
     return flipped
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Of a file; 0 of what is none, or is none any more."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0
+
+
+def flip_byte(path: pathlib.Path, random) -> bool:
+    """Flips a byte at random, unless it is zero: that is mostly space that holds nothing yet."""
+    with open(path, "r+b") as file:
+        offset = random.randrange(max(1, os.fstat(file.fileno()).st_size))
+        file.seek(offset)
+        old = file.read(1)
+        if old in (b"", b"\0"):
+            return False
+        file.seek(offset)
+        file.write(bytes([old[0] ^ random.randrange(1, 256)]))
+    return True

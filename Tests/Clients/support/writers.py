@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import random
+import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,7 +15,9 @@ KEYS_PER_WRITER = 10
 SIZES = [0, 1, 1 * KIB, 10 * KIB, 100 * KIB, 513 * KIB, 2 * MIB, 5 * MIB]
 ABSENT = "absent"
 # A client without its server gives up well within this time.
-JOIN_SECONDS = 30
+JOIN_SECONDS = 120
+# Changes are acknowledged within this time, however slow the disks.
+CHANGES_SECONDS = 300
 
 
 class Writer:
@@ -70,6 +73,18 @@ class Writer:
             assert found in allowed, f"{key}: {found[:12]} is none of {sorted(state[:12] for state in allowed)}"
             # What was seen once stays.
             self.states[key] = {found}
+
+
+def acknowledged(writers: list[Writer]) -> int:
+    return sum(writer.acknowledged for writer in writers)
+
+
+def wait_for_changes(writers: list[Writer], count: int):
+    """Until so many changes are acknowledged in all: what interrupts hardly any work proves little."""
+    deadline = time.monotonic() + CHANGES_SECONDS
+    while acknowledged(writers) < count:
+        assert time.monotonic() < deadline, f"only {acknowledged(writers)} of {count} changes are acknowledged"
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager
