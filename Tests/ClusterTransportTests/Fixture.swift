@@ -164,7 +164,7 @@ func failure(
     _ client: ClusterClient,
     _ node: String = "node-2",
     header: [UInt8] = [1],
-    timeout: Duration = .seconds(5)
+    timeout: Duration = .seconds(60)
 ) async -> TransportError? {
     do throws(TransportError) {
         _ = try await client.call(node, TransportMessage(header: header), timeout: timeout)

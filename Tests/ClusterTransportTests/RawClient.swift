@@ -6,6 +6,9 @@ import Synchronization
 
 /// A TLS client that sends whatever bytes it is told, and notes whether it is cut off.
 final class RawClient: Sendable {
+    /// Of ten milliseconds each, until what is to come counts as never to come.
+    private static let looks = 6_000
+
     private let channel: any Channel
     private let sink = Sink()
 
@@ -37,9 +40,12 @@ final class RawClient: Sendable {
     var received: Int { sink.count.load(ordering: .relaxed) }
 
     /// Whether the server sends its first frame, and does not close.
-    func isWelcome() async throws -> Bool {
-        for _ in 0..<300 {
-            if received > 0 { return true }
+    func isWelcome() async throws -> Bool { try await has(received: 1) }
+
+    /// Whether so many bytes come, and the server does not close.
+    func has(received count: Int) async throws -> Bool {
+        for _ in 0..<Self.looks {
+            if received >= count { return true }
             if !channel.isActive { return false }
             try await Task.sleep(for: .milliseconds(10))
         }
@@ -49,9 +55,9 @@ final class RawClient: Sendable {
     func send(_ bytes: [UInt8]) { channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil) }
     func close() { channel.close(promise: nil) }
 
-    /// Whether the server closes within three seconds.
+    /// Whether the server closes within eight seconds: it closes a stranger that does nothing wrong after ten.
     func isCutOff() async throws -> Bool {
-        for _ in 0..<300 {
+        for _ in 0..<800 {
             if !channel.isActive { return true }
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -7,7 +7,7 @@ import SystemInterface
 import Testing
 
 /// What a client does about a peer that says nothing: time runs five times as fast here.
-@Suite struct SilenceTests {
+@Suite(.timeLimit(.minutes(10))) struct SilenceTests {
     @Test func aPeerCutOffByTheNetworkIsGivenUpEarly() async throws {
         let (fixture, service) = (try Fixture(), Echo())
         try await fixture.withServer(service: service) { port, _ in
@@ -16,7 +16,7 @@ import Testing
             defer { client.close() }
             client.setAddress("node-2", host: "127.0.0.1", port: relay.port)
             let start = ContinuousClock.now
-            let call = Task { await failure(client, header: [253], timeout: .seconds(600)) }
+            let call = Task { await Self.failureOnceConnected(client, header: [253]) }
             try await service.started.reaches(1)
             relay.freeze()
             #expect(await call.value == .unknownOutcome(node: "node-2"))
@@ -32,7 +32,21 @@ import Testing
             let client = try fixture.client(time: FastTime())
             defer { client.close() }
             client.setAddress("node-2", host: "127.0.0.1", port: port)
-            #expect(await failure(client, header: [255, 240], timeout: .seconds(600)) == nil)
+            // A second in which the server gets no time of a busy machine is five of the client's; not each time.
+            for attempt in 1...10 {
+                let error = await Self.failureOnceConnected(client, header: [255, 240])
+                if error == nil { return }
+                if attempt == 10 { Issue.record("\(error)") }
+            }
+        }
+    }
+
+    /// The error of a call that was sent: in the client's time two seconds are little for a busy machine to connect.
+    private static func failureOnceConnected(_ client: ClusterClient, header: [UInt8]) async -> TransportError? {
+        while true {
+            let error = await failure(client, header: header, timeout: .seconds(600))
+            guard error == .unreachable(node: "node-2") else { return error }
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { return .unreachable(node: "node-2") }
         }
     }
 

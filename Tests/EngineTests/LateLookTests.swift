@@ -30,7 +30,7 @@ struct LateLookTests {
         func letGo() { state.withLock { $0 = .passed } }
     }
 
-    @Test("what was seen of a disk before it was taken up again does not lose it anew", .timeLimit(.minutes(1)))
+    @Test("what was seen of a disk before it was taken up again does not lose it anew", .timeLimit(.minutes(10)))
     func beforeItsReturn() async throws {
         let cluster = try await ClusterHarness()
         let (node, store, gate) = (cluster.nodes[1], cluster.store, Gate())
@@ -56,7 +56,7 @@ struct LateLookTests {
     }
 
     /// Found by the simulator, seed 1611 of `store`: the next disk in its slot was told as away for good.
-    @Test("a disk that comes back while it leaves, since it is empty, is not served", .timeLimit(.minutes(1)))
+    @Test("a disk that comes back while it leaves, since it is empty, is not served", .timeLimit(.minutes(10)))
     func backWhileItLeaves() async throws {
         let cluster = try await ClusterHarness()
         let (store, gate) = (cluster.store, Gate())

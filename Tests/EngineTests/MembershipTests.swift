@@ -32,7 +32,7 @@ struct MembershipTests {
 
     @Test(
         "a cluster is formed of the nodes that have joined, also of those whose first beat is on its way",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(10))
     )
     func joinedAMomentAgo() async throws {
         let cluster = try await ClusterHarness()
@@ -117,7 +117,7 @@ struct MembershipTests {
 
     @Test(
         "a coordinator without its keepers' word gives nodes nothing to serve clients by",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(10))
     )
     func unconfirmed() async throws {
         let cluster = try await ClusterHarness(confirmation: .seconds(1))

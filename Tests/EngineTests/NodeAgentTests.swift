@@ -149,7 +149,7 @@ struct NodeAgentTests {
     }
 
     /// Found with a disk of which each call took a minute: its node did not answer, and none of its disks was used.
-    @Test("a disk that hangs keeps no other from being told, looked at or let go", .timeLimit(.minutes(1)))
+    @Test("a disk that hangs keeps no other from being told, looked at or let go", .timeLimit(.minutes(10)))
     func hangs() async throws {
         let (hanging, good, time) = (MemoryDisk(device: 1), MemoryDisk(device: 2), ManualTime())
         let agent = Self.agent(on: hanging, good, time: time)
@@ -180,7 +180,7 @@ struct NodeAgentTests {
     }
 
     /// All changes of a node waited for one another: while one disk was opened, and hung, none of the others was.
-    @Test("a disk that hangs while it is opened keeps only its own slot from being changed", .timeLimit(.minutes(1)))
+    @Test("a disk that hangs while it is opened keeps only its own slot from being changed", .timeLimit(.minutes(10)))
     func hangsInOpening() async throws {
         let (hanging, good) = (MemoryDisk(device: 1), MemoryDisk(device: 2))
         let agent = Self.agent(on: hanging, good)
@@ -212,7 +212,7 @@ struct NodeAgentTests {
         await agent.close()
     }
 
-    @Test("a disk that hangs is told of at a node's start, which goes on with the others", .timeLimit(.minutes(1)))
+    @Test("a disk that hangs is told of at a node's start, which goes on with the others", .timeLimit(.minutes(10)))
     func hangsAtStart() async throws {
         let (hanging, time) = (MemoryDisk(), ManualTime())
         let files = hanging.mount()
@@ -224,7 +224,7 @@ struct NodeAgentTests {
         #expect(disk.path == "/d1" && disk.finding == .unusable("it does not answer"))
     }
 
-    @Test("what was put in the place of a disk that hangs for good is found, however late", .timeLimit(.minutes(1)))
+    @Test("what was put in the place of a disk that hangs for good is found, however late", .timeLimit(.minutes(10)))
     func insteadOfOneThatHangs() async throws {
         let (hanging, good, time) = (MemoryDisk(device: 1), MemoryDisk(device: 2), ManualTime())
         let isReplaced = Mutex(false)

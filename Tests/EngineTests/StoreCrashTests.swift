@@ -50,7 +50,7 @@ struct StoreCrashTests {
         try await store.close()
     }
 
-    @Test("one whose metadata has stopped ends, so that it is started anew", .timeLimit(.minutes(1)))
+    @Test("one whose metadata has stopped ends, so that it is started anew", .timeLimit(.minutes(10)))
     func stoppedMetadata() async throws {
         let harness = try await StoreHarness.open(seed: 5)
         let store = try harness.store

@@ -83,7 +83,8 @@ struct LoadRunTests {
             $0.warmUp = TimeSpan(nanoseconds: 50_000_000)
             $0.serverProcesses = [own]
         }
-        #expect(report.elapsedSeconds > 0.2 && report.elapsedSeconds < 5)
+        // A run without an end would still go on by then, on any machine.
+        #expect(report.elapsedSeconds > 0.2 && report.elapsedSeconds < 120)
         #expect((report.server?.peakResidentBytes ?? 0) > 1 << 20)
         #expect(report.text.contains("ms per operation"))
         #expect(try JSONDecoder().decode(LoadReport.self, from: JSONEncoder().encode(report)) == report)
