@@ -6,6 +6,8 @@ import NIOHTTP1
 package struct AdminClient: Sendable {
     /// Seconds to wait for an answer: longer than a status of 10^9 objects takes, short enough for an operator.
     private static let timeout = 60
+    /// The same for what makes files on many disks, each of them synced: slow disks need minutes for a whole cluster.
+    private static let diskTimeout = 600
     /// Bytes of an answer at most: a status of thousands of disks is below.
     private static let answerLimit = 64 << 20
 
@@ -16,7 +18,7 @@ package struct AdminClient: Sendable {
     package func status() throws(AdminError) -> StatusReport { try call(.status) }
 
     package func replaceDisk(named name: String, isForced: Bool = false) throws(AdminError) -> DiskReplacement {
-        try call(.replaceDisk, GivenUpDisk(name: name, isForced: isForced))
+        try call(.replaceDisk, GivenUpDisk(name: name, isForced: isForced), timeout: Self.diskTimeout)
     }
 
     package func retireDisk(named name: String, isForced: Bool = false) throws(AdminError) -> DiskRetirementReport {
@@ -24,7 +26,7 @@ package struct AdminClient: Sendable {
     }
 
     package func addDisks(node: String, slot: String?) throws(AdminError) -> DiskAddition {
-        try call(.addDisks, AdditionRequest(node: node, slot: slot))
+        try call(.addDisks, AdditionRequest(node: node, slot: slot), timeout: Self.diskTimeout)
     }
 
     package func beginMoves(_ request: MoveRequest) throws(AdminError) -> MovePlanReport {
@@ -82,7 +84,9 @@ package struct AdminClient: Sendable {
 
     package func acceptForcedStart() throws(AdminError) { let _: Done = try call(.acceptForcedStart) }
 
-    package func formCluster() throws(AdminError) -> ClusterFormation { try call(.formCluster) }
+    package func formCluster() throws(AdminError) -> ClusterFormation {
+        try call(.formCluster, Nothing(), timeout: Self.diskTimeout)
+    }
 
     package func examine() throws(AdminError) -> StoreExamination { try call(.examine) }
 
@@ -124,12 +128,16 @@ package struct AdminClient: Sendable {
         try call(route, Nothing())
     }
 
-    private func call<Answer: Decodable>(_ route: AdminRoute, _ value: some Encodable) throws(AdminError) -> Answer {
+    private func call<Answer: Decodable>(
+        _ route: AdminRoute,
+        _ value: some Encodable,
+        timeout: Int = Self.timeout
+    ) throws(AdminError) -> Answer {
         let body: Data
         do { body = try AdminRoute.encode(value) } catch { throw AdminError(.badRequest, "\(error)") }
         let descriptor = try AdminSocket.connect(in: directory)
         defer { close(descriptor) }
-        var limit = timeval(tv_sec: Self.timeout, tv_usec: 0)
+        var limit = timeval(tv_sec: timeout, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let head =
             "\(route.method.rawValue) \(route.rawValue) HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n"
@@ -168,7 +176,7 @@ package struct AdminClient: Sendable {
         number == EAGAIN
             ? AdminError(
                 .unavailable,
-                "the store on \(directory) did not answer within \(Self.timeout) s",
+                "the store on \(directory) did not answer in time",
                 advice: "Look at its log and its disks; the command may still have been done."
             )
             : AdminError(
