@@ -30,8 +30,8 @@ FAULT_SECONDS, SILENT_SECONDS = 4, 7
 # Between the two of a pair.
 APART_SECONDS = 0.7
 # After this time without a fault every client is served again.
-RECOVERY_SECONDS = 45
-READ_ALL_SECONDS = 30
+RECOVERY_SECONDS = 120
+READ_ALL_SECONDS = 120
 # What a round has at least before its fault, and as much again after it, or it would prove little.
 LEAST = {"acknowledged": 60, "conditions held": 5, "conditions refused": 2, "list_objects_v2": 5}
 
@@ -114,7 +114,7 @@ class Round:
 
     @contextlib.contextmanager
     def load(self):
-        with running([user.run for user in self.users], patience=30):
+        with running([user.run for user in self.users], patience=RECOVERY_SECONDS):
             yield
 
     def wait_for_all(self, seconds: float):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support.cluster import Cluster, Lab
-from support.server import ACCESS_KEY, SECRET_KEY, binary
+from support.server import ACCESS_KEY, SECRET_KEY, START_SECONDS, binary
 
 NODE = "node-1"
 DISKS = 3
@@ -39,7 +39,7 @@ def start(cluster, *paths):
     if cluster.lab.is_alive(NODE):
         cluster.lab.stop(NODE)
     cluster.lab.launch(NODE, options(paths))
-    cluster.lab.process(NODE).wait_for("ready: ", 60)
+    cluster.lab.process(NODE).wait_for("ready: ", START_SECONDS)
 
 
 def disks(cluster) -> dict[str, tuple[str, str]]:
@@ -87,12 +87,21 @@ def test_an_empty_disk_stands_in_for_the_one_that_broke(cluster):
     assert after["disk-3"][1] == str(third) and after["disk-3"][0] != before["disk-3"][0]
 
 
-def wait_until_served(cluster, seconds=60):
+def wait_until_served(cluster, seconds=START_SECONDS):
     """All disks of the node in use, whatever else is away."""
     deadline = time.monotonic() + seconds
     while states := [disk for disk in cluster.status()["disks"] if disk["node"] == NODE and disk["state"] != "healthy"]:
         assert time.monotonic() < deadline, states
         time.sleep(0.2)
+
+
+def wait_for_unused(cluster, path, seconds=START_SECONDS) -> list[dict]:
+    """What the status says of a disk that is not in use: the coordinator hears of it with a look at the node."""
+    deadline = time.monotonic() + seconds
+    while not (found := [disk for disk in cluster.status()["unusedDisks"] if disk["path"] == path]):
+        assert time.monotonic() < deadline, cluster.status()["unusedDisks"]
+        time.sleep(0.2)
+    return found
 
 
 def test_a_copy_is_refused_and_a_stranger_takes_no_slot(cluster, folder):
@@ -113,14 +122,13 @@ def test_a_copy_is_refused_and_a_stranger_takes_no_slot(cluster, folder):
     cluster.lab.stop(neighbour)
     home.rename(stranger)
     start(cluster, stranger, third, second)
-    said = cluster.lab.process(NODE).tail()
-    assert str(stranger) in said and f"it was served by node {neighbour} last" in said, said
+    cluster.wait_for_words(NODE, str(stranger), f"it was served by node {neighbour} last")
     wait_until_served(cluster)
     assert disks(cluster) == before
-    [unused] = [disk for disk in cluster.status()["unusedDisks"] if disk["path"] == str(stranger)]
+    [unused] = wait_for_unused(cluster, str(stranger))
     assert (unused["node"], unused["kind"]) == (NODE, "foreign") and f"site-1/{neighbour}/disk-2" in unused["reason"]
     assert f"({stranger}) is not in use" in cluster.lab.admin("doctor", check=False).stdout
-    assert f"path={stranger}" in cluster.lab.process("coordinator").tail()
+    cluster.wait_for_words("coordinator", f"path={stranger}")
     cluster.lab.stop(NODE)
     stranger.rename(home)
     start(cluster, second, third)
