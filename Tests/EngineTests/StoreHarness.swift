@@ -212,9 +212,9 @@ final class StoreHarness: Sendable {
         return try await body()
     }
 
-    /// Waits until `condition` holds, at most 30 seconds.
+    /// Waits until `condition` holds, at most two minutes.
     func wait(until condition: () async throws -> Bool) async throws {
-        for _ in 0..<3_000 {
+        for _ in 0..<12_000 {
             if try await condition() { return }
             try await time.sleep(for: .milliseconds(10))
         }

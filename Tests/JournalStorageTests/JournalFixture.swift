@@ -109,9 +109,9 @@ final class JumpingTime: TimeSource {
     func sleep(for duration: Duration) async throws { try await real.sleep(for: duration) }
 }
 
-/// Waits until `condition` holds; false when it never does.
+/// Waits until `condition` holds, two minutes at most; false when it never does.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<2_000 {
+    for _ in 0..<24_000 {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(5))
     }

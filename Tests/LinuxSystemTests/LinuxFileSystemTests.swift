@@ -171,9 +171,9 @@ import Testing
         }
     }
 
-    /// True once `condition` is, within ten seconds: what a thread does last, it does after its caller goes on.
+    /// True once `condition` is, within two minutes: what a thread does last, it does after its caller goes on.
     private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<1_000 {
+        for _ in 0..<12_000 {
             if try await condition() { return true }
             try await Task.sleep(for: .milliseconds(10))
         }
