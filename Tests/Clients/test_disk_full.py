@@ -241,7 +241,10 @@ def test_disks_that_take_no_more_files(small_disks, folder):
         # What was open is closed: each write wants a new segment.
         server.stop()
         client = server.start().client()
-        assert [disk["state"] for disk in server.status()["disks"]].count("full") == 2
+        deadline = time.monotonic() + WHOLE_SECONDS
+        while (states := [disk["state"] for disk in server.status()["disks"]]).count("full") != 2:
+            assert time.monotonic() < deadline, states
+            time.sleep(0.2)
         with pytest.raises(ClientError) as refusal:
             client.put_object(Bucket=BUCKET, Key="refused", Body=noise(KIB))
         assert refusal.value.response["Error"]["Code"] == "InsufficientStorage", refusal.value.response
