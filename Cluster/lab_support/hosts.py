@@ -66,8 +66,8 @@ def plan(sites: int, nodes: int, is_networked: bool) -> list[Host]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on. They stay free until they are used: the kernel gives none of them to
-    whoever connects or asks for any port, and no call of this process gives one again."""
+    """Ports of the loopback that nobody listens on. They stay free until they are used: the kernel gives none of them
+    to whoever connects or asks for any port, and no call of this process gives one again."""
     candidates = [port for port in unassigned_ports() if port not in _given]
     random.SystemRandom().shuffle(candidates)
     found = []

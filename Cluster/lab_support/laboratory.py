@@ -24,7 +24,8 @@ READY_SECONDS = 300
 STOP_SECONDS = 300
 # What a node says that could not end the requests in progress.
 CUT_OFF = "requests were cut off at a stop"
-ADMIN_SECONDS = 120
+# Those that make files on many disks wait ten minutes themselves.
+ADMIN_SECONDS = 900
 
 
 def default_binary() -> str:

@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support import deployment
 from support.data import MIB, noise
-from support.deployment import CLUSTER, COMMAND_SECONDS, ROOT, UNITS, Machine
-from support.server import START_SECONDS, Endpoint
+from support.deployment import CLUSTER, ROOT, UNITS, Machine
+from support.server import COMMAND_SECONDS, START_SECONDS, Endpoint
 
 SAMPLES = ["one-server", "one-site", "three-sites"]
 SERVICES = ["cairn-serve", "cairn-coordinator", "cairn-node"]

@@ -56,7 +56,7 @@ def lose_database(data: pathlib.Path):
 def salvage(server, disks, to, *options, status=0):
     """Status 2 is the program's word that something is unconfirmed or lost."""
     arguments = [part for disk in disks for part in ("--disk", disk)]
-    result = server.run("salvage", *arguments, "--to", to, *options, check=False, timeout=600)
+    result = server.run("salvage", *arguments, "--to", to, *options, check=False)
     assert result.returncode == status, f"ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
     assert "\x1b" not in result.stdout + result.stderr, "a terminal's sequences in a pipe"
     return result
@@ -215,7 +215,7 @@ def test_a_folder_that_had_a_store_makes_none_anew(servers):
         server.start()
     shutil.rmtree(server.data / "sites", ignore_errors=True)
     shutil.move(server.data.parent / "sites", server.data / "sites")
-    server.run("metadata", "rebuild", "--data", server.data, timeout=600)
+    server.run("metadata", "rebuild", "--data", server.data)
     server.start()
     assert [bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]] == ["bucket"]
 
@@ -240,7 +240,7 @@ def test_rebuild_serves_everything_again(filled, servers, pair):
     gone = [path for path in before if not path.exists() and "segment" in str(path)]
     assert not gone, gone
 
-    server.run("metadata", "rebuild", "--data", server.data, timeout=600)
+    server.run("metadata", "rebuild", "--data", server.data)
     server.start()
     assert contents(server) == digests
     client = server.client()

@@ -112,7 +112,7 @@ def test_a_class_is_shown_added_used_and_survives_what_it_promises(nine):
 
     # Metadata from nothing but the disks knows the classes as well.
     lose_database(server.data)
-    server.run("metadata", "rebuild", "--data", server.data, timeout=600)
+    server.run("metadata", "rebuild", "--data", server.data)
     server.start()
     assert set(classes(server)) == {"STANDARD", "COLD"}
     read_all(server, digests)

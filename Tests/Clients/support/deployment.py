@@ -14,15 +14,13 @@ import time
 
 import yaml
 
-from support.server import START_SECONDS, STOP_SECONDS, binary
+from support.server import COMMAND_SECONDS, START_SECONDS, STOP_SECONDS, binary
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CLUSTER = ROOT / "Cluster"
 UNITS = CLUSTER / "systemd"
 # What the samples listen on.
 PORTS = (7400, 9000)
-# A command that hangs is given up after this time.
-COMMAND_SECONDS = 300
 SECTION = re.compile(r"^SUBCOMMANDS:\n(.*?)\n\n", re.S | re.M)
 
 _help: dict[tuple, str] = {}

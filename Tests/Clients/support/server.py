@@ -29,6 +29,8 @@ STOP_SECONDS = 300
 # What a server says that could not end the requests in progress: a stop of one that has none is not to say it, however
 # long it takes.
 CUT_OFF = "requests were cut off at a stop"
+# A command that hangs is given up after this time: those that make files on many disks wait ten minutes themselves.
+COMMAND_SECONDS = 900
 # What was lost, or left behind by a slow disk, is made anew within this time.
 WHOLE_SECONDS = 300
 
@@ -213,7 +215,7 @@ class Server(Endpoint):
 
     # The operator's commands
 
-    def run(self, *arguments, check=True, timeout=300, environment=None) -> subprocess.CompletedProcess:
+    def run(self, *arguments, check=True, timeout=COMMAND_SECONDS, environment=None) -> subprocess.CompletedProcess:
         """Runs `cairn ARGUMENTS…`; its output is in the result. `environment` is added to this process's own."""
         result = subprocess.run(
             [binary(), *map(str, arguments)],
