@@ -32,7 +32,13 @@ int cairn_open_at(int directory, const char *path, int options) {
     if (options & CAIRN_OPEN_EXCLUSIVE) flags |= O_EXCL;
     if (options & CAIRN_OPEN_DIRECT) flags |= O_DIRECT;
     if (options & CAIRN_OPEN_DIRECTORY) flags |= O_DIRECTORY;
-    return (int)result(openat(directory, path, flags, 0600));
+    // Without O_NONBLOCK a FIFO would keep the caller waiting for its other end, for ever.
+    int descriptor = openat(directory, path, flags | O_NONBLOCK, 0600);
+    if (descriptor < 0) return (int)result(descriptor);
+    struct stat status;
+    if (fstat(descriptor, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) return descriptor;
+    close(descriptor);
+    return -EINVAL;
 }
 
 void cairn_close(int descriptor) { close(descriptor); }

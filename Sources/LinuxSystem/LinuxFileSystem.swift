@@ -7,8 +7,8 @@ import SystemInterface
 /// Calls run on threads of this disk alone: one for everything that changes it, in order of arrival, and two that read.
 /// The root is opened once and everything else is looked up from that descriptor, so a disk that is unmounted and
 /// mounted elsewhere, or whose path is reused, is never mistaken for another. A root that was removed gives `.gone`.
-/// Symbolic links are followed on the way to the root, never as the last name below it. New files get mode 0600, new
-/// directories 0700.
+/// Symbolic links are followed on the way to the root, never as the last name below it. What is neither a file nor a
+/// directory, such as a FIFO, is `.invalid`. New files get mode 0600, new directories 0700.
 package final class LinuxFileSystem: FileSystem {
     /// The directory that is the root, as given.
     package let root: String

@@ -59,6 +59,28 @@ import Testing
         }
     }
 
+    @Test("a FIFO where a file should lie is refused, and not waited for")
+    func fifo() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "test")
+            #expect(mkfifo("\(path)/fifo", 0o600) == 0)
+            // The other end comes late, so that an open that waits for it ends, and is seen to have waited.
+            let lateEnd = Task {
+                try await Task.sleep(for: .seconds(10))
+                let end = open("\(path)/fifo", O_RDWR | O_NONBLOCK | O_CLOEXEC)
+                try await Task.sleep(for: .seconds(1))
+                close(end)
+            }
+            let begin = ContinuousClock.now
+            for mode in [OpenMode.read, .write, .create] {
+                let error = await #expect(throws: FileError.self) { try await files.open("fifo", mode) }
+                #expect(error?.code == .invalid)
+            }
+            #expect(ContinuousClock.now - begin < .seconds(5))
+            lateEnd.cancel()
+        }
+    }
+
     @Test("a lock excludes every other instance until its holder is gone")
     func lock() async throws {
         try await withTemporaryDirectory { path in
