@@ -59,6 +59,9 @@ package struct SegmentHeader: Hashable, Sendable {
     /// Where records begin.
     package static let recordsOffset = 3 * Block.size
 
+    /// Ids are below. A file of a higher number, as a hand may have named it, must not use up what is left of them.
+    package static let idLimit: UInt64 = 1 << 31
+
     private static let magic = Array("CAIRNSEG".utf8)
     private static let version: UInt16 = 1
 

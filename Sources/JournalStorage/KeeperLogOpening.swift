@@ -105,8 +105,6 @@ private struct LogOpening {
             throw .file(error)
         }
         logs.sort()
-        // A number of 2^64 - 1 is none that Cairn gave.
-        guard highestNumber < .max else { throw .format(.invalid("file number"), path: LogFile.folder) }
     }
 
     private func create() async throws(LogFileError) -> PromiseFile {

@@ -19,9 +19,14 @@ struct LogFile: Sendable {
     static func unfinishedPath(_ number: UInt64) -> String { folder + "/new-" + hexadecimal(number) }
     static func damagedPath(_ number: UInt64) -> String { folder + "/damaged-" + hexadecimal(number) }
 
+    /// Numbers are below. A file of a higher one, as a hand may have named it, is none of the log's.
+    private static let numberLimit: UInt64 = 1 << 62
+
     static func number(in name: String, after prefix: String) -> UInt64? {
-        guard name.hasPrefix(prefix), name.utf8.count == prefix.utf8.count + 16 else { return nil }
-        return UInt64(name.dropFirst(prefix.utf8.count), radix: 16)
+        guard name.hasPrefix(prefix), name.utf8.count == prefix.utf8.count + 16,
+            let number = UInt64(name.dropFirst(prefix.utf8.count), radix: 16), number < numberLimit
+        else { return nil }
+        return number
     }
 
     private static func hexadecimal(_ number: UInt64) -> String {

@@ -59,7 +59,7 @@ final class DiskRecovery {
 
     private func recover(_ id: UInt64, _ name: String) async throws(FileError) {
         // No segment of a disk has such an id (`takeSegmentID`), and none could follow it.
-        guard id < UInt64(UInt32.max) else { return report.unreadableSegments.append(name) }
+        guard id < SegmentHeader.idLimit else { return report.unreadableSegments.append(name) }
         state.nextSegment = max(state.nextSegment, id + 1)
         let path = SegmentState.path(id)
         let file = try await fileSystem.open(path, .write)

@@ -207,7 +207,7 @@ extension ShardDisk {
     /// A segment id never used before: ids are set aside in the identity, some hundred at a time.
     private func takeSegmentID() async throws(ShardStorageError) -> UInt64 {
         let (next, identity) = state.withLock { ($0.nextSegment, $0.identity) }
-        guard next < UInt64(UInt32.max) else { throw .invalid("segment ids are used up") }
+        guard next < SegmentHeader.idLimit else { throw .invalid("segment ids are used up") }
         if next >= identity.segmentLimit {
             var raised = identity
             raised.segmentLimit = next + Self.segmentIDStep

@@ -224,6 +224,22 @@ struct KeeperLogTests {
         #expect(try await log.state().last == position(2, 12))
         #expect(try await readAll(log, from: 10) == records(2, 10...12))
     }
+
+    @Test("Numbers that no log gives are not the log's", arguments: ["fffffffffffffffe", "ffffffffffffffff"])
+    func madeUpNumbers(number: String) async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...3))
+        disk.restart()
+        for prefix in ["log", "spare", "damaged"] { try await disk.mount().make("journal/\(prefix)-\(number)", [1]) }
+        log = try await openLog(disk)
+        // Enough for another file.
+        for sequence in 4..<30 as Range<UInt64> {
+            try await log.append(incarnation: 1, after: position(1, sequence - 1), [record(1, sequence)])
+        }
+        #expect(try await readAll(log) == records(1, 1...29))
+        #expect(disk.files.filter { $0.contains("/log-0") }.count > 1)
+    }
 }
 
 /// Counts calls from any task.

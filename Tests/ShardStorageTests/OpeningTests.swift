@@ -154,4 +154,26 @@ import Testing
             disk = try await TestDisk.open(fileSystem)
         }
     }
+
+    @Test("a segment file with a name of its own making uses up no ids, and takes nobody down")
+    func madeUpNames() async throws {
+        var generator = SplitMix64(seed: 1)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let old = TestShard(sequence: 1, length: 900, using: &generator)
+        try await old.write(to: disk)
+        try await disk.close()
+        let again = fileSystem.restart()
+        let name = try #require(try await again.list("segments").first)
+        let file = try await again.open("segments/\(name)", .read)
+        let content = try await file.bytes(file.length())
+        let copies = ["0000000080000000.seg", "00000000ffffffff.seg", "fffffffffffffffe.seg", "ffffffffffffffff.seg"]
+        for copy in copies {
+            try await again.make("segments/\(copy)", content)
+        }
+        let opened = try await TestDisk.open(again)
+        #expect(opened.recovery.unreadableSegments == copies)
+        let new = TestShard(sequence: 2, length: 300_000, using: &generator)
+        try await new.write(to: opened)
+        for shard in [old, new] { #expect(try await shard.isOn(opened)) }
+    }
 }
