@@ -3,9 +3,10 @@ internal import Synchronization
 package import SystemInterface
 
 extension ShardDisk {
-    /// Whether the folder is still this disk's. An identity that has rotted in its place is written again: the open
-    /// disk knows its own. One that is gone, cut short or another's means that the folder was emptied, unmounted or
-    /// exchanged beneath the open files. So does a path that leads elsewhere by now.
+    /// Whether the folder is still this disk's. An identity that has rotted in its place, was cut behind its first copy
+    /// or has something behind it is written again: the open disk knows its own. One that is gone, emptied or another's
+    /// means that the folder was emptied, unmounted or exchanged beneath the open files. So does a path that leads
+    /// elsewhere by now.
     package func isInPlace() async -> Bool {
         guard await fileSystem.isAtItsPlace() else { return false }
         let found = await readPlace()
@@ -15,23 +16,24 @@ extension ShardDisk {
 
     private enum PlaceState { case whole, rotten, lost }
 
-    /// Compares both copies of the identity with what they should be.
+    /// Compares both copies of the identity, and the length of the file, with what they should be.
     private func readPlace() async -> PlaceState {
         let identity = identity
         let length = DiskIdentity.encodedLength
         let buffer = pool.take(length)
+        let fileLength: Int
+        let count: Int
         do throws(FileError) {
-            guard try await fileSystem.status(DiskFolder.identity)?.length == length else { return .lost }
             let file = try await fileSystem.open(DiskFolder.identity, .read)
+            fileLength = try await file.length()
             // Neither copy may be readable.
-            let count = try await file.readAround(buffer, count: length, from: 0).count
-            guard count == length else { return .lost }
+            count = try await file.readAround(buffer, count: length, from: 0).count
         } catch {
             return .lost
         }
-        return buffer.slice(0..<length).withBytes { bytes in
-            if let expected = identity.encoded(), bytes.elementsEqual(expected) { return .whole }
-            guard let found = try? DiskIdentity.decode(bytes) else { return .rotten }
+        return buffer.slice(0..<count).withBytes { bytes in
+            if fileLength == length, let expected = identity.encoded(), bytes.elementsEqual(expected) { return .whole }
+            guard let found = try? DiskIdentity.decode(bytes) else { return count == length ? .rotten : .lost }
             return found.disk == identity.disk && found.cluster == identity.cluster ? .rotten : .lost
         }
     }

@@ -102,7 +102,7 @@ import Testing
         #expect(try await reopened.scrub(rate: .max).mendedSegments.isEmpty)
     }
 
-    @Test("a rotten identity is written again by the open disk; one that is cut short or gone means that the disk is")
+    @Test("an identity that is rotten, cut or grown is written again by the open disk; without one the disk is gone")
     func identity() async throws {
         let (fileSystem, disk) = try await TestDisk.make()
         for offsets in [[100], [30, 30 + 4_096]] {
@@ -111,7 +111,12 @@ import Testing
             let found = try await ShardDisk.readIdentity(fileSystem)
             #expect(found == disk.identity)
         }
-        try await fileSystem.open("disk", .write).truncate(to: 4_096)
+        for length in [4_096, 8_191, 8_193, 100_000] {
+            try await fileSystem.open("disk", .write).truncate(to: length)
+            #expect(await disk.isInPlace())
+            #expect(try await fileSystem.status("disk")?.length == 8_192)
+        }
+        try await fileSystem.open("disk", .write).truncate(to: 4_095)
         #expect(await !disk.isInPlace())
         try await fileSystem.remove("disk")
         #expect(await !disk.isInPlace())
