@@ -91,8 +91,12 @@ extension NodeAgent {
 
     // MARK: Upkeep
 
-    /// Has each disk win back the room of dead shards, where that pays; gives the shards found bad.
+    /// Has each disk win back the room of dead shards, where that pays; gives the shards found bad. Before that, sees to
+    /// it that nothing goes on in files that nobody would find again.
     func compact() async -> [ShardID] {
+        for disk in service.disks where !Task.isCancelled {
+            await disk.shards.leaveLostSegments()
+        }
         var bad: [ShardID] = []
         for disk in service.disks where !Task.isCancelled {
             bad += (try? await disk.shards.compact())?.bad ?? []

@@ -307,3 +307,23 @@ def test_fault(servers, fault, when):
         destroy(disk)
     archive.read_all()
     assert server.is_alive()
+
+
+def test_what_is_written_after_segments_were_renamed(servers):
+    """Under the open files of two disks: the store is whole again without a restart, and what it acknowledged then does
+    not rest on files that nobody finds again."""
+    server = servers().start()
+    archive = Archive(server)
+    archive.put("first", SIZES)
+    for disk in server.disks()[:2]:
+        for number, path in enumerate(segments(disk)):
+            path.rename(path.with_name(f"{number + 0x1000:016x}.seg"))
+    archive.read_all()
+    scrub(server)
+    server.wait_until_whole(180)
+    archive.put("second", SIZES)
+    server.kill()
+    for disk in server.disks()[4:]:
+        destroy(disk)
+    server.start()
+    archive.read_all()

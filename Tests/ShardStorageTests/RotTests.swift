@@ -122,6 +122,39 @@ import Testing
         #expect(await !disk.isInPlace())
     }
 
+    @Test(
+        "what is written after a segment's name was removed or exchanged is not written there",
+        arguments: [true, false]
+    )
+    func nameLost(isRemoved: Bool) async throws {
+        var generator = SplitMix64(seed: 12)
+        let (fileSystem, disk) = try await TestDisk.make()
+        // One of each kind.
+        for (sequence, length) in [(1, 900), (2, 300_000)] as [(UInt64, Int)] {
+            try await TestShard(sequence: sequence, length: length, using: &generator).write(to: disk)
+        }
+        let paths = try await fileSystem.list("segments").map { "segments/\($0)" }
+        #expect(paths.count == 2)
+        if isRemoved {
+            for path in paths { try await fileSystem.remove(path) }
+        } else {
+            try await fileSystem.rename(paths[0], to: "segments/other")
+            try await fileSystem.rename(paths[1], to: paths[0])
+            try await fileSystem.rename("segments/other", to: paths[1])
+        }
+        await disk.leaveLostSegments()
+        let shards = [(3, 900), (4, 300_000)].map {
+            TestShard(sequence: $0, length: $1, using: &generator)
+        }
+        for shard in shards {
+            try await shard.write(to: disk)
+            #expect(try await shard.isOn(disk))
+        }
+        try await disk.close()
+        let again = try await TestDisk.open(fileSystem.restart())
+        for shard in shards { #expect(try await shard.isOn(again)) }
+    }
+
     @Test("a failed sync is final: nothing is acknowledged after it, reads go on")
     func failedSync() async throws {
         var generator = SplitMix64(seed: 11)
