@@ -96,6 +96,7 @@ extension NodeAgent {
     func compact() async -> [ShardID] {
         for disk in service.disks where !Task.isCancelled {
             await disk.shards.leaveLostSegments()
+            await disk.journal?.leaveLostFiles()
         }
         var bad: [ShardID] = []
         for disk in service.disks where !Task.isCancelled {

@@ -327,3 +327,27 @@ def test_what_is_written_after_segments_were_renamed(servers):
         destroy(disk)
     server.start()
     archive.read_all()
+
+
+def test_promises_removed_beneath_their_keepers(servers):
+    """Of two keepers: others take their place or they begin anew, until any two disks may go."""
+    server = servers().start()
+    archive = Archive(server)
+    archive.put("first", SIZES)
+    keepers = [disk for disk in server.disks() if (disk / "journal" / "promise").exists()]
+    assert len(keepers) == 5
+    for disk in keepers[:2]:
+        (disk / "journal" / "promise").unlink()
+    archive.put("second", SIZES)
+    deadline = time.monotonic() + 120
+    while [disk for disk in server.disks() if (disk / "journal" / "promise").exists()][4:] == []:
+        assert time.monotonic() < deadline, server.status()["journal"]
+        time.sleep(0.5)
+    scrub(server)
+    server.wait_until_whole(120)
+    archive.delete("first/3")
+    server.kill()
+    for disk in keepers[2:4]:
+        destroy(disk)
+    server.start()
+    archive.read_all()

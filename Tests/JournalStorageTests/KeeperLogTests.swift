@@ -225,6 +225,43 @@ struct KeeperLogTests {
         #expect(try await readAll(log, from: 10) == records(2, 10...12))
     }
 
+    @Test(
+        "A log whose files are gone, cut short or exchanged beneath it ends at the next look",
+        arguments: ["promise", "log", "cut", "another"]
+    )
+    func lostFiles(how: String) async throws {
+        let (disk, path) = (MemoryDisk(), "journal/log-0000000000000001")
+        var log = try await openLog(disk)
+        try await log.promise(incarnation: 1, holder: 7)
+        for sequence in 1..<4 as Range<UInt64> {
+            try await log.append(incarnation: 1, after: position(1, sequence - 1), [record(1, sequence)])
+        }
+        await log.leaveLostFiles()
+        #expect(log.failure == nil)
+        let files = disk.mount()
+        switch how {
+        case "promise": try await files.remove("journal/promise")
+        case "log": try await files.remove(path)
+        case "cut": try await files.open(path, .write).truncate(to: 131_072 + 4_096)
+        default:
+            let other = MemoryDisk()
+            _ = try await openLog(other, seed: 2)
+            let content = try await other.mount().open(path, .read).bytes(160 << 10)
+            try await files.remove(path)
+            try await files.make(path, content)
+        }
+        await log.leaveLostFiles()
+        #expect(log.failure != nil)
+        if how == "cut" {
+            // Opened again it has what is left, and is fed the rest.
+            log = try await openLog(disk, seed: 3)
+            #expect(try await readAll(log) == [record(1, 1)])
+            try await log.append(incarnation: 1, after: position(1, 1), records(1, 2...3))
+            await log.leaveLostFiles()
+            #expect(log.failure == nil)
+        }
+    }
+
     @Test("Numbers that no log gives are not the log's", arguments: ["fffffffffffffffe", "ffffffffffffffff"])
     func madeUpNumbers(number: String) async throws {
         let disk = MemoryDisk()
