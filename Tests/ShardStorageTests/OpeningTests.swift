@@ -74,24 +74,6 @@ import Testing
         #expect(try await open(again.restart(), stale).identity.epoch == 6)
     }
 
-    /// Found by reading: a program that trapped at each start.
-    @Test("a file with a number that no segment can have is left alone")
-    func strayNumber() async throws {
-        var generator = SplitMix64(seed: 31)
-        let (fileSystem, disk) = try await TestDisk.make()
-        let shard = TestShard(sequence: 1, length: 500, using: &generator)
-        try await shard.write(to: disk)
-        try await disk.close()
-        let strays = [UInt64(UInt32.max), UInt64.max].map { "segments/\(SegmentHeader.fileName($0))" }
-        for stray in strays { _ = try await fileSystem.open(stray, .create) }
-        let reopened = try await TestDisk.open(fileSystem.restart())
-        #expect(reopened.recovery.unreadableSegments.count == 2)
-        let other = TestShard(sequence: 2, length: 500, using: &generator)
-        try await other.write(to: reopened)
-        for shard in [shard, other] { #expect(try await shard.isOn(reopened)) }
-        #expect(strays.allSatisfy { fileSystem.disk.files.contains($0) })
-    }
-
     @Test("a disk is open once")
     func locked() async throws {
         let (fileSystem, disk) = try await TestDisk.make()
