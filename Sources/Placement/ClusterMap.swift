@@ -61,6 +61,9 @@ package struct ClusterMap: Sendable {
         return groups.values.sorted { $0.id < $1.id }.map(\.scheme).filter { seen.insert($0).inserted }
     }
 
+    /// Schemes of groups that no class has any more: no object is written in them.
+    package var closedSchemes: Set<Scheme> { Set(schemes.dropFirst()).subtracting(classes.values) }
+
     /// The scheme whose blobs survive most: sites first, then disks, then nodes.
     package var strongestScheme: Scheme? {
         let schemes = schemes

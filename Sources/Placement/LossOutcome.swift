@@ -19,7 +19,8 @@ package struct LossOutcome: Hashable, Sendable {
     package var degraded = 0
     /// Some blob has fewer than k shards: it cannot be read until disks are back.
     package var belowK = 0
-    /// Placement groups by the writes they take; the three sum up to `total` as well.
+    /// Placement groups by the writes they take; the three sum up to `total` as well, but for closed groups: nothing is
+    /// written there.
     package var fullWrites = 0
     package var degradedWrites = 0
     package var noWrites = 0
@@ -36,6 +37,7 @@ package struct LossOutcome: Hashable, Sendable {
                 ([ShardLayout(group: group)] + damaged[group.id, default: []])
                 .map { layout.holders(of: $0, without: lost).count }.min() ?? 0
             count(fewest, of: group)
+            guard !layout.closed.contains(group.scheme) else { continue }
             let usable = layout.holders(of: ShardLayout(group: group), without: lost.union(full))
             let taken = Self.writes(of: group, on: usable, disks: layout.disks)
             count(taken)

@@ -9,17 +9,21 @@ package struct StoreLayout: Hashable, Sendable {
     package var damaged: [ShardLayout]
     /// Schemes of which no group holds a blob: nothing that is stored is lost with them.
     package var unused: Set<Scheme>
+    /// Schemes that no class has any more: nothing new is written in their groups.
+    package var closed: Set<Scheme>
 
     package init(
         groups: [ClusterMap.Group],
         disks: [DiskID: PlacementDisk],
         damaged: [ShardLayout] = [],
-        unused: Set<Scheme> = []
+        unused: Set<Scheme> = [],
+        closed: Set<Scheme> = []
     ) {
         self.groups = groups
         self.disks = disks
         self.damaged = damaged
         self.unused = unused
+        self.closed = closed
     }
 
     /// All kinds of blobs: those that are whole on the disks of each group, and those that lack shards.

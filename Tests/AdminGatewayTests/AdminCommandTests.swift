@@ -63,6 +63,7 @@ struct AdminCommandTests {
                 #expect(set == "Writes into ct that name no class get COLD from now on.")
                 let list = try output(["class", "list"], client)
                 #expect(list.contains("COLD") && list.contains("rs-6-3") && list.contains("ct"))
+                #expect(list.contains("3 groups of rs-9-3 left of a removed class"))
                 let json = try output(["class", "list", "--json"], client)
                 let report = try JSONDecoder().decode(ClassesReport.self, from: Data(json.utf8))
                 #expect(report.classes.map(\.buckets) == [["ct"]])

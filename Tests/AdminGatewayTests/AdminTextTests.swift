@@ -223,6 +223,15 @@ struct AdminTextTests {
         #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
     }
 
+    @Test("groups of removed classes are told of, and no write is expected of them")
+    func closedGroups() {
+        var report = StatusReport.sample()
+        report.groups = GroupsReport(total: 12, whole: 12, degraded: 0, unwritable: 0, closed: 3)
+        #expect(StatusText.text(report).contains("12 of 12 whole; 3 of removed classes"))
+        report.groups = GroupsReport(total: 12, whole: 3, degraded: 0, unwritable: 9, closed: 3)
+        #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
+    }
+
     @Test(
         "where large objects are refused, or soon will be, the first line says so, and what to do",
         arguments: [

@@ -159,7 +159,12 @@ final class MemoryService: AdminService {
     }
 
     func classes() async throws(AdminError) -> ClassesReport {
-        ClassesReport(classes: state.withLock { $0.classes }, keepers: 5, keepersNeeded: 7)
+        ClassesReport(
+            classes: state.withLock { $0.classes },
+            keepers: 5,
+            keepersNeeded: 7,
+            closed: [ClosedGroupsReport(scheme: "rs-9-3", groups: 3)]
+        )
     }
 
     func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition {

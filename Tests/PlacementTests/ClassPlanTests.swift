@@ -118,6 +118,14 @@ struct SchemeTests {
         #expect(ClusterMap().strongestScheme == nil)
     }
 
+    @Test("A scheme that no class has is closed, but for that of the first group")
+    func closed() throws {
+        var map = try map()
+        #expect(map.closedSchemes.isEmpty, "a class has it")
+        map.classes = [:]
+        #expect(map.closedSchemes == [try #require(strong)])
+    }
+
     @Test("A group of another scheme is never chosen, however few of the wanted one are left")
     func choice() throws {
         let map = try map()

@@ -146,6 +146,13 @@ struct SurvivalTests {
         #expect(outcome.noWrites == 1 && outcome.fullWrites == 1)
         #expect(outcome.writes == .refused)
         #expect(LossOutcome(layout, without: Set([0, 8].map(LayoutHarness.disk))).writes == .full)
+
+        // Of a class that was removed only what lies there counts.
+        var closed = layout
+        closed.closed = [wide]
+        let left = LossOutcome(closed, without: Set([0, 1].map(LayoutHarness.disk)))
+        #expect(left.noWrites == 0 && left.fullWrites == 1 && left.writes == .full)
+        #expect(left.total == 2 && left.degraded == 1)
     }
 
     @Test("A group that holds more in a place than it must is found")

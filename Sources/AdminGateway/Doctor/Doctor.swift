@@ -255,7 +255,7 @@ struct Ward {
             .map { "\($0.0): \(Self.names($0.1))" }.joined(separator: "; ")
         // Of several classes, one at least takes nothing while others go on.
         let refusal =
-            now.noWrites < now.groups
+            now.areSomeWritten
             ? "new objects of a storage class are refused: no group of its scheme has k + 1 disks that take them"
             : "new objects are refused: no group has \(status.dataShards + 1) disks that take them"
         return [

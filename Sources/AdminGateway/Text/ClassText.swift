@@ -21,7 +21,8 @@ enum ClassText {
                 item.buckets.joined(separator: ", ")
             )
         }
-        return (table.lines + keepers(report.keepers, of: report.keepersNeeded)).joined(separator: "\n")
+        let lines = table.lines + keepers(report.keepers, of: report.keepersNeeded) + report.closed.map(closed)
+        return lines.joined(separator: "\n")
     }
 
     static func addition(_ addition: ClassAddition) -> String {
@@ -40,6 +41,11 @@ enum ClassText {
         lines += keepers(addition.keepers, of: addition.keepersNeeded)
         if addition.isDryRun { lines.append("Nothing was changed.") }
         return lines.joined(separator: "\n")
+    }
+
+    private static func closed(_ groups: ClosedGroupsReport) -> String {
+        "\(Words.plural(groups.groups, "group")) of \(groups.scheme) left of a removed class: what lies there is kept, "
+            + "until it is deleted, or rewritten by `cairn admin class apply`."
     }
 
     private static func keepers(_ count: Int, of needed: Int) -> [String] {

@@ -259,7 +259,8 @@ struct Diagnosis {
 
     private static func groups(_ report: StatusReport) -> [Finding] {
         let groups = report.groups
-        guard groups.total > 0, groups.unwritable == groups.total else { return [] }
+        let open = groups.total - groups.closed
+        guard open > 0, groups.unwritable == open else { return [] }
         return [
             Finding(
                 severity: .critical,

@@ -62,7 +62,7 @@ package enum LossPlanText {
             return "THE STORE WOULD STOP: too few journal keepers would be left. All data would be there."
         }
         if after.writes == .refused {
-            let which = after.noWrites < after.groups ? " of some class" : ""
+            let which = after.areSomeWritten ? " of some class" : ""
             return "NOT WRITABLE: everything could be read, new objects\(which) would be refused."
         }
         if report.protectionAfter?.spares == 0 || report.journalAfter?.spares == 0 {

@@ -86,6 +86,7 @@ package enum StatusText {
         var text = "\(Words.count(groups.whole)) of \(Words.count(groups.total)) whole"
         if groups.degraded > 0 { text += ", \(Words.count(groups.degraded)) degraded" }
         if groups.unwritable > 0 { text += ", \(Words.count(groups.unwritable)) not writable" }
+        if groups.closed > 0 { text += "; \(Words.count(groups.closed)) of removed classes" }
         return text
     }
 

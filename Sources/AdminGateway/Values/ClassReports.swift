@@ -38,11 +38,25 @@ package struct ClassesReport: Codable, Hashable, Sendable {
     /// Journal keepers there are, and those that the strongest class needs: the rest joins in the background.
     package var keepers: Int
     package var keepersNeeded: Int
+    /// What is left of classes that were removed.
+    package var closed: [ClosedGroupsReport]
 
-    package init(classes: [ClassReport], keepers: Int, keepersNeeded: Int) {
+    package init(classes: [ClassReport], keepers: Int, keepersNeeded: Int, closed: [ClosedGroupsReport] = []) {
+        self.closed = closed
         self.classes = classes
         self.keepers = keepers
         self.keepersNeeded = keepersNeeded
+    }
+}
+
+/// Placement groups of a scheme that no class has any more: they stay until nothing lies in them.
+package struct ClosedGroupsReport: Codable, Hashable, Sendable {
+    package var scheme: String
+    package var groups: Int
+
+    package init(scheme: String, groups: Int) {
+        self.scheme = scheme
+        self.groups = groups
     }
 }
 

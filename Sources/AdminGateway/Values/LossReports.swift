@@ -23,12 +23,15 @@ package struct OutcomeReport: Codable, Hashable, Sendable {
     package var whole: Int
     package var degraded: Int
     package var belowK: Int
-    /// By the writes they take; they sum up to `groups` as well.
+    /// By the writes they take; they sum up to `groups` as well, but for those of classes that were removed.
     package var fullWrites: Int
     package var degradedWrites: Int
     package var noWrites: Int
     /// Of the whole store, which chooses its best groups, as far as shards go: the journal is another matter.
     package var writes: Writes
+
+    /// Whether some groups still take writes: where writes are refused all the same, those of some class are.
+    var areSomeWritten: Bool { fullWrites + degradedWrites > 0 }
 
     package init(
         groups: Int,

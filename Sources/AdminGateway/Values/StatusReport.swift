@@ -117,6 +117,8 @@ package struct GroupsReport: Codable, Hashable, Sendable {
     /// Shards beyond those that reading needs, of the blob or group that has the fewest; negative when it cannot be
     /// read. Nil without groups.
     package var fewestSpares: Int?
+    /// Of classes that were removed, among the others: nothing is written there, and they go once nothing lies there.
+    package var closed: Int
 
     package init(
         total: Int,
@@ -124,8 +126,10 @@ package struct GroupsReport: Codable, Hashable, Sendable {
         degraded: Int,
         unwritable: Int,
         unreadable: Int = 0,
-        fewestSpares: Int? = nil
+        fewestSpares: Int? = nil,
+        closed: Int = 0
     ) {
+        self.closed = closed
         self.unreadable = unreadable
         self.fewestSpares = fewestSpares
         self.total = total

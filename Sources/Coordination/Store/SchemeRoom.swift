@@ -25,11 +25,12 @@ package struct SchemeRoom: Hashable, Sendable {
 }
 
 extension Store {
-    /// By scheme, that of `STANDARD` first, as the disks answered last. `nearlyFull`: disks that are thought of as full
-    /// to see what will be refused soon.
+    /// By scheme, but for closed ones, that of `STANDARD` first, as the disks answered last. `nearlyFull`: disks that
+    /// are thought of as full to see what will be refused soon.
     package func rooms(nearlyFull: Set<DiskID>) -> [SchemeRoom] {
         let map = blobs.view.map
-        return blobs.view.schemes.map { scheme in
+        let closed = map.closedSchemes
+        return blobs.view.schemes.filter { !closed.contains($0) }.map { scheme in
             let standard = scheme == blobs.view.standardScheme ? [StorageClass.standard] : []
             let state = roomState(of: scheme, nearlyFull: nearlyFull)
             let length = Self.longestShard(of: scheme)

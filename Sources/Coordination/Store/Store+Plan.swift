@@ -26,13 +26,12 @@ extension Store {
         let known = status.disks.filter { map.disks[$0.record.id] != nil }
         let away = known.filter { !$0.isServed }
         let unused = unusedSchemes
-        // Nothing is written into groups that no class chooses any more: if nothing lies there either, they are gone.
-        let gone = unused.subtracting(map.classes.values)
         let layout = StoreLayout(
-            groups: map.groups.values.filter { !gone.contains($0.scheme) }.sorted { $0.id < $1.id },
+            groups: Self.groups(of: map, unused: unused).sorted { $0.id < $1.id },
             disks: map.disks,
             damaged: Self.damaged(missing, in: map),
-            unused: unused
+            unused: unused,
+            closed: map.closedSchemes
         )
         return StoreSnapshot(
             store: LossPlan.Store(
@@ -45,6 +44,13 @@ extension Store {
             isComplete: missing.count < Self.planLimit,
             reasons: Dictionary(uniqueKeysWithValues: away.map { ($0.record.id, $0.reason) })
         )
+    }
+
+    /// Those that count: nothing is written into closed ones, and where nothing lies there either they are as good as
+    /// gone.
+    static func groups(of map: ClusterMap, unused: Set<Scheme>) -> [ClusterMap.Group] {
+        let gone = map.closedSchemes.intersection(unused)
+        return map.groups.values.filter { !gone.contains($0.scheme) }
     }
 
     private static func keepers(_ journal: Journal.Report) -> LossPlan.Keepers {

@@ -30,6 +30,30 @@ package struct StoreDiskStatus: Sendable {
     package var isMisplaced: Bool
 }
 
+/// Placement groups by the disks of theirs that are served.
+package struct GroupCounts: Hashable, Sendable {
+    package var total = 0
+    /// Every disk is served.
+    package var whole = 0
+    /// Too few for any write.
+    package var unwritable = 0
+    /// Of schemes that no class has any more, by scheme: nothing is written there. They are among the others.
+    package var closed: [Scheme: Int] = [:]
+
+    init(_ groups: [ClusterMap.Group], closed: Set<Scheme>, served: Set<DiskID>) {
+        for group in groups {
+            let usable = group.members.count { served.contains($0) }
+            total += 1
+            if usable == group.members.count { whole += 1 }
+            if closed.contains(group.scheme) {
+                self.closed[group.scheme, default: 0] += 1
+            } else if usable < group.scheme.degradedQuorum {
+                unwritable += 1
+            }
+        }
+    }
+}
+
 /// A picture of the store.
 package struct StoreStatus: Sendable {
     package var disks: [StoreDiskStatus]
@@ -44,9 +68,7 @@ package struct StoreStatus: Sendable {
     package var reach: StoreReach
     /// Some of the objects of which a blob has fewer than k shards on disks that are served.
     package var unreadable: [(bucket: String, key: String)]
-    package var groupCount: Int
-    package var degradedGroups: Int
-    package var unwritableGroups: Int
+    package var groups: GroupCounts
     package var repair: RepairProgress
     package var repairRates: RepairRates
     /// Whether repair makes way just now, for clients or for blobs without spares.
@@ -124,9 +146,9 @@ extension Store {
         let inUse = Set(records.map(\.place))
         let unused = unused.withLock { $0.values.flatMap { $0 } }.filter { !inUse.contains($0.place) }
         let served = Set(disks.filter(\.isServed).map(\.record.id))
-        let usable = map.groups.values.map { group in (group.members.count { served.contains($0) }, group.scheme) }
         let statistics = try await metadata.statistics()
         let empty = unusedSchemes
+        let groups = GroupCounts(Self.groups(of: map, unused: empty), closed: map.closedSchemes, served: served)
         let holding = map.groups.values.filter { !empty.contains($0.scheme) }
         let reach = StoreReach(of: holding, missing: missing, served: served)
         return StoreStatus(
@@ -137,9 +159,7 @@ extension Store {
             isCounted: inventory.isDone,
             reach: reach,
             unreadable: try await names(of: reach.unreadable),
-            groupCount: map.groups.count,
-            degradedGroups: usable.count { $0.0 < $0.1.shardCount && $0.0 >= $0.1.degradedQuorum },
-            unwritableGroups: usable.count { $0.0 < $0.1.degradedQuorum },
+            groups: groups,
             repair: repairer.progress,
             repairRates: repairer.budget.rates,
             repairMakesWay: repairer.isSparing,

@@ -23,12 +23,13 @@ struct StatusAssembly {
             disks: status.disks.map(disk),
             unusedDisks: status.unused.map(unused),
             groups: GroupsReport(
-                total: status.groupCount,
-                whole: status.groupCount - status.degradedGroups - status.unwritableGroups,
-                degraded: status.degradedGroups,
-                unwritable: status.unwritableGroups,
+                total: status.groups.total,
+                whole: status.groups.whole,
+                degraded: status.groups.total - status.groups.whole - status.groups.unwritable,
+                unwritable: status.groups.unwritable,
                 unreadable: status.reach.unreadableGroups,
-                fewestSpares: status.reach.fewestSpares
+                fewestSpares: status.reach.fewestSpares,
+                closed: status.groups.closed.values.reduce(0, +)
             ),
             objects: status.statistics.versions,
             bytes: status.statistics.bytes,

@@ -33,7 +33,9 @@ extension StoreAdmin {
             return ClassesReport(
                 classes: reports,
                 keepers: snapshot.store.keepers.all.count,
-                keepersNeeded: try await store.keepersWanted()
+                keepersNeeded: try await store.keepersWanted(),
+                closed: status.groups.closed.map { ClosedGroupsReport(scheme: $0.key.name, groups: $0.value) }
+                    .sorted { $0.scheme < $1.scheme }
             )
         } catch {
             throw adminError(error)
