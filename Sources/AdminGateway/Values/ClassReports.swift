@@ -39,7 +39,7 @@ package struct ClassesReport: Codable, Hashable, Sendable {
     package var keepers: Int
     package var keepersNeeded: Int
     /// What is left of classes that were removed.
-    package var closed: [ClosedGroupsReport]
+    @Added package var closed: [ClosedGroupsReport]
 
     package init(classes: [ClassReport], keepers: Int, keepersNeeded: Int, closed: [ClosedGroupsReport] = []) {
         self.closed = closed

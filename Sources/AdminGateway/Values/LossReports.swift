@@ -135,7 +135,7 @@ package struct LossPlanReport: Codable, Hashable, Sendable {
     package var keepersLeft: Int
     package var keepersNeeded: Int
     /// Changes that were acknowledged may lie on lost keepers alone: gone for good with them.
-    package var mayLoseChanges: Bool
+    @AddedAsTrue package var mayLoseChanges: Bool
     package var bytesToRebuild: Int
     /// Bytes of data, as it lies on disks and without parity, that could not be read.
     package var bytesBelowK: Int

@@ -33,8 +33,8 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
         package var before: Int
         package var after: Int
         /// Bytes of its file system in use now, and all it has; 0 of a disk that does not answer.
-        package var used: Int
-        package var capacity: Int
+        @Added package var used: Int
+        @Added package var capacity: Int
 
         package init(name: String, before: Int, after: Int, used: Int = 0, capacity: Int = 0) {
             self.name = name
@@ -55,7 +55,7 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
     package var seconds: Int
     package var disks: [Disk]
     /// Disks that places move from and that do not answer: what lies there lacks a shard until it is made anew.
-    package var away: [String]
+    @Added package var away: [String]
     package var isDryRun: Bool
 
     package init(places: Int, bytes: Int, seconds: Int, disks: [Disk], away: [String] = [], isDryRun: Bool) {
@@ -74,7 +74,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
     package var places: Int
     package var shardsLeft: Int
     /// Of these, by the mean of all shards.
-    package var bytesLeft: Int
+    @Added package var bytesLeft: Int
     /// Of what this program has moved since it started.
     package var shardsDone: Int
     package var bytesDone: Int
@@ -82,9 +82,9 @@ package struct MovesReport: Codable, Hashable, Sendable {
     /// Disks that are being emptied, as `SITE/NODE/SLOT`.
     package var draining: [String]
     /// Disks that places move from and that do not answer, as `SITE/NODE/SLOT`.
-    package var away: [String]
+    @Added package var away: [String]
     /// Disks being emptied that keep the journal, which no other disk can take over now: they wait for one.
-    package var keeping: [String]
+    @Added package var keeping: [String]
     /// At the pace of the last minute or two; nil while that is not known, and while they are paused.
     package var secondsLeft: Int?
     /// Bytes a second that are moved at most; nil of a program that does not say.

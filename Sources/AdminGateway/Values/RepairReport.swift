@@ -6,13 +6,13 @@ package struct RepairReport: Codable, Hashable, Sendable {
     /// At the pace of the last minute; nil while unknown.
     package var etaSeconds: Int?
     /// Blobs that one more lost shard would make unreadable; counted up to a limit.
-    package var blobsWithoutSpare: Int
+    @Added package var blobsWithoutSpare: Int
     /// Bytes a second that repair takes of each disk, reads and writes together, while it makes way.
-    package var diskRate: Int
+    @Added package var diskRate: Int
     /// Bytes a second that repair and moves take of the lines between sites; nil for no limit.
     package var wanRate: Int?
     /// Whether it makes way just now: for clients, or for blobs without spares.
-    package var makesWay: Bool
+    @Added package var makesWay: Bool
 
     package init(
         active: Bool,

@@ -113,12 +113,12 @@ package struct GroupsReport: Codable, Hashable, Sendable {
     /// Too few members for any write.
     package var unwritable: Int
     /// Too few members for any read.
-    package var unreadable: Int
+    @Added package var unreadable: Int
     /// Shards beyond those that reading needs, of the blob or group that has the fewest; negative when it cannot be
     /// read. Nil without groups.
     package var fewestSpares: Int?
     /// Of classes that were removed, among the others: nothing is written there, and they go once nothing lies there.
-    package var closed: Int
+    @Added package var closed: Int
 
     package init(
         total: Int,
@@ -187,7 +187,7 @@ package struct JournalReport: Codable, Hashable, Sendable {
     /// Keepers that must have a record before it is acknowledged.
     package var needed: Int
     /// Keepers that the strongest class needs on the disks in use.
-    package var wanted: Int
+    @Added package var wanted: Int
 
     package init(incarnation: Int, sequence: Int, keepers: [KeeperReport], needed: Int, wanted: Int) {
         self.incarnation = incarnation
@@ -229,7 +229,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var time: Int
     package var disks: [DiskReport]
     /// What nodes were given beside them.
-    package var unusedDisks: [UnusedDiskReport]
+    @Added package var unusedDisks: [UnusedDiskReport]
     package var groups: GroupsReport
     package var objects: Int
     /// Logical bytes of all object versions.
@@ -241,26 +241,26 @@ package struct StatusReport: Codable, Hashable, Sendable {
     /// Blobs with fewer than k shards: their objects cannot be read.
     package var blobsBelowK: Int
     /// Some of those objects, as `BUCKET/KEY`.
-    package var unreadableObjects: [String]
+    @Added package var unreadableObjects: [String]
     package var repair: RepairReport
     package var verification: VerificationReport
     /// What is wrong with the rows of the metadata; nil while nothing is known to be.
     package var metadataDamage: String?
     /// What the disks say that they hold has been compared with the metadata since the start.
-    package var isCounted: Bool
-    package var scrub: ScrubReport
+    @AddedAsTrue package var isCounted: Bool
+    @Added package var scrub: ScrubReport
     package var journal: JournalReport
     /// nil when no start was ever forced.
     package var forcedStart: ForcedStartReport?
     package var recoveryKitTaken: Bool
     /// Nodes in maintenance.
-    package var maintained: [MaintenanceReport.Node]
+    @Added package var maintained: [MaintenanceReport.Node]
     /// Nodes with disks of which nothing is heard.
-    package var silentNodes: [NamedNode]
+    @Added package var silentNodes: [NamedNode]
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
     /// Storage classes that are short of room.
-    package var room: [RoomReport]
+    @Added package var room: [RoomReport]
 
     package init(
         clusterID: String,

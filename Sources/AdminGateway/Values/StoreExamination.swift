@@ -18,26 +18,26 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     /// Why the store has stopped, if it has.
     package var stopReason: String?
     /// It has stopped because another coordinator has taken over.
-    package var isSuperseded = false
+    @Added package var isSuperseded = false
     /// J keepers have confirmed this coordinator just now: it may answer.
-    package var isConfirmed = true
+    @AddedAsTrue package var isConfirmed = true
     /// Shards in quarantine that no metadata places.
-    package var suspectShards = 0
+    @Added package var suspectShards = 0
     /// Blobs that repair could not make whole in its last pass, and mostly dead ones that repack could not read.
-    package var blobsNotRepaired = 0
-    package var blobsNotRepacked = 0
+    @Added package var blobsNotRepaired = 0
+    @Added package var blobsNotRepacked = 0
     /// Shards that the last verification found bad.
-    package var badShards = 0
+    @Added package var badShards = 0
     /// By a disk's id: why it is not served.
-    package var reasons: [String: String] = [:]
+    @Added package var reasons: [String: String] = [:]
     /// Nodes that do not answer.
-    package var silentNodes: [NamedNode] = []
+    @Added package var silentNodes: [NamedNode] = []
     /// Nodes that answer, so that their disks are used, and do not report.
-    package var unheardNodes: [NamedNode] = []
+    @Added package var unheardNodes: [NamedNode] = []
     /// Disks that work and stand in no group, as `SITE/NODE/SLOT`.
-    package var idleDisks: [String] = []
+    @Added package var idleDisks: [String] = []
     /// Groups with more shards in one place than the disks ask for.
-    package var groupsAgainstTheRule = 0
+    @Added package var groupsAgainstTheRule = 0
     /// The groups, with the disks that are away left out.
     package var now: OutcomeReport
     /// By the shards, and by the journal.
