@@ -12,9 +12,8 @@ package struct KeeperPlan: Sendable {
     /// Among equally good disks those that come first in `disks` are taken.
     package init(scheme: Scheme, disks: [PlacementDisk]) {
         self.disks = disks
-        let wanted = Self.wanted(scheme: scheme, disks: disks)
-        count = Self.odd(min(wanted.possible, disks.count))
-        needed = Self.odd(wanted.needed)
+        let promise = Promise(scheme, disks)
+        (count, needed) = promise.plan(Dictionary(grouping: disks, by: \.site).values.map(\.count))
     }
 
     /// The plan of the scheme that promises most. nil when there is none.
@@ -23,30 +22,6 @@ package struct KeeperPlan: Sendable {
             return nil
         }
         self = strongest
-    }
-
-    private static func odd(_ count: Int) -> Int { count % 2 == 0 ? max(count - 1, 0) : count }
-
-    /// On one site, f is the number of disks that may be lost: m. Of three sites and more, one may be lost together
-    /// with e further disks, or any m disks: with p keepers at most in a site, N ≥ 2 · (p + e) + 1 and N ≥ 2 · m + 1
-    /// are enough. Two sites hold no majority without one of them.
-    private static func wanted(scheme: Scheme, disks: [PlacementDisk]) -> (needed: Int, possible: Int) {
-        let any = 2 * scheme.parityCount + 1
-        let bySite = Dictionary(grouping: disks, by: \.site).mapValues(\.count)
-        let sites = bySite.count
-        guard sites >= 3, let rule = SpreadRule(shardCount: scheme.shardCount, disks: disks),
-            rule.perSite <= scheme.parityCount
-        else { return (any, any) }
-        let further = scheme.parityCount - rule.perSite
-        let even = max((2 * further + 1 + sites - 3) / (sites - 2), (any + sites - 1) / sites)
-        // Where a site has fewer disks than that, the others may do with more.
-        let largest = bySite.values.max() ?? 0
-        for perSite in even...max(even, largest) {
-            let enough = max(any, 2 * (perSite + further) + 1)
-            if bySite.values.reduce(0, { $0 + min($1, perSite) }) >= enough { return (enough, enough) }
-        }
-        // No site may hold more than its share, or losing it would lose more than p.
-        return (sites * even, sites * min(even, bySite.values.min() ?? 0))
     }
 
     /// The keepers of a store that begins.
@@ -70,6 +45,54 @@ package struct KeeperPlan: Sendable {
             if site.0 != site.1 { return site.0 < site.1 }
             return nodes[left.node, default: 0] < nodes[right.node, default: 0]
         }?.id
+    }
+}
+
+/// What a scheme promises to survive, and the journal with it.
+private struct Promise {
+    /// Disks that may be lost wherever they are: m.
+    let disks: Int
+    /// Disks that may be lost together with a whole site; nil when no site may be. Two sites hold no majority without
+    /// one of them.
+    let besideSite: Int?
+
+    private var whole: (besideSite: Int, disks: Int) { (besideSite ?? 0, disks) }
+
+    init(_ scheme: Scheme, _ all: [PlacementDisk]) {
+        disks = scheme.parityCount
+        let rule = SpreadRule(shardCount: scheme.shardCount, disks: all)
+        let isSiteSafe = Set(all.map(\.site)).count >= 3 && rule.map { $0.perSite <= scheme.parityCount } ?? false
+        besideSite = isSiteSafe ? rule.map { scheme.parityCount - $0.perSite } : nil
+    }
+
+    /// How much of it N keepers hold: with f = (N - 1) / 2 that may be lost, of which p stand in one site at most, f - p
+    /// disks may go beside a site, and f wherever they are. A site comes first, then what may go beside it.
+    private func kept(by keepers: Int, perSite: Int) -> (besideSite: Int, disks: Int) {
+        let losses = (keepers - 1) / 2
+        guard let besideSite else { return (0, min(losses, disks)) }
+        return (max(-1, min(losses - perSite, besideSite)), min(losses, disks))
+    }
+
+    /// The fewest keepers that hold most of it on sites with so many disks, and what it would take for all of it.
+    func plan(_ sites: [Int]) -> (count: Int, needed: Int) {
+        var best: (count: Int, kept: (besideSite: Int, disks: Int)) = (0, (-1, -1))
+        var perSite = 0
+        for count in stride(from: 1, through: sites.reduce(0, +), by: 2) where best.kept < whole {
+            // Keepers are spread evenly: where a site has fewer disks than its share, the others have more.
+            while sites.reduce(0, { $0 + min($1, perSite) }) < count { perSite += 1 }
+            let kept = kept(by: count, perSite: perSite)
+            if kept > best.kept { best = (count, kept) }
+        }
+        guard best.kept < whole else { return (best.count, best.count) }
+        return (best.count, max(needed(on: sites.count), best.count + 2))
+    }
+
+    /// N on sites with disks enough: N ≥ 2m + 1, and N ≥ 2 · (p + e) + 1 with e disks beside a site.
+    private func needed(on sites: Int) -> Int {
+        let any = 2 * disks + 1
+        guard let besideSite else { return any }
+        let even = max((2 * besideSite + 1 + sites - 3) / (sites - 2), (any + sites - 1) / sites)
+        return max(any, 2 * (even + besideSite) + 1)
     }
 }
 

@@ -57,6 +57,63 @@ import Testing
         #expect(members.count - (largest ?? 0) - (scheme.parityCount - rule.perSite) >= majority)
     }
 
+    /// What a set of keepers bears of what a scheme promises, by taking away the worst: the disks that may go beside a
+    /// whole site, -1 where not even that may, and the disks that may go wherever they are.
+    private func borne(_ bySite: [Int], _ scheme: Scheme, _ rule: SpreadRule) -> (besideSite: Int, disks: Int) {
+        let count = bySite.reduce(0, +)
+        let majority = count / 2 + 1
+        let any = (0...scheme.parityCount).last { count - $0 >= majority } ?? -1
+        guard bySite.count >= 3, rule.perSite <= scheme.parityCount else { return (0, any) }
+        let left = count - (bySite.max() ?? 0)
+        let beside = (0...scheme.parityCount - rule.perSite).last { left - $0 >= majority } ?? -1
+        return (beside, any)
+    }
+
+    /// Found by a plan for a small third site: six, six and two disks had five keepers, of which any two may go, where
+    /// thirteen bear the loss of any six disks, or of a site.
+    @Test("On any sites no other keepers bear more of the promise, and none of them fewer as much")
+    func everyLayout() throws {
+        for name in ["rs-2-1", "rs-2-2", "rs-4-2", "rs-3-3", "rs-2-4", "rs-6-6"] {
+            let scheme = try #require(Scheme(name: name))
+            for layout in layouts(upTo: 6, sites: 3) + layouts(upTo: 3, sites: 4) + layouts(upTo: 5, sites: 2) {
+                let all = LayoutHarness.disks(layout.map { [$0] }).values.sorted { $0.id < $1.id }
+                guard let rule = SpreadRule(shardCount: scheme.shardCount, disks: all) else { continue }
+                let plan = KeeperPlan(scheme: scheme, disks: all)
+                let members = all.filter { Set(plan.members).contains($0.id) }
+                let chosen = Dictionary(grouping: members, by: \.site).mapValues(\.count)
+                let sites = Set(all.map(\.site)).sorted { $0.name < $1.name }
+                let own = borne(sites.map { chosen[$0, default: 0] }, scheme, rule)
+                #expect(plan.count % 2 == 1 && members.count == plan.count)
+                var (isBest, isFewest) = (true, true)
+                for other in sets(layout) where other.reduce(0, +) % 2 == 1 {
+                    let bears = borne(other, scheme, rule)
+                    isBest = isBest && bears <= own
+                    isFewest = isFewest && (bears < own || other.reduce(0, +) >= plan.count)
+                }
+                #expect(isBest && isFewest, "\(name) on \(layout): \(chosen)")
+                let promised = rule.perSite <= scheme.parityCount ? scheme.parityCount - rule.perSite : 0
+                let isWhole = own.disks == scheme.parityCount && (layout.count < 3 || own.besideSite == promised)
+                #expect((plan.needed == plan.count) == isWhole, "\(name) on \(layout)")
+            }
+        }
+        let scheme = try #require(Scheme(name: "rs-6-6"))
+        let all = LayoutHarness.disks([[6], [6], [2]]).values.sorted { $0.id < $1.id }
+        #expect(KeeperPlan(scheme: scheme, disks: all).count == 13)
+    }
+
+    /// Sites with one to `most` disks each, in falling order.
+    private func layouts(upTo most: Int, sites: Int) -> [[Int]] {
+        sites == 0
+            ? [[]]
+            : (1...most).flatMap { first in layouts(upTo: first, sites: sites - 1).map { [first] + $0 } }
+    }
+
+    /// How many keepers each site may have, in every way.
+    private func sets(_ layout: [Int]) -> [[Int]] {
+        guard let first = layout.first else { return [[]] }
+        return sets(Array(layout.dropFirst())).flatMap { rest in (0...first).map { [$0] + rest } }
+    }
+
     private func squares(_ disks: [PlacementDisk], _ keepers: [DiskID]) -> (Int, Int) {
         let members = disks.filter { keepers.contains($0.id) }
         return (
