@@ -1,5 +1,6 @@
 import BlobStorage
 import Coordination
+import DiskFormat
 import Metadata
 import ObjectModel
 import TestKit
@@ -110,5 +111,37 @@ struct StoreRetireTests {
         }
         #expect(try await store.store.metadata.blob(blob.id)?.missing == [5])
         try await store.close()
+    }
+
+    /// Found by hand: a store in which nothing lay yet refused to have its disks replaced.
+    @Test("groups below k in which nothing lies need no disk; those with a blob do", arguments: [false, true])
+    func empty(isFilled: Bool) async throws {
+        let harness = try await StoreHarness.open(scheme: "rs-4-1")
+        let store = try harness.store
+        if isFilled { try await harness.put("k", Content.random(90_000)) }
+        #expect(await store.inventory.pass())
+        let blob = try await store.metadata.blobs(after: nil, limit: 1).first
+        #expect((blob != nil) == isFilled)
+        // Two disks of a group, and none of a journal keeper: the store goes on.
+        let groups = try await store.metadata.groups()
+        let group = try #require(blob.map { blob in groups.first { $0.id == blob.group } } ?? groups.first)
+        let keepers = store.journal.report.keepers.keepers
+        let away = try await store.metadata.disks().filter {
+            group.members.contains($0.id) && !keepers.contains($0.id)
+        }.prefix(2)
+        try #require(away.count == 2)
+        let slots = away.compactMap { record in (0..<6).first { StoreHarness.name($0) == record.slot } }
+        for slot in slots { harness.disk(slot).isGone = true }
+        #expect(try await store.status().reach.unreadableGroups > 0)
+        let first = try #require(slots.first)
+        harness.swapDisk(first)
+        if isFilled {
+            await #expect(throws: DiskReplacementError.self) {
+                _ = try await store.replaceDisk(inSlot: StoreHarness.name(first), isForced: false)
+            }
+        } else {
+            _ = try await store.replaceDisk(inSlot: StoreHarness.name(first), isForced: false)
+        }
+        try await harness.close()
     }
 }

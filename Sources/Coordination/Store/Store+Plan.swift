@@ -67,11 +67,17 @@ extension Store {
     /// removed. None until all blobs were seen once after the start. A group that was filled since then counts until
     /// the next start, whatever became of its blobs.
     var unusedSchemes: Set<Scheme> {
-        // In this order: what is added behind the look at what was there is among what was added.
-        guard let held = inventory.heldGroups else { return [] }
+        guard let held = heldGroups else { return [] }
         let map = blobs.view.map
-        let used = held.union(metadata.filledGroups).compactMap { map.groups[$0]?.scheme }
+        let used = held.compactMap { map.groups[$0]?.scheme }
         return Set(map.schemes).subtracting(used).subtracting([blobs.view.standardScheme].compactMap(\.self))
+    }
+
+    /// Groups in which a blob lies, or may lie; nil until all blobs were seen once after the start.
+    var heldGroups: Set<GroupID>? {
+        // In this order: what is added behind the look at what was there is among what was added.
+        let held = inventory.heldGroups
+        return held?.union(metadata.filledGroups)
     }
 
     /// The kinds of blobs that lack shards, each once.

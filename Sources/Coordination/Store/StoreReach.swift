@@ -40,13 +40,13 @@ package struct StoreReach: Hashable, Sendable {
 }
 
 extension Store {
-    /// Groups and blobs that cannot be read, and may have a good shard on this disk. What reads have just found bad is
-    /// noted first: with it more may need the disk.
+    /// Groups and blobs that cannot be read, and may have a good shard on this disk. Groups in which nothing lies need
+    /// none. What reads have just found bad is noted first: with it more may need the disk.
     func needing(_ disk: DiskID) async throws(StorageError) -> Int {
         try await repairer.noteSuspects()
-        let unused = unusedSchemes
+        let held = heldGroups
         let groups = blobs.view.map.groups.values.filter {
-            ($0.members.contains(disk) || $0.former.values.contains(disk)) && !unused.contains($0.scheme)
+            ($0.members.contains(disk) || $0.former.values.contains(disk)) && held?.contains($0.id) ?? true
         }
         let usable = served.withLock { served in Set(served.filter { !$0.value.isAway }.map(\.key)) }
         let missing = try await metadata.missingShards(limit: Self.countedMissing)
