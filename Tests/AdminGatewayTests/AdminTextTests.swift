@@ -223,6 +223,17 @@ struct AdminTextTests {
         #expect(StatusText.text(report).hasPrefix("NOT WRITABLE"))
     }
 
+    @Test("every work of the background that does not get on is told of, with the reason and what to do")
+    func troubles() {
+        for work in TroubleReport.Work.allCases {
+            var report = StatusReport.sample()
+            report.troubles = [TroubleReport(work: work, reason: "no room on the data folder")]
+            let text = StatusText.text(report)
+            #expect(text.hasPrefix("OK: every shard is in place. Something needs attention:"), "\(work)")
+            #expect(text.contains("(no room on the data folder)"), "\(work)")
+        }
+    }
+
     @Test("groups of removed classes are told of, and no write is expected of them")
     func closedGroups() {
         var report = StatusReport.sample()

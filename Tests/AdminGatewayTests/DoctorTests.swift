@@ -144,6 +144,12 @@ struct DoctorTests {
         },
         Case("missing shards", .warning, "100 shards missing", "cairn admin status") { $0.status.missingShards = 100 },
         Case("damage", .notice, "3 damaged shards", "cairn admin scrub") { $0.badShards = 3 },
+        Case("settings of moves", .notice, "what was said of moves is not kept", "cairn admin moves") {
+            $0.status.troubles = [TroubleReport(work: .moves, reason: "the pause cannot be kept: no room")]
+        },
+        Case("no checkpoint", .notice, "no checkpoint of the metadata", "cairn admin disk list") {
+            $0.status.troubles = [TroubleReport(work: .checkpoints, reason: "no group takes it")]
+        },
         Case("no kit", .notice, "recovery kit has not been taken", "cairn admin recovery-kit --to FILE") {
             $0.status.recoveryKitTaken = false
         },

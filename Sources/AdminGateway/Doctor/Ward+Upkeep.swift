@@ -48,7 +48,19 @@ extension Ward {
                 )
             )
         }
-        return findings + verification
+        return findings + troubles + verification
+    }
+
+    private var troubles: [Finding] {
+        status.troubles.map { trouble in
+            Finding(
+                .notice,
+                TroubleText.problem(trouble),
+                cause: trouble.reason,
+                action: TroubleText.action(trouble),
+                command: TroubleText.command(trouble)
+            )
+        }
     }
 
     private var verification: [Finding] {

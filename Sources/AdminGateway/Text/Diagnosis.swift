@@ -310,6 +310,13 @@ struct Diagnosis {
         if let forced = KeeperText.forced(report) {
             findings.append(Finding(severity: .notice, text: forced, action: KeeperText.acceptance))
         }
-        return findings + ScrubDiagnosis.findings(report.scrub)
+        let troubles = report.troubles.map { trouble in
+            Finding(
+                severity: .notice,
+                text: "\(TroubleText.problem(trouble)) (\(trouble.reason))",
+                action: TroubleText.action(trouble)
+            )
+        }
+        return findings + troubles + ScrubDiagnosis.findings(report.scrub)
     }
 }

@@ -72,5 +72,6 @@ extension NodeState: ReportedCase { package static var unknown: Self { .suspect 
 extension UnusedDiskReport.Kind: ReportedCase { package static var unknown: Self { .unusable } }
 extension KeeperReport.State: ReportedCase { package static var unknown: Self { .behind } }
 extension RoomReport.State: ReportedCase { package static var unknown: Self { .nearlyFull } }
+extension TroubleReport.Work: ReportedCase { package static var unknown: Self { .other } }
 extension OutcomeReport.Writes: ReportedCase { package static var unknown: Self { .degraded } }
 extension AdminError.Code: ReportedCase { package static var unknown: Self { .failed } }

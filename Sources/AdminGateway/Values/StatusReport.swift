@@ -261,6 +261,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var moves: MovesReport?
     /// Storage classes that are short of room.
     @Added package var room: [RoomReport]
+    /// What the store does by itself and does not get on with.
+    @Added package var troubles: [TroubleReport]
 
     package init(
         clusterID: String,
@@ -288,8 +290,10 @@ package struct StatusReport: Codable, Hashable, Sendable {
         maintained: [MaintenanceReport.Node] = [],
         silentNodes: [NamedNode] = [],
         moves: MovesReport? = nil,
-        room: [RoomReport] = []
+        room: [RoomReport] = [],
+        troubles: [TroubleReport] = []
     ) {
+        self.troubles = troubles
         self.clusterID = clusterID
         self.scheme = scheme
         self.dataShards = dataShards

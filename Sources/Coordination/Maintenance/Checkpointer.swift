@@ -30,6 +30,7 @@ package final class Checkpointer: Sendable {
     private let journal: Journal
     private let objects: ObjectStore
     private let time: any TimeSource
+    package let trouble: WorkTrouble
     private let recordLimit: UInt64
     /// The ranges of the checkpoint that this process took last; the first after a start shares nothing.
     private let last = Mutex<CheckpointList?>(nil)
@@ -47,6 +48,7 @@ package final class Checkpointer: Sendable {
         self.journal = journal
         self.objects = objects
         self.time = time
+        trouble = WorkTrouble(time: time)
         self.recordLimit = recordLimit
     }
 
@@ -65,7 +67,9 @@ package final class Checkpointer: Sendable {
             // What fails (too few disks, no room) is tried again: the journal just grows meanwhile.
             do {
                 try await take(usesReserve: isPressed)
+                trouble.note(nil)
             } catch {
+                trouble.note((error as? StorageError)?.message ?? "\(error)")
                 if isWanted { request() }
                 if isPressed { pressedFrom = time.monotonic.advanced(by: Self.pressedPause) }
             }

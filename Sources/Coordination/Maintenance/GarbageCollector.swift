@@ -16,6 +16,7 @@ package final class GarbageCollector: Sendable {
     private let blobs: BlobStore
     private let held: @Sendable ([BlobID]) async -> Set<BlobID>
     private let time: any TimeSource
+    package let trouble: WorkTrouble
 
     /// `held` gives the blobs among dead ones that some reader, of whatever gateway, may still want; it returns once
     /// all look-ups that began before have ended.
@@ -29,6 +30,7 @@ package final class GarbageCollector: Sendable {
         self.blobs = blobs
         self.held = held
         self.time = time
+        trouble = WorkTrouble(time: time)
     }
 
     /// Whether a reader may still want a dead blob of a group in which places are being moved. What is dead is not
@@ -47,7 +49,7 @@ package final class GarbageCollector: Sendable {
 
     package func run() async {
         while !Task.isCancelled {
-            try? await pass()
+            await trouble.noting { try await pass() }
             try? await time.sleep(for: Self.interval)
         }
     }

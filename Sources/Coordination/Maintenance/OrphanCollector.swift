@@ -39,6 +39,7 @@ package final class OrphanCollector: Sendable {
     let metadata: any ReplicatedMetadata
     let blobs: BlobStore
     private let time: any TimeSource
+    package let trouble: WorkTrouble
     private let quarantine: Duration
     private let isCurrent: @Sendable () -> Bool
     private let isSound: @Sendable () async -> Bool
@@ -59,6 +60,7 @@ package final class OrphanCollector: Sendable {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
+        trouble = WorkTrouble(time: time)
         self.quarantine = quarantine
         self.isCurrent = isCurrent
         self.isSound = isSound
@@ -72,7 +74,7 @@ package final class OrphanCollector: Sendable {
     package func run() async {
         while !Task.isCancelled {
             try? await time.sleep(for: Self.interval)
-            _ = try? await pass()
+            await trouble.noting { _ = try await pass() }
         }
     }
 

@@ -41,6 +41,7 @@ package final class Repacker: Sendable {
     private let metadata: any MetadataStore
     private let objects: ObjectStore
     private let time: any TimeSource
+    package let trouble: WorkTrouble
     private let grace: Duration
     private let state = Mutex(State())
 
@@ -53,6 +54,7 @@ package final class Repacker: Sendable {
         self.metadata = metadata
         self.objects = objects
         self.time = time
+        trouble = WorkTrouble(time: time)
         self.grace = grace
     }
 
@@ -61,7 +63,7 @@ package final class Repacker: Sendable {
     package func run() async {
         while !Task.isCancelled {
             // What fails for all blobs (no room, too few disks) is tried again after the interval.
-            try? await pass()
+            await trouble.noting { try await pass() }
             try? await time.sleep(for: Self.interval)
         }
     }

@@ -136,7 +136,10 @@ extension Store {
         guard isWhole(keepers),
             let new = await newKeeper({ plan?.exchange(in: keepers.keepers, among: $0)?.joining }),
             let leaving = plan?.exchange(in: keepers.keepers, among: { $0 == new.disk })?.leaving
-        else { return }
+        else {
+            // As it should be, as far as it can be.
+            return events.note(keepersUnchanged: nil)
+        }
         await tryChange(removing: leaving, adding: new)
     }
 

@@ -132,6 +132,9 @@ package final class StoreEvents: Sendable {
 
     package func note(_ event: StoreEvent) { state.withLock { $0.observer }?(event) }
 
+    /// Why the keepers could not be changed when that was wanted last; nil when they could.
+    package var keeperTrouble: String? { state.withLock { $0.keeperTrouble } }
+
     /// Whether the keepers could be changed just now, or why not; tells of a reason once.
     func note(keepersUnchanged reason: String?) {
         let isNew = state.withLock { state in

@@ -54,7 +54,10 @@ struct StatusAssembly {
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),
             moves: try await moves(status),
-            room: room(status.disks)
+            room: room(status.disks),
+            troubles: await store.troubles().map { work, reason in
+                TroubleReport(work: TroubleReport.Work(rawValue: work.rawValue) ?? .other, reason: reason)
+            }
         )
     }
 

@@ -58,6 +58,11 @@ enum StoreProbes {
         text.addNodes(nodes, inMaintenance: (try? await store.maintenances().count) ?? 0, of: store)
         let isKitTaken = folder.isRecoveryKitTaken
         text.add("cairn_recovery_kit_taken", "1 once an operator has taken the recovery kit.", isKitTaken ? 1 : 0)
+        let troubles = Set(await store.troubles().map(\.work))
+        for work in StoreWork.allCases {
+            let label = MetricText.label("work", work.rawValue)
+            text.add("cairn_work_failing", "1 while it does not get on.", troubles.contains(work) ? 1 : 0, label)
+        }
         addRoom(store.rooms(nearlyFull: status.disks.nearlyFull), to: &text)
         for disk in status.disks {
             let record = disk.record

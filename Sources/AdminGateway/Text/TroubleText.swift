@@ -1,0 +1,33 @@
+/// What the store does not get on with by itself, in words that status and doctor share.
+enum TroubleText {
+    /// What is wrong.
+    static func problem(_ trouble: TroubleReport) -> String {
+        switch trouble.work {
+        case .checkpoints: "no checkpoint of the metadata can be taken: the journal grows, and a start takes longer"
+        case .garbage: "what was deleted is not erased"
+        case .keepers: "the journal's keepers cannot be changed"
+        case .moves: "what was said of moves is not kept"
+        case .orphans: "shards that nothing names are not erased"
+        case .repack: "mostly dead blobs are not rewritten: their dead bytes stay"
+        case .rewrites: "objects are not rewritten into their class"
+        case .other: "a work of the background does not get on"
+        }
+    }
+
+    static func action(_ trouble: TroubleReport) -> String {
+        switch trouble.work {
+        case .moves: "see to the room and the rights of the data folder; then give the pause or the rate again"
+        case .checkpoints, .repack, .rewrites: "see to disks that are away or full; it is tried again by itself"
+        case .keepers: "bring back what is away, or add a disk; it is tried again by itself"
+        case .garbage, .orphans, .other: "look at the log; it is tried again by itself"
+        }
+    }
+
+    static func command(_ trouble: TroubleReport) -> String {
+        switch trouble.work {
+        case .moves: "cairn admin moves"
+        case .rewrites: "cairn admin class rewrites"
+        default: Ward.listCommand
+        }
+    }
+}
