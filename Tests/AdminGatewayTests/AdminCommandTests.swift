@@ -77,6 +77,17 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("the rates of repair are said as they were given, and until when they hold")
+    func repairRate() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let text = try output(["repair", "rate", "--disk", "7", "--wan", "20"], client)
+                #expect(text.contains("7 MiB/s of each disk") && text.contains("sites 20 MiB/s at most"))
+                #expect(text.contains("holds until the program starts again") && text.contains("--repair-rate"))
+            }
+        }
+    }
+
     @Test("disks are added, emptied and evened out, and moves are shown, paused and cancelled")
     func moves() async throws {
         try await withFolder { folder in

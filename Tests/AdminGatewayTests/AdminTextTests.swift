@@ -120,6 +120,7 @@ struct AdminTextTests {
         report.wanRate = 5_000_000
         #expect(RepairText.text(report).contains("; 1 blob without a spare shard, first."))
         #expect(RepairText.text(report).contains("lines between sites 5.0 MB/s at most"))
+        #expect(RepairText.text(report).contains("it takes 100 MiB/s of each disk at most"), "as it was given")
     }
 
     @Test("shards that are being moved have a line while they are")

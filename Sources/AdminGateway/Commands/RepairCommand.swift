@@ -43,6 +43,11 @@ package struct RepairCommand: ParsableCommand {
         @Option(help: "MiB a second of all lines between sites at most, moves included; 0 for no limit.")
         var wan: Int?
 
+        /// What every start is given comes first: a rate that outlived it would make its options mean nothing.
+        private static let isUntilStart = """
+            That holds until the program starts again, with its --repair-rate and --wan-rate: change those for good.
+            """
+
         package init() {}
 
         package func validate() throws {
@@ -52,9 +57,8 @@ package struct RepairCommand: ParsableCommand {
         }
 
         package func perform(_ client: AdminClient) throws -> String {
-            RepairText.text(
-                try client.setRepairRate(RepairRateChange(disk: RateOption.bytes(disk), wan: RateOption.bytes(wan)))
-            )
+            let change = RepairRateChange(disk: RateOption.bytes(disk), wan: RateOption.bytes(wan))
+            return RepairText.text(try client.setRepairRate(change)) + "\n" + Self.isUntilStart
         }
     }
 }

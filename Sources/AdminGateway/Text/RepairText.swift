@@ -18,8 +18,8 @@ package enum RepairText {
     package static func text(_ repair: RepairReport) -> String {
         """
         Repair: \(line(repair)).
-        While clients ask for something it takes \(Words.bytes(repair.diskRate))/s of each disk at most; \
-        of the lines between sites \(repair.wanRate.map { "\(Words.bytes($0))/s at most" } ?? "what they carry").
+        While clients ask for something it takes \(Words.rate(repair.diskRate)) of each disk at most; \
+        of the lines between sites \(repair.wanRate.map { "\(Words.rate($0)) at most" } ?? "what they carry").
         Blobs without a spare shard come first and are held to neither.
         """
     }

@@ -15,6 +15,11 @@ package enum Words {
             ? "\(tenths / 10).\(tenths % 10) \(units[unit])" : "\(Int(value.rounded())) \(units[unit])"
     }
 
+    /// Bytes a second that an option allows: in MiB where it is whole ones, as the options take them.
+    package static func rate(_ bytes: Int) -> String {
+        bytes > 0 && bytes.isMultiple(of: 1 << 20) ? "\(count(bytes >> 20)) MiB/s" : "\(Self.bytes(bytes))/s"
+    }
+
     /// Thousands parted by commas.
     package static func count(_ number: Int) -> String {
         var digits = ""
