@@ -55,7 +55,7 @@ struct MaintenanceCommand: ParsableCommand {
             let risk = LossPlanText.meanwhile(try client.planLoss(question))
             guard !dryRun, let seconds = duration?.components.seconds else { return risk }
             let report = try client.setMaintenance(MaintenanceRequest(node: node, seconds: Int(seconds)))
-            return risk + "\n\n" + MaintenanceText.begun(report)
+            return risk + "\n\n" + MaintenanceText.begun(report, of: node)
         }
     }
 

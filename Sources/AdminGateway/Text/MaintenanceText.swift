@@ -6,13 +6,13 @@ enum MaintenanceText {
             .joined(separator: "\n")
     }
 
-    /// Behind the answer to the question what is at risk meanwhile.
-    static func begun(_ report: MaintenanceReport) -> String {
+    /// Behind the answer to the question what is at risk meanwhile. `node`: as the operator called it.
+    static func begun(_ report: MaintenanceReport, of node: String) -> String {
         text(report) + """
 
 
             Its disks are waited for until then. Stop the node, do the work, start it again: what it missed is \
-            repaired. When it is back: cairn admin node maintenance end NODE
+            repaired. When it is back: cairn admin node maintenance end \(node)
             """
     }
 }

@@ -1,3 +1,4 @@
+import AdminGateway
 import BlobStorage
 import Checksums
 import ClusterProtocol
@@ -140,7 +141,8 @@ actor CoordinatorControl {
         try await store.set(.formed)
         let disks = running?.store.blobs.view.map.disks.count ?? 0
         let sites = Set(nodes.map(\.site)).count
-        return "\(settings.scheme) on \(disks) disks of \(nodes.count) nodes in \(sites) sites"
+        return "\(settings.scheme) on \(Words.plural(disks, "disk")) of \(Words.plural(nodes.count, "node")) in "
+            + Words.plural(sites, "site")
     }
 
     private func open(mayFound: Bool) async throws {
