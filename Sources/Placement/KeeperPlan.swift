@@ -65,8 +65,8 @@ private struct Promise {
         besideSite = isSiteSafe ? rule.map { scheme.parityCount - $0.perSite } : nil
     }
 
-    /// How much of it N keepers hold: with f = (N - 1) / 2 that may be lost, of which p stand in one site at most, f - p
-    /// disks may go beside a site, and f wherever they are. A site comes first, then what may go beside it.
+    /// How much of it N keepers hold: with f = (N - 1) / 2 that may be lost, of which p stand in one site at most,
+    /// f - p disks may go beside a site, and f wherever they are. A site comes first, then what may go beside it.
     private func kept(by keepers: Int, perSite: Int) -> (besideSite: Int, disks: Int) {
         let losses = (keepers - 1) / 2
         guard let besideSite else { return (0, min(losses, disks)) }

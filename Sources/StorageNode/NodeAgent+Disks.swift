@@ -91,8 +91,8 @@ extension NodeAgent {
 
     // MARK: Upkeep
 
-    /// Has each disk win back the room of dead shards, where that pays; gives the shards found bad. Before that, sees to
-    /// it that nothing goes on in files that nobody would find again.
+    /// Has each disk win back the room of dead shards, where that pays; gives the shards found bad. Before that, sees
+    /// to it that nothing goes on in files that nobody would find again.
     func compact() async -> [ShardID] {
         for disk in service.disks where !Task.isCancelled {
             await disk.shards.leaveLostSegments()

@@ -230,15 +230,19 @@ struct KeeperLogTests {
         arguments: ["promise", "log", "cut", "another"]
     )
     func lostFiles(how: String) async throws {
-        let (disk, path) = (MemoryDisk(), "journal/log-0000000000000001")
+        let disk = MemoryDisk()
         var log = try await openLog(disk)
         try await log.promise(incarnation: 1, holder: 7)
+        var previous = JournalPosition.origin
         for sequence in 1..<4 as Range<UInt64> {
-            try await log.append(incarnation: 1, after: position(1, sequence - 1), [record(1, sequence)])
+            try await log.append(incarnation: 1, after: previous, [record(1, sequence)])
+            previous = position(1, sequence)
         }
         await log.leaveLostFiles()
         #expect(log.failure == nil)
         let files = disk.mount()
+        let name = try #require(try await files.list("journal").first { $0.hasPrefix("log-") })
+        let path = "journal/" + name
         switch how {
         case "promise": try await files.remove("journal/promise")
         case "log": try await files.remove(path)
