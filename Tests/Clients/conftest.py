@@ -71,13 +71,13 @@ def endpoint(tmp_path_factory):
 
 
 @pytest.fixture
-def servers(tmp_path):
+def servers(folder):
     """Makes servers of the test's own: `servers(*arguments)` gives one that is not started yet. What still runs at the
-    end is stopped, and one that does not stop fails the test."""
+    end is stopped, and one that does not stop fails the test. Their folder outlives them: its log is read at the end."""
     made = []
 
     def make(*arguments, data=None) -> Server:
-        server = Server(data or tmp_path / f"data-{len(made)}", arguments)
+        server = Server(data or folder / f"data-{len(made)}", arguments)
         made.append(server)
         return server
 
@@ -88,7 +88,6 @@ def servers(tmp_path):
     finally:
         for server in made:
             server.kill()
-        shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.fixture
