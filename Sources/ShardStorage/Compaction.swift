@@ -181,6 +181,7 @@ extension ShardDisk {
         let mark = SupersededMark(time: time.wall.milliseconds, copiedCount: UInt32(clamping: copied))
         do throws(FileError) {
             let file = try await fileSystem.open(segment.path, .write)
+            guard try await !isAnothers(file, than: segment) else { return }
             try await file.write([pool.slice(copying: mark.encoded(in: segment.header))], at: SegmentHeader.markOffset)
             try await file.sync()
         } catch  where error.code == .notFound {
@@ -224,26 +225,27 @@ extension ShardDisk {
             state.segments.values.filter { segment in
                 guard case .superseded(let since) = segment.phase, segment.liveBytes == 0 else { return false }
                 return isShort || now.duration(since: since) >= configuration.quarantine
-            }.map(\.id).sorted()
+            }.sorted { $0.id < $1.id }
         }
-        for id in due {
+        for segment in due {
             // A segment is given up only when nothing points to it, looked at once more.
             do throws(FileError) {
-                try await remove(SegmentState.path(id))
+                try await remove(segment)
                 try await fileSystem.syncDirectory(DiskFolder.segments)
             } catch {
                 throw changeError(error)
             }
-            state.withLock { $0.forget(id) }
-            report.removed.append(id)
+            state.withLock { $0.forget(segment.id) }
+            report.removed.append(segment.id)
         }
     }
 
-    /// No error when somebody else was first.
-    private func remove(_ path: String) async throws(FileError) {
+    /// No error when somebody else was first, or has put another segment there, which stays.
+    private func remove(_ segment: SegmentState) async throws(FileError) {
         do throws(FileError) {
-            try await fileSystem.remove(path)
-        } catch  where error.code == .notFound {
+            guard try await !isAnothers(try await fileSystem.open(segment.path, .read), than: segment) else { return }
+            try await fileSystem.remove(segment.path)
+        } catch  where error.code == .notFound || error.code == .invalid {
             return
         }
     }

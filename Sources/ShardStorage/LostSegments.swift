@@ -14,17 +14,26 @@ extension ShardDisk {
         }
     }
 
-    /// False also where nothing can be said of it, as of a header that has rotted.
+    /// False also where nothing can be said of it.
     private func isLost(_ segment: SegmentState) async -> Bool {
-        let buffer = pool.take(Block.size)
         do throws(FileError) {
-            let file = try await fileSystem.open(segment.path, .read)
-            let count = try await file.read(into: buffer, at: 0, count: Block.size, from: 0)
-            let bytes = UnsafeRawBufferPointer(rebasing: buffer.mutableBytes[..<count])
-            guard let found = try? SegmentHeader.decode(bytes) else { return false }
-            return found.salt != segment.header.salt
+            return try await isAnothers(try await fileSystem.open(segment.path, .read), than: segment)
         } catch {
             return error.code == .notFound || error.code == .invalid
+        }
+    }
+
+    /// Whether a file that was opened by a segment's name is another segment's, by either copy of its header. False
+    /// where both have rotted.
+    func isAnothers(_ file: any File, than segment: SegmentState) async throws(FileError) -> Bool {
+        let length = SegmentHeader.markOffset
+        let buffer = pool.take(length)
+        let count = try await file.readAround(buffer, count: length, from: 0).count
+        return [0, SegmentHeader.copyOffset].contains { offset in
+            guard offset < count else { return false }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer.mutableBytes[offset..<count])
+            guard let found = try? SegmentHeader.decode(bytes) else { return false }
+            return found.salt != segment.header.salt
         }
     }
 }

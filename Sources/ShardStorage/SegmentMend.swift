@@ -4,13 +4,15 @@ internal import SystemInterface
 
 extension ShardDisk {
     /// Compares a segment's header, its copy and its footer with what they should be, and writes again what is not so;
-    /// true when something was. A superseded or open segment's footer is no matter.
+    /// true when something was. A superseded or open segment's footer is no matter, and nothing is written over another
+    /// segment that somebody put under this name: it may be all there is of that one.
     func mend(_ id: UInt64) async throws(ShardStorageError) -> Bool {
         guard let segment = state.withLock({ $0.segments[id] }), !segment.isSuperseded, segment.isMovable else {
             return false
         }
         do throws(FileError) {
             let file = try await fileSystem.open(segment.path, .write)
+            guard try await !isAnothers(file, than: segment) else { return false }
             let wasHeaderBad = try await mendHeader(segment, file)
             let wasFooterBad = try await mendFooter(segment, file)
             return wasHeaderBad || wasFooterBad

@@ -236,6 +236,35 @@ import Testing
         for shard in shards where there.prefix(2).contains(shard.id) { #expect(try await shard.isOn(disk)) }
     }
 
+    /// Found by reading: the name of a segment that was compacted away was removed, whatever lay there.
+    @Test("compaction removes no segment that lies under another's name")
+    func exchangedBeneath() async throws {
+        var generator = SplitMix64(seed: 28)
+        let (fileSystem, disk) = try await TestDisk.make()
+        var shards: [TestShard] = []
+        for number in 0..<150 {
+            shards.append(TestShard(sequence: UInt64(number), length: 20_000, using: &generator))
+            try await shards[number].write(to: disk)
+        }
+        let entries = disk.inventory(after: nil, limit: 200)
+        let segments = Set(entries.map(\.segment)).sorted()
+        try #require(segments.count > 1)
+        let paths = segments.prefix(2).map { "segments/\(SegmentHeader.fileName($0))" }
+        try await disk.erase(Array(entries.filter { $0.segment == segments[0] }.map(\.shard).dropFirst(2)))
+        try await fileSystem.rename(paths[0], to: "segments/other")
+        try await fileSystem.rename(paths[1], to: paths[0])
+        try await fileSystem.rename("segments/other", to: paths[1])
+        #expect(try await disk.compact().removed == [segments[0]])
+        #expect(disk.failure == nil)
+
+        // What somebody does who finds the names exchanged.
+        try await fileSystem.rename(paths[0], to: paths[1])
+        try await disk.close()
+        let again = try await TestDisk.open(fileSystem.restart())
+        let there = Set(entries.filter { $0.segment == segments[1] }.map(\.shard))
+        for shard in shards where there.contains(shard.id) { #expect(try await shard.isOn(again)) }
+    }
+
     @Test("restarts without number leave few segments")
     func restarts() async throws {
         var generator = SplitMix64(seed: 22)

@@ -155,6 +155,34 @@ import Testing
         for shard in shards { #expect(try await shard.isOn(again)) }
     }
 
+    /// Found by reading: the mending of a scrub gave a segment that lay under another's name that one's header and
+    /// footer, and so took both.
+    @Test("nothing is written over a segment that lies under another's name", arguments: [true, false])
+    func exchanged(isWhole: Bool) async throws {
+        var generator = SplitMix64(seed: 13)
+        let (fileSystem, disk) = try await TestDisk.make()
+        let shards = [(1, 900), (2, 300_000)].map { TestShard(sequence: $0, length: $1, using: &generator) }
+        for shard in shards { try await shard.write(to: disk) }
+        try await disk.close()
+        let again = fileSystem.restart()
+        let reopened = try await TestDisk.open(again)
+        let paths = try await again.list("segments").map { "segments/\($0)" }
+        try #require(paths.count == 2)
+        func exchange() async throws {
+            try await again.rename(paths[0], to: "segments/other")
+            try await again.rename(paths[1], to: paths[0])
+            try await again.rename("segments/other", to: paths[1])
+        }
+        // One copy of the header is enough to know whose it is.
+        if !isWhole { for path in paths { _ = again.disk.flip(path, offset: 9, mask: 1) } }
+        try await exchange()
+        #expect(try await reopened.mendSegments().isEmpty)
+        try await exchange()
+        try await reopened.close()
+        let healed = try await TestDisk.open(again.restart())
+        for shard in shards { #expect(try await shard.isOn(healed)) }
+    }
+
     @Test("a failed sync is final: nothing is acknowledged after it, reads go on")
     func failedSync() async throws {
         var generator = SplitMix64(seed: 11)
