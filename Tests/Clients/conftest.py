@@ -73,7 +73,7 @@ def endpoint(tmp_path_factory):
 @pytest.fixture
 def servers(folder):
     """Makes servers of the test's own: `servers(*arguments)` gives one that is not started yet. What still runs at the
-    end is stopped, and one that does not stop fails the test. Their folder outlives them: its log is read at the end."""
+    end is stopped, and one that does not stop fails the test. Their folder outlives them, for the logs in it."""
     made = []
 
     def make(*arguments, data=None) -> Server:
