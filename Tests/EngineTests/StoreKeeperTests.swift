@@ -45,8 +45,13 @@ struct StoreKeeperTests {
         #expect(settled.keepers.count == 3)
         for _ in 0..<3 { try await store.store.mendKeepers() }
         #expect(try store.store.journal.report.keepers == settled)
-        // Any one of the three nodes may go now, and the log that a former keeper still has misleads nobody.
+        // Any one of the three nodes may go once all have everything, and the log that a former keeper still has
+        // misleads nobody.
         try await store.put("later", Content.random(1_000))
+        try await store.wait {
+            let members = try store.store.journal.report.members
+            return members.count == 3 && members.allSatisfy { $0.standing(isServed: true) == .current }
+        }
         store.disk(4).isGone = true
         try await store.crash()
         #expect(try await store.holds("object", Content.random(90_000)))
