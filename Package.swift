@@ -37,6 +37,7 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let logsInMemory = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -245,14 +246,14 @@ let package = Package(
             [
                 "S3Gateway", "S3Protocol", "ByteLending", "ObjectInterface", "ObjectModel", "SystemInterface",
                 "LinuxSystem",
-                "Checksums", "TestKit", logging,
+                "Checksums", "TestKit", logging, logsInMemory,
             ]
         ),
         tests(
             "ClusterTransportTests",
             [
                 "ClusterTransport", "SystemInterface", "LinuxSystem", "TestKit", nioCore, nioPosix, nioSSL, logging,
-                crypto, x509, asn1,
+                logsInMemory, crypto, x509, asn1,
             ]
         ),
         tests("AdminGatewayTests", ["AdminGateway", arguments, logging]),

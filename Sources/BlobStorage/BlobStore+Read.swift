@@ -97,21 +97,8 @@ extension BlobStore {
         let stripe = runs[0].stripe
         let hull = StripeGeometry.hull(runs)
         let wanted = Dictionary(runs.map { ($0.shard, $0.shardRange) }) { first, _ in first }
-        let cells: [Int: BufferSlice]
-        do throws(BlobError) {
-            cells = try await reconstruct(
-                location,
-                stripe: stripe,
-                range: hull,
-                wanted: wanted,
-                given: given,
-                tried: tried
-            )
-        } catch {
-            guard case .unreadable = error else { throw error }
-            let remains = await remains(of: location)
-            guard !remains.isEmpty else { throw error }
-            cells = try await reconstruct(
+        func reconstruct(by remains: [Int]) async throws(BlobError) -> [Int: BufferSlice] {
+            try await self.reconstruct(
                 location,
                 stripe: stripe,
                 range: hull,
@@ -120,6 +107,15 @@ extension BlobStore {
                 tried: tried,
                 remains: remains
             )
+        }
+        let cells: [Int: BufferSlice]
+        do throws(BlobError) {
+            cells = try await reconstruct(by: [])
+        } catch {
+            guard case .unreadable = error else { throw error }
+            let remains = await remains(of: location)
+            guard !remains.isEmpty else { throw error }
+            cells = try await reconstruct(by: remains)
         }
         return try runs.map { run throws(BlobError) in try Self.part(run, of: cells, hull: hull, location) }
     }

@@ -1,9 +1,9 @@
 import ClusterTransport
+import InMemoryLogging
 import LinuxSystem
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -11,43 +11,31 @@ import Testing
 /// What is not let in is named in the log: from where, and in words why.
 @Suite("Why a connection did not come about", .timeLimit(.minutes(10)))
 struct ConnectionTroubleTests {
-    /// Keeps lines: the message and what goes with it.
-    private final class Lines: Sendable {
-        private let kept = Mutex<[String]>([])
+    /// What was logged, as lines: the message and what goes with it.
+    private struct Lines: Sendable {
+        private let log = InMemoryLogHandler()
 
-        func add(_ line: String) { kept.withLock { $0.append(line) } }
+        private var all: [String] {
+            log.entries.map { entry in
+                let fields = entry.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                return ([entry.message.description] + fields).joined(separator: " ")
+            }
+        }
 
         /// The first line with these words, once it is there.
         func line(with words: String) async throws -> String {
             while true {
-                if let line = kept.withLock({ $0.first { $0.contains(words) } }) { return line }
+                if let line = all.first(where: { $0.contains(words) }) { return line }
                 try await Task.sleep(for: .milliseconds(5))
             }
         }
 
-        func count(with words: String) -> Int { kept.withLock { $0.count { $0.contains(words) } } }
+        func count(with words: String) -> Int { all.count { $0.contains(words) } }
 
         var logger: Logger {
-            var logger = Logger(label: "test") { _ in Handler(lines: self) }
+            var logger = Logger(label: "test") { _ in log }
             logger.logLevel = .warning
             return logger
-        }
-    }
-
-    private struct Handler: LogHandler {
-        let lines: Lines
-        var metadata: Logger.Metadata = [:]
-        var metadataProvider: Logger.MetadataProvider?
-        var logLevel = Logger.Level.warning
-
-        func log(event: LogEvent) {
-            let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-            lines.add(([event.message.description] + fields).joined(separator: " "))
-        }
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
         }
     }
 

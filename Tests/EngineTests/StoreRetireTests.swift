@@ -54,9 +54,8 @@ struct StoreRetireTests {
         try await store.close()
     }
 
-    /// Found by hand: with two of six disks away and blocks of a third gone bad, both were given up.
-    @Test("a disk without which something cannot be read is given up by force only")
-    func needed() async throws {
+    /// A store of six disks with one blob, and the first two of its disks away: their slots.
+    private static func openWithTwoAway() async throws -> (StoreHarness, BlobRecord, members: [DiskID], away: [Int]) {
         let store = try await StoreHarness.open()
         try await store.put("k", Content.random(90_000))
         let blob = try #require(try await store.store.metadata.blobs(after: nil, limit: 1).first)
@@ -68,6 +67,13 @@ struct StoreRetireTests {
         let away = try members[0..<2].map { try #require(slots[$0]) }
         for slot in away { store.disk(slot).isGone = true }
         try await store.store.watchDisks()
+        return (store, blob, members, away)
+    }
+
+    /// Found by hand: with two of six disks away and blocks of a third gone bad, both were given up.
+    @Test("a disk without which something cannot be read is given up by force only")
+    func needed() async throws {
+        let (store, blob, members, away) = try await Self.openWithTwoAway()
         var status = try await store.store.status()
         #expect(status.reach.fewestSpares == 0 && status.reach.unreadable.isEmpty)
         try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob.id, index: 5)])
@@ -91,17 +97,7 @@ struct StoreRetireTests {
     /// Found by reading: between a GET that met a bad shard and its noting, a second at most, the disk was let go.
     @Test("what a read has found bad a moment ago counts, too")
     func neededSinceNow() async throws {
-        let store = try await StoreHarness.open()
-        try await store.put("k", Content.random(90_000))
-        let blob = try #require(try await store.store.metadata.blobs(after: nil, limit: 1).first)
-        let members = try #require(try await store.store.metadata.groups().first { $0.id == blob.group }?.members)
-        var slots: [DiskID: Int] = [:]
-        for record in try await store.store.metadata.disks() {
-            slots[record.id] = (0..<6).first { StoreHarness.name($0) == record.slot }
-        }
-        let away = try members[0..<2].map { try #require(slots[$0]) }
-        for slot in away { store.disk(slot).isGone = true }
-        try await store.store.watchDisks()
+        let (store, blob, members, away) = try await Self.openWithTwoAway()
         let bad = ShardID(blob: blob.id, index: 5)
         try await store.store.blobs.nodes.erase(members[5], [bad])
         try store.store.repairer.suspect(bad)

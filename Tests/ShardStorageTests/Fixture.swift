@@ -87,6 +87,9 @@ struct TestDisk {
         return configuration
     }
 
+    /// Where a segment lies.
+    static func path(_ segment: UInt64) -> String { "segments/\(SegmentHeader.fileName(segment))" }
+
     static func format(_ fileSystem: any FileSystem) async throws {
         try await ShardDisk.format(fileSystem: fileSystem, identity: identity)
     }
@@ -111,6 +114,44 @@ struct TestDisk {
         let fileSystem = MemoryFileSystem(capacity: capacity)
         try await format(fileSystem)
         return (fileSystem, try await open(fileSystem))
+    }
+}
+
+extension TestShard {
+    /// Writes some shards to both kinds of segment, each sixth a large one, and of the others none below `smallest`.
+    static func fill(
+        _ disk: ShardDisk,
+        smallest: Int = 500,
+        _ generator: inout SplitMix64
+    ) async throws -> [TestShard] {
+        try await fill(disk, (0..<18).map { $0 % 6 == 5 ? 300 << 10 : smallest + 977 * $0 }, &generator)
+    }
+
+    /// Writes 150 shards of 20,000 bytes, which take several segments.
+    static func fillSegments(_ disk: ShardDisk, _ generator: inout SplitMix64) async throws -> [TestShard] {
+        try await fill(disk, Array(repeating: 20_000, count: 150), &generator)
+    }
+
+    private static func fill(
+        _ disk: ShardDisk,
+        _ lengths: [Int],
+        _ generator: inout SplitMix64
+    ) async throws -> [TestShard] {
+        var shards: [TestShard] = []
+        for (number, length) in lengths.enumerated() {
+            shards.append(TestShard(sequence: UInt64(number), length: length, using: &generator))
+            try await shards[number].write(to: disk)
+        }
+        return shards
+    }
+}
+
+extension MemoryFileSystem {
+    /// Gives each of two segment files the other's name, as somebody may beneath an open disk.
+    func exchange(_ one: String, _ other: String) async throws {
+        try await rename(one, to: "segments/other")
+        try await rename(other, to: one)
+        try await rename("segments/other", to: other)
     }
 }
 

@@ -219,17 +219,13 @@ import Testing
     func removedBeneath() async throws {
         var generator = SplitMix64(seed: 27)
         let (fileSystem, disk) = try await TestDisk.make()
-        var shards: [TestShard] = []
-        for number in 0..<150 {
-            shards.append(TestShard(sequence: UInt64(number), length: 20_000, using: &generator))
-            try await shards[number].write(to: disk)
-        }
+        let shards = try await TestShard.fillSegments(disk, &generator)
         let entries = disk.inventory(after: nil, limit: 200)
         let first = try #require(entries.map(\.segment).min())
         let there = entries.filter { $0.segment == first }.map(\.shard)
         #expect(there.count < 100)
         try await disk.erase(Array(there.dropFirst(2)))
-        try await fileSystem.remove("segments/\(SegmentHeader.fileName(first))")
+        try await fileSystem.remove(TestDisk.path(first))
         let report = try await disk.compact()
         #expect(report.compacted == [first] && report.removed == [first])
         #expect(disk.failure == nil)
@@ -241,19 +237,13 @@ import Testing
     func exchangedBeneath() async throws {
         var generator = SplitMix64(seed: 28)
         let (fileSystem, disk) = try await TestDisk.make()
-        var shards: [TestShard] = []
-        for number in 0..<150 {
-            shards.append(TestShard(sequence: UInt64(number), length: 20_000, using: &generator))
-            try await shards[number].write(to: disk)
-        }
+        let shards = try await TestShard.fillSegments(disk, &generator)
         let entries = disk.inventory(after: nil, limit: 200)
         let segments = Set(entries.map(\.segment)).sorted()
         try #require(segments.count > 1)
-        let paths = segments.prefix(2).map { "segments/\(SegmentHeader.fileName($0))" }
+        let paths = segments.prefix(2).map(TestDisk.path)
         try await disk.erase(Array(entries.filter { $0.segment == segments[0] }.map(\.shard).dropFirst(2)))
-        try await fileSystem.rename(paths[0], to: "segments/other")
-        try await fileSystem.rename(paths[1], to: paths[0])
-        try await fileSystem.rename("segments/other", to: paths[1])
+        try await fileSystem.exchange(paths[0], paths[1])
         #expect(try await disk.compact().removed == [segments[0]])
         #expect(disk.failure == nil)
 

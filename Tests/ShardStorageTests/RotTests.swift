@@ -6,19 +6,6 @@ import TestKit
 import Testing
 
 @Suite struct RotTests {
-    /// Some shards of both kinds of segment.
-    private func fill(_ disk: ShardDisk, _ generator: inout SplitMix64) async throws -> [TestShard] {
-        var shards: [TestShard] = []
-        for number in 0..<18 {
-            let length = number % 6 == 5 ? 300 << 10 : 500 + 977 * number
-            shards.append(TestShard(sequence: UInt64(number), length: length, using: &generator))
-            try await shards[number].write(to: disk)
-        }
-        return shards
-    }
-
-    private func path(_ segment: UInt64) -> String { "segments/\(SegmentHeader.fileName(segment))" }
-
     @Test(
         "a rotten header in the middle costs its own record and no other; it is reported, not cut",
         arguments: [2, 11]
@@ -26,9 +13,9 @@ import Testing
     func headerRot(victim: Int) async throws {
         var generator = SplitMix64(seed: 7)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[victim].id })
-        fileSystem.disk.flip(path(place.segment), offset: place.offset + 40, mask: 1)
+        fileSystem.disk.flip(TestDisk.path(place.segment), offset: place.offset + 40, mask: 1)
         // No footer: the segments are walked.
         let again = fileSystem.crash(using: &generator)
         let reopened = try await TestDisk.open(again)
@@ -49,10 +36,10 @@ import Testing
     func headerRotWithFooter() async throws {
         var generator = SplitMix64(seed: 8)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[3].id })
         try await disk.close()
-        fileSystem.disk.flip(path(place.segment), offset: place.offset + 60, mask: 128)
+        fileSystem.disk.flip(TestDisk.path(place.segment), offset: place.offset + 60, mask: 128)
         let reopened = try await TestDisk.open(fileSystem.restart())
         #expect(reopened.recovery.walked == 0)
         for shard in shards { #expect(try await shard.isOn(reopened)) }
@@ -72,7 +59,8 @@ import Testing
         let place = try #require(disk.inventory(after: nil, limit: 1).first)
         // Header, body, table, trailer; what follows is padding.
         for offset in 0..<108 + 200 + 4 + place.trailerCapacity {
-            fileSystem.disk.flip(path(place.segment), offset: place.offset + offset, mask: 1 << UInt8(offset % 8))
+            let mask = 1 << UInt8(offset % 8) as UInt8
+            fileSystem.disk.flip(TestDisk.path(place.segment), offset: place.offset + offset, mask: mask)
             let result = try await disk.verify(shard.id)
             if result.isGood { Issue.record("byte \(offset) flipped is not found") }
             fileSystem.disk.clearFlips()
@@ -87,11 +75,11 @@ import Testing
     func segmentMeta(offset: Int) async throws {
         var generator = SplitMix64(seed: 10)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         let segment = try #require(disk.inventory(after: nil, limit: 1).first).segment
         try await disk.close()
-        let length = try #require(try await fileSystem.disk.mount().status(path(segment))).length
-        fileSystem.disk.flip(path(segment), offset: offset < 0 ? length + offset : offset + 50, mask: 2)
+        let length = try #require(try await fileSystem.disk.mount().status(TestDisk.path(segment))).length
+        fileSystem.disk.flip(TestDisk.path(segment), offset: offset < 0 ? length + offset : offset + 50, mask: 2)
         let again = fileSystem.restart()
         let reopened = try await TestDisk.open(again)
         for shard in shards { #expect(try await shard.isOn(reopened)) }
@@ -138,9 +126,7 @@ import Testing
         if isRemoved {
             for path in paths { try await fileSystem.remove(path) }
         } else {
-            try await fileSystem.rename(paths[0], to: "segments/other")
-            try await fileSystem.rename(paths[1], to: paths[0])
-            try await fileSystem.rename("segments/other", to: paths[1])
+            try await fileSystem.exchange(paths[0], paths[1])
         }
         await disk.leaveLostSegments()
         let shards = [(3, 900), (4, 300_000)].map {
@@ -168,16 +154,11 @@ import Testing
         let reopened = try await TestDisk.open(again)
         let paths = try await again.list("segments").map { "segments/\($0)" }
         try #require(paths.count == 2)
-        func exchange() async throws {
-            try await again.rename(paths[0], to: "segments/other")
-            try await again.rename(paths[1], to: paths[0])
-            try await again.rename("segments/other", to: paths[1])
-        }
         // One copy of the header is enough to know whose it is.
         if !isWhole { for path in paths { _ = again.disk.flip(path, offset: 9, mask: 1) } }
-        try await exchange()
+        try await again.exchange(paths[0], paths[1])
         #expect(try await reopened.mendSegments().isEmpty)
-        try await exchange()
+        try await again.exchange(paths[0], paths[1])
         try await reopened.close()
         let healed = try await TestDisk.open(again.restart())
         for shard in shards { #expect(try await shard.isOn(healed)) }
@@ -187,7 +168,7 @@ import Testing
     func failedSync() async throws {
         var generator = SplitMix64(seed: 11)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         fileSystem.disk.inject(DiskFault(.sync, pathPrefix: "segments/"))
         let lost = TestShard(sequence: 100, length: 100, using: &generator)
         for _ in 0..<2 {
@@ -205,7 +186,7 @@ import Testing
     func failedErasure() async throws {
         var generator = SplitMix64(seed: 12)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         let large = shards[5]
         #expect(large.body.count > ShardDiskConfiguration.punchLength)
         fileSystem.disk.inject(DiskFault(.sync, pathPrefix: "segments/"))
@@ -220,7 +201,7 @@ import Testing
     func misreadTable() async throws {
         var generator = SplitMix64(seed: 13)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, &generator)
         try await disk.close()
         // Nothing in memory: the table is the first that is read of each.
         let reopened = try await TestDisk.open(fileSystem.crash(using: &generator))
@@ -244,11 +225,11 @@ import Testing
         for shard in shards { try await shard.write(to: disk) }
         let place = try #require(disk.inventory(after: nil, limit: 3).first { $0.shard == shards[2].id })
         let erased = try #require(disk.inventory(after: nil, limit: 3).first { $0.shard == shards[0].id })
-        let before = try #require(try await fileSystem.status(path(erased.segment))).allocated
+        let before = try #require(try await fileSystem.status(TestDisk.path(erased.segment))).allocated
         #expect(try await disk.erase([shards[0].id]) == 1)
-        #expect(try await fileSystem.status(path(erased.segment))?.allocated ?? 0 < before)
+        #expect(try await fileSystem.status(TestDisk.path(erased.segment))?.allocated ?? 0 < before)
         // Killed, not closed: the segments have no footer.
-        fileSystem.disk.flip(path(place.segment), offset: place.offset + length / 2, mask: 1)
+        fileSystem.disk.flip(TestDisk.path(place.segment), offset: place.offset + length / 2, mask: 1)
         let reopened = try await TestDisk.open(fileSystem.restart())
         #expect(reopened.recovery.walked > 0)
         #expect(reopened.recovery.damaged == [shards[2].id])

@@ -8,19 +8,6 @@ import Testing
 /// A block that the medium cannot read costs what lies in it, and never the disk.
 @Suite("Blocks that cannot be read")
 struct UnreadableTests {
-    /// Some shards of both kinds of segment, each sixth a large one.
-    private func fill(_ disk: ShardDisk, _ generator: inout SplitMix64) async throws -> [TestShard] {
-        var shards: [TestShard] = []
-        for number in 0..<18 {
-            let length = number % 6 == 5 ? 300 << 10 : 9_000 + 977 * number
-            shards.append(TestShard(sequence: UInt64(number), length: length, using: &generator))
-            try await shards[number].write(to: disk)
-        }
-        return shards
-    }
-
-    private func path(_ segment: UInt64) -> String { "segments/\(SegmentHeader.fileName(segment))" }
-
     private func segments(_ disk: MemoryDisk) -> [String] { disk.files.filter { $0.hasPrefix("segments/") } }
 
     /// Found by hand: a bad block in the footers of three of six disks, and the store did not start.
@@ -28,7 +15,7 @@ struct UnreadableTests {
     func footers() async throws {
         var generator = SplitMix64(seed: 21)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, smallest: 9_000, &generator)
         // A footer may share its last block with the record before it.
         let entries = disk.inventory(after: nil, limit: 100)
         let ends = Dictionary(entries.map { ($0.segment, $0.offset) }, uniquingKeysWith: max)
@@ -60,7 +47,7 @@ struct UnreadableTests {
     func heads(offset: Int) async throws {
         var generator = SplitMix64(seed: 22)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, smallest: 9_000, &generator)
         try await disk.close()
         let paths = segments(fileSystem.disk)
         for path in paths { fileSystem.disk.spoil(path, offset: offset) }
@@ -75,10 +62,10 @@ struct UnreadableTests {
     func hidden() async throws {
         var generator = SplitMix64(seed: 23)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, smallest: 9_000, &generator)
         let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[8].id })
         // With the header of one shard the end of the one before it.
-        fileSystem.disk.spoil(path(place.segment), offset: place.offset)
+        fileSystem.disk.spoil(TestDisk.path(place.segment), offset: place.offset)
         let killed = fileSystem.restart()
         let reopened = try await TestDisk.open(killed)
         #expect(!reopened.contains(shards[8].id))
@@ -105,11 +92,11 @@ struct UnreadableTests {
     func bodies() async throws {
         var generator = SplitMix64(seed: 24)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, smallest: 9_000, &generator)
         let victims = [9, 11]
         for victim in victims {
             let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[victim].id })
-            fileSystem.disk.spoil(path(place.segment), offset: place.offset + 8_192)
+            fileSystem.disk.spoil(TestDisk.path(place.segment), offset: place.offset + 8_192)
         }
         let reopened = try await TestDisk.open(fileSystem.restart())
         for (number, shard) in shards.enumerated() where !victims.contains(number) {
@@ -141,9 +128,9 @@ struct UnreadableTests {
     func tooMany() async throws {
         var generator = SplitMix64(seed: 25)
         let (fileSystem, disk) = try await TestDisk.make()
-        let shards = try await fill(disk, &generator)
+        let shards = try await TestShard.fill(disk, smallest: 9_000, &generator)
         let place = try #require(disk.inventory(after: nil, limit: 100).first { $0.shard == shards[5].id })
-        for block in 0..<150 { fileSystem.disk.spoil(path(place.segment), offset: block * 4_096) }
+        for block in 0..<150 { fileSystem.disk.spoil(TestDisk.path(place.segment), offset: block * 4_096) }
         let error = await storageError { _ = try await TestDisk.open(fileSystem.restart()) }
         guard case .diskFailed = error else { throw error ?? .closed }
     }
@@ -152,18 +139,14 @@ struct UnreadableTests {
     func compaction() async throws {
         var generator = SplitMix64(seed: 26)
         let (fileSystem, disk) = try await TestDisk.make()
-        var shards: [TestShard] = []
-        for number in 0..<150 {
-            shards.append(TestShard(sequence: UInt64(number), length: 20_000, using: &generator))
-            try await shards[number].write(to: disk)
-        }
+        let shards = try await TestShard.fillSegments(disk, &generator)
         let bySegment = Dictionary(grouping: disk.inventory(after: nil, limit: 200), by: \.segment)
         let full = bySegment.keys.sorted().prefix(2)
         #expect(bySegment.count > 2)
         // The cheapest to copy is the one that cannot be.
         let (first, second) = (try #require(bySegment[full[0]]), try #require(bySegment[full[1]]))
         try await disk.erase((first.dropFirst() + second.dropFirst(3)).map(\.shard))
-        fileSystem.disk.spoil(path(full[0]), offset: first[0].offset + 10_000)
+        fileSystem.disk.spoil(TestDisk.path(full[0]), offset: first[0].offset + 10_000)
         let report = try await disk.compact()
         #expect(Set(report.bad) == [first[0].shard])
         #expect(report.compacted == [full[1]])
