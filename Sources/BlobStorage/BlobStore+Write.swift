@@ -30,7 +30,8 @@ extension BlobStore {
         let (group, usable) = try view.chooseGroup(
             scheme: scheme,
             shardLength: geometry.shardLength,
-            isRewrite: isRewrite
+            isRewrite: isRewrite,
+            at: time.monotonic
         )
         let stamps = writeStamps(scheme.shardCount)
         var encoder = StripeEncoder(coder: try coder(for: scheme), blob: blob, writeStamps: stamps)

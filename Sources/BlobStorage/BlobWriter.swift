@@ -30,7 +30,8 @@ package final class BlobWriter {
         let geometry = StripeGeometry(scheme: scheme, blobLength: capacity)
         let (group, usable) = try store.view.chooseGroup(
             scheme: scheme,
-            shardLength: geometry.shardLength
+            shardLength: geometry.shardLength,
+            at: store.time.monotonic
         )
         self.store = store
         self.blob = blob

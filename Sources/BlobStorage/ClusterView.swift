@@ -121,12 +121,14 @@ package final class ClusterView: Sendable {
 
     package func node(of disk: DiskID) -> NodeName? { state.withLock { $0.map.disks[disk]?.node } }
 
-    /// The group for the next blob of a scheme; its shards take `shardLength` bytes each. A rewrite is let in where
-    /// there is no room: its disks take it from their reserve.
+    /// The group for the next blob of a scheme; its shards take `shardLength` bytes each. Where groups are equally
+    /// whole, that with the fewest disks that are slow `now`. A rewrite is let in where there is no room: its disks
+    /// take it from their reserve.
     package func chooseGroup(
         scheme: Scheme,
         shardLength: Int,
-        isRewrite: Bool = false
+        isRewrite: Bool = false,
+        at now: MonotonicTime
     ) throws(BlobError) -> (group: ClusterMap.Group, usable: Set<DiskID>) {
         let choice = state.withLock { state -> Result<(group: ClusterMap.Group, usable: Set<DiskID>), BlobError> in
             let turn = state.turns[scheme, default: 0] &+ 1
@@ -136,7 +138,7 @@ package final class ClusterView: Sendable {
                 shardLength: shardLength,
                 turn: turn,
                 conditions: state.conditions,
-                avoiding: Set(state.overdue.lazy.filter { $0.value > 0 }.map(\.key))
+                avoiding: Self.avoided(at: now, &state)
             )
             if isRewrite, choice == nil {
                 choice = state.chooser.choose(scheme: scheme, shardLength: 0, turn: turn, conditions: state.conditions)
@@ -214,9 +216,26 @@ package final class ClusterView: Sendable {
     }
 
     private static func isAnySlow(_ disks: [DiskID], at now: MonotonicTime, _ state: inout State) -> Bool {
+        guard forgetFormerlySlow(at: now, &state) else { return false }
+        return disks.contains { state.lastSlow[$0] != nil }
+    }
+
+    /// One in so many disks may be avoided for having been slow: where more are, it is not the disks that are slow, and
+    /// all writes would go to the few that were not.
+    private static let avoidableShare = 4
+
+    /// The disks that hold a write up now, and those that have lately, unless these are many.
+    private static func avoided(at now: MonotonicTime, _ state: inout State) -> Set<DiskID> {
+        let late = Set(state.overdue.lazy.filter { $0.value > 0 }.map(\.key))
+        guard forgetFormerlySlow(at: now, &state) else { return late }
+        return state.lastSlow.count * avoidableShare <= state.map.disks.count ? late.union(state.lastSlow.keys) : late
+    }
+
+    /// Whether any disk has been slow lately.
+    private static func forgetFormerlySlow(at now: MonotonicTime, _ state: inout State) -> Bool {
         guard !state.lastSlow.isEmpty else { return false }
         state.lastSlow = state.lastSlow.filter { now.duration(since: $0.value) < slownessMemory }
-        return disks.contains { state.lastSlow[$0] != nil }
+        return !state.lastSlow.isEmpty
     }
 
     /// Such a write has ended, well or not.

@@ -105,8 +105,9 @@ package struct GroupChooser: Sendable {
     }
 
     /// The best group of a scheme for a blob whose shards take `shardLength` bytes each; `turn` rotates among equals.
-    /// nil when no group has at least `degradedQuorum` usable members with room. Of whole groups one without the disks
-    /// of `slow` comes first; a group with them is better than one that is short of members.
+    /// nil when no group has at least `degradedQuorum` usable members with room. Of whole groups that with the fewest
+    /// disks of `slow` comes first: a write bears one late shard better than two. A group with them is better than one
+    /// that is short of members.
     package func choose(
         scheme: Scheme,
         shardLength: Int,
@@ -116,7 +117,7 @@ package struct GroupChooser: Sendable {
     ) -> (group: ClusterMap.Group, usable: Set<DiskID>)? {
         let order = order[scheme, default: []]
         var best: (group: ClusterMap.Group, usable: Set<DiskID>, room: Int)?
-        var wholeButSlow: (group: ClusterMap.Group, usable: Set<DiskID>)?
+        var wholeButSlow: (group: ClusterMap.Group, usable: Set<DiskID>, slow: Int)?
         for step in order.indices {
             guard let group = map.groups[order[(turn + step) % order.count]] else { continue }
             let usable = group.members.filter { conditions[$0].map { $0.isUsable && $0.room >= shardLength } ?? false }
@@ -124,8 +125,9 @@ package struct GroupChooser: Sendable {
             // A whole group found first in turn order is as good as any: no disk is preferred by room until one
             // group is short of members.
             if usable.count == group.members.count {
-                if slow.isEmpty || slow.isDisjoint(with: usable) { return (group, Set(usable)) }
-                wholeButSlow = wholeButSlow ?? (group, Set(usable))
+                let slowCount = slow.isEmpty ? 0 : usable.count(where: slow.contains)
+                if slowCount == 0 { return (group, Set(usable)) }
+                if slowCount < wholeButSlow?.slow ?? .max { wholeButSlow = (group, Set(usable), slowCount) }
                 continue
             }
             let room = usable.compactMap { conditions[$0]?.room }.min() ?? 0
@@ -135,6 +137,6 @@ package struct GroupChooser: Sendable {
                 best = (group, Set(usable), room)
             }
         }
-        return wholeButSlow ?? best.map { ($0.group, $0.usable) }
+        return wholeButSlow.map { ($0.group, $0.usable) } ?? best.map { ($0.group, $0.usable) }
     }
 }

@@ -1,6 +1,7 @@
 import BlobStorage
 import ObjectModel
 import Placement
+import SystemInterface
 import Testing
 
 @Suite("Whether there is room for a blob")
@@ -33,7 +34,7 @@ struct AdmissionTests {
     /// The error that refuses a write; nil when it is taken.
     private func refusal() -> BlobError? {
         do throws(BlobError) {
-            _ = try view.chooseGroup(scheme: scheme, shardLength: 100)
+            _ = try view.chooseGroup(scheme: scheme, shardLength: 100, at: MonotonicTime(nanoseconds: 0))
             return nil
         } catch {
             return error

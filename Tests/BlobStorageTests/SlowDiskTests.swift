@@ -1,6 +1,7 @@
 import BlobStorage
 import LinuxSystem
 import ObjectModel
+import Placement
 import SystemInterface
 import Testing
 
@@ -25,6 +26,38 @@ struct SlowDiskTests {
         view.noteOverdue(slow, at: Self.time(9))
         #expect(view.wasSlow([slow], at: Self.time(18)))
         #expect(!view.wasSlow([slow], at: Self.time(20)))
+    }
+
+    @Test("a disk that was slow lately gets no new shards for a while, where another whole group is, unless many were")
+    func avoided() throws {
+        let scheme = try #require(Scheme(name: "rs-4-2"))
+        let view = ClusterView()
+        var map = ClusterMap()
+        for (number, first) in [UInt64(0), 6].enumerated() {
+            let members = (first..<first + 6).map(Self.disk)
+            let id = GroupID(UInt32(number))
+            map.groups[id] = ClusterMap.Group(id: id, epoch: 1, scheme: scheme, members: members)
+            for disk in members {
+                map.disks[disk] = PlacementDisk(id: disk, site: SiteName("s"), node: NodeName("n"))
+                view.update(disk, condition: DiskCondition(isUsable: true, room: 1_000))
+            }
+        }
+        view.update(map: map)
+        func groups(at seconds: UInt64) throws -> Set<UInt32> {
+            let chosen = try (0..<4).map { _ in
+                try view.chooseGroup(scheme: scheme, shardLength: 100, at: Self.time(seconds)).group.id.number
+            }
+            return Set(chosen)
+        }
+        #expect(try groups(at: 0) == [0, 1])
+        view.noteOverdue(Self.disk(1), at: Self.time(0))
+        view.noteEnded(Self.disk(1))
+        #expect(try groups(at: 9) == [1])
+        #expect(try groups(at: 11) == [0, 1])
+        _ = view.noteSlow((0..<3).map(Self.disk), at: Self.time(20))
+        #expect(try groups(at: 21) == [1])
+        _ = view.noteSlow([Self.disk(3)], at: Self.time(20))
+        #expect(try groups(at: 21) == [0, 1])
     }
 
     @Test("a disk that writes waited for is not waited for again, although it answered in the end")

@@ -72,7 +72,7 @@ private struct ChooserModel {
     private struct Candidate {
         var group: ClusterMap.Group
         var usable: Set<DiskID>
-        /// The greater, the better: whole and not slow; whole; then by usable members, then by the room of the fullest.
+        /// The greater, the better: whole with few slow disks; then by usable members, then by the room of the fullest.
         var worth: [Int]
     }
 
@@ -88,9 +88,9 @@ private struct ChooserModel {
             }
             guard usable.count >= scheme.degradedQuorum else { return nil }
             let isWhole = usable.count == group.members.count
-            let isQuick = slow.isDisjoint(with: usable)
+            let slowCount = slow.intersection(usable).count
             let room = usable.compactMap { conditions[$0]?.room }.min() ?? 0
-            let worth = isWhole ? [1, isQuick ? 1 : 0, 0] : [0, usable.count, room]
+            let worth = isWhole ? [1, -slowCount, 0] : [0, usable.count, room]
             return Candidate(group: group, usable: Set(usable), worth: worth)
         }
         let best = candidates.map(\.worth).max { $0.lexicographicallyPrecedes($1) }

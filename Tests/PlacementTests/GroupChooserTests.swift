@@ -60,6 +60,8 @@ struct GroupChooserTests {
     func slow() throws {
         #expect(try Self.choices(Self.conditions(), slow: [0]) == [[1, 6], [1, 6], [2, 6]])
         #expect(try Self.choices(Self.conditions(), slow: [4]) == [[0, 6], [1, 6], [2, 6]])
+        // Where all have some, the fewest.
+        #expect(try Self.choices(Self.conditions(), slow: [3, 4]) == [[2, 6], [2, 6], [2, 6]])
         #expect(try Self.choices(Self.conditions(unusable: [0]), slow: [7]) == [[1, 6], [1, 6], [2, 6]])
     }
 }

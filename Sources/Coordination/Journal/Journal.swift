@@ -157,7 +157,8 @@ package final class Journal: JournalWriter, Sendable {
     package var report: Report {
         let now = time.monotonic
         return core.withLock { core in
-            let members = core.members.compactMap { keeper in
+            // One that learns is no keeper yet.
+            let members = core.members.filter { $0 != core.learner }.compactMap { keeper in
                 core.progress[keeper].map {
                     KeeperReport(
                         keeper: keeper,
@@ -179,49 +180,16 @@ package final class Journal: JournalWriter, Sendable {
         }
     }
 
-    // MARK: The keeper set
+    // MARK: Background work
 
-    /// Changes one keeper. `submit` appends the record with the given payload through the metadata store, which alone
-    /// gives out sequence numbers; when it returns, J of the old and J of the new keepers have it.
-    package func changeKeepers(
-        to keepers: [DiskID],
-        joining client: (any KeeperClient)?,
-        submit: ([UInt8]) async throws -> Void
-    ) async throws {
-        let change = try core.withLock { core throws(JournalError) in
-            let after = KeeperSet(generation: core.keepers.generation + 1, keepers: keepers)
-            if let added = after.keepers.first(where: { !core.keepers.contains($0) }), added != client?.keeper {
-                throw JournalError.invalid("the new keeper cannot be reached")
-            }
-            let change = KeeperSetChange(before: core.keepers, after: after)
-            try core.beginChange(to: after)
-            return change
-        }
-        if let client { join(client) }
-        do {
-            try await submit(change.payload)
-        } catch {
-            let done = core.withLock { $0.cancelChange() }
-            for waiter in done { waiter.continuation.resume() }
-            signalAll()
-            throw error
-        }
-    }
-
-    /// A keeper of the set that could not be reached at the start is there: it is fed from here on.
-    package func rejoin(_ client: any KeeperClient) {
-        guard core.withLock({ $0.progress[client.keeper] != nil }), self.client(client.keeper) == nil else { return }
-        join(client)
-    }
-
-    private func join(_ client: any KeeperClient) {
+    /// From here on the keeper of this client is fed, by `run`.
+    func join(_ client: any KeeperClient) {
         clients.withLock { $0[client.keeper] = client }
-        wakeups.withLock { $0[client.keeper] = Wakeup() }
+        let former = wakeups.withLock { $0.updateValue(Wakeup(), forKey: client.keeper) }
+        former?.signal()
         arrived.withLock { $0.append(client.keeper) }
         arrivals.signal()
     }
-
-    // MARK: Background work
 
     /// Feeds the keepers, renews the confirmation and watches the time, until the task is cancelled or the journal
     /// stops. Call once.
@@ -280,7 +248,8 @@ package final class Journal: JournalWriter, Sendable {
 
     private func renew(_ keeper: DiskID) async {
         let interval = configuration.confirmation / 4
-        while core.withLock({ $0.stopped == nil && $0.progress[keeper] != nil }) {
+        let tenure = tenure(of: keeper)
+        while let tenure, core.withLock({ $0.stopped == nil && $0.progress[keeper]?.tenure == tenure }) {
             await confirm(keeper, after: interval)
             guard (try? await time.sleep(for: interval)) != nil else { return }
         }

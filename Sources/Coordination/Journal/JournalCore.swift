@@ -9,6 +9,9 @@ struct KeeperProgress: Sendable {
     /// has acknowledged a mark of this incarnation, and counts.
     enum Phase: Sendable { case unknown, feeding, whole }
 
+    /// Another one each time that a disk joins: what is still under way to the log that it had before says nothing
+    /// about the one that it has now.
+    let tenure: Int
     var phase = Phase.unknown
     /// Up to here the keeper is believed to hold this journal, or has said so when `whole`.
     var sequence: UInt64 = 0
@@ -56,6 +59,8 @@ struct JournalCore: Sendable {
     private(set) var keepers: KeeperSet
     /// The set to come, or at start the one before, while records need J of both.
     private(set) var other: KeeperSet?
+    /// A disk that is to join the set: fed as its keepers are, and counted with none of them.
+    private(set) var learner: DiskID?
     /// Where a change of the set stands in the journal, once it has been appended.
     private var change: (after: KeeperSet, sequence: UInt64?)?
     private(set) var ring: JournalRing
@@ -64,6 +69,7 @@ struct JournalCore: Sendable {
     private(set) var checkpoint: [UInt8]
     private(set) var referenceNumber = 1
     private(set) var progress: [DiskID: KeeperProgress] = [:]
+    private var tenures = 0
     private(set) var waiters: [Waiter] = []
     private(set) var stopped: JournalError?
 
@@ -85,13 +91,18 @@ struct JournalCore: Sendable {
         self.checkpoint = checkpoint
         start = ring.last.sequence
         committed = start
-        for keeper in keepers.keepers + (other?.keepers ?? []) { progress[keeper] = KeeperProgress() }
+        for keeper in keepers.keepers + (other?.keepers ?? []) { admit(keeper) }
+    }
+
+    private mutating func admit(_ keeper: DiskID) {
+        tenures += 1
+        progress[keeper] = KeeperProgress(tenure: tenures)
     }
 
     var last: JournalPosition { ring.last }
     var members: [DiskID] { progress.keys.sorted() }
     var reference: [UInt8] { JournalReference(keepers: keepers, checkpoint: checkpoint).encoded }
-    var hasPendingChange: Bool { change != nil || other != nil }
+    var hasPendingChange: Bool { change != nil || other != nil || learner != nil }
 
     // MARK: Records
 
@@ -128,8 +139,8 @@ struct JournalCore: Sendable {
 
     // MARK: One keeper
 
-    func nextStep(_ keeper: DiskID) -> Step {
-        guard stopped == nil, let progress = progress[keeper] else { return .leave }
+    func nextStep(_ keeper: DiskID, tenure: Int) -> Step {
+        guard stopped == nil, let progress = progress[keeper], progress.tenure == tenure else { return .leave }
         if progress.phase == .unknown { return .inspect }
         if progress.reference != referenceNumber {
             return .trim(base: base, reference: reference, number: referenceNumber)
@@ -286,16 +297,38 @@ struct JournalCore: Sendable {
 
     // MARK: Keeper set and checkpoint
 
-    /// From here on records need J of the new set as well.
-    mutating func beginChange(to after: KeeperSet) throws(JournalError) {
+    /// From here on the disk is fed: with what the whole keepers have, then with what they get.
+    mutating func beginLearning(_ keeper: DiskID) throws(JournalError) {
+        try checkNoChange()
+        guard progress[keeper] == nil else { throw .invalid("the disk keeps the journal already") }
+        admit(keeper)
+        learner = keeper
+    }
+
+    /// The learner joins nothing after all.
+    mutating func endLearning() {
+        guard let keeper = learner else { return }
+        progress[keeper] = nil
+        learner = nil
+        trimRing()
+    }
+
+    private func checkNoChange() throws(JournalError) {
         if let stopped { throw stopped }
         guard !hasPendingChange else { throw .invalid("a change of the journal's keepers is in progress: wait for it") }
+    }
+
+    /// From here on records need J of the new set as well. A disk that joins has been learning until now.
+    mutating func beginChange(to after: KeeperSet) throws(JournalError) {
+        let learned = learner
+        learner = nil
+        try checkNoChange()
         let added = after.keepers.filter { !keepers.contains($0) }
         let removed = keepers.keepers.filter { !after.contains($0) }
         guard added.count <= 1, removed.count <= 1, added.count + removed.count > 0, !after.keepers.isEmpty,
             after.keepers.count <= KeeperSet.limit, after.generation == keepers.generation + 1
         else { throw .invalid("journal keepers change one at a time") }
-        for keeper in added { progress[keeper] = KeeperProgress() }
+        guard added.allSatisfy({ $0 == learned }) else { throw .invalid("a keeper joins only when it has been fed") }
         other = after
         change = (after, nil)
     }

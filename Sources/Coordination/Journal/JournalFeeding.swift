@@ -11,8 +11,9 @@ extension Journal {
 
     /// Feeds one keeper until the journal stops or the keeper leaves.
     func feed(_ keeper: DiskID) async {
+        guard let tenure = tenure(of: keeper) else { return }
         while !Task.isCancelled {
-            switch await feedOnce(keeper) {
+            switch await feedOnce(keeper, tenure: tenure) {
             case .done: continue
             case .nothingToDo: await wakeup(keeper)?.wait()
             case .failed:
@@ -27,10 +28,18 @@ extension Journal {
     /// gone costs nothing.
     private static func pause(after failures: Int) -> Duration { .milliseconds(20 << min(failures, 7)) }
 
+    /// Which time as a keeper is this one's present; nil when it is none.
+    func tenure(of keeper: DiskID) -> Int? { core.withLock { $0.progress[keeper]?.tenure } }
+
+    /// Notes what a call came to, unless the keeper has left meanwhile; nil then.
+    private func note<T>(_ keeper: DiskID, _ tenure: Int, _ body: (inout JournalCore) -> T) -> T? {
+        core.withLock { core in core.progress[keeper]?.tenure == tenure ? body(&core) : nil }
+    }
+
     /// One call to the keeper, whatever is due.
-    func feedOnce(_ keeper: DiskID) async -> FeedOutcome {
+    func feedOnce(_ keeper: DiskID, tenure: Int) async -> FeedOutcome {
         guard let client = client(keeper) else { return .leave }
-        let step = core.withLock { $0.nextStep(keeper) }
+        let step = core.withLock { $0.nextStep(keeper, tenure: tenure) }
         let sentAt = time.monotonic
         do throws(KeeperCallError) {
             switch step {
@@ -38,28 +47,26 @@ extension Journal {
             case .idle: return .nothingToDo
             case .inspect:
                 let state = try await client.state()
-                let done = core.withLock { $0.inspected(keeper, state, now: sentAt) }
-                for waiter in done { waiter.continuation.resume() }
-                settle()
+                settle(note(keeper, tenure) { $0.inspected(keeper, state, now: sentAt) })
             case .trim(let base, let reference, let number):
                 try await client.trim(incarnation: incarnation, base: base, reference: reference)
-                core.withLock { $0.trimmed(keeper, number: number) }
+                _ = note(keeper, tenure) { $0.trimmed(keeper, number: number) }
             case .append(let previous, let records):
-                try await send(records, after: previous, to: client, sentAt: sentAt)
+                try await send(records, after: previous, to: client, tenure, sentAt)
             case .refeed(let sequence):
                 guard let (previous, records) = await fetch(from: sequence, for: keeper) else {
-                    return refeedFailed(keeper)
+                    return refeedFailed(keeper, tenure)
                 }
-                try await send(records, after: previous, to: client, sentAt: sentAt)
+                try await send(records, after: previous, to: client, tenure, sentAt)
             }
             return .done
         } catch {
-            let failures = core.withLock { core in
+            let failures = note(keeper, tenure) { core in
                 core.failed(keeper, error)
                 return core.progress[keeper]?.failures ?? 0
             }
             settle()
-            return failures == 0 ? .done : .failed
+            return failures ?? 0 == 0 ? .done : .failed
         }
     }
 
@@ -67,18 +74,26 @@ extension Journal {
         _ records: [JournalRecord],
         after previous: JournalPosition,
         to client: any KeeperClient,
-        sentAt: MonotonicTime
+        _ tenure: Int,
+        _ sentAt: MonotonicTime
     ) async throws(KeeperCallError) {
         _ = try await client.append(incarnation: incarnation, previous: previous, records)
-        let done = core.withLock { core in
+        let done = note(client.keeper, tenure) { core in
             core.acknowledged(client.keeper, previous: previous, count: records.count, sentAt: sentAt)
         }
-        for waiter in done { waiter.continuation.resume() }
+        settle(done)
+    }
+
+    /// Tells those whose records have become durable, then see `settle()`.
+    private func settle(_ done: [JournalCore.Waiter]?) {
+        for waiter in done ?? [] { waiter.continuation.resume() }
         settle()
     }
 
-    private func refeedFailed(_ keeper: DiskID) -> FeedOutcome {
-        core.withLock { $0.failed(keeper, .unreachable("no other keeper has the records that it needs")) }
+    private func refeedFailed(_ keeper: DiskID, _ tenure: Int) -> FeedOutcome {
+        _ = note(keeper, tenure) { core in
+            core.failed(keeper, .unreachable("no other keeper has the records that it needs"))
+        }
         return .failed
     }
 

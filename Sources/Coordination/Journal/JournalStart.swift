@@ -105,9 +105,10 @@ extension Journal {
     private static let startTries = 8
 
     private func bringUp(_ keeper: DiskID) async {
+        guard let tenure = tenure(of: keeper) else { return }
         var tries = 0
         while !Task.isCancelled, tries < Self.startTries {
-            switch await feedOnce(keeper) {
+            switch await feedOnce(keeper, tenure: tenure) {
             case .done: continue
             case .nothingToDo, .leave: return
             case .failed:

@@ -124,7 +124,8 @@ package final class Repacker: Sendable {
     private var isShortOfRoom: Bool {
         objects.blobs.view.schemes.contains { scheme in
             do throws(BlobError) {
-                _ = try objects.blobs.view.chooseGroup(scheme: scheme, shardLength: scheme.cellSize)
+                let now = time.monotonic
+                _ = try objects.blobs.view.chooseGroup(scheme: scheme, shardLength: scheme.cellSize, at: now)
                 return false
             } catch {
                 return error == .full
