@@ -219,7 +219,7 @@ private struct RepairWriter {
                 throw BlobError.digestMismatch(location.blob)
             }
         } catch {
-            await abort()
+            targets.forEach(giveUp)
             throw error
         }
         var done: [UInt8] = []
@@ -296,6 +296,7 @@ private struct RepairWriter {
             do {
                 try await store.nodes.append(targets[index].disk, handle: handle, offset: offset, cells: [cell])
             } catch {
+                giveUp(targets[index])
                 targets[index].place = .failed
             }
         }
@@ -323,7 +324,7 @@ private struct RepairWriter {
     /// Makes a shard that is proved equal to the lost one durable, and reads it back.
     private func seal(_ target: Target) async -> Bool {
         guard ContentDigest(target.digest.finalize()) == trailer.shardDigests[target.shard] else {
-            await abort(target)
+            giveUp(target)
             return false
         }
         var own = trailer
@@ -350,16 +351,12 @@ private struct RepairWriter {
             if store.buggify.strikes(.repairReadsBad) { return false }
             return try await store.nodes.verify(target.disk, target.header.shard)
         } catch {
+            giveUp(target)
             return false
         }
     }
 
-    private func abort() async {
-        for target in targets { await abort(target) }
-    }
-
-    private func abort(_ target: Target) async {
-        guard case .open(let handle) = target.place else { return }
-        try? await store.nodes.abort(target.disk, handle: handle)
+    private func giveUp(_ target: Target) {
+        if case .open(let handle) = target.place { store.giveUp([(target.disk, handle)]) }
     }
 }

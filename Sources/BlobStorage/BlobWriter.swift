@@ -74,7 +74,7 @@ package final class BlobWriter {
             store.view.noteEnded(group.members[index])
             // A handle that comes too late is given back at once.
             guard case .success(let handle) = outcome else { return }
-            Task { try? await nodes.abort(group.members[index], handle: handle) }
+            store.giveUp([(group.members[index], handle)])
         }
         for (index, disk) in group.members.enumerated() {
             guard usable.contains(disk) else {
@@ -143,15 +143,28 @@ package final class BlobWriter {
             }
         }
         let outcomes = await store.waitForQuorum(fanOut, group)
+        // The node may not have heard of it. Where it has, the handle is none any more.
+        store.giveUp(Self.failed(outcomes, handles, group))
         return try await store.receipt(blob, group: group, outcomes: outcomes)
     }
 
-    /// Gives up: what was reserved and written is freed on every disk that can be reached.
+    /// Gives up: what was reserved and written is freed on every disk that can be reached, also when the caller has
+    /// been cancelled.
     package func abort() async {
         await settleFlight()
-        for (index, disk) in group.members.enumerated() {
-            guard let handle = handles[index] else { continue }
-            try? await store.nodes.abort(disk, handle: handle)
+        let open = zip(group.members, handles).compactMap { disk, handle in handle.map { (disk, $0) } }
+        for call in store.giveUp(open) { await call.value }
+    }
+
+    /// The writers of calls that have failed; one that is still under way is not among them.
+    private static func failed<Value>(
+        _ outcomes: [Result<Value, ShardFailure>?],
+        _ handles: [UInt64?],
+        _ group: ClusterMap.Group
+    ) -> [(disk: DiskID, handle: UInt64)] {
+        outcomes.indices.compactMap { index in
+            guard case .failure? = outcomes[index], let handle = handles[index] else { return nil }
+            return (group.members[index], handle)
         }
     }
 
@@ -186,9 +199,10 @@ package final class BlobWriter {
         offset: Int,
         cells: [BufferSlice]
     ) async -> [ShardFailure?] {
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) {
-            [view = store.view, members = group.members] index, _ in
-            view.noteEnded(members[index])
+        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) { index, _ in
+            store.view.noteEnded(group.members[index])
+            // Left behind, its disk is out of this blob: nobody will seal what it has taken.
+            if let handle = handles[index] { store.giveUp([(group.members[index], handle)]) }
         }
         for (index, handle) in handles.enumerated() {
             guard let handle else {
@@ -210,6 +224,7 @@ package final class BlobWriter {
         // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on. None
         // is left behind that the write quorum needs.
         let outcomes = await store.waitForQuorum(fanOut, group)
+        store.giveUp(Self.failed(outcomes, handles, group))
         return outcomes.indices.map { index in
             guard handles[index] != nil else { return nil }
             return switch outcomes[index] {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -214,6 +215,43 @@ void cairn_semaphore_signal(struct cairn_semaphore *semaphore) { sem_post(&semap
 
 void cairn_semaphore_wait(struct cairn_semaphore *semaphore) {
     while (sem_wait(&semaphore->value) != 0 && errno == EINTR) {}
+}
+
+int64_t cairn_raise_open_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return result(-1);
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    }
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
+
+// The `memory.max` of the control group that the process is in, INT64_MAX where there is no such limit. Above it lie the
+// groups of its group: only its own is asked.
+static int64_t control_group_memory(void) {
+    char line[512], path[600];
+    int64_t limit = INT64_MAX;
+    FILE *groups = fopen("/proc/self/cgroup", "re");
+    if (groups == NULL) return limit;
+    while (fgets(line, sizeof(line), groups) != NULL) {
+        if (strncmp(line, "0::", 3) != 0) continue;
+        line[strcspn(line, "\n")] = 0;
+        snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", line + 3);
+        FILE *file = fopen(path, "re");
+        if (file == NULL) continue;
+        long long bytes;
+        if (fscanf(file, "%lld", &bytes) == 1 && bytes > 0) limit = bytes;
+        fclose(file);
+    }
+    fclose(groups);
+    return limit;
+}
+
+int64_t cairn_memory(void) {
+    int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    int64_t group = control_group_memory();
+    return machine < group ? machine : group;
 }
 
 // MARK: Temporary file systems

@@ -165,6 +165,7 @@ extension NodeRefusal {
             out.append(UInt8(4))
             out.append(words: reason)
         case .busy: out.append(UInt8(5))
+        case .notServed: out.append(UInt8(6))
         }
     }
 
@@ -175,6 +176,7 @@ extension NodeRefusal {
         case 3: self = .notEmpty(try decoder.words())
         case 4: self = .failed(try decoder.words())
         case 5: self = .busy
+        case 6: self = .notServed
         default: throw .invalid(field: "node refusal")
         }
     }

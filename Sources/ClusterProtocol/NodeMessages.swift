@@ -169,6 +169,8 @@ package enum NodeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case notEmpty(String)
     case failed(String)
     case busy
+    /// The node does not serve the disk, as one that has just begun: that says nothing of what lies on it.
+    case notServed
 
     package var description: String {
         switch self {
@@ -176,6 +178,7 @@ package enum NodeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSuchSlot(let slot): "the node has no slot \(slot)"
         case .notEmpty(let what): "the folder is not empty: it holds \(what)"
         case .failed(let reason): reason
+        case .notServed: "the disk is not served here"
         case .busy: "too many other changes of this disk or its slot wait: try again"
         }
     }

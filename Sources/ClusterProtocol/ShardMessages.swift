@@ -97,6 +97,9 @@ package struct ShardInventoryEntry: Hashable, Sendable {
 
 /// A disk as its node sees it.
 package struct DiskStatus: Hashable, Sendable {
+    /// Of each number, so that those of many disks can be added up whatever a node says: 16 PiB.
+    static let countLimit = 1 << 54
+
     package var isUsable: Bool
     /// Why it is not usable; empty when it is.
     package var reason: String

@@ -20,9 +20,6 @@ private enum Kind {
 }
 
 extension ShardRequest {
-    /// Whether a message head announces a shard request.
-    package static func isKind(_ kind: UInt16) -> Bool { kind >> 8 == 0x01 }
-
     package func encoded() -> [UInt8] {
         var encoder = MessageEncoder(MessageHead(version: Kind.version, kind: kind), capacity: 256)
         encoder.append(disk)

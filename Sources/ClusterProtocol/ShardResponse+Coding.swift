@@ -131,11 +131,11 @@ extension MessageDecoder {
         DiskStatus(
             isUsable: try bool(),
             reason: try text(),
-            capacity: try count(),
-            room: try count(),
-            liveBytes: try count(),
-            deadBytes: try count(),
-            shardCount: try count()
+            capacity: try count(limit: DiskStatus.countLimit),
+            room: try count(limit: DiskStatus.countLimit),
+            liveBytes: try count(limit: DiskStatus.countLimit),
+            deadBytes: try count(limit: DiskStatus.countLimit),
+            shardCount: try count(limit: DiskStatus.countLimit)
         )
     }
 

@@ -37,7 +37,9 @@ enum ClusterSeeds {
             journalRoom: 9 << 20,
             wantsCheckpoint: true
         )
-        let refusals: [NodeRefusal] = [.superseded(9), .noSuchSlot("d"), .notEmpty("x"), .failed("EIO"), .busy]
+        let refusals: [NodeRefusal] = [
+            .superseded(9), .noSuchSlot("d"), .notEmpty("x"), .failed("EIO"), .busy, .notServed,
+        ]
         let responses: [NodeResponse] = [
             .slots(findings.map { SlotReport(slot: "disk-1", path: "/srv/1", finding: $0) }),
             .opened(OpenedDisk(hasLog: true, isUnused: false)), .disks([hosted]), .bad([shard]), .count(3), .done,

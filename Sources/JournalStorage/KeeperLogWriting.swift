@@ -69,7 +69,8 @@ extension KeeperLog {
             throw .damaged(sequence..<sequence + 1)
         }
         let place = state.index.batches[position]
-        let range = place.first..<place.last + 1
+        // A batch may begin before the log does: what is in a checkpoint is not missed.
+        let range = min(sequence, max(place.first, state.index.base.sequence + 1))..<place.last + 1
         guard let log = state.logs.first(where: { $0.number == place.file }) else { throw .damaged(range) }
         do throws(LogFileError) {
             let slice = try await LogFile.read(log.file, offset: place.offset, count: place.length)

@@ -33,14 +33,23 @@ package final class ObjectReader: ObjectBody {
     private let blobs: BlobStore
     private let decoder: FrameDecoder
     private let hold: BlobHold
+    private let share: RequestShare
     private let isShort: Bool
 
-    init(steps: [ReadStep], length: Int, blobs: BlobStore, decoder: FrameDecoder, hold: BlobHold) {
+    init(
+        steps: [ReadStep],
+        length: Int,
+        blobs: BlobStore,
+        decoder: FrameDecoder,
+        hold: BlobHold,
+        share: RequestShare
+    ) {
         self.length = length
         state = Mutex(State(steps: steps[...]))
         self.blobs = blobs
         self.decoder = decoder
         self.hold = hold
+        self.share = share
         isShort = steps.count == 1
     }
 

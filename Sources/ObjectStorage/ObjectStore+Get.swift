@@ -2,6 +2,7 @@ internal import BlobStorage
 internal import Metadata
 package import ObjectInterface
 internal import ObjectModel
+internal import Placement
 internal import SystemInterface
 
 extension ObjectStore {
@@ -79,7 +80,19 @@ extension ObjectStore {
             }
             position += extent.length
         }
-        return ObjectReader(steps: plan, length: range.count, blobs: blobs, decoder: decoder, hold: hold)
+        return ObjectReader(
+            steps: plan,
+            length: range.count,
+            blobs: blobs,
+            decoder: decoder,
+            hold: hold,
+            share: try memory.take(downloadMemory(detail, range))
+        )
+    }
+
+    private func downloadMemory(_ detail: VersionDetail, _ range: Range<Int>) -> Int {
+        let first = detail.version.extents.first.flatMap { detail.blobs[$0.blob] }
+        return first.flatMap { blobs.view.group($0.group) }?.scheme.downloadMemory(range.count) ?? 0
     }
 
     private func steps(

@@ -55,6 +55,8 @@ extension ObjectStore {
         )
         let scheme = try await scheme(of: upload)
         let packer = packer(for: scheme)
+        let share = try memory.take(scheme.uploadMemory(request.length))
+        defer { withExtendedLifetime(share) {} }
         if request.length <= packer.itemLength {
             return try await uploadSmallPart(request, body, checksum: checksum, identity: identity, packer: packer)
         }

@@ -13,6 +13,8 @@ extension ObjectStore {
         guard request.length > 0 else { return try await putEmpty(request, body: body) }
         let scheme = try scheme(label: request.attributes.storageClass, in: bucket)
         let packer = packer(for: scheme)
+        let share = try memory.take(scheme.uploadMemory(request.length))
+        defer { withExtendedLifetime(share) {} }
         return request.length <= packer.itemLength
             ? try await putSmall(request, body: body, packer: packer)
             : try await putLarge(request, body: body, scheme: scheme)

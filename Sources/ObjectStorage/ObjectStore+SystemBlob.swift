@@ -50,10 +50,7 @@ extension ObjectStore {
 
     /// Erases system blobs whose transaction was refused.
     package func eraseSystemBlobs(_ records: [BlobRecord]) async {
-        for record in records {
-            guard let group = blobs.view.group(record.group) else { continue }
-            await blobs.erase(record.id, members: group.members)
-        }
+        for record in records { await blobs.eraseUncommitted(record.id, of: record.group) }
     }
 }
 

@@ -16,6 +16,7 @@ package final class ObjectStore: ObjectService {
     package let blobs: BlobStore
     package let readers: BlobReaders
     package let leases: WriteLeases
+    package let memory: RequestMemory
     private let packers = Mutex<[Scheme: Packer]>([:])
     let codec = FrameEncoder()
     let decoder = FrameDecoder()
@@ -23,16 +24,19 @@ package final class ObjectStore: ObjectService {
     let random: any RandomSource
     let md5: MD5Engine
 
-    /// `md5` hashes on a thread of its own, or inline where everything must stay on one.
+    /// `md5` hashes on a thread of its own, or inline where everything must stay on one. `memoryLimit`: bytes that all
+    /// requests together may hold.
     package init(
         metadata: any MetadataStore,
         blobs: BlobStore,
         node: NodeName,
         time: any TimeSource,
         random: any RandomSource,
-        md5: MD5Engine
+        md5: MD5Engine,
+        memoryLimit: Int = .max
     ) {
         self.md5 = md5
+        memory = RequestMemory(limit: memoryLimit)
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
@@ -151,11 +155,8 @@ package final class ObjectStore: ObjectService {
         throw StorageError(.noSuchKey, "The specified key does not exist.")
     }
 
-    /// Erases blobs that were written and will not be committed; what cannot be reached is an orphan of its lease.
+    /// See `BlobStore.eraseUncommitted`.
     func eraseUncommitted(_ written: [WrittenBlob]) async {
-        for blob in written {
-            guard let group = blobs.view.group(blob.record.group) else { continue }
-            await blobs.erase(blob.record.id, members: group.members)
-        }
+        for blob in written { await blobs.eraseUncommitted(blob.record.id, of: blob.record.group) }
     }
 }

@@ -215,7 +215,9 @@ final class Packer: Sendable {
                     WriteTransaction(lease: session.lease, blobs: [written.record], writes: accepted.map(\.write))
                 )
             }
-            if results.allSatisfy({ !$0.isSuccess }) { await eraseUncommitted(written.record) }
+            if results.allSatisfy({ !$0.isSuccess }) {
+                await blobs.eraseUncommitted(written.record.id, of: written.record.group)
+            }
             for ((waiting, write), result) in zip(accepted, results) {
                 let isDegraded = written.isDegraded
                 waiting.continuation.resume(
@@ -223,19 +225,17 @@ final class Packer: Sendable {
                 )
             }
         } catch {
+            // An unknown outcome may have been committed: then the blob is live and stays.
+            if error.code != .unknownOutcome {
+                await blobs.eraseUncommitted(written.record.id, of: written.record.group)
+            }
             if error.code == .leaseEnded {
                 leases.noteEnded(session.lease)
-                await eraseUncommitted(written.record)
                 return accepted.map(\.waiting)
             }
             for (waiting, _) in accepted { waiting.continuation.resume(returning: .failure(error)) }
         }
         return []
-    }
-
-    private func eraseUncommitted(_ blob: BlobRecord) async {
-        guard let group = blobs.view.group(blob.group) else { return }
-        await blobs.erase(blob.id, members: group.members)
     }
 
     // MARK: The blob

@@ -23,7 +23,7 @@ package final class RecoveryCluster: Sendable {
         self.disks = disks
         self.time = time
         self.pool = pool
-        let service = StorageNodeService()
+        let service = StorageNodeService(time: time)
         let view = ClusterView()
         var map = ClusterMap()
         for disk in disks.disks {

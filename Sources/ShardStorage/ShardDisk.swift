@@ -75,8 +75,8 @@ package final class ShardDisk: Sendable {
     /// Gives back memory that has lain idle since the last call; returns how many bytes.
     package func trimMemory() -> Int { pool.trim() }
 
-    /// Ends the use of the disk: waits for nothing, refuses everything from here on. Footers of idle segments are
-    /// written so that the next `open` is quick. The lock ends with the file system's instance.
+    /// Ends the use of the disk: waits for no writer, and refuses everything from here on. Footers of idle segments are
+    /// written before, so that the next `open` is quick. The lock ends with the file system's instance.
     package func close() async throws(ShardStorageError) {
         let isUsable = state.withLock { $0.failure == nil && !$0.isClosed }
         if isUsable { try await closeOpenSegments() }

@@ -81,15 +81,13 @@ package final class ShardWriter: Sendable {
 
     func sealRecord(_ trailer: ShardTrailer, _ leafChecksums: [UInt32]) async throws(ShardStorageError) -> IndexEntry {
         let bodyLength = try finish()
-        do throws(ShardStorageError) {
-            let entry = try await sealRecord(trailer, leafChecksums, bodyLength: bodyLength)
-            disk.endWriter(of: header.shard, in: segment)
-            try await disk.structure.run { () async throws(ShardStorageError) in try await disk.finishClosing(segment) }
-            return entry
-        } catch {
-            disk.endWriter(of: header.shard, in: segment)
-            throw error
+        let entry: IndexEntry
+        do {
+            defer { disk.endWriter(of: header.shard, in: segment) }
+            entry = try await sealRecord(trailer, leafChecksums, bodyLength: bodyLength)
         }
+        try await disk.structure.run { () async throws(ShardStorageError) in try await disk.finishClosing(segment) }
+        return entry
     }
 
     private func sealRecord(

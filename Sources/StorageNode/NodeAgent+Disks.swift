@@ -230,7 +230,7 @@ extension NodeAgent {
     }
 
     private func served(_ disk: DiskID) throws(NodeRefusal) -> HostedDisk {
-        guard let disk = service.disk(disk) else { throw .failed("the disk is not served here") }
+        guard let disk = service.disk(disk) else { throw .notServed }
         return disk
     }
 

@@ -20,7 +20,7 @@ package final class NodeAgent: TransportService {
     /// A served disk that a look has waited for so long is told as gone: nothing is kept waiting for it any more.
     static let hangPatience = Duration.seconds(10)
 
-    package let service = StorageNodeService()
+    package let service: StorageNodeService
     package let slots: [StoreSlot]
     let configuration: ShardDiskConfiguration
     let keeper: KeeperLog.Configuration
@@ -40,6 +40,7 @@ package final class NodeAgent: TransportService {
         time: any TimeSource,
         random: any RandomSource
     ) {
+        service = StorageNodeService(time: time)
         self.slots = slots
         self.configuration = configuration
         self.keeper = keeper
@@ -74,7 +75,9 @@ package final class NodeAgent: TransportService {
             try check(call)
             switch call.request {
             case .survey: return .slots(await survey())
-            case .watch: return .disks(await watch())
+            case .watch:
+                service.endIdleWriters()
+                return .disks(await watch())
             case .compact: return .bad(await compact())
             case .mend: return .count(await mend())
             case .release(let disk): return try await release(disk)

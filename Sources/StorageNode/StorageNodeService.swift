@@ -26,16 +26,27 @@ package struct HostedDisk: Sendable {
 package final class StorageNodeService: TransportService {
     /// Writers open at a time on one node at most; beyond it `begin` is refused, which a gateway takes for a busy disk.
     package static let writerLimit = 4_096
+    /// A writer that nobody has called for so long is given up: whoever began it is gone, or has forgotten it. A client
+    /// may take as long for one stripe, a few MiB.
+    package static let writerPatience = Duration.seconds(3_600)
+
+    private struct OpenWriter {
+        let disk: DiskID
+        let owner: ShardCaller
+        let writer: ShardWriter
+        var called: MonotonicTime
+    }
 
     private struct State {
         var disks: [DiskID: HostedDisk] = [:]
-        var writers: [UInt64: (disk: DiskID, owner: ShardCaller, writer: ShardWriter)] = [:]
+        var writers: [UInt64: OpenWriter] = [:]
         var nextHandle: UInt64 = 1
     }
 
     private let state = Mutex(State())
+    private let time: any TimeSource
 
-    package init() {}
+    package init(time: any TimeSource) { self.time = time }
 
     /// Serves a disk from here on; a disk of the same id is replaced.
     package func host(_ disk: HostedDisk) {
@@ -104,20 +115,43 @@ package final class StorageNodeService: TransportService {
             guard state.disks[id]?.shards === disk else { throw .noSuchDisk }
             guard state.writers.count < Self.writerLimit else { throw .full }
             defer { state.nextHandle += 1 }
-            state.writers[state.nextHandle] = (id, caller, writer)
+            state.writers[state.nextHandle] = OpenWriter(
+                disk: id,
+                owner: caller,
+                writer: writer,
+                called: time.monotonic
+            )
             return state.nextHandle
         }
     }
 
     /// The writer behind a handle; another caller's is none, since handles can be guessed.
     func writer(_ handle: UInt64, of caller: ShardCaller, on disk: DiskID) throws(ShardFailure) -> ShardWriter {
-        guard let entry = state.withLock({ $0.writers[handle] }), entry.disk == disk, entry.owner == caller else {
-            throw .noSuchHandle
+        try state.withLock { state throws(ShardFailure) in
+            guard let entry = state.writers[handle], entry.disk == disk, entry.owner == caller else {
+                throw .noSuchHandle
+            }
+            state.writers[handle]?.called = time.monotonic
+            return entry.writer
         }
-        return entry.writer
     }
 
     func forget(_ handle: UInt64) {
         _ = state.withLock { $0.writers.removeValue(forKey: handle) }
+    }
+
+    /// Writers that were begun and have neither been sealed nor given up.
+    package var openWriterCount: Int { state.withLock { $0.writers.count } }
+
+    /// Gives up writers that nobody has called for long; to be called now and then. Their room is freed by and by.
+    package func endIdleWriters() {
+        let now = time.monotonic
+        let idle = state.withLock { state in
+            let idle = state.writers.filter { now.duration(since: $0.value.called) >= Self.writerPatience }
+            for handle in idle.keys { state.writers[handle] = nil }
+            return idle.sorted { $0.key < $1.key }.map(\.value.writer)
+        }
+        // Not waited for: a disk that hangs must not hold up who looks at it.
+        for writer in idle { Task { await writer.abort() } }
     }
 }

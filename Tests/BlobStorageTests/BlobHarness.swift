@@ -23,6 +23,7 @@ final class BlobHarness: Sendable {
     let store: BlobStore
     let view: ClusterView
     let time = LinuxTime()
+    let service: StorageNodeService
     let bad = Mutex<Set<ShardID>>([])
     let degraded = Mutex<[BlobID]>([])
     private let sequence = Mutex<UInt64>(0)
@@ -40,7 +41,8 @@ final class BlobHarness: Sendable {
         view = ClusterView(standpoint: standpoint)
         scheme = try #require(Scheme(dataCount: data, parityCount: parity, cellSize: cellSize))
         var generator = SplitMix64(seed: 3)
-        let service = StorageNodeService()
+        let service = StorageNodeService(time: time)
+        self.service = service
         let cluster = ClusterID(.random(using: &generator))
         let random = SeededRandom(seed: 4)
         var (ids, memory, map) = ([DiskID](), [MemoryDisk](), ClusterMap())
@@ -174,6 +176,8 @@ final class FaultyTransport: Transport {
         case fail(TransportError)
         /// Flips a bit in each buffer of the answer.
         case corrupt
+        /// Answers to cells of long shards get lost, and the cells as well.
+        case loseAppends
     }
 
     private let transport: any Transport
@@ -229,6 +233,7 @@ final class FaultyTransport: Transport {
         case nil: break
         case .fail(let error): throw error
         case .delay(let duration): try? await time.sleep(for: duration)
+        case .loseAppends: if case .append = request { throw .unknownOutcome(node: node) }
         case .corrupt:
             var answer = try await transport.call(node, message, timeout: timeout)
             answer.buffers = answer.buffers.map { slice in

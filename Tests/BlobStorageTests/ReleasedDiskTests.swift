@@ -37,7 +37,7 @@ struct ReleasedDiskTests {
             created: 0
         )
         try await ShardDisk.format(fileSystem: disk.mount(), identity: identity)
-        let service = StorageNodeService()
+        let service = StorageNodeService(time: LinuxTime())
         service.host(HostedDisk(shards: try await Self.open(disk.mount()), journal: nil))
         // Gone in the middle of making the segment for the shard.
         disk.setLatency { operation, path, _ in

@@ -1,10 +1,12 @@
 import Coordination
 import DiskFormat
+import JournalStorage
 import Metadata
 import ObjectInterface
 import ObjectModel
 import StorageNode
 import Synchronization
+import SystemInterface
 import TestKit
 import Testing
 
@@ -152,6 +154,62 @@ struct StoreKeeperTests {
         #expect(try await store.store.metadata.mayTellGarbage())
         try await store.crash()
         #expect(try await store.store.forcedStart()?.isAccepted == true)
+        try await store.close()
+    }
+
+    /// Found by reading: it had no client, and got none when its log had been opened again.
+    @Test("a keeper whose log could not be opened at the start is fed once it can be")
+    func openedLater() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("object", Content.random(1_000))
+        let keepers = try store.store.journal.report.keepers
+        let records = try await store.store.metadata.disks().filter { keepers.contains($0.id) }
+        let slot = try #require(
+            store.disks.indices.first { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
+        )
+        try await store.close()
+        store.disk(slot).inject(DiskFault(.list, pathPrefix: "journal"))
+        try await store.start()
+        #expect(try store.store.journal.report.members.contains { !$0.isWhole })
+        try await store.store.mendKeepers()
+        try await store.wait {
+            try store.store.journal.report.members.allSatisfy { $0.standing(isServed: true) == .current }
+        }
+        #expect(try store.store.journal.report.keepers == keepers)
+        try await store.close()
+    }
+
+    /// Found by reading: the same disk was tried for ever, and the one that was to be relieved stayed.
+    @Test("a disk that has no room for the journal is passed over for another")
+    func cannotJoin() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-1-1", disks: 5) {
+            $0.keeper = KeeperLog.Configuration(fileLength: 64 << 10)
+            $0.journal = JournalConfiguration(patience: .seconds(1))
+        }
+        for number in 0..<40 { try await store.put("filler-\(number)", Content.random(100)) }
+        let before = try store.store.journal.report.keepers
+        #expect(before.keepers.count == 3)
+        let records = try await store.store.metadata.disks()
+        let isFirst = Atomic(true)
+        for slot in store.disks.indices
+        where records.contains(where: { $0.slot == StoreHarness.name(slot) && !before.contains($0.id) }) {
+            let disk = store.disk(slot)
+            // Of the first that is tried: its log is opened, and there is no room for a second file.
+            disk.setLatency { operation, path, _ in
+                guard operation == .rename, path.hasPrefix("journal") else { return }
+                guard isFirst.exchange(false, ordering: .relaxed) else { return }
+                disk.inject(DiskFault(.allocate, pathPrefix: "journal/new", times: .max, code: .full))
+            }
+        }
+        let drained = try #require(records.first { before.contains($0.id) })
+        _ = try await store.store.beginMoves(.empty([drained.id]))
+        try await store.wait {
+            try await store.store.mendKeepers()
+            return try !store.store.journal.report.keepers.contains(drained.id)
+        }
+        #expect(try store.store.journal.report.keepers.keepers.count == 3)
+        let wasTried = !isFirst.load(ordering: .relaxed)
+        #expect(wasTried)
         try await store.close()
     }
 

@@ -134,6 +134,17 @@ struct JournalChangeTests {
         #expect(replayed.records == records(1, 21...25))
     }
 
+    @Test("A keeper that says it lacks what no journal has stops no start")
+    func senselessState() async throws {
+        let fixture = try await JournalFixture(3)
+        try await fixture.withJournal { try await $0.appendNext(3) }
+        var clients: [any KeeperClient] = fixture.keepers
+        clients[0] = SenselessKeeper(inner: fixture.keepers[0])
+        let replayed = Replayed()
+        try await fixture.withJournal(clients, replayed: replayed) { try await $0.appendNext(2) }
+        #expect(replayed.records == records(1, 1...3))
+    }
+
     /// Coordinators come and go, keepers lose power, are away, rot; now and then two coordinators overlap. Whatever was
     /// acknowledged is found by every later start, at its place.
     @Test("No acknowledged record is ever lost, reordered or mixed", arguments: 1..<9 as Range<UInt64>)
@@ -178,5 +189,19 @@ struct JournalChangeTests {
                 try await keeper.open()
             }
         }
+    }
+}
+
+/// Says of its log that the record before the first one is damaged.
+private struct SenselessKeeper: KeeperClient {
+    let inner: TestKeeper
+
+    var keeper: DiskID { inner.keeper }
+
+    func call(_ request: KeeperRequest) async throws(KeeperCallError) -> KeeperResponse {
+        let response = try await inner.call(request)
+        guard case .state(var state) = response else { return response }
+        state.damaged = [0..<2]
+        return .state(state)
     }
 }

@@ -128,6 +128,23 @@ struct KeeperLogTests {
         )
     }
 
+    /// Found by reading: the coordinator was sent back to before the base, where no keeper has anything.
+    @Test("Rot in a batch that begins before the base costs only what is behind the base")
+    func rotAcrossBase() async throws {
+        let disk = MemoryDisk()
+        let log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...20))
+        try await log.append(incarnation: 1, after: position(1, 20), records(1, 21...22))
+        try await log.trim(incarnation: 1, to: position(1, 10), reference: [1])
+        for path in disk.files where path.hasPrefix("journal/log-") {
+            disk.flip(path, offset: JournalFormat.dataOffset + 100, mask: 1)
+        }
+        #expect(await keeperError { _ = try await readAll(log, from: 15) } == .damaged(11..<21))
+        #expect(try await log.state().damaged == [11..<21])
+        try await log.append(incarnation: 1, after: position(1, 10), records(1, 11...22))
+        #expect(try await readAll(log, from: 11) == records(1, 11...22))
+    }
+
     @Test("On a full disk the journal goes on from its reserve, then says so, and goes on after a trim")
     func fullDisk() async throws {
         let disk = MemoryDisk(capacity: (2 * 160 + 40) << 10)

@@ -100,7 +100,7 @@ package enum StatusText {
         let verification = report.verification
         let last = verification.lastFullPass.map { "last full pass \(Words.span(report.time - $0)) ago" }
         return "\(Words.count(verification.shardsVerified)) of \(Words.count(verification.shardsExpected)) shards, "
-            + "\(Words.count(verification.shardsPresent)) present; \(last ?? "no full pass yet")"
+            + "\(Words.count(verification.shardsPresent)) present; \(last ?? "no full pass since the start")"
             + (verification.active ? ", one is running" : "")
     }
 

@@ -82,6 +82,13 @@ int cairn_thread_start(const char *name, void (*body)(void *context), void *cont
 /// Gives free memory of the heap back to the system (malloc_trim(3)).
 void cairn_trim_heap(void);
 
+/// Raises the number of files that this process may have open as far as it is allowed to (setrlimit(2),
+/// RLIMIT_NOFILE); returns it, at most INT32_MAX.
+int64_t cairn_raise_open_files(void);
+
+/// Bytes of memory that this machine has, or that the control group of this process allows (cgroup v2), if that is less.
+int64_t cairn_memory(void);
+
 /// A counting semaphore between threads of this process (sem_overview(7)).
 struct cairn_semaphore;
 struct cairn_semaphore *cairn_semaphore_make(void);

@@ -12,7 +12,7 @@ package import SystemInterface
 /// What a client sends never reaches the service unless it is a whole frame of an allowed size; anything else closes
 /// the connection, and is told in the log (`LogTurns`).
 package final class ClusterServer: Sendable {
-    /// Open connections at most; more are closed as they come.
+    /// Open connections at most, where nothing else is said; more are closed as they come.
     package static let connectionLimit = 4_096
     /// How long `shutdown` waits for calls in progress.
     package static let drainTimeout = Duration.seconds(10)
@@ -31,6 +31,7 @@ package final class ClusterServer: Sendable {
     private let host: String
     private let port: Int
     private let acceptsStrangers: Bool
+    private let connectionLimit: Int
     private let time: any TimeSource
     private let logger: Logger
     private let group: any EventLoopGroup
@@ -46,6 +47,7 @@ package final class ClusterServer: Sendable {
         host: String,
         port: Int,
         acceptsStrangers: Bool,
+        connectionLimit: Int = ClusterServer.connectionLimit,
         time: any TimeSource,
         logger: Logger,
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
@@ -55,6 +57,7 @@ package final class ClusterServer: Sendable {
         self.host = host
         self.port = port
         self.acceptsStrangers = acceptsStrangers
+        self.connectionLimit = connectionLimit
         self.time = time
         self.logger = logger
         turns = LogTurns(time: time)
@@ -131,13 +134,13 @@ package final class ClusterServer: Sendable {
 
     /// Sets a new connection up, on its event loop.
     private func accept(_ channel: any Channel) throws {
-        guard connections.add(1, ordering: .relaxed).newValue <= Self.connectionLimit else {
+        guard connections.add(1, ordering: .relaxed).newValue <= connectionLimit else {
             connections.subtract(1, ordering: .relaxed)
             let error = WireError.unwelcome("too many connections")
             if let others = turns.take(StrangerTrouble(address: "", reason: error.description)) {
                 logger.warning(
                     "too many cluster connections",
-                    metadata: ["limit": "\(Self.connectionLimit)", "unreported before": "\(others)"]
+                    metadata: ["limit": "\(connectionLimit)", "unreported before": "\(others)"]
                 )
             }
             throw error

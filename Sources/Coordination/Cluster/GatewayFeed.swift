@@ -109,7 +109,7 @@ package final class GatewayFeed: LeaseDirectory {
         state.withLock { if $0.suspects.count < NodeBeat.suspectLimit { $0.suspects.insert(shard) } }
     }
 
-    /// A client has read a blob that lacks a shard: told in the same way.
+    /// A client has read a blob that lacks a shard: told, and dropped, in the same way.
     package func prefer(_ blob: BlobID) {
         state.withLock { if $0.degraded.count < NodeBeat.degradedLimit { $0.degraded.insert(blob) } }
     }
@@ -152,7 +152,9 @@ package final class GatewayFeed: LeaseDirectory {
             apply(update)
             await askForFloors()
         case .dismissed(let reason): state.withLock { $0.dismissal = reason }
-        default: beat.suspects.forEach { suspect($0) }
+        default:
+            beat.suspects.forEach { suspect($0) }
+            beat.degraded.forEach { prefer($0) }
         }
     }
 

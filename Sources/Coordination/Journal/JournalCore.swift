@@ -102,7 +102,6 @@ struct JournalCore: Sendable {
     var last: JournalPosition { ring.last }
     var members: [DiskID] { progress.keys.sorted() }
     var reference: [UInt8] { JournalReference(keepers: keepers, checkpoint: checkpoint).encoded }
-    var hasPendingChange: Bool { change != nil || other != nil || learner != nil }
 
     // MARK: Records
 
@@ -171,7 +170,7 @@ struct JournalCore: Sendable {
             let isDamaged = !state.damaged.isEmpty
             let isWhole = state.written == own && !isDamaged
             progress.phase = isWhole ? .whole : .feeding
-            let intact = state.damaged.first.map { $0.lowerBound - 1 } ?? state.last.sequence
+            let intact = state.damaged.first.map { max($0.lowerBound, 1) - 1 } ?? state.last.sequence
             progress.sequence = min(intact, end)
             progress.noteLag(last: end, now: now)
             progress.reference = hasReference ? number : 0
@@ -306,29 +305,31 @@ struct JournalCore: Sendable {
     }
 
     /// The learner joins nothing after all.
-    mutating func endLearning() {
-        guard let keeper = learner else { return }
+    mutating func endLearning(_ keeper: DiskID) {
+        guard keeper == learner else { return }
         progress[keeper] = nil
         learner = nil
         trimRing()
     }
 
-    private func checkNoChange() throws(JournalError) {
+    /// `learned`: one that may be learning.
+    private func checkNoChange(but learned: DiskID? = nil) throws(JournalError) {
         if let stopped { throw stopped }
-        guard !hasPendingChange else { throw .invalid("a change of the journal's keepers is in progress: wait for it") }
+        guard change == nil, other == nil, learner == learned else {
+            throw .invalid("a change of the journal's keepers is in progress: wait for it")
+        }
     }
 
     /// From here on records need J of the new set as well. A disk that joins has been learning until now.
     mutating func beginChange(to after: KeeperSet) throws(JournalError) {
-        let learned = learner
-        learner = nil
-        try checkNoChange()
+        try checkNoChange(but: learner)
         let added = after.keepers.filter { !keepers.contains($0) }
         let removed = keepers.keepers.filter { !after.contains($0) }
         guard added.count <= 1, removed.count <= 1, added.count + removed.count > 0, !after.keepers.isEmpty,
             after.keepers.count <= KeeperSet.limit, after.generation == keepers.generation + 1
         else { throw .invalid("journal keepers change one at a time") }
-        guard added.allSatisfy({ $0 == learned }) else { throw .invalid("a keeper joins only when it has been fed") }
+        guard added.first == learner else { throw .invalid("a keeper joins only when it has been fed") }
+        learner = nil
         other = after
         change = (after, nil)
     }
@@ -388,7 +389,4 @@ struct JournalCore: Sendable {
         defer { waiters = [] }
         return waiters
     }
-
-    /// The oldest append has waited since before `time`.
-    func hasWaiter(since time: MonotonicTime) -> Bool { waiters.first.map { $0.since <= time } ?? false }
 }

@@ -31,8 +31,8 @@ extension Journal {
     /// Which time as a keeper is this one's present; nil when it is none.
     func tenure(of keeper: DiskID) -> Int? { core.withLock { $0.progress[keeper]?.tenure } }
 
-    /// Notes what a call came to, unless the keeper has left meanwhile; nil then.
-    private func note<T>(_ keeper: DiskID, _ tenure: Int, _ body: (inout JournalCore) -> T) -> T? {
+    /// What a call came to is noted unless the keeper has left meanwhile; nil then.
+    private func ifStillThere<T>(_ keeper: DiskID, _ tenure: Int, _ body: (inout JournalCore) -> T) -> T? {
         core.withLock { core in core.progress[keeper]?.tenure == tenure ? body(&core) : nil }
     }
 
@@ -47,10 +47,10 @@ extension Journal {
             case .idle: return .nothingToDo
             case .inspect:
                 let state = try await client.state()
-                settle(note(keeper, tenure) { $0.inspected(keeper, state, now: sentAt) })
+                settle(ifStillThere(keeper, tenure) { $0.inspected(keeper, state, now: sentAt) })
             case .trim(let base, let reference, let number):
                 try await client.trim(incarnation: incarnation, base: base, reference: reference)
-                _ = note(keeper, tenure) { $0.trimmed(keeper, number: number) }
+                _ = ifStillThere(keeper, tenure) { $0.trimmed(keeper, number: number) }
             case .append(let previous, let records):
                 try await send(records, after: previous, to: client, tenure, sentAt)
             case .refeed(let sequence):
@@ -61,7 +61,7 @@ extension Journal {
             }
             return .done
         } catch {
-            let failures = note(keeper, tenure) { core in
+            let failures = ifStillThere(keeper, tenure) { core in
                 core.failed(keeper, error)
                 return core.progress[keeper]?.failures ?? 0
             }
@@ -78,7 +78,7 @@ extension Journal {
         _ sentAt: MonotonicTime
     ) async throws(KeeperCallError) {
         _ = try await client.append(incarnation: incarnation, previous: previous, records)
-        let done = note(client.keeper, tenure) { core in
+        let done = ifStillThere(client.keeper, tenure) { core in
             core.acknowledged(client.keeper, previous: previous, count: records.count, sentAt: sentAt)
         }
         settle(done)
@@ -91,7 +91,7 @@ extension Journal {
     }
 
     private func refeedFailed(_ keeper: DiskID, _ tenure: Int) -> FeedOutcome {
-        _ = note(keeper, tenure) { core in
+        _ = ifStillThere(keeper, tenure) { core in
             core.failed(keeper, .unreachable("no other keeper has the records that it needs"))
         }
         return .failed
@@ -100,18 +100,22 @@ extension Journal {
     /// The position at `sequence` and records after it, from any keeper that is whole. A mark is due when there are
     /// none.
     private func fetch(from sequence: UInt64, for keeper: DiskID) async -> (JournalPosition, [JournalRecord])? {
-        let (donors, base, limit) = core.withLock { core in
+        let (donors, base, mayMark) = core.withLock { core in
             (
                 core.members.filter { $0 != keeper && core.progress[$0]?.phase == .whole }, core.base,
-                core.limits.batchBytes
+                core.progress[keeper]?.phase == .feeding && sequence >= core.start
             )
         }
-        let mayMark = core.withLock { $0.progress[keeper]?.phase == .feeding && sequence >= $0.start }
+        let limit = configuration.batchBytes
         for donor in donors {
             guard let client = client(donor) else { continue }
             if sequence == base.sequence {
-                guard let records = try? await client.read(from: sequence + 1, limit: limit) else { continue }
-                return (base, mayMark ? [] : records)
+                if mayMark { return (base, []) }
+                // Without any it would be a mark, of a log that is not whole.
+                guard let records = try? await client.read(from: sequence + 1, limit: limit), !records.isEmpty else {
+                    continue
+                }
+                return (base, records)
             }
             guard let records = try? await client.read(from: sequence, limit: limit), let first = records.first else {
                 continue

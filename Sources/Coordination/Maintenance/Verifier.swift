@@ -155,7 +155,8 @@ package final class Verifier: Sendable {
         let shards = state.withLock { ($0.lacking ?? []).union(restored) }.sorted()
         for start in stride(from: 0, to: shards.count, by: Self.batch) {
             guard !Task.isCancelled, !state.withLock({ $0.isWanted }) else { return }
-            await recount(shards[start..<min(start + Self.batch, shards.count)])
+            // Cut off by an error of the metadata it has counted too little: all is counted again.
+            guard await recount(shards[start..<min(start + Self.batch, shards.count)]) else { return }
         }
         state.withLock { state in
             if state.restored == restored { state.restored = nil }
@@ -163,7 +164,8 @@ package final class Verifier: Sendable {
         }
     }
 
-    private func recount(_ shards: ArraySlice<ShardID>) async {
+    /// False when the metadata does not answer.
+    private func recount(_ shards: ArraySlice<ShardID>) async -> Bool {
         var placed: [PlacedShard] = []
         var gone: [ShardID] = []
         for shard in shards {
@@ -174,7 +176,7 @@ package final class Verifier: Sendable {
                 case .at(let disk): placed.append(PlacedShard(shard, on: disk))
                 }
             } catch {
-                return
+                return false
             }
         }
         let seen = await verify(placed)
@@ -187,6 +189,7 @@ package final class Verifier: Sendable {
                 state.report.shardsVerified += 1
             }
         }
+        return true
     }
 
     private func verify(_ batch: [BlobRecord]) async {

@@ -13,11 +13,16 @@ internal import SystemInterface
 // room for a disk elsewhere. A log that forgot what it promised never counts as the keeper that it was: what only it
 // and a lost one had would be taken for never written.
 extension Store {
-    /// Changes one keeper: durable on return.
-    func changeKeepers(removing old: DiskID?, adding new: (disk: DiskID, node: NodeName)?) async throws {
+    /// Changes one keeper: durable on return. `isOptional`: it makes way when a keeper has lost its log.
+    func changeKeepers(
+        removing old: DiskID?,
+        adding new: (disk: DiskID, node: NodeName)?,
+        isOptional: Bool = false
+    ) async throws {
         let client = new.map { keeperClient($0.disk, on: $0.node) }
         let members = journal.report.keepers.keepers.filter { $0 != old } + (new.map { [$0.disk] } ?? [])
-        try await journal.changeKeepers(to: members, joining: client) { [metadata] payload in
+        let goesOn = { !isOptional || self.brokenKeepers.isEmpty }
+        try await journal.changeKeepers(to: members, joining: client, while: goesOn) { [metadata] payload in
             guard let change = try KeeperSetChange.decode(payload) else { return }
             try await metadata.recordKeeperSetChange(change)
         }
@@ -60,21 +65,27 @@ extension Store {
     /// may wait for just these logs.
     @discardableResult
     func reopenLogs() async -> [DiskID] {
-        let keepers = journal.report.keepers
-        let broken = served.withLock { served in
-            served.filter { keepers.contains($0.key) && !$0.value.hasWorkingLog && !$0.value.isAway }
-        }
         var lost: [DiskID] = []
-        for (disk, at) in broken.sorted(by: { $0.key < $1.key }) {
+        for (disk, at) in brokenKeepers.sorted(by: { $0.key < $1.key }) {
             do throws(NodeCallError) {
                 try await calls.reopenLog(of: disk, on: at.place.node)
                 noteLog(of: disk)
+                // One that could not be opened at the start has had no client so far.
+                journal.rejoin(keeperClient(disk, on: at.place.node))
             } catch {
                 // One that cannot be reached right now is not lost.
                 if case .refused(.failed(_)) = error { lost.append(disk) }
             }
         }
         return lost
+    }
+
+    /// Keepers that are there and whose logs do not work.
+    private var brokenKeepers: [DiskID: ServedDisk] {
+        let keepers = journal.report.keepers
+        return served.withLock { served in
+            served.filter { keepers.contains($0.key) && !$0.value.hasWorkingLog && !$0.value.isAway }
+        }
     }
 
     private func noteLog(of disk: DiskID) {
@@ -85,11 +96,19 @@ extension Store {
     }
 
     /// What fails is tried again in a later step; why is told.
-    private func tryChange(removing old: DiskID?, adding new: (disk: DiskID, node: NodeName)?) async {
+    private func tryChange(
+        removing old: DiskID?,
+        adding new: (disk: DiskID, node: NodeName)?,
+        isOptional: Bool = false
+    ) async {
         do {
-            try await changeKeepers(removing: old, adding: new)
+            try await changeKeepers(removing: old, adding: new, isOptional: isOptional)
             events.note(keepersUnchanged: nil)
         } catch {
+            // Another disk may take what this one did not.
+            if let new, !isOptional || brokenKeepers.isEmpty {
+                joins.withLock { $0[new.disk, default: RetryPatience()].noteFailure(now: time.monotonic) }
+            }
             events.note(keepersUnchanged: "\(error)")
         }
     }
@@ -108,7 +127,7 @@ extension Store {
     /// the disks that stay ask for fewer keepers; else it stays until there is one.
     private func relieve(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
         if let standIn = await newKeeper(besides: keepers, by: plan) {
-            await tryChange(removing: keeper, adding: standIn)
+            await tryChange(removing: keeper, adding: standIn, isOptional: true)
         } else if keepers.keepers.count > max(plan?.count ?? 0, 1) {
             await tryChange(removing: keeper, adding: nil)
         } else {
@@ -140,7 +159,7 @@ extension Store {
             // As it should be, as far as it can be.
             return events.note(keepersUnchanged: nil)
         }
-        await tryChange(removing: leaving, adding: new)
+        await tryChange(removing: leaving, adding: new, isOptional: true)
     }
 
     private func isWhole(_ keepers: KeeperSet) -> Bool {
@@ -162,7 +181,8 @@ extension Store {
 
     /// The disk that `choose` takes of those that serve and can open an empty log; it is open then.
     private func newKeeper(_ choose: ((DiskID) -> Bool) -> DiskID?) async -> (disk: DiskID, node: NodeName)? {
-        var refused: Set<DiskID> = []
+        let now = time.monotonic
+        var refused = joins.withLock { joins in Set(joins.filter { !$0.value.isDue(now: now) }.keys) }
         let candidates = served.withLock { $0.filter { !$0.value.isAway } }
         while let disk = choose({ candidates[$0] != nil && !refused.contains($0) }),
             let node = candidates[disk]?.place.node

@@ -17,6 +17,8 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
     case busy
     /// Something cannot be read without it: so many blobs or groups at least.
     case isNeeded(String, Int)
+    /// It is there, in the slot of another disk.
+    case standsElsewhere(String, String)
     case failed(String)
 
     package var description: String {
@@ -31,6 +33,9 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
         case .isNeeded(let name, let count):
             "disk \(name) holds what \(count) blobs or groups that cannot be read now need: bring it back as it is. "
                 + "Only if it is gone for good, with --force: what is given up then comes back by no disk"
+        case .standsElsewhere(let name, let place):
+            "disk \(name) is not gone: it stands in slot \(place). Put it where it belongs. Only if it is to be given up all "
+                + "the same, with --force"
         case .failed(let reason): reason
         }
     }

@@ -30,6 +30,8 @@ extension Store {
         guard begin(.replacement) else { throw .busy }
         defer { end(.replacement) }
         await watchDisks()
+        // One that is there, and has only not been taken up so far, is not to be given up.
+        await takeUpReturned()
         do {
             let records = try await metadata.disks().filter { $0.isInUse }
             guard let lost = records.first(where: { $0.slot == name && $0.node == node }) else {
@@ -41,13 +43,24 @@ extension Store {
             guard served.withLock({ $0[lost.id]?.isAway ?? true }) else {
                 throw DiskReplacementError.isHealthy(lost.name)
             }
-            if !isForced { try await checkUnneeded(lost) }
+            if !isForced {
+                if let place = whereItStands(lost.id) {
+                    throw DiskReplacementError.standsElsewhere(lost.name, "\(place.node)/\(place.slot)")
+                }
+                try await checkUnneeded(lost)
+            }
             return try await retire(lost, of: records)
         } catch let error as DiskReplacementError {
             throw error
         } catch {
             throw .failed("\(error)")
         }
+    }
+
+    /// The slot of another disk in which this one has been found.
+    private func whereItStands(_ disk: DiskID) -> SlotPlace? {
+        let reasons = absent.withLock { $0 }
+        return misplaced.withLock { $0.filter { $0.value == disk && reasons[$0.key] != nil }.keys.min() }
     }
 
     private func retire(_ lost: DiskRecord, of records: [DiskRecord]) async throws -> DiskRetirement {

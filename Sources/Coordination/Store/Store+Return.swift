@@ -19,25 +19,42 @@ extension Store {
             record.isInUse && away.contains(record.place) && !isServed(record.id) && isDue(record.id)
         }
         guard !waiting.isEmpty else { return }
-        var hasReturned = false
-        for (node, records) in Dictionary(grouping: waiting, by: \.node).sorted(by: { $0.key < $1.key }) {
-            // One look at a node for all its disks.
-            guard let slots = try? await survey(node) else { continue }
-            for record in records {
-                // A disk of another slot may be in replacement, which waits for the journal, and the journal for this.
-                await alone(.slot(record.place)) {
-                    // It may have been decided meanwhile that it is in use no more.
-                    let now = (try? await metadata.disks())?.first { $0.id == record.id }
-                    guard let now, now.isInUse, now.place == record.place, await takeUp(now, slots) else { return }
-                    absent.withLock { $0[record.place] = nil }
-                    events.note(.diskServed(.init(record)))
-                    hasReturned = true
-                }
-            }
+        let byNode = Dictionary(grouping: waiting, by: \.node).sorted { $0.key < $1.key }
+        let hasReturned = await withTaskGroup(of: Bool.self) { group in
+            for (node, records) in byNode { group.addTask { await self.takeUp(records, of: node) } }
+            return await group.reduce(false) { $0 || $1 }
         }
         guard hasReturned else { return }
         await refreshConditions()
         verifier.request()
+    }
+
+    /// Some at a time, so that one that is read from end to end, or hangs, keeps no other waiting. True when any is back.
+    private func takeUp(_ records: [DiskRecord], of node: NodeName) async -> Bool {
+        // One look at a node for all its disks.
+        guard let slots = try? await survey(node) else { return false }
+        return await withTaskGroup(of: Bool.self) { group in
+            var hasReturned = false
+            for (number, record) in records.enumerated() {
+                if number >= StoreOpening.openedAtOnce { hasReturned = await group.next() ?? false || hasReturned }
+                group.addTask { await self.takeUpAlone(record, slots) }
+            }
+            return await group.reduce(hasReturned) { $0 || $1 }
+        }
+    }
+
+    private func takeUpAlone(_ record: DiskRecord, _ slots: [SlotReport]) async -> Bool {
+        var isBack = false
+        // A disk of another slot may be in replacement, which waits for the journal, and the journal for this.
+        await alone(.slot(record.place)) {
+            // It may have been decided meanwhile that it is in use no more.
+            let now = (try? await metadata.disks())?.first { $0.id == record.id }
+            guard let now, now.isInUse, now.place == record.place, await takeUp(now, slots) else { return }
+            absent.withLock { $0[record.place] = nil }
+            events.note(.diskServed(.init(record)))
+            isBack = true
+        }
+        return isBack
     }
 
     /// What stands in a node's slots now; remembers where they lie, which a start could not ask a node that was away or

@@ -62,6 +62,8 @@ package final class Store: Sendable {
     let decisions = Mutex<Set<StoreDecision>>([])
     /// Disks of which writes failed, and when they are tried again.
     let returns = Mutex<[DiskID: RetryPatience]>([:])
+    /// Disks that could not join the journal's keepers, and when they are asked again.
+    let joins = Mutex<[DiskID: RetryPatience]>([:])
     /// Since when disks are away, of those that are.
     let awaySince = Mutex<[DiskID: MonotonicTime]>([:])
     /// Which nodes are heard of, and how.
@@ -93,7 +95,8 @@ package final class Store: Sendable {
             node: node,
             time: time,
             random: random,
-            md5: parts.md5
+            md5: parts.md5,
+            memoryLimit: configuration.requestMemory
         )
         badShards = BadShards(metadata: metadata, events: events, time: time)
         let budget = RepairBudget(rates: parts.configuration.repairRates, time: time)

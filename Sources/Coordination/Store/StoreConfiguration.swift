@@ -65,6 +65,8 @@ package struct StoreConfiguration: Sendable {
     package var link: (@Sendable (any Transport) -> any Transport)?
     /// Runs calls to disks between their waits; nil is the global executor.
     package var callExecutor: (any TaskExecutor)?
+    /// Bytes that all requests of clients together may hold in memory.
+    package var requestMemory = Int.max
     /// The operator's word to go on with fewer than J journal keepers.
     package var forcesJournal: Bool
     /// What a simulation makes happen often.

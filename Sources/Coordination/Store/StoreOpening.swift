@@ -230,23 +230,37 @@ struct StoreOpening {
         case served(DiskRecord, OpenedDisk)
     }
 
+    /// Disks of one node that are opened at a time: one whose segments must be read, or that hangs, keeps no other
+    /// waiting, and each takes memory of its own meanwhile.
+    static let openedAtOnce = 8
+
     /// Has every disk of the store served, wherever it stands; nodes side by side.
     private func openAll(_ records: [DiskID: DiskRecord]) async -> [(DiskSurvey.Entry, Outcome)] {
         let byNode = Dictionary(grouping: survey.entries, by: \.place.node).sorted { $0.key < $1.key }
         let (calls, cluster) = (calls, cluster)
-        let outcomes = await withTaskGroup(of: (NodeName, [(DiskSurvey.Entry, Outcome)]).self) { group in
-            for (node, entries) in byNode {
-                group.addTask {
-                    var outcomes: [(DiskSurvey.Entry, Outcome)] = []
-                    for entry in entries {
-                        outcomes.append((entry, await Self.open(entry, records, cluster, calls)))
-                    }
-                    return (node, outcomes)
-                }
+        let outcomes = await withTaskGroup(of: [(DiskSurvey.Entry, Outcome)].self) { group in
+            for (_, entries) in byNode {
+                group.addTask { await Self.openSideBySide(entries, records, cluster, calls) }
             }
-            return await group.reduce(into: []) { $0.append($1) }
+            return await group.reduce(into: []) { $0 += $1 }
         }
-        return outcomes.sorted { $0.0 < $1.0 }.flatMap(\.1)
+        return outcomes.sorted { $0.0.place < $1.0.place }
+    }
+
+    private static func openSideBySide(
+        _ entries: [DiskSurvey.Entry],
+        _ records: [DiskID: DiskRecord],
+        _ cluster: ClusterID,
+        _ calls: NodeCalls
+    ) async -> [(DiskSurvey.Entry, Outcome)] {
+        await withTaskGroup(of: (DiskSurvey.Entry, Outcome).self) { group in
+            var outcomes: [(DiskSurvey.Entry, Outcome)] = []
+            for (number, entry) in entries.enumerated() {
+                if number >= openedAtOnce, let outcome = await group.next() { outcomes.append(outcome) }
+                group.addTask { (entry, await open(entry, records, cluster, calls)) }
+            }
+            return await group.reduce(into: outcomes) { $0.append($1) }
+        }
     }
 
     private static func open(

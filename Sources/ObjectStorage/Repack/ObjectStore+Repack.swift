@@ -230,8 +230,5 @@ extension ObjectStore {
         try await VerifiedFrames(store: blobs, decoder: decoder).read(record)
     }
 
-    private func erase(_ record: BlobRecord) async {
-        guard let group = blobs.view.group(record.group) else { return }
-        await blobs.erase(record.id, members: group.members)
-    }
+    private func erase(_ record: BlobRecord) async { await blobs.eraseUncommitted(record.id, of: record.group) }
 }

@@ -20,6 +20,9 @@ package struct S3ServerConfiguration: Sendable {
         }
     }
 
+    /// Connections that are open at once, at most, where nothing else is said.
+    package static let connectionLimit = 4_096
+
     package var host: String
     /// 0 lets the system choose.
     package var port: Int
@@ -46,7 +49,7 @@ package struct S3ServerConfiguration: Sendable {
         domains: [String] = [],
         tls: TLSFiles? = nil,
         logsAccess: Bool = false,
-        maximumConnections: Int = 4_096,
+        maximumConnections: Int = S3ServerConfiguration.connectionLimit,
         idleTimeout: Duration = .seconds(75),
         bodyTimeout: Duration = .seconds(20),
         drainTimeout: Duration = .seconds(30)

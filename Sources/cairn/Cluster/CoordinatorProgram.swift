@@ -64,6 +64,7 @@ struct CoordinatorProgram {
             host: listen.host,
             port: listen.port,
             acceptsStrangers: true,
+            connectionLimit: try OpenFileBudget(disks: 0, ports: 1, limit: LinuxLimits.raiseOpenFiles()).connections,
             time: LinuxTime(),
             logger: logger,
             service: CoordinatorPort(service: parts.service)

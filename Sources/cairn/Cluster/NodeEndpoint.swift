@@ -67,7 +67,8 @@ struct S3EndpointService: Service {
                 port: address.port,
                 region: region,
                 domains: settings.domains,
-                tls: tls
+                tls: tls,
+                maximumConnections: node.connections
             ),
             objects: node.objects,
             credentials: node.credentials,

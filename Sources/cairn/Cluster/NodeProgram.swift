@@ -166,6 +166,8 @@ struct RunningNode: Sendable {
     let feed: GatewayFeed
     let objects: ObjectStore
     let credentials: PushedCredentials
+    /// To each port.
+    let connections: Int
     private let blobs: BlobStore
     private let time = LinuxTime()
 
@@ -179,9 +181,15 @@ struct RunningNode: Sendable {
         let random = LinuxRandom()
         let executor = InlineExecutor()
         let name = NodeName(settings.name)
+        let budget = try OpenFileBudget(
+            disks: settings.folders(in: folder).count,
+            ports: 2,
+            limit: LinuxLimits.raiseOpenFiles()
+        )
+        connections = budget.connections
         let agent = NodeAgent(
             slots: Self.slots(settings, in: folder),
-            configuration: ShardDiskConfiguration(),
+            configuration: budget.disk,
             keeper: KeeperLog.Configuration(),
             time: time,
             random: random
@@ -205,7 +213,8 @@ struct RunningNode: Sendable {
             node: name,
             time: time,
             random: random,
-            md5: try HashThread().makeEngine()
+            md5: try HashThread().makeEngine(),
+            memoryLimit: MemoryShare.ofRequests
         )
         let credentials = PushedCredentials()
         let listen = try ListenAddress(settings.listen, option: "--listen")
@@ -237,6 +246,7 @@ struct RunningNode: Sendable {
             host: listen.host,
             port: listen.port,
             acceptsStrangers: false,
+            connectionLimit: budget.connections,
             time: time,
             logger: logger,
             service: NodePort(

@@ -10,6 +10,8 @@ import Metadata
 import ObjectModel
 import S3Gateway
 import ServiceLifecycle
+import ShardStorage
+import StorageNode
 import SystemInterface
 
 /// The composition root of `cairn serve`: builds every part in the order of their dependencies and runs them until a
@@ -38,7 +40,22 @@ struct ServeProgram {
         )
         let root = try await RootCredentials.load(folder: folder, files: files, random: random)
         let reserve = LogReserve()
-        let store = try await openStore(folder: folder, files: files, random: random, reserve: reserve)
+        let topology = try Topology(
+            sites: options.sites,
+            nodes: options.nodes,
+            disks: options.disks,
+            given: options.disk
+        )
+        let slots = try topology.slots(in: folder)
+        let budget = try OpenFileBudget(disks: slots.count, ports: 1, limit: LinuxLimits.raiseOpenFiles())
+        let store = try await openStore(
+            folder: folder,
+            files: files,
+            random: random,
+            reserve: reserve,
+            slots: slots,
+            disk: budget.disk
+        )
         let users = UserDirectory(root: root, masterKey: masterKey, metadata: store.metadata)
         try await users.reload()
         let admin = StoreAdmin(
@@ -56,7 +73,7 @@ struct ServeProgram {
         }
         let address = try ListenAddress(options.listen, option: "--listen")
         let server = S3Server(
-            serverConfiguration(address),
+            serverConfiguration(address, connections: budget.connections),
             objects: store.objects,
             credentials: users,
             time: LinuxTime(),
@@ -85,21 +102,20 @@ struct ServeProgram {
         folder: DataFolder,
         files: LinuxFileSystem,
         random: LinuxRandom,
-        reserve: LogReserve
+        reserve: LogReserve,
+        slots: [StoreSlot],
+        disk: ShardDiskConfiguration
     ) async throws -> Store {
         let executor = InlineExecutor()
         var configuration = StoreConfiguration(
-            slots: try Topology(
-                sites: options.sites,
-                nodes: options.nodes,
-                disks: options.disks,
-                given: options.disk
-            ).slots(in: folder),
+            slots: slots,
             scheme: scheme,
+            disk: disk,
             uploadAge: uploadAge,
             callExecutor: executor,
             forcesJournal: options.forceJournal
         )
+        configuration.requestMemory = MemoryShare.ofRequests
         configuration.wasFounded = folder.wasFounded
         configuration.wasForced = folder.mayBeForced
         if options.forceJournal { try await folder.markForced(in: files) }
@@ -126,14 +142,15 @@ struct ServeProgram {
         return store
     }
 
-    private func serverConfiguration(_ address: ListenAddress) -> S3ServerConfiguration {
+    private func serverConfiguration(_ address: ListenAddress, connections: Int) -> S3ServerConfiguration {
         S3ServerConfiguration(
             host: address.host,
             port: address.port,
             region: options.region,
             domains: options.domain,
             tls: options.tlsFiles,
-            logsAccess: options.accessLog
+            logsAccess: options.accessLog,
+            maximumConnections: connections
         )
     }
 

@@ -196,7 +196,7 @@ extension AdminError {
         let code: Code =
             switch error {
             case .noSuchDisk: .notFound
-            case .isHealthy, .notEmpty, .isNeeded, .busy: .conflict
+            case .isHealthy, .notEmpty, .isNeeded, .standsElsewhere, .busy: .conflict
             case .failed: .failed
             }
         self.init(code, error.description)
