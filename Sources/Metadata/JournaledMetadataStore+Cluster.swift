@@ -101,7 +101,9 @@ extension JournaledMetadataStore {
     }
 
     package func addClass(_ item: StorageClass, groups: [GroupRecord]) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.addClass(item, groups: groups) }
+        try await change(addsRows: true) { (change) throws(MetadataError) in
+            try change.addClass(item, groups: groups)
+        }
     }
 
     package func removeClass(_ name: String) async throws(StorageError) {

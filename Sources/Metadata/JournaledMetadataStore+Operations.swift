@@ -6,7 +6,9 @@ extension JournaledMetadataStore {
     // MARK: Buckets and users
 
     package func createBucket(_ bucket: Bucket) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.createBucket(evaluating: bucket) }
+        try await change(addsRows: true) { (change) throws(MetadataError) in
+            try change.createBucket(evaluating: bucket)
+        }
     }
 
     package func deleteBucket(_ name: String) async throws(StorageError) {
@@ -18,7 +20,7 @@ extension JournaledMetadataStore {
     }
 
     package func addUser(_ user: UserRecord) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.addUser(user) }
+        try await change(addsRows: true) { (change) throws(MetadataError) in try change.addUser(user) }
     }
 
     package func removeUser(name: String) async throws(StorageError) {
@@ -35,7 +37,7 @@ extension JournaledMetadataStore {
         _ transaction: WriteTransaction
     ) async throws(StorageError) -> [Result<CommitOutcome, StorageError>] {
         countRequest()
-        return try await change { (change) throws(MetadataError) in try change.commit(transaction) }
+        return try await change(addsRows: true) { (change) throws(MetadataError) in try change.commit(transaction) }
     }
 
     package func delete(
@@ -47,7 +49,7 @@ extension JournaledMetadataStore {
     }
 
     package func putTags(bucket: String, key: String, tags: [ObjectTag]) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in
+        try await change(addsRows: true) { (change) throws(MetadataError) in
             try change.putTags(bucket: bucket, key: key, tags: tags)
         }
     }
@@ -61,7 +63,9 @@ extension JournaledMetadataStore {
     // MARK: Uploads
 
     package func createUpload(_ record: UploadRecord) async throws(StorageError) {
-        try await change { (change) throws(MetadataError) in try change.createUpload(evaluating: record) }
+        try await change(addsRows: true) { (change) throws(MetadataError) in
+            try change.createUpload(evaluating: record)
+        }
     }
 
     package func upload(bucket: String, key: String, id: UploadID) async throws(StorageError) -> UploadRecord? {
@@ -83,7 +87,7 @@ extension JournaledMetadataStore {
     }
 
     package func complete(_ transaction: CompleteTransaction) async throws(StorageError) -> CommitOutcome {
-        try await change { (change) throws(MetadataError) in try change.complete(transaction) }
+        try await change(addsRows: true) { (change) throws(MetadataError) in try change.complete(transaction) }
     }
 
     package func abortUpload(bucket: String, key: String, id: UploadID) async throws(StorageError) {

@@ -40,6 +40,10 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
 
     package var stopped: StorageError? { queue.stopped }
 
+    package var shortage: StorageError? { backend.shortage }
+
+    package func lookAtRoom() async { await backend.lookAtRoom() }
+
     package var filledGroups: Set<GroupID> { queue.filledGroups }
 
     package var requests: UInt64 { requestCount.load(ordering: .relaxed) }
@@ -55,12 +59,15 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
     /// Runs a change in its turn and returns when it is durable and visible.
     ///
     /// Throws `.full` when the journal is short of room, unless the change `isVital`: it wins room back, or is one of
-    /// the few small ones that the store cannot do without, of leases, disks, groups and keepers.
+    /// the few small ones that the store cannot do without, of leases, disks, groups and keepers. The same when the
+    /// change `addsRows` and the database has no room for them.
     func change<Value: Sendable>(
         isVital: Bool = false,
+        addsRows: Bool = false,
         _ body: @escaping @Sendable (MetadataTransaction) throws(MetadataError) -> Value
     ) async throws(StorageError) -> Value {
         if !isVital, let shortage = queue.shortage { throw shortage }
+        if addsRows { try await expectRoom() }
         let outcome = OutcomeBox<Value>()
         let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
             queue.submit(
@@ -80,6 +87,13 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
             )
         }
         return try result.get()
+    }
+
+    /// Looks again before it refuses: room may have been made since.
+    private func expectRoom() async throws(StorageError) {
+        guard backend.shortage != nil else { return }
+        await backend.lookAtRoom()
+        if let shortage = backend.shortage { throw shortage }
     }
 
     /// Reads one moment of what is committed.

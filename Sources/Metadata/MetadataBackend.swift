@@ -1,3 +1,5 @@
+internal import ObjectInterface
+
 /// What runs in a transaction or a read, wherever the backend runs it.
 typealias MetadataBody<Value> = @Sendable (any MetadataTables) throws(MetadataError) -> Value
 
@@ -14,6 +16,16 @@ protocol MetadataBackend: Sendable {
     func makeDurable() async throws(MetadataError)
     /// Committed rows as of now, however long it is kept.
     func snapshot() async throws(MetadataError) -> any BackendSnapshot
+    /// Why rows should not be added just now; nil while there is room for them. Costs next to nothing.
+    var shortage: StorageError? { get }
+    /// Looks at the room again, and makes some from what is set aside for that.
+    func lookAtRoom() async
+}
+
+extension MetadataBackend {
+    /// For rows that take no room of a file system.
+    var shortage: StorageError? { nil }
+    func lookAtRoom() async {}
 }
 
 /// One moment of the committed rows.

@@ -70,6 +70,10 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// Why nothing is answered any more, if so: the journal or the commit behind it failed. Whoever serves the store
     /// must end; opening it again replays what the keepers have.
     var stopped: StorageError? { get }
+    /// Why no rows are added just now, if so: the database's file system is full. As far as was seen last.
+    var shortage: StorageError? { get }
+    /// Looks at the database's room again.
+    func lookAtRoom() async
     /// What was found wrong with the rows themselves; nil while nothing was. What is sound is still answered and
     /// changed; the journal has everything, and a rebuild makes the rows anew.
     var damage: String? { get }
@@ -108,4 +112,10 @@ package protocol ReplicatedMetadata: MetadataStore {
     /// In order, each range of an export.
     func importRows(_ bytes: [UInt8]) async throws(MetadataError)
     func finishImport() async throws(MetadataError)
+}
+
+extension ReplicatedMetadata {
+    /// For metadata that takes no room of a file system.
+    package var shortage: StorageError? { nil }
+    package func lookAtRoom() async {}
 }

@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+internal import ObjectInterface
 import Synchronization
 
 /// How a SQLite store is kept.
@@ -39,15 +40,18 @@ extension JournaledMetadataStore {
     ///
     /// `.corrupt` when the file is damaged or not a database: the keepers and checkpoints have everything, and
     /// `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
-    /// `executor`: where the writer goes on after each wait; nil is the global executor.
+    /// `executor`: where the writer goes on after each wait; nil is the global executor. `reserve`: what sees to the
+    /// room of its file system; nil when nothing does.
     package static func openSQLite(
         path: String,
         options: SQLiteOptions = SQLiteOptions(),
         journal: any JournalWriter,
-        executor: (any TaskExecutor)? = nil
+        executor: (any TaskExecutor)? = nil,
+        reserve: DatabaseReserve? = nil
     ) async throws(MetadataError) -> JournaledMetadataStore {
-        JournaledMetadataStore(
-            backend: try await SQLiteBackend.open(path, options),
+        await reserve?.prepare()
+        return JournaledMetadataStore(
+            backend: try await SQLiteBackend.open(path, options, reserve),
             journal: journal,
             executor: executor
         )
@@ -66,20 +70,41 @@ final class SQLiteBackend: MetadataBackend {
     private let writer: DatabaseQueue
     private let readers: [DatabaseQueue]
     private let turn = Atomic<Int>(0)
+    private let reserve: DatabaseReserve?
+    private let isLooking = Atomic(false)
+    /// Pages written when the room was looked at last.
+    private let lookedAt = Atomic<Int>(0)
+    /// Bytes of the log that were in use then; 0 while there is room.
+    private let logInUse = Atomic<Int>(0)
 
     /// Bytes by which the database file grows, so that most checkpoints on a full file system need no room.
     private static let growthLength: Int32 = 4 << 20
     /// Pages after which a commit also checkpoints: 16 MiB.
     private static let checkpointPages = 4_096
+    /// Pages written to the log after which the room is looked at: 4 MiB; 512 KiB while there is too little, where what
+    /// is set aside for the log may be short, too.
+    private static let lookPages = 1_024
+    private static let shortLookPages = 128
 
-    private init(_ path: String, _ options: SQLiteOptions, _ writer: DatabaseQueue, _ readers: [DatabaseQueue]) {
+    private init(
+        _ path: String,
+        _ options: SQLiteOptions,
+        _ writer: DatabaseQueue,
+        _ readers: [DatabaseQueue],
+        _ reserve: DatabaseReserve?
+    ) {
+        self.reserve = reserve
         self.path = path
         self.options = options
         self.writer = writer
         self.readers = readers
     }
 
-    static func open(_ path: String, _ options: SQLiteOptions) async throws(MetadataError) -> SQLiteBackend {
+    static func open(
+        _ path: String,
+        _ options: SQLiteOptions,
+        _ reserve: DatabaseReserve?
+    ) async throws(MetadataError) -> SQLiteBackend {
         let writer = try connect(path, options, isReader: false)
         try await perform(writer) { database in
             if options.checksIntegrity { try check(database) }
@@ -87,7 +112,9 @@ final class SQLiteBackend: MetadataBackend {
         }
         var readers: [DatabaseQueue] = []
         for _ in 0..<options.readers { readers.append(try connect(path, options, isReader: true)) }
-        return SQLiteBackend(path, options, writer, readers)
+        let backend = SQLiteBackend(path, options, writer, readers, reserve)
+        await backend.lookAtRoom()
+        return backend
     }
 
     private static func connect(
@@ -170,7 +197,14 @@ final class SQLiteBackend: MetadataBackend {
     }
 
     func commit() async throws(MetadataError) {
-        try await Self.perform(writer) { try SQLiteTables($0).control(.commit) }
+        let written = try await Self.perform(writer) { database in
+            try SQLiteTables(database).control(.commit)
+            return Self.pagesWritten(database)
+        }
+        let patience = shortage == nil ? Self.lookPages : Self.shortLookPages
+        guard abs(written - lookedAt.load(ordering: .relaxed)) >= patience else { return }
+        lookedAt.store(written, ordering: .relaxed)
+        await lookAtRoom()
     }
 
     func rollback() async throws(MetadataError) {
@@ -222,5 +256,50 @@ final class SQLiteBackend: MetadataBackend {
         func read<Value: Sendable>(_ body: @escaping MetadataBody<Value>) async throws(MetadataError) -> Value {
             try await SQLiteBackend.perform(connection) { try body(SQLiteTables($0)) }
         }
+    }
+}
+
+// What is asked of the reserve.
+extension SQLiteBackend {
+    var shortage: StorageError? { reserve?.shortage }
+
+    /// Who comes while somebody looks takes what was seen before.
+    func lookAtRoom() async {
+        guard let reserve, !isLooking.exchange(true, ordering: .acquiring) else { return }
+        defer { isLooking.store(false, ordering: .releasing) }
+        guard let (pages, unused) = try? await Self.perform(writer, Self.pageBytes) else { return }
+        await reserve.settle(pages: pages, unused: unused, log: logInUse.load(ordering: .relaxed))
+        guard reserve.shortage != nil else { return logInUse.store(0, ordering: .relaxed) }
+        // At once, before others take what was given up for it. What readers keep in the log needs room there.
+        guard let log = try? await Self.perform(writer, Self.checkpoint) else { return }
+        logInUse.store(log, ordering: .relaxed)
+        await reserve.settle(pages: pages, unused: unused, log: log)
+    }
+
+    /// Bytes of all pages, those in the log alone too, and of those among them that hold nothing.
+    private static func pageBytes(_ database: Database) throws -> (all: Int, unused: Int) {
+        let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+        let all = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+        let unused = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
+        return (all * size, unused * size)
+    }
+
+    /// Of each page in the log (https://www.sqlite.org/fileformat2.html#wal_file_format).
+    private static let frameHeaderLength = 24
+
+    /// Carries over what it can, and says how long the log is, in bytes. Fails within a transaction.
+    private static func checkpoint(_ database: Database) throws -> Int {
+        let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+        var frames: Int32 = 0
+        let code = sqlite3_wal_checkpoint_v2(database.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, &frames, nil)
+        guard code == SQLITE_OK else { throw MetadataError(sqliteCode: code, message: "checkpoint") }
+        return max(0, Int(frames)) * (size + frameHeaderLength)
+    }
+
+    /// Pages that this connection has written to the log since it was opened; begins anew after 2^31.
+    private static func pagesWritten(_ database: Database) -> Int {
+        var (now, highest): (Int32, Int32) = (0, 0)
+        sqlite3_db_status(database.sqliteConnection, SQLITE_DBSTATUS_CACHE_WRITE, &now, &highest, 0)
+        return Int(now)
     }
 }

@@ -231,10 +231,15 @@ actor CoordinatorControl {
         configuration.mayFound = mayFound
         configuration.holder = NodeName(CoordinatorName.name)
         let reserve = LogReserve()
+        let databaseReserve = try await folder.databaseReserve()
         let (folder, files) = (folder, store.files)
         let opened = try await Store.open(configuration, time: time, random: random, md5: md5) {
             journal throws(MetadataError) in
-            let metadata = try await JournaledMetadataStore.openSQLite(path: folder.metadata, journal: journal)
+            let metadata = try await JournaledMetadataStore.openSQLite(
+                path: folder.metadata,
+                journal: journal,
+                reserve: databaseReserve
+            )
             await reserve.fill(folder, in: files)
             return metadata
         }

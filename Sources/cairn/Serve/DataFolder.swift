@@ -1,6 +1,7 @@
 import AdminGateway
 import Foundation
 import LinuxSystem
+import Metadata
 import ObjectModel
 import SystemInterface
 
@@ -13,6 +14,7 @@ import SystemInterface
 ///     DIR/founded                                   once there was a store: it is not made anew by mistake
 ///     DIR/forced                                    a start was forced, and the metadata may not say so yet
 ///     DIR/metadata/metadata.sqlite                  the metadata database
+///     DIR/metadata/metadata.reserve                 room that it is given when there is no other
 ///     DIR/scrub-position                            how far the scrub has come; only advice
 ///     DIR/move-settings                             the operator's pause and rate of moves
 ///     DIR/admin.sock                                the admin socket
@@ -24,6 +26,17 @@ struct DataFolder: Sendable {
     /// SQLite's log and its index, below the folder.
     var log: String { "metadata/metadata.sqlite-wal" }
     var logIndex: String { "metadata/metadata.sqlite-shm" }
+    /// What sees to the room of the database: of its own folder, which may be on a file system of its own.
+    func databaseReserve() async throws(FileError) -> DatabaseReserve {
+        DatabaseReserve(
+            files: try await LinuxFileSystem.open(root: path + "/metadata", name: "metadata"),
+            names: DatabaseReserve.Names(
+                database: "metadata.sqlite",
+                log: "metadata.sqlite-wal",
+                reserve: "metadata.reserve"
+            )
+        )
+    }
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
     var recoveryKitMark: String { path + "/recovery-kit-taken" }

@@ -123,6 +123,7 @@ struct ServeProgram {
         configuration.scrub = scrub
         configuration.repairRates = repairRates
         configuration.stateFolder = files
+        let databaseReserve = try await folder.databaseReserve()
         let store = try await Store.open(
             configuration,
             time: LinuxTime(),
@@ -132,7 +133,8 @@ struct ServeProgram {
             let metadata = try await JournaledMetadataStore.openSQLite(
                 path: folder.metadata,
                 journal: journal,
-                executor: executor
+                executor: executor,
+                reserve: databaseReserve
             )
             await reserve.fill(folder, in: files)
             return metadata
