@@ -11,7 +11,8 @@ enum RoomText {
     }
 
     static func disks(_ room: RoomReport) -> String {
-        room.state == .nearlyFull
+        if room.disks.isEmpty { return "no disk is too full: some are away, or metadata or journal have no room" }
+        return room.state == .nearlyFull
             ? "at \(DiskReport.nearlyFullPercent) % or more: \(Ward.names(room.disks))"
             : "too full: \(Ward.names(room.disks))"
     }

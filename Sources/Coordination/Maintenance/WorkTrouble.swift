@@ -4,7 +4,7 @@ package import SystemInterface
 
 /// What a store does by itself, beside what is told of it elsewhere: repair, verification and the scrub.
 package enum StoreWork: String, Sendable, CaseIterable {
-    case checkpoints, garbage, keepers, moves, orphans, repack, rewrites
+    case checkpoints, garbage, keepers, metadata, moves, orphans, repack, rewrites
 }
 
 /// Why a work of the background does not get on. What fails is tried again, and is told once it has failed for a while.

@@ -1,4 +1,5 @@
 internal import BlobStorage
+internal import Metadata
 package import ObjectModel
 internal import Placement
 
@@ -49,7 +50,7 @@ extension Store {
     }
 
     private func roomState(of scheme: Scheme, nearlyFull: Set<DiskID>) -> SchemeRoom.State {
-        guard journal.shortage == nil else { return .refused }
+        guard journal.shortage == nil, metadata.shortage == nil else { return .refused }
         let view = blobs.view
         if view.admission(of: scheme, shardLength: 1) == .refused { return .refused }
         let longest = Self.longestShard(of: scheme)

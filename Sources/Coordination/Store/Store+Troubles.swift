@@ -1,8 +1,10 @@
 internal import Metadata
+internal import ObjectInterface
 
 extension Store {
     /// Work of the background that does not get on, and why.
     package func troubles() async -> [(work: StoreWork, reason: String)] {
+        await metadata.lookAtRoom()
         let rewrites = (try? await metadata.classRewrites()) ?? []
         let problems = rewrites.compactMap { rewrite -> String? in
             guard let problem = classRewriter.progress(of: rewrite)?.problem, !problem.isEmpty else { return nil }
@@ -14,6 +16,7 @@ extension Store {
                 case .checkpoints: checkpointer.trouble.lasting
                 case .garbage: collector.trouble.lasting
                 case .keepers: events.keeperTrouble
+                case .metadata: metadata.shortage?.message
                 case .moves: mover.problem
                 case .orphans: orphans.trouble.lasting
                 case .repack: repacker.trouble.lasting

@@ -14,6 +14,8 @@ struct StatusAssembly {
     func report() async throws -> StatusReport {
         let status = try await store.status()
         let scheme = status.scheme ?? store.configuration.scheme
+        // These look at the metadata's room, which the classes' room depends on.
+        let troubles = await store.troubles()
         return StatusReport(
             clusterID: store.cluster.description,
             scheme: scheme.name,
@@ -55,7 +57,7 @@ struct StatusAssembly {
             silentNodes: silentNodes(status.disks),
             moves: try await moves(status),
             room: room(status.disks),
-            troubles: await store.troubles().map { work, reason in
+            troubles: troubles.map { work, reason in
                 TroubleReport(work: TroubleReport.Work(rawValue: work.rawValue) ?? .other, reason: reason)
             }
         )
