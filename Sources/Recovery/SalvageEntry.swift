@@ -67,8 +67,14 @@ package struct SalvageEntry: Hashable, Sendable {
     var fingerprint: ContentDigest {
         let names = blobs.map(\.description).joined(separator: ",")
         let text = "\(bucket)\u{0}\(key)\u{0}\(number ?? 0)\u{0}\(eTag ?? "")\u{0}\(length)\u{0}\(names)"
+        return ContentDigest(of: text)
+    }
+}
+
+extension ContentDigest {
+    init(of text: String) {
         let digest = Array(text.utf8).withUnsafeBytes { XXH3Digest.digest($0) }
-        return ContentDigest(high: digest.high, low: digest.low)
+        self.init(high: digest.high, low: digest.low)
     }
 }
 

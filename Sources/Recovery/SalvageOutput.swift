@@ -6,12 +6,17 @@ internal import SystemInterface
 /// Where salvaged bytes go: files below one directory, each made aside and renamed when it is whole and durable.
 final class SalvageOutput: Sendable {
     private static let partial = "partial"
+    /// What the manifest names lies in these.
+    static let folders = ["objects", "unconfirmed"]
+    /// Bytes read at a time.
+    private static let piece = 1 << 20
     /// Directories remembered as made.
     private static let memory = 1 << 14
 
     let files: any FileSystem
     private let made = Mutex<Set<String>>([])
     private let counter = Atomic<UInt64>(0)
+    private let aside = Mutex(Superseded())
 
     /// Removes what an interrupted run left unfinished.
     init(_ files: any FileSystem) async throws(FileError) {
@@ -27,17 +32,54 @@ final class SalvageOutput: Sendable {
 
     func finish(_ file: SalvageFile, as path: String) async throws(FileError) {
         try await file.end()
+        do throws(FileError) {
+            try await place(file, as: path)
+        } catch {
+            try await clearWay(to: path)
+            try await place(file, as: path)
+        }
+    }
+
+    private func place(_ file: SalvageFile, as path: String) async throws(FileError) {
         try await makeParent(of: path)
         try await files.rename(file.path, to: path)
     }
 
     func discard(_ file: SalvageFile) async { try? await files.remove(file.path) }
 
-    /// Whether a file of that length is there.
-    func has(_ path: String, length: Int) async -> Bool {
-        guard let status = (try? await files.status(path)) ?? nil else { return false }
-        return !status.isDirectory && status.length == length
+    /// Of a file of that length; nil when there is none that can be read.
+    func sha256(of path: String, length: Int) async -> String? {
+        guard let status = (try? await files.status(path)) ?? nil, !status.isDirectory, status.length == length,
+            let file = try? await files.open(path, .read)
+        else { return nil }
+        let digest = StreamingDigest(.sha256)
+        let buffer = AlignedBuffer(capacity: Self.piece)
+        var position = 0
+        while position < length {
+            let wanted = min(Self.piece, length - position)
+            guard let count = try? await file.read(into: buffer, at: 0, count: wanted, from: position), count > 0
+            else { return nil }
+            digest.update(UnsafeRawBufferPointer(rebasing: buffer.mutableBytes[..<count]))
+            position += count
+        }
+        return Hexadecimal.text(digest.finalize())
     }
+
+    var superseded: Superseded { aside.withLock { $0 } }
+
+    /// The folder for what this run moves aside: the first one asked for stays.
+    func claim(_ folder: String) -> String {
+        aside.withLock { aside in
+            let folder = aside.folder ?? folder
+            aside.folder = folder
+            return folder
+        }
+    }
+
+    func noteMoved() { aside.withLock { $0.count += 1 } }
+
+    /// Directories may be gone.
+    func forgetMade() { made.withLock { $0 = [] } }
 
     func write(_ text: String, to path: String) async throws(FileError) {
         let file = try await begin(pool: BufferPool(limit: 0))

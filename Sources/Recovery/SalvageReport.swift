@@ -20,6 +20,9 @@ package struct SalvageReport: Sendable {
     package var counts: [SalvageEntry.State: Count] = [:]
     /// Written out by an earlier run.
     package var skipped = 0
+    /// Files of earlier runs that the manifest does not name any more, and where they were moved to.
+    package var superseded = 0
+    package var supersededFolder: String?
     /// The first of those that are lost; all are in the manifest.
     package var lost: [SalvageEntry] = []
     /// Blobs of which no record can be read.
@@ -80,6 +83,10 @@ extension SalvageReport {
             lines.append("  \(Self.column(state.rawValue)) \(count.objects) objects, \(count.bytes) bytes")
         }
         if skipped > 0 { lines.append("  \(Self.column("done before")) \(skipped) objects") }
+        if let supersededFolder {
+            let text = "\(superseded) files of earlier runs, now in \(supersededFolder)/"
+            lines.append("  \(Self.column("superseded")) \(text)")
+        }
         lines += otherLines
         for entry in lost { lines.append("LOST \(entry.bucket)/\(entry.key): \(entry.problem ?? "")") }
         if count(of: .lost).objects > lost.count { lines.append("further lost objects are in the manifest") }
@@ -149,6 +156,7 @@ extension SalvageReport {
                 )
             ),
             ("doneBefore", .number(skipped)),
+            ("superseded", .number(superseded)),
             ("unreadableBlobs", .number(unreadableBlobs)),
             ("abandonedBlobs", .number(abandonedBlobs)),
             ("systemBlobs", .number(systemBlobs)),

@@ -6,9 +6,23 @@ internal import SystemInterface
 
 /// One salvage under way.
 struct SalvageRun {
-    private enum Job: Sendable {
-        case version(VersionDetail, path: String)
-        case unconfirmed(UnconfirmedObject)
+    private struct Job: Sendable {
+        enum Source: Sendable {
+            case version(VersionDetail)
+            case unconfirmed(UnconfirmedObject)
+        }
+
+        var source: Source
+        var entry: SalvageEntry
+        var path: String
+        /// What an earlier run wrote out of it.
+        var written: ContentDigest?
+    }
+
+    private enum Outcome: Sendable {
+        case extracted(SalvageEntry)
+        /// What an earlier run wrote is there and right.
+        case kept(ContentDigest, path: String)
     }
 
     private let options: SalvageOptions
@@ -61,14 +75,14 @@ struct SalvageRun {
                     let path =
                         "objects/\(SafeName.piece(version.bucket))/"
                         + SafeName.path(version.key, isAlsoFolder: isAlsoFolder)
-                    if await run.isDone(SalvageEntry(version), path) { continue }
-                    return .version(detail, path: path)
+                    return run.job(.version(detail), SalvageEntry(version), path)
                 }
                 return nil
             }
         }
         try await runUnconfirmed(onEntry: onEntry, progress: progress)
         try await manifest?.flush()
+        try await supersede()
         progress(report)
         try await output?.write(report.text + "\n", to: "report.txt")
         try await output?.write(report.json.encoded(indent: 2) + "\n", to: "report.json")
@@ -91,8 +105,8 @@ struct SalvageRun {
         try await each(onEntry: onEntry, progress: progress) { run in
             while true {
                 while let object = ready.popLast() {
-                    guard run.isWanted(object), await !run.isDone(object.entry, object.path) else { continue }
-                    return .unconfirmed(object)
+                    guard run.isWanted(object) else { continue }
+                    return run.job(.unconfirmed(object), object.entry, object.path)
                 }
                 if let blob = walk.next() {
                     ready = try await run.evidence(blob, filter: filter, &assembler)
@@ -145,13 +159,26 @@ struct SalvageRun {
 
     // MARK: Work
 
-    /// Whether an earlier run wrote it out and the file is there.
-    private mutating func isDone(_ entry: SalvageEntry, _ path: String) async -> Bool {
-        guard let manifest, let output, manifest.finished.contains(entry.fingerprint),
-            await output.has(path, length: entry.length)
-        else { return false }
-        report.skipped += 1
-        return true
+    private func job(_ source: Job.Source, _ entry: SalvageEntry, _ path: String) -> Job {
+        Job(source: source, entry: entry, path: path, written: manifest?.written(entry.fingerprint))
+    }
+
+    private static func perform(
+        _ job: Job,
+        _ extractor: ObjectExtractor,
+        _ output: SalvageOutput?
+    ) async throws -> Outcome {
+        // Reading a file is cheaper than making it, and its length alone does not tell that it is right.
+        if let written = job.written, let output,
+            let sha256 = await output.sha256(of: job.path, length: job.entry.length),
+            SalvageManifest.written(sha256, as: job.path) == written
+        {
+            return .kept(job.entry.fingerprint, path: job.path)
+        }
+        switch job.source {
+        case .version(let detail): return .extracted(try await extractor.extract(detail, to: job.path))
+        case .unconfirmed(let object): return .extracted(try await extractor.extract(object, to: job.path))
+        }
     }
 
     private mutating func each(
@@ -159,37 +186,60 @@ struct SalvageRun {
         progress: (SalvageReport) -> Void,
         _ next: (inout SalvageRun) async throws -> Job?
     ) async throws {
-        let extractor = extractor
-        try await withThrowingTaskGroup(of: SalvageEntry.self) { group in
+        let (extractor, output) = (extractor, output)
+        try await withThrowingTaskGroup(of: Outcome.self) { group in
             var running = 0
             while let job = try await next(&self) {
-                if running >= max(1, options.parallelism), let entry = try await group.next() {
+                if running >= max(1, options.parallelism), let outcome = try await group.next() {
                     running -= 1
-                    try await take(entry, onEntry, progress)
+                    try await take(outcome, onEntry, progress)
                 }
-                group.addTask {
-                    switch job {
-                    case .version(let detail, let path): try await extractor.extract(detail, to: path)
-                    case .unconfirmed(let object): try await extractor.extract(object, to: object.path)
-                    }
-                }
+                group.addTask { try await Self.perform(job, extractor, output) }
                 running += 1
             }
-            for try await entry in group { try await take(entry, onEntry, progress) }
+            for try await outcome in group { try await take(outcome, onEntry, progress) }
         }
     }
 
     private mutating func take(
-        _ entry: SalvageEntry,
+        _ outcome: Outcome,
         _ onEntry: (SalvageEntry) -> Void,
         _ progress: (SalvageReport) -> Void
     ) async throws {
-        report.count(entry)
-        onEntry(entry)
-        try await manifest?.append(entry)
+        switch outcome {
+        case .extracted(let entry):
+            report.count(entry)
+            onEntry(entry)
+            try await manifest?.append(entry)
+        case .kept(let fingerprint, let path):
+            report.skipped += 1
+            manifest?.keep(fingerprint, at: path)
+        }
         let now = cluster.time.monotonic
         guard now.duration(since: lastProgress) >= Self.progressInterval else { return }
         lastProgress = now
         progress(report)
+    }
+
+    // MARK: What earlier runs left
+
+    /// Whether everything that there is was looked at: what an earlier run wrote and this one has not found is then
+    /// deleted, overwritten or renamed by now.
+    private var sawEverything: Bool {
+        options.bucket == nil && options.prefix.isEmpty && options.since == nil
+            && report.replay?.mayMissTail == false && report.laterBlobs == 0
+    }
+
+    /// After a run that saw everything, the manifest and the folders hold what this run vouches for, and nothing else.
+    private mutating func supersede() async throws {
+        guard let output else { return }
+        if let manifest, manifest.isOfEarlierRun, sawEverything {
+            try await self.manifest?.leaveThisRun(in: output, pool: cluster.pool)
+            for folder in SalvageOutput.folders {
+                try await output.supersede(below: folder) { manifest.names($0) }
+            }
+        }
+        report.superseded = output.superseded.count
+        report.supersededFolder = output.superseded.folder
     }
 }

@@ -137,6 +137,36 @@ def test_salvage_can_be_resumed_and_narrowed(filled, folder):
     assert objects_of(confirmed(to), digests) == digests
 
 
+def test_a_second_salvage_leaves_what_was_deleted_aside(servers, folder):
+    """Once it stayed in `objects/`, and the manifest went on to say that it was complete."""
+    server = servers().start()
+    client = server.client()
+    client.create_bucket(Bucket="archive")
+    for key in ("kept", "gone", "folder", "other/one"):
+        client.put_object(Bucket="archive", Key=key, Body=noise(70 * KIB, key))
+    server.stop()
+    to = folder / "to"
+    salvage(server, server.disks(), to)
+    server.start()
+    for key in ("gone", "other/one"):
+        client.delete_object(Bucket="archive", Key=key)
+    for key in ("folder/one", "other"):
+        client.put_object(Bucket="archive", Key=key, Body=noise(70 * KIB, key))
+    server.stop()
+    kept = to / "objects/archive/kept"
+    kept.write_bytes(noise(70 * KIB, "another of that length"))
+    salvage(server, server.disks(), to)
+    keys = {"kept", "folder", "folder/one", "other"}
+    lines = [json.loads(line) for line in (to / "manifest.jsonl").read_text().splitlines()]
+    assert sorted(line["key"] for line in lines) == sorted(keys)
+    assert {file_sha256(to / line["file"]) for line in lines} == {sha256(noise(70 * KIB, key)) for key in keys}
+    left = {str(path.relative_to(to)) for path in (to / "objects").rglob("*") if path.is_file()}
+    assert left == {line["file"] for line in lines}
+    aside = to / "superseded/1/objects/archive"
+    assert {path.name for path in aside.rglob("*") if path.is_file()} == {"gone", "folder", "one"}
+    assert json.loads((to / "report.json").read_text())["superseded"] == 3
+
+
 def test_without_journals_all_bytes_come_out_as_unconfirmed(filled, folder):
     server, digests = filled
     lose_database(server.data)

@@ -147,6 +147,15 @@ struct RecoveryHarness {
         return Outcome(report: report, entries: entries, output: output)
     }
 
+    /// The files that a manifest names, by key; of a key with several lines, a name that no file has.
+    static func manifest(of output: MemoryDisk) async throws -> [String: String] {
+        let lines = try await read("manifest.jsonl", of: output).split(separator: UInt8(ascii: "\n"))
+        return Dictionary(
+            lines.compactMap { JSONValue(parsing: $0) }.map { ($0["key"]?.string ?? "", $0["file"]?.string ?? "") },
+            uniquingKeysWith: { first, second in first + " and " + second }
+        )
+    }
+
     static func read(_ path: String, of disk: MemoryDisk) async throws -> [UInt8] {
         let file = try await disk.mount().open(path, .read)
         let length = try await file.length()

@@ -135,6 +135,63 @@ struct RecoverySalvageTests {
         #expect(large == harness.current["large"])
     }
 
+    /// Found by hand: what was deleted between two runs stayed, and the manifest went on to vouch for it.
+    @Test("after a second run over everything, manifest and folders hold what is current, and the rest lies aside")
+    func superseded() async throws {
+        var harness = try await RecoveryHarness.fill()
+        let output = try await RecoveryHarness.salvage(harness.disks()).output
+        for key in ["soft", "a/b", "a/b/c"] {
+            try await harness.store.delete(key)
+            harness.current[key] = nil
+        }
+        // A file where a folder has to be; `a` is one where a folder was.
+        try await harness.put("large/one", Content.random(3_000))
+        try await harness.put("large/two", Content.random(4_000))
+        let files = Set(output.files)
+        // It does not look at those that were deleted.
+        var narrow = SalvageOptions()
+        narrow.prefix = "over"
+        _ = try await RecoveryHarness.salvage(harness.disks(), options: narrow, into: output)
+        #expect(files.isSubset(of: output.files))
+
+        let second = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        let named = try await RecoveryHarness.manifest(of: output)
+        #expect(Set(named.keys) == Set(harness.current.keys) && named.count == harness.current.count)
+        #expect(Set(output.files.filter { $0.hasPrefix("objects/") }) == Set(named.values))
+        for (key, bytes) in harness.current {
+            #expect(try await RecoveryHarness.read(named[key] ?? "", of: output) == bytes, "\(key.prefix(40))")
+        }
+        let aside = output.files.filter { $0.hasPrefix("superseded/1/objects/archive/") }
+        #expect(aside.contains("superseded/1/objects/archive/soft") && second.report.superseded == aside.count)
+        #expect(second.report.text.contains("now in superseded/1/"))
+        // Nothing is left to be done, and quickly so.
+        let third = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        #expect(third.entries.isEmpty && third.report.superseded == 0)
+        #expect(third.report.skipped == harness.current.count)
+    }
+
+    @Test("a run whose journal may lack its end moves nothing aside")
+    func supersededByLess() async throws {
+        let harness = try await RecoveryHarness.shared.value
+        let output = try await RecoveryHarness.salvage(harness.disks()).output
+        let files = Set(output.files)
+        let disks = harness.disks()
+        for (_, disk) in disks { try await RecoveryHarness.removeJournal(disk) }
+        let second = try await RecoveryHarness.salvage(disks, into: output)
+        #expect(second.report.superseded == 0 && files.isSubset(of: output.files))
+    }
+
+    @Test("an earlier run's file of the right length and other bytes is written anew")
+    func resumeOverOtherBytes() async throws {
+        let harness = try await RecoveryHarness.shared.value
+        let first = try await RecoveryHarness.salvage(harness.disks())
+        first.output.flip(first.entry("over")?.file ?? "", offset: 5_000, mask: 1)
+        let second = try await RecoveryHarness.salvage(harness.disks(), into: first.output)
+        #expect(second.entries.map(\.key) == ["over"])
+        let over = try await RecoveryHarness.read(second.entry("over")?.file ?? "", of: first.output)
+        #expect(over == harness.current["over"])
+    }
+
     @Test("with three of six disks lost objects are told as lost, and nothing wrong is written")
     func tooManyLost() async throws {
         let harness = try await RecoveryHarness.shared.value
