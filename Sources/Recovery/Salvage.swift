@@ -37,6 +37,9 @@ package struct Salvage: Sendable {
     package var disks: [DiskSource]
     package var options: SalvageOptions
 
+    /// The folders below its output that it writes to.
+    package static let writtenFolders = SalvageOutput.writtenFolders
+
     private static let poolLimit = 128 << 20
 
     package init(disks: [DiskSource], options: SalvageOptions = SalvageOptions()) {

@@ -8,8 +8,6 @@ struct Superseded: Sendable {
 }
 
 extension SalvageOutput {
-    private static let supersededFolder = "superseded"
-
     /// Moves the files below a folder that `isNamed` does not know into this run's own folder below `superseded/`,
     /// under their paths, and makes that durable. Nothing is removed but folders that have become empty.
     func supersede(below folder: String, unless isNamed: @Sendable (String) -> Bool) async throws(FileError) {

@@ -8,6 +8,8 @@ final class SalvageOutput: Sendable {
     private static let partial = "partial"
     /// What the manifest names lies in these.
     static let folders = ["objects", "unconfirmed"]
+    static let supersededFolder = "superseded"
+    static let writtenFolders = folders + [partial, supersededFolder]
     /// Bytes read at a time.
     private static let piece = 1 << 20
     /// Directories remembered as made.

@@ -167,6 +167,36 @@ def test_a_second_salvage_leaves_what_was_deleted_aside(servers, folder):
     assert json.loads((to / "report.json").read_text())["superseded"] == 3
 
 
+def test_nothing_is_written_onto_a_disk_that_is_only_read(servers, folder):
+    """By whatever name it is called: once `--to DISK/salvage` wrote everything onto a disk that was to be rescued."""
+    server = servers().start()
+    server.client().create_bucket(Bucket="archive")
+    server.client().put_object(Bucket="archive", Key="k", Body=noise(70 * KIB))
+    server.stop()
+    disks = server.disks()
+    before = {path for disk in disks for path in disk.rglob("*")}
+    link = folder / "link"
+    link.symlink_to(disks[1])
+    for to in (disks[0], disks[0] / "salvage", disks[2] / "segments/x/y", link / "salvage",
+               folder / "not-there" / ".." / "link" / "salvage"):
+        told = salvage(server, disks, to, status=1).stderr
+        assert "disk's folder" in told and "only read" in told and "outside of all disks" in told, told
+        told = server.run("metadata", "rebuild", "--data", to, *(part for disk in disks for part in ("--disk", disk)),
+                          check=False)
+        assert told.returncode == 1 and "--data" in told.stderr and "only read" in told.stderr, told
+    assert not (folder / "not-there").exists()
+    # The other way round: what a run writes, or moves aside, must not be a disk's.
+    to = folder / "to"
+    (to / "objects").mkdir(parents=True)
+    shutil.copytree(disks[0], to / "objects/disk")
+    told = salvage(server, [to / "objects/disk", *disks[1:]], to, status=1).stderr
+    assert "lies in" in told and "another --to" in told, told
+    assert {path for disk in disks for path in disk.rglob("*")} == before
+    assert sorted(path.name for path in to.iterdir()) == ["objects"]
+    # Beside the disks, in the folder that holds them, is no matter.
+    salvage(server, disks, server.data / "salvage")
+
+
 def test_without_journals_all_bytes_come_out_as_unconfirmed(filled, folder):
     server, digests = filled
     lose_database(server.data)

@@ -65,10 +65,11 @@ struct InspectCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let metadata = try TemporaryMetadata(in: nil)
+            let sources = try disks.sources()
+            let metadata = try TemporaryMetadata(in: nil, disks: sources)
             defer { metadata.remove() }
             let report = try await InspectCommand.inspection.object(
-                try disks.sources(),
+                sources,
                 bucket: bucket,
                 key: key,
                 cluster: try disks.clusterID(),

@@ -93,9 +93,12 @@ enum RecoveryConsole {
 struct TemporaryMetadata {
     private let folder: String
 
-    /// Below `parent`, or the system's temporary folder.
-    init(in parent: String?) throws {
+    /// Below `parent`, or the system's temporary folder, which must not lie on one of the disks.
+    init(in parent: String?, disks: [DiskSource]) throws {
         let name = ".cairn-metadata-\(ProcessInfo.processInfo.processIdentifier)"
+        if parent == nil {
+            try RecoveryPlace.check(NSTemporaryDirectory(), option: "the temporary folder TMPDIR", disks: disks)
+        }
         folder = (parent ?? NSTemporaryDirectory()) + "/" + name
         remove()
         try FileManager.default.createDirectory(

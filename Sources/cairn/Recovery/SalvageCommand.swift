@@ -35,10 +35,15 @@ struct SalvageCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard list || dryRun || to != nil else { throw ValidationError("give --to DIR, or --list, or --dry-run") }
-        let salvage = Salvage(disks: try disks.sources(), options: try options())
         let writes = !list && !dryRun
+        let sources = try disks.sources()
+        // Before anything is made there.
+        if writes, let to {
+            try RecoveryPlace.check(to, option: "--to", folders: Salvage.writtenFolders, disks: sources)
+        }
+        let salvage = Salvage(disks: sources, options: try options())
         let output = writes ? try to.map { try LinuxFileSystem(root: $0, name: "salvage", createsRoot: true) } : nil
-        let metadata = try TemporaryMetadata(in: writes ? to : nil)
+        let metadata = try TemporaryMetadata(in: writes ? to : nil, disks: sources)
         defer { metadata.remove() }
         let report = try await salvage.run(
             output: output,
