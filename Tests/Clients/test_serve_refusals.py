@@ -31,6 +31,29 @@ def test_a_wrong_option_makes_nothing(folder, arguments):
     assert not (folder / "data").exists()
 
 
+@pytest.mark.parametrize("access, secret, wrong", [
+    ("a,b", "secret-key", "CAIRN_ROOT_ACCESS_KEY"),
+    ("a/b", "secret-key", "CAIRN_ROOT_ACCESS_KEY"),
+    ("root key", "secret-key", "CAIRN_ROOT_ACCESS_KEY"),
+    ("root", "secret\nkey", "CAIRN_ROOT_SECRET_KEY"),
+])
+def test_root_keys_that_no_request_can_name_are_refused(servers, access, secret, wrong):
+    server = servers()
+    server.environment_of_process = {"CAIRN_ROOT_ACCESS_KEY": access, "CAIRN_ROOT_SECRET_KEY": secret}
+    with pytest.raises(RuntimeError, match=wrong):
+        server.start()
+
+
+def test_users_that_could_not_work_are_refused(servers):
+    """Once every request of the first was malformed, and the second broke the lines of `user list`."""
+    server = servers().start()
+    for arguments in (["pacs", "--access-key", "a,b"], ["two\nlines"], ["pacs", "--display-name", "two\nlines"],
+                      ["pacs", "--email", "a\nb"]):
+        result = server.admin("user", "add", *arguments, check=False)
+        assert result.returncode != 0 and "give" in result.stderr, result
+    assert "There are no users" in server.admin("user", "list").stdout
+
+
 def test_a_file_that_is_no_certificate_is_named(folder):
     file = folder / "chain.pem"
     file.write_text("no certificate")

@@ -1,3 +1,4 @@
+import AdminGateway
 import Foundation
 import LinuxSystem
 import ObjectModel
@@ -19,6 +20,15 @@ struct RootCredentials: Sendable {
         case (let access?, let secret?):
             guard !access.isEmpty, !secret.isEmpty else {
                 throw ServeError("\(accessKeyVariable) and \(secretKeyVariable) must not be empty")
+            }
+            guard NewUser.isAccessKey(access) else {
+                throw ServeError("\(accessKeyVariable) is no access key: give \(NewUser.accessKeyRule)")
+            }
+            // It is a line of the recovery kit.
+            guard NewUser.isOneLine(secret) else {
+                throw ServeError(
+                    "\(secretKeyVariable) holds a line break or another control character: give one without"
+                )
             }
             return RootCredentials(accessKey: access, secretKey: secret, isUnseen: false)
         case (nil, nil): break
