@@ -125,6 +125,7 @@ extension ObjectStore {
             }
             return nil
         }
+        try requireConsecutive(request.parts, algorithm)
         let values = parts.compactMap { $0.summary.checksum?.algorithm == algorithm ? $0.summary.checksum?.value : nil }
         guard values.count == parts.count else {
             throw StorageError(
@@ -177,6 +178,22 @@ extension ObjectStore {
             "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum. The complete request "
                 + "must include the checksum for each part. It was missing for part \(part.number) in the request."
         )
+    }
+
+    /// AWS refuses gaps where the parts have checksums: such parts are listed by number, and read by their place.
+    private static func requireConsecutive(
+        _ parts: [CompleteUploadRequest.Part],
+        _ algorithm: ObjectChecksum.Algorithm
+    ) throws(StorageError) {
+        // AWS names all algorithms but this one.
+        guard algorithm != .crc64nvme else { return }
+        guard zip(parts, 1...).allSatisfy({ $0.number == $1 }) else {
+            throw StorageError(
+                .invalidPartOrder,
+                "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum. Its part numbers must "
+                    + "start at 1 and be consecutive."
+            )
+        }
     }
 
     /// AWS: CRC64NVME is always of the full object; the others are composite unless asked otherwise.

@@ -175,6 +175,49 @@ def test_parts_may_be_sent_again_left_out_and_listed(s3, bucket):
     assert sha256(got) == sha256(noise(PART, "new") + noise(PART, "seven"))
 
 
+@pytest.mark.parametrize("algorithm", ["SHA256", "CRC32", "CRC32C", "SHA1"])
+def test_gaps_between_parts_with_checksums_are_refused(s3, bucket, algorithm):
+    """AWS: numbers from 1 on, one after another, or `InvalidPartOrder`."""
+    made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm=algorithm)
+    where = {"Bucket": bucket, "Key": "k", "UploadId": made["UploadId"]}
+    sent = {}
+    for number in (1, 2, 3, 7):
+        answer = s3.upload_part(**where, PartNumber=number, Body=noise(PART, number), ChecksumAlgorithm=algorithm)
+        name = f"Checksum{algorithm}"
+        sent[number] = {"PartNumber": number, "ETag": answer["ETag"], name: answer[name]}
+    for numbers in [(1, 3, 7), (2, 3), (3,)]:
+        with pytest.raises(ClientError) as error:
+            s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [sent[number] for number in numbers]})
+        assert code(error) == ("InvalidPartOrder", 400), numbers
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [sent[number] for number in (1, 2, 3)]})
+
+
+def test_listed_part_numbers_are_those_that_reads_take(s3, bucket):
+    """Once they were listed as 1, 3, 7 and read as 1, 2, 3: a read of 3 gave the bytes of 7."""
+    made = s3.create_multipart_upload(Bucket=bucket, Key="k")
+    where = {"Bucket": bucket, "Key": "k", "UploadId": made["UploadId"]}
+    sent, checksums_of_parts = [], []
+    for number in (1, 3, 7):
+        answer = s3.upload_part(**where, PartNumber=number, Body=noise(PART, number), ChecksumAlgorithm="SHA256")
+        sent.append({"PartNumber": number, "ETag": answer["ETag"]})
+        checksums_of_parts.append(answer["ChecksumSHA256"])
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": sent})
+    listed, marker = [], 0
+    while True:
+        page = s3.get_object_attributes(
+            Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"], MaxParts=2, PartNumberMarker=marker,
+        )["ObjectParts"]
+        listed += page["Parts"]
+        if not page["IsTruncated"]:
+            break
+        marker = page["NextPartNumberMarker"]
+    assert [part["ChecksumSHA256"] for part in listed] == checksums_of_parts
+    for part, number in zip(listed, (1, 3, 7), strict=True):
+        read = s3.get_object(Bucket=bucket, Key="k", PartNumber=part["PartNumber"])
+        assert read["Body"].read() == noise(PART, number), part
+        assert s3.head_object(Bucket=bucket, Key="k", PartNumber=part["PartNumber"])["ContentLength"] == part["Size"]
+
+
 def test_uploads_are_listed_and_aborted(s3, bucket):
     made = {}
     for key in ("a/1", "a/2", "b", "b"):

@@ -88,21 +88,22 @@ extension S3Call {
 }
 
 extension XMLWriter {
-    /// The parts of a multipart object. AWS lists them one by one only where they have checksums.
+    /// The parts of a multipart object. AWS lists them one by one only where they have checksums. Their numbers are
+    /// those that `partNumber` takes: the object's parts counted, whatever numbers they were uploaded under.
     fileprivate mutating func parts(_ parts: [PartSummary], after marker: Int, limit: Int) {
         open("ObjectParts")
         // What the SDKs call TotalPartsCount is PartsCount on the wire.
         element("PartsCount", parts.count)
         if parts.contains(where: { $0.checksum != nil }) {
-            let following = parts.filter { $0.number > marker }
+            let following = Array(zip(1..., parts)).drop { $0.0 <= marker }
             let page = following.prefix(limit)
             element("PartNumberMarker", marker)
-            element("NextPartNumberMarker", page.last?.number ?? marker)
+            element("NextPartNumberMarker", page.last?.0 ?? marker)
             element("MaxParts", limit)
             element("IsTruncated", following.count > page.count)
-            for part in page {
+            for (number, part) in page {
                 open("Part")
-                element("PartNumber", part.number)
+                element("PartNumber", number)
                 element("Size", part.length)
                 checksum(part.checksum, withType: false)
                 close("Part")

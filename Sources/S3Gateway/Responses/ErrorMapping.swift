@@ -23,7 +23,7 @@ extension S3Error {
         case .notModified: self.init(.notModified)
         case .conditionalConflict: self.init(.conditionalRequestConflict, details: [("Key", call.target.key)])
         case .invalidPart: self.init(.invalidPart, details: [("UploadId", call.uploadID.text)])
-        case .invalidPartOrder: self.init(.invalidPartOrder)
+        case .invalidPartOrder: self.init(.invalidPartOrder, error.message.isEmpty ? nil : error.message)
         case .partTooSmall: self.init(.entityTooSmall)
         case .entityTooLarge: self.init(.entityTooLarge)
         case .badDigest: self.init(.badDigest, error.message.isEmpty ? nil : error.message)
