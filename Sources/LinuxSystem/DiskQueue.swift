@@ -21,6 +21,8 @@ final class DiskQueue: Sendable {
         var door: [UnsafeContinuation<Void, Never>] = []
         var hasThreads = false
         var isClosed = false
+        /// Calls begun so far: the number of the last.
+        var begun: UInt64 = 0
 
         var hasRoom: Bool { count + promised < DiskQueue.limit }
 
@@ -36,6 +38,7 @@ final class DiskQueue: Sendable {
                 jobs[first] = nil
                 first = (first + 1) % DiskQueue.limit
                 count -= 1
+                begun += 1
             }
             return jobs[first]
         }
@@ -52,6 +55,14 @@ final class DiskQueue: Sendable {
     private let threadCount: Int
     private let state = Mutex(State())
     private let available = LinuxSemaphore()
+    /// 0: none. Nobody waits for it, and each call pays two stores for it.
+    private let current = Atomic<UInt64>(0)
+
+    /// The number of the call that its thread is at, of a queue with one; nil when it is at none.
+    var callUnderWay: UInt64? {
+        let number = current.load(ordering: .relaxed)
+        return number == 0 ? nil : number
+    }
 
     /// A queue served by `threadCount` threads that show as `name`.
     init(name: String, threadCount: Int) {
@@ -119,13 +130,15 @@ final class DiskQueue: Sendable {
     private func serve() {
         while true {
             available.wait()
-            let (job, admitted, isClosed) = state.withLock { state in
+            let (job, number, admitted, isClosed) = state.withLock { state in
                 let job = state.popFirst()
-                return (job, state.admit(), state.isClosed)
+                return (job, state.begun, state.admit(), state.isClosed)
             }
             admitted?.resume()
             if let job {
+                current.store(number, ordering: .relaxed)
                 job()
+                current.store(0, ordering: .relaxed)
             } else if isClosed {
                 return
             }

@@ -42,6 +42,8 @@ package final class LinuxFileSystem: FileSystem {
         }
     }
 
+    package var changeUnderWay: UInt64? { disk.writes.callUnderWay }
+
     package func isAtItsPlace() async -> Bool {
         let isThere = try? await disk.reads.run { [disk] () throws(FileError) in disk.isAtItsPlace }
         return isThere ?? true

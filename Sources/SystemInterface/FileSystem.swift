@@ -28,6 +28,9 @@ package protocol FileSystem: Sendable {
     func forgetCached(_ path: String) async throws(FileError)
     /// Takes an exclusive lock on a file, made if missing, that ends with the process; false when another holds it.
     func lock(_ path: String) async throws(FileError) -> Bool
+    /// The number of the change that the medium is at, another for each; nil when it is at none, or that is not known.
+    /// Whoever finds the same one twice knows that it took all the time between. Waits for nothing.
+    var changeUnderWay: UInt64? { get }
 }
 
 extension FileSystem {
@@ -36,6 +39,9 @@ extension FileSystem {
 
     /// For files that no memory stands before.
     package func forgetCached(_ path: String) async throws(FileError) {}
+
+    /// For those that do not know.
+    package var changeUnderWay: UInt64? { nil }
 }
 
 /// How a file is opened.

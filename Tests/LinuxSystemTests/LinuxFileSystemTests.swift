@@ -1,6 +1,7 @@
 import CLinux
 import Foundation
 import LinuxSystem
+import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -46,6 +47,30 @@ import Testing
             #expect(try FolderIdentity(of: "\(path)/b") != folder)
             let error = #expect(throws: FileError.self) { try FolderIdentity(of: "\(path)/c") }
             #expect(error?.code == .notFound)
+        }
+    }
+
+    @Test("the change that the disk is at is told while it is at it, another number for each", .timeLimit(.minutes(1)))
+    func changeUnderWay() async throws {
+        try await withTemporaryDirectory { path in
+            let files = try LinuxFileSystem(root: path, name: "test")
+            #expect(files.changeUnderWay == nil)
+            let file = try await files.open("f", .createNew)
+            let bytes = Array(repeating: UInt8(1), count: 8 << 20)
+            var seen: Set<UInt64> = []
+            while seen.count < 2 {
+                let isDone = Atomic(false)
+                async let write: Void = {
+                    defer { isDone.store(true, ordering: .relaxed) }
+                    try await file.write(bytes: bytes)
+                }()
+                while !isDone.load(ordering: .relaxed) {
+                    if let number = files.changeUnderWay { seen.insert(number) }
+                    await Task.yield()
+                }
+                try await write
+            }
+            while files.changeUnderWay != nil { await Task.yield() }
         }
     }
 

@@ -4,6 +4,14 @@ import SystemInterface
 package enum DiskOperation: String, Hashable, Sendable, CaseIterable {
     case open, createDirectory, list, status, remove, rename, syncDirectory, space, lock
     case read, write, sync, allocate, punch, truncate, length
+
+    /// Whether it changes the disk; one that opens may, and is not counted.
+    var isChange: Bool {
+        switch self {
+        case .createDirectory, .remove, .rename, .syncDirectory, .write, .sync, .allocate, .punch, .truncate: true
+        case .open, .list, .status, .space, .lock, .read, .length: false
+        }
+    }
 }
 
 /// A write to come that a disk acknowledges without doing it: the one on a path with this prefix, after `skipped`

@@ -24,6 +24,15 @@ package final class MemoryDisk: Sendable {
         var mounts: Set<Int> = []
         var nextMount = 0
         var locks: [String: Int] = [:]
+        /// Changes that take their time just now, each with the view that makes it.
+        var changes: [UInt64: Int] = [:]
+        var nextChange: UInt64 = 0
+
+        mutating func beginChange(of mount: Int) -> UInt64 {
+            nextChange += 1
+            changes[nextChange] = mount
+            return nextChange
+        }
     }
 
     let state: Mutex<State>
@@ -229,7 +238,11 @@ extension MemoryDisk {
         onFault: (inout State) -> Void = { _ in },
         _ body: (inout State) throws(FileError) -> Value
     ) async throws(FileError) -> Value {
-        if let latency = state.withLock({ $0.latency }) { await latency(operation, path, bytes) }
+        if let latency = state.withLock({ $0.latency }) {
+            let change = operation.isChange ? state.withLock { $0.beginChange(of: mount) } : nil
+            await latency(operation, path, bytes)
+            if let change { state.withLock { $0.changes[change] = nil } }
+        }
         return try performNow(operation, path, mount: mount, onFault: onFault, body)
     }
 

@@ -49,6 +49,11 @@ package final class MemoryFileSystem: FileSystem {
         return MemoryFile(fileSystem: self, node: node, mount: mount, path: path, isWritable: mode.isWritable)
     }
 
+    /// Of several the one that began first.
+    package var changeUnderWay: UInt64? {
+        disk.state.withLock { state in state.changes.filter { $0.value == mount }.keys.min() }
+    }
+
     package func forgetCached(_ path: String) async throws(FileError) {
         let names = try RelativePath.components(path, operation: DiskOperation.open.rawValue)
         try await disk.perform(.open, path, mount: mount) { state throws(FileError) in
