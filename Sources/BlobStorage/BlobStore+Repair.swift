@@ -43,7 +43,7 @@ extension BlobStore {
     /// that are durable and proved; those on disks that cannot be written are left out. Bytes written: shard length
     /// times their number.
     package func repair(_ request: RepairRequest) async throws(BlobError) -> [UInt8] {
-        let reachable = request.shards.filter { view.isUsable(request.members[Int($0)]) }
+        let reachable = request.shards.filter { view.takesShards(request.members[Int($0)]) }
         var done: [UInt8] = []
         var older: [UInt8] = []
         var lost: [UInt8] = []
@@ -73,7 +73,7 @@ extension BlobStore {
     package func move(_ request: RepairRequest) async throws(BlobError) -> (moved: [UInt8], bad: [UInt8]) {
         var moved: [UInt8] = []
         var bad: [UInt8] = []
-        for shard in request.shards.sorted() where view.isUsable(request.members[Int(shard)]) {
+        for shard in request.shards.sorted() where view.takesShards(request.members[Int(shard)]) {
             let presence = await presence(of: shard, request)
             if presence == .current {
                 moved.append(shard)

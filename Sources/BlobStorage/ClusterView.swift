@@ -104,6 +104,11 @@ package final class ClusterView: Sendable {
         state.withLock { $0.conditions[disk]?.isUsable ?? false }
     }
 
+    /// Whether new shards may be written to it: not while a write to it hangs, though it is read.
+    package func takesShards(_ disk: DiskID) -> Bool {
+        state.withLock { $0.conditions[disk]?.takesShards ?? false }
+    }
+
     package func group(_ id: GroupID) -> ClusterMap.Group? { state.withLock { $0.map.groups[id] } }
 
     /// How far the disks are, in their order; nil where reads need not care.
@@ -153,7 +158,7 @@ package final class ClusterView: Sendable {
         guard state.schemes.contains(scheme) else { return .tooFewDisks("no placement group of \(scheme) is known") }
         let choice = state.chooser.choose(scheme: scheme, shardLength: 0, turn: 0, conditions: state.conditions)
         guard choice == nil else { return .full }
-        let usable = state.conditions.values.count(where: \.isUsable)
+        let usable = state.conditions.values.count(where: \.takesShards)
         return .tooFewDisks(
             "\(usable) of \(state.map.disks.count) disks are usable, and no group of \(scheme) has the "
                 + "\(scheme.degradedQuorum) of them that a write needs"
@@ -174,7 +179,7 @@ package final class ClusterView: Sendable {
                 return choose(0) == nil ? .whole : .refused
             }
             let lacksRoom = choice.group.members.contains {
-                !choice.usable.contains($0) && conditions[$0]?.isUsable == true
+                !choice.usable.contains($0) && conditions[$0]?.takesShards == true
             }
             return lacksRoom ? .degraded : .whole
         }

@@ -281,7 +281,7 @@ extension MessageEncoder {
         append(list: state.conditions) { out, condition in
             out.append(condition.disk)
             out.append(condition.isUsable)
-            out.append(count: max(0, condition.room))
+            out.append(count: condition.hangs ? DiskFitness.hangingRoom : max(0, condition.room))
         }
         append(optional: state.leases) { out, leases in
             out.append(list: leases.prefix(CoordinatorMessageKind.leaseLimit)) { out, held in
@@ -314,12 +314,18 @@ extension MessageDecoder {
             map: try optional { d throws(MessageError) in try d.mapUpdate() },
             credentials: try optional { d throws(MessageError) in try d.credentialsUpdate() },
             conditions: try list(limit: CoordinatorMessageKind.nodeLimit) { d throws(MessageError) in
-                DiskFitness(disk: try d.diskID(), isUsable: try d.bool(), room: try d.count())
+                try d.diskFitness()
             },
             leases: try optional { d throws(MessageError) in
                 try d.list(limit: CoordinatorMessageKind.leaseLimit) { d throws(MessageError) in try d.heldLease() }
             }
         )
+    }
+
+    private mutating func diskFitness() throws(MessageError) -> DiskFitness {
+        let (disk, isUsable, room) = (try diskID(), try bool(), try count())
+        let hangs = room == DiskFitness.hangingRoom
+        return DiskFitness(disk: disk, isUsable: isUsable, hangs: hangs, room: hangs ? 0 : room)
     }
 
     private mutating func heldLease() throws(MessageError) -> HeldLease {
@@ -385,4 +391,10 @@ extension MessageDecoder {
             }
         )
     }
+}
+
+extension DiskFitness {
+    /// Stands for the room of a disk that hangs, which is none: no disk has so much. A gateway of a version that does
+    /// not know of it goes on writing there, as it did.
+    fileprivate static let hangingRoom = Int.max
 }

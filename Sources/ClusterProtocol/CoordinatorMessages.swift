@@ -239,11 +239,14 @@ package struct CredentialsUpdate: Hashable, Sendable {
 package struct DiskFitness: Hashable, Sendable {
     package var disk: DiskID
     package var isUsable: Bool
+    /// A write to it hangs: it is read, and gets nothing new.
+    package var hangs: Bool
     package var room: Int
 
-    package init(disk: DiskID, isUsable: Bool, room: Int) {
+    package init(disk: DiskID, isUsable: Bool, hangs: Bool = false, room: Int) {
         self.disk = disk
         self.isUsable = isUsable
+        self.hangs = hangs
         self.room = room
     }
 }

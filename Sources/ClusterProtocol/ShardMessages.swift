@@ -101,7 +101,7 @@ package struct DiskStatus: Hashable, Sendable {
     static let countLimit = 1 << 54
 
     package var isUsable: Bool
-    /// Why it is not usable; empty when it is.
+    /// Why it is not usable, or, of one that is, why it takes no new shards; empty when nothing is wrong.
     package var reason: String
     package var capacity: Int
     /// Bytes new shards may still take.
@@ -127,6 +127,9 @@ package struct DiskStatus: Hashable, Sendable {
         self.deadBytes = deadBytes
         self.shardCount = shardCount
     }
+
+    /// It is read, and a write to it hangs.
+    package var hangs: Bool { isUsable && !reason.isEmpty }
 }
 
 /// Why a shard call failed.

@@ -83,13 +83,19 @@ package struct ClusterMap: Sendable {
 package struct DiskCondition: Hashable, Sendable {
     /// It answers and its last sync succeeded.
     package var isUsable: Bool
+    /// A write to it does not end: it is read, and gets nothing new meanwhile.
+    package var hangs: Bool
     /// Bytes it may still take.
     package var room: Int
 
-    package init(isUsable: Bool, room: Int) {
+    package init(isUsable: Bool, hangs: Bool = false, room: Int) {
         self.isUsable = isUsable
+        self.hangs = hangs
         self.room = room
     }
+
+    /// Whether it may get new shards, as far as it has room.
+    package var takesShards: Bool { isUsable && !hangs }
 }
 
 /// Chooses the group of the next blob: most usable members first, then room (DESIGN §4).
@@ -120,7 +126,9 @@ package struct GroupChooser: Sendable {
         var wholeButSlow: (group: ClusterMap.Group, usable: Set<DiskID>, slow: Int)?
         for step in order.indices {
             guard let group = map.groups[order[(turn + step) % order.count]] else { continue }
-            let usable = group.members.filter { conditions[$0].map { $0.isUsable && $0.room >= shardLength } ?? false }
+            let usable = group.members.filter { disk in
+                conditions[disk].map { $0.takesShards && $0.room >= shardLength } ?? false
+            }
             guard usable.count >= group.scheme.degradedQuorum else { continue }
             // A whole group found first in turn order is as good as any: no disk is preferred by room until one
             // group is short of members.

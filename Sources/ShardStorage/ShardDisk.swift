@@ -25,6 +25,8 @@ package final class ShardDisk: Sendable {
     let packedCommits: GroupCommit<PackedItem, [IndexEntry]>
     let sealCommits: GroupCommit<SealItem, Void>
     let compaction = AsyncLock()
+    /// The change that the medium was at when that was looked at last, and since when it has been seen at it.
+    let lastChange = Mutex<(number: UInt64, since: MonotonicTime)?>(nil)
     /// What recovery found when the disk was opened.
     package let recovery: RecoveryReport
 
@@ -57,6 +59,24 @@ package final class ShardDisk: Sendable {
 
     /// Why the disk takes no more writes; nil while it does.
     package var failure: String? { state.withLock { $0.failure } }
+
+    /// How long the medium has been at one change, of shards or of the journal, when that is longer than it may take:
+    /// reads may go on all the same. Counts from the first look at that change; asked now and then, not by each write.
+    package var hang: Duration? {
+        let (change, now) = (fileSystem.changeUnderWay, time.monotonic)
+        return lastChange.withLock { last in
+            guard let change else {
+                last = nil
+                return nil
+            }
+            guard let known = last, known.number == change else {
+                last = (change, now)
+                return nil
+            }
+            let age = now.duration(since: known.since)
+            return age >= configuration.changePatience ? age : nil
+        }
+    }
 
     /// Notes that the medium failed, and gives the error for the caller.
     @discardableResult

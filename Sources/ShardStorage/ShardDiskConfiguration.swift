@@ -18,6 +18,9 @@ package struct ShardDiskConfiguration: Sendable {
     package var openFileLimit = 512
     /// Leaf checksums kept in memory.
     package var cachedChecksumLimit = 1 << 20
+    /// A disk that has been at one change for so long takes no new shards until that has ended: it hangs. Well below
+    /// the time that a client's write waits for its disks.
+    package var changePatience: Duration = .seconds(10)
     /// Bytes one round of the group commit takes at most, so that its first writer does not wait for all others.
     package var roundLength = 8 << 20
     /// Batches of small records from here on are written past the page cache: filling it costs more than the write.

@@ -126,12 +126,16 @@ extension StorageNodeService {
         return statuses
     }
 
+    private static func hanging(_ age: Duration) -> String {
+        "a write to it has been under way for \(age.components.seconds) s: it hangs, and gets nothing new until that ends"
+    }
+
     private func status(of disk: ShardDisk) async -> DiskStatus {
         do {
             let statistics = try await disk.statistics()
             return DiskStatus(
                 isUsable: statistics.failure == nil,
-                reason: statistics.failure ?? "",
+                reason: statistics.failure ?? disk.hang.map(Self.hanging) ?? "",
                 capacity: statistics.capacity,
                 room: statistics.room,
                 liveBytes: statistics.liveBytes,

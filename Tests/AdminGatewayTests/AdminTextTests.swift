@@ -99,6 +99,18 @@ struct AdminTextTests {
         #expect(StatusText.text(report).contains("cairn admin disk replace default/n1/0"))
     }
 
+    @Test("a disk that hangs on a write is named, and to be thawed and not replaced")
+    func hanging() {
+        var report = StatusReport.sample()
+        report.disks[3].state = .hanging
+        report.missingShards = 1
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("DEGRADED"))
+        #expect(text.contains("! disk default/n1/3 (/data/disk3) hangs: a write to it does not end"))
+        #expect(text.contains("fsfreeze --unfreeze") && !text.contains("disk replace"))
+        #expect(text.contains("HANGING"))
+    }
+
     @Test("running repair says how long, and that there is nothing to do")
     func repairing() {
         var report = StatusReport.sample()

@@ -108,6 +108,14 @@ struct DoctorTests {
         ) {
             $0.status.disks[4].state = .suspect
         },
+        Case(
+            "hanging",
+            .warning,
+            "disk default/n1/4 (/data/disk4) hangs: it is read, and gets nothing new",
+            "cairn admin plan lose disk:default/n1/4"
+        ) {
+            $0.status.disks[4].state = .hanging
+        },
         Case("not in its slot", .warning, "n1/3 (/data/disk3) is not in its slot", "cairn admin disk list") {
             $0.lose(3)
             $0.status.disks[3].state = .foreign

@@ -1,5 +1,6 @@
 """Faults beneath the file system: six ext4 disks of their own, given with `--disk`. Noise on the device, a file
-system that gives up, a mount that goes away and comes back. Needs the right to mount; says so loudly without."""
+system that gives up, a mount that goes away and comes back, writes that do not end. Needs the right to mount; says so
+loudly without."""
 
 import random
 import subprocess
@@ -13,6 +14,7 @@ from support.data import KIB, MIB, noise, sha256
 from support.raw_disks import RawDisk, options, raw_disks
 from support.server import WHOLE_SECONDS, Server
 from test_flips import scrub
+from test_metrics import metrics
 
 BUCKET = "archive"
 SIZES = [1, 900, 20 * KIB, 100 * KIB, 300 * KIB, 700 * KIB, 2 * MIB, 6 * MIB + 11]
@@ -161,3 +163,43 @@ def test_a_file_system_that_goes_and_comes_back(server, disks, goes):
     archive.read_all()
     # At most what was in flight when it happened.
     assert archive.refused <= 2
+
+
+def hanging(server):
+    """How many disks hang, by the metrics."""
+    return sum(value for name, value in metrics(server).items() if name.startswith("cairn_disk_hanging{"))
+
+
+def test_writes_that_hang(server, disks):
+    """Found by freezing two disks: each PUT waited for 30 s and was refused, and status and log said nothing of it."""
+    archive, frozen = Archive(server), [disks[1], disks[4]]
+    archive.put("first")
+    server.wait_until_whole()
+    assert hanging(server) == 0
+    with archive.writing():
+        try:
+            for disk in frozen:
+                disk.freeze()
+            for disk in frozen:
+                wait_for(lambda disk=disk: state_of(server, disk) == "hanging", 60)
+            assert hanging(server) == 2
+            assert server.said().count("a disk takes no writes") == 2
+            begun = time.monotonic()
+            with pytest.raises(ClientError, match="4 of 6 disks are usable") as refusal:
+                server.client().put_object(Bucket=BUCKET, Key="refused", Body=noise(50 * KIB, "refused"))
+            assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+            assert time.monotonic() - begun < 10
+            archive.read_all()
+            # One that hangs is written around.
+            frozen[0].thaw()
+            wait_for(lambda: state_of(server, frozen[0]) == "healthy")
+            archive.put("around")
+            assert state_of(server, frozen[1]) == "hanging"
+        finally:
+            for disk in frozen:
+                disk.thaw()
+    wait_for(lambda: hanging(server) == 0)
+    server.wait_until_whole()
+    assert "a disk is lost" not in server.said()
+    archive.put("after")
+    archive.read_all()

@@ -30,7 +30,10 @@ struct CoordinatorMessageTests {
             version: 4,
             entries: [CredentialsUpdate.Entry(user: "u", displayName: "d", accessKey: "a", secretKey: "s")]
         )
-        let conditions = [DiskFitness(disk: disk, isUsable: true, room: 1 << 40)]
+        let conditions = [
+            DiskFitness(disk: disk, isUsable: true, room: 1 << 40),
+            DiskFitness(disk: disk, isUsable: true, hangs: true, room: 0),
+        ]
         let leases = [HeldLease(lease: shard.blob.writeLease, holder: NodeName("n"))]
         return [
             .joined(NodeCertificate(cluster: cluster, certificate: "c", authority: "a")),

@@ -97,7 +97,10 @@ struct GatewayFeedTests {
                 version: 7,
                 entries: [.init(user: "u", displayName: "d", accessKey: key, secretKey: "s")]
             ),
-            conditions: [DiskFitness(disk: disks[0], isUsable: true, room: 9)],
+            conditions: [
+                DiskFitness(disk: disks[0], isUsable: true, room: 9),
+                DiskFitness(disk: disks[2], isUsable: true, hangs: true, room: 0),
+            ],
             leases: [HeldLease(lease: lease, holder: holder)]
         )
     }
@@ -112,6 +115,7 @@ struct GatewayFeedTests {
         #expect(feed.region == "eu")
         #expect(view.map.disks.count == 3 && view.map.groups.count == 1)
         #expect(view.isUsable(Self.disks[0]) && !view.isUsable(Self.disks[1]))
+        #expect(view.isUsable(Self.disks[2]) && !view.takesShards(Self.disks[2]), "it is read and not written")
         #expect(told.credentials.withLock { $0.map { $0.map(\.accessKey) } } == [["A"]])
         #expect(script.addresses == ["node-2": "10.0.0.2:2", "node-3": "10.0.0.3:3"], "not its own")
         #expect(feed.knownHolder(of: Self.lease) == Self.holder)

@@ -95,6 +95,14 @@ extension Ward {
                     action: "look at dmesg and smartctl; before it is taken out, ask what may be lost",
                     command: "cairn admin plan lose disk:\(disk.place)"
                 )
+            case .hanging:
+                return Finding(
+                    .warning,
+                    "\(name(disk)) hangs: it is read, and gets nothing new",
+                    cause: examination.reasons[disk.id] ?? "a write to it does not end",
+                    action: Advice.hanging + ". Before that, ask what may be lost",
+                    command: "cairn admin plan lose disk:\(disk.place)"
+                )
             case .rebuilding:
                 return Finding(
                     .warning,

@@ -223,6 +223,12 @@ struct Diagnosis {
                     text: "\(name) has had errors",
                     action: "look at dmesg and smartctl; if it is bad: cairn admin disk replace \(disk.place)"
                 )
+            case .hanging:
+                return Finding(
+                    severity: .warning,
+                    text: "\(name) hangs: a write to it does not end, and it gets nothing new meanwhile",
+                    action: Advice.hanging + "; cairn admin doctor says for how long it has hung"
+                )
             case .full:
                 return Finding(
                     severity: .warning,
@@ -277,7 +283,7 @@ struct Diagnosis {
             let left = report.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             return [Finding(severity: .warning, text: text, action: "nothing: repair is running\(left)")]
         }
-        let isForDisks = isDiskAway(report) || report.disks.contains { $0.state == .full }
+        let isForDisks = isDiskAway(report) || report.disks.contains { [.full, .hanging].contains($0.state) }
         let action =
             report.blobsBelowK > 0 && !isForDisks
             ? "repair cannot make them from the shards that are left: see above"

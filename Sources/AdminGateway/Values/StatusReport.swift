@@ -5,6 +5,8 @@ package enum DiskState: String, Codable, Sendable, CaseIterable {
     case suspect
     /// No room left but the reserve.
     case full
+    /// A write to it does not end; it is read, and gets nothing new meanwhile.
+    case hanging
     /// Its folder is gone, empty or not mounted, or it does not answer.
     case missing
     /// Not used any more after errors.
@@ -15,7 +17,7 @@ package enum DiskState: String, Codable, Sendable, CaseIterable {
     case rebuilding
 
     /// Whether shards on it can be read.
-    var isReadable: Bool { [.healthy, .suspect, .full, .rebuilding].contains(self) }
+    var isReadable: Bool { [.healthy, .suspect, .full, .hanging, .rebuilding].contains(self) }
     /// Whether the operator must see to it before it, or another in its place, is used again.
     var needsAttention: Bool { [.missing, .failed, .foreign].contains(self) }
 }

@@ -185,7 +185,7 @@ package final class GatewayFeed: LeaseDirectory {
         for condition in update.conditions {
             view.update(
                 condition.disk,
-                condition: DiskCondition(isUsable: condition.isUsable, room: condition.room)
+                condition: DiskCondition(isUsable: condition.isUsable, hangs: condition.hangs, room: condition.room)
             )
         }
         if let credentials = update.credentials {

@@ -211,7 +211,7 @@ package final class Membership: Sendable {
             map: isCurrent && map.version == beat.mapVersion ? nil : map,
             credentials: isCurrent && credentials?.version == beat.credentialsVersion ? nil : credentials,
             conditions: store.blobs.view.conditions.sorted { $0.key < $1.key }.map {
-                DiskFitness(disk: $0.key, isUsable: $0.value.isUsable, room: $0.value.room)
+                DiskFitness(disk: $0.key, isUsable: $0.value.isUsable, hangs: $0.value.hangs, room: $0.value.room)
             },
             leases: await leases(of: store)
         )

@@ -38,7 +38,7 @@ extension Store {
             let members = Set(map.groups.values.lazy.filter { $0.scheme == scheme }.flatMap(\.members))
             let short = blobs.view.conditions.filter { disk, condition in
                 let lacksRoom = condition.room < length || state == .nearlyFull && nearlyFull.contains(disk)
-                return condition.isUsable && lacksRoom && members.contains(disk)
+                return condition.takesShards && lacksRoom && members.contains(disk)
             }
             return SchemeRoom(
                 scheme: scheme,

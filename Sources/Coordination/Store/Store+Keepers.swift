@@ -183,7 +183,7 @@ extension Store {
     private func newKeeper(_ choose: ((DiskID) -> Bool) -> DiskID?) async -> (disk: DiskID, node: NodeName)? {
         let now = time.monotonic
         var refused = joins.withLock { joins in Set(joins.filter { !$0.value.isDue(now: now) }.keys) }
-        let candidates = served.withLock { $0.filter { !$0.value.isAway } }
+        let candidates = served.withLock { $0.filter { !$0.value.isAway && !$0.value.hangs } }
         while let disk = choose({ candidates[$0] != nil && !refused.contains($0) }),
             let node = candidates[disk]?.place.node
         {

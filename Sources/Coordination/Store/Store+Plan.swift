@@ -11,7 +11,7 @@ package struct StoreSnapshot: Sendable {
     package var store: LossPlan.Store
     /// Whether every blob that lacks shards was looked at; there may be too many.
     package var isComplete: Bool
-    /// Why disks are away.
+    /// Why disks are away, or hang.
     package var reasons: [DiskID: String]
 }
 
@@ -37,12 +37,14 @@ extension Store {
             store: LossPlan.Store(
                 layout: layout,
                 away: Set(away.map(\.record.id)),
-                full: Set(known.filter { $0.isServed && $0.room == 0 }.map(\.record.id)),
+                full: Set(known.filter { $0.isServed && ($0.room == 0 || $0.hangs) }.map(\.record.id)),
                 liveBytes: Dictionary(uniqueKeysWithValues: known.map { ($0.record.id, $0.liveBytes) }),
                 keepers: Self.keepers(status.journal)
             ),
             isComplete: missing.count < Self.planLimit,
-            reasons: Dictionary(uniqueKeysWithValues: away.map { ($0.record.id, $0.reason) })
+            reasons: Dictionary(
+                uniqueKeysWithValues: known.filter { !$0.isServed || $0.hangs }.map { ($0.record.id, $0.reason) }
+            )
         )
     }
 

@@ -224,8 +224,21 @@ package final class Store: Sendable {
             return DiskCondition(isUsable: false, room: 0)
         }
         let status = try? await blobs.nodes.status(disk)
+        if let status, status.isUsable { await noteHang(of: disk, status) }
         let room = served.hasJournalRoom ? status?.room ?? 0 : 0
-        return DiskCondition(isUsable: status?.isUsable ?? false, room: room)
+        return DiskCondition(isUsable: status?.isUsable ?? false, hangs: status?.hangs ?? false, room: room)
+    }
+
+    /// Tells when writes to a disk begin to hang, and when they end.
+    private func noteHang(of disk: DiskID, _ status: DiskStatus) async {
+        let isNews = served.withLock { served in
+            guard served[disk]?.hangs == !status.hangs else { return false }
+            served[disk]?.hangs = status.hangs
+            return true
+        }
+        guard isNews, let record = try? await metadata.disks().first(where: { $0.id == disk }) else { return }
+        let name = StoreEvent.DiskName(record)
+        events.note(status.hangs ? .diskHangs(name, reason: status.reason) : .diskWritable(name))
     }
 }
 
@@ -258,6 +271,8 @@ struct ServedDisk: Sendable {
     var wantsCheckpoint = false
     /// Its node does not answer.
     var isAway = false
+    /// A write to it does not end.
+    var hangs = false
     /// When it was taken up.
     let since: MonotonicTime
 

@@ -6,6 +6,10 @@ import Synchronization
 package enum StoreEvent: Hashable, Sendable {
     case diskLost(DiskName, reason: String)
     case diskServed(DiskName)
+    /// A write to it does not end: it is read, and gets nothing new meanwhile.
+    case diskHangs(DiskName, reason: String)
+    /// That write has ended.
+    case diskWritable(DiskName)
     case diskAdded(DiskName)
     case diskReplaced(DiskName)
     /// Given up by an operator; `isOut`: all its places have gone to others.
@@ -50,7 +54,9 @@ package enum StoreEvent: Hashable, Sendable {
     /// Whether somebody should look after it.
     package var isWarning: Bool {
         switch self {
-        case .diskLost, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .historyForgotten, .shardsBad: true
+        case .diskLost, .diskHangs, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .historyForgotten,
+            .shardsBad:
+            true
         case .repairEnded(_, _, let missing): missing > 0
         case .diskUnused(let disk): disk.kind != .retired
         default: false
@@ -62,6 +68,8 @@ package enum StoreEvent: Hashable, Sendable {
         switch self {
         case .diskLost: "a disk is lost"
         case .diskServed: "a disk is served again"
+        case .diskHangs: "a disk takes no writes"
+        case .diskWritable: "a disk takes writes again"
         case .diskAdded: "a disk was added"
         case .diskReplaced: "a disk was replaced"
         case .diskRetired(_, let isOut): isOut ? "a disk was retired" : "a disk was retired from some of its groups"
@@ -89,9 +97,10 @@ package enum StoreEvent: Hashable, Sendable {
     /// To whom and how much, as names and values.
     package var details: [(name: String, value: String)] {
         switch self {
-        case .diskLost(let disk, let reason): [("disk", "\(disk)"), ("reason", reason)]
-        case .diskServed(let disk), .diskAdded(let disk), .diskReplaced(let disk), .diskRetired(let disk, _),
-            .diskGivenUp(let disk), .diskDrained(let disk):
+        case .diskLost(let disk, let reason), .diskHangs(let disk, let reason):
+            [("disk", "\(disk)"), ("reason", reason)]
+        case .diskServed(let disk), .diskWritable(let disk), .diskAdded(let disk), .diskReplaced(let disk),
+            .diskRetired(let disk, _), .diskGivenUp(let disk), .diskDrained(let disk):
             [("disk", "\(disk)")]
         case .diskUnused(let disk):
             [("disk", disk.name), ("path", disk.path), ("reason", disk.reason)]

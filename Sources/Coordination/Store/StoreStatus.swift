@@ -28,21 +28,24 @@ package struct StoreDiskStatus: Sendable {
     package var hasPlaces: Bool
     /// It was seen in another slot, or another disk in its own: neither is lost.
     package var isMisplaced: Bool
+
+    /// It is read, and a write to it does not end: the reason says for how long.
+    package var hangs: Bool { isServed && !reason.isEmpty }
 }
 
-/// Placement groups by the disks of theirs that are served.
+/// Placement groups by the disks of theirs that take shards.
 package struct GroupCounts: Hashable, Sendable {
     package var total = 0
-    /// Every disk is served.
+    /// Every disk does.
     package var whole = 0
     /// Too few for any write.
     package var unwritable = 0
     /// Of schemes that no class has any more, by scheme: nothing is written there. They are among the others.
     package var closed: [Scheme: Int] = [:]
 
-    init(_ groups: [ClusterMap.Group], closed: Set<Scheme>, served: Set<DiskID>) {
+    init(_ groups: [ClusterMap.Group], closed: Set<Scheme>, writable: Set<DiskID>) {
         for group in groups {
-            let usable = group.members.count { served.contains($0) }
+            let usable = group.members.count { writable.contains($0) }
             total += 1
             if usable == group.members.count { whole += 1 }
             if closed.contains(group.scheme) {
@@ -148,7 +151,8 @@ extension Store {
         let served = Set(disks.filter(\.isServed).map(\.record.id))
         let statistics = try await metadata.statistics()
         let empty = unusedSchemes
-        let groups = GroupCounts(Self.groups(of: map, unused: empty), closed: map.closedSchemes, served: served)
+        let writable = served.subtracting(disks.filter(\.hangs).map(\.record.id))
+        let groups = GroupCounts(Self.groups(of: map, unused: empty), closed: map.closedSchemes, writable: writable)
         let holding = map.groups.values.filter { !empty.contains($0.scheme) }
         let reach = StoreReach(of: holding, missing: missing, served: served)
         return StoreStatus(

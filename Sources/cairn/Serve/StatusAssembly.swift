@@ -125,6 +125,7 @@ struct StatusAssembly {
     }
 
     private func state(_ disk: StoreDiskStatus) -> DiskState {
+        if disk.hangs { return .hanging }
         if disk.isServed { return disk.room == 0 ? .full : .healthy }
         if disk.capacity > 0 { return .failed }
         return disk.isMisplaced ? .foreign : .missing

@@ -42,6 +42,13 @@ class RawDisk:
         """As the file system does itself when it meets an error that it cannot bear (ext4(5), `abort`)."""
         subprocess.run(["mount", "-o", "remount,abort", str(self.mount_point)], check=False, capture_output=True)
 
+    def freeze(self):
+        """Writes to it do not end any more; reads go on."""
+        subprocess.run(["fsfreeze", "--freeze", str(self.mount_point)], check=True)
+
+    def thaw(self):
+        subprocess.run(["fsfreeze", "--unfreeze", str(self.mount_point)], check=False, capture_output=True)
+
     def is_attached(self):
         found = subprocess.run(["losetup", "-j", str(self.image)], capture_output=True, text=True)
         return "loop" in found.stdout
@@ -70,6 +77,7 @@ def raw_disks(folder, count=6, size=DISK_BYTES):
         yield made
     finally:
         for disk in made:
+            disk.thaw()
             disk.unmount()
 
 
