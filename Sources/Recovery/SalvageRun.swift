@@ -233,10 +233,11 @@ struct SalvageRun {
     /// After a run that saw everything, the manifest and the folders hold what this run vouches for, and nothing else.
     private mutating func supersede() async throws {
         guard let output else { return }
-        if let manifest, manifest.isOfEarlierRun, sawEverything {
-            try await self.manifest?.leaveThisRun(in: output, pool: cluster.pool)
+        if var manifest, manifest.isOfEarlierRun, sawEverything {
+            try await manifest.leaveThisRun(in: output, pool: cluster.pool)
+            self.manifest = manifest
             for folder in SalvageOutput.folders {
-                try await output.supersede(below: folder) { manifest.names($0) }
+                try await output.supersede(below: folder) { [manifest] in manifest.names($0) }
             }
         }
         report.superseded = output.superseded.count

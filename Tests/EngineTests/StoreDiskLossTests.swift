@@ -470,6 +470,11 @@ struct StoreDiskLossTests {
         let swapped = try await place((three.copy(), 1), (one.copy(), 3))
         #expect(swapped.map(\.isMisplaced) == [false, true, false, true, false, false])
         #expect(swapped[1].reason.contains("the disk of site-1/node-1/disk-4 stands there"))
+        let elsewhere = DiskReplacementError.standsElsewhere("site-1/node-1/disk-2", "node-1/disk-4")
+        await #expect(throws: elsewhere) {
+            let slot = StoreHarness.name(1)
+            _ = try await store.store.retireDisk(inSlot: slot, of: NodeName("node-1"), isForced: false)
+        }
         // One slot is empty, and its disk still stands in the other.
         let empty = try await place((MemoryDisk(device: 4), 3))
         #expect(empty.map(\.isMisplaced) == [false, true, false, true, false, false])

@@ -54,6 +54,21 @@ struct StoreRetireTests {
         try await store.close()
     }
 
+    /// Found by hand: between a disk's return and the next look for such, it was given up.
+    @Test("one that is back, and has only not been taken up so far, is not given up")
+    func back() async throws {
+        let store = try await StoreHarness.open(disks: 8)
+        try await store.put("k", Content.random(90_000))
+        store.disk(0).isGone = true
+        try await store.store.watchDisks()
+        store.disk(0).isGone = false
+        await #expect(throws: DiskReplacementError.isHealthy("site-1/node-1/" + StoreHarness.name(0))) {
+            try await store.store.retireDisk(inSlot: StoreHarness.name(0), of: NodeName("node-1"))
+        }
+        #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
+        try await store.close()
+    }
+
     /// A store of six disks with one blob, and the first two of its disks away: their slots.
     private static func openWithTwoAway() async throws -> (StoreHarness, BlobRecord, members: [DiskID], away: [Int]) {
         let store = try await StoreHarness.open()

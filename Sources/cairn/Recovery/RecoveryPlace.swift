@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LinuxSystem
 import Recovery
 
 /// Keeps what a recovery command writes off the disks that it says it only reads.
@@ -8,9 +9,11 @@ enum RecoveryPlace {
     /// when a disk's folder lies in one of `folders` below it, which are those that are written to.
     static func check(_ path: String, option: String, folders: [String] = [], disks: [DiskSource]) throws {
         let above = Set(chain(path))
-        let written = folders.compactMap { name in Folder(path + "/" + name).map { (name: name, folder: $0) } }
+        let written = folders.compactMap { name in
+            (try? FolderIdentity(of: path + "/" + name)).map { (name: name, folder: $0) }
+        }
         for disk in disks {
-            guard let folder = Folder(disk.path) else { continue }
+            guard let folder = try? FolderIdentity(of: disk.path) else { continue }
             guard !above.contains(folder) else {
                 throw ServeError(
                     "\(option) \(path) lies in the disk's folder \(disk.path), which is only read: give a folder "
@@ -27,25 +30,12 @@ enum RecoveryPlace {
         }
     }
 
-    /// A folder by what it is, whatever it is called.
-    private struct Folder: Hashable {
-        var device: UInt
-        var inode: UInt
-
-        /// nil when there is none.
-        init?(_ path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
-        }
-    }
-
     /// What `path` leads to and the folders above it, as far as they are there.
-    private static func chain(_ path: String) -> [Folder] {
+    private static func chain(_ path: String) -> [FolderIdentity] {
         var place = resolved(path)
-        var found: [Folder] = []
+        var found: [FolderIdentity] = []
         while true {
-            if let folder = Folder(place) { found.append(folder) }
+            if let folder = try? FolderIdentity(of: place) { found.append(folder) }
             guard place != "/" else { return found }
             place = parent(place)
         }

@@ -40,7 +40,7 @@ struct ServeProgram {
         )
         let root = try await RootCredentials.load(folder: folder, files: files, random: random)
         let reserve = LogReserve()
-        let topology = try Topology(
+        let topology = Topology(
             sites: options.sites,
             nodes: options.nodes,
             disks: options.disks,
