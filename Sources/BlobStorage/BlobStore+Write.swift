@@ -162,16 +162,16 @@ extension BlobStore {
         return outcomes.allSatisfy { $0?.isSuccess ?? false }
     }
 
-    /// Erases what was written of a blob that will not be committed, or was refused; what cannot be reached is an orphan
-    /// of its write lease.
+    /// Erases what was written of a blob that will not be committed, or was refused; what cannot be reached is an
+    /// orphan of its write lease.
     package func eraseUncommitted(_ blob: BlobID, of group: GroupID) async {
         guard let group = view.group(group) else { return }
         await erase(blob, members: group.members)
     }
 
-    /// Gives writers up whose shards will not be sealed, so that their disks free the room. The calls are tasks of their
-    /// own: whoever gives up may have been cancelled, and need not wait. A node that does not hear of it gives the
-    /// writer up by itself after an hour.
+    /// Gives writers up whose shards will not be sealed, so that their disks free the room. The calls are tasks of
+    /// their own: whoever gives up may have been cancelled, and need not wait. A node that does not hear of it gives
+    /// the writer up by itself after an hour.
     @discardableResult
     func giveUp(_ writers: [(disk: DiskID, handle: UInt64)]) -> [Task<Void, Never>] {
         writers.map { disk, handle in Task { [nodes] in try? await nodes.abort(disk, handle: handle) } }

@@ -227,8 +227,8 @@ int64_t cairn_raise_open_files(void) {
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
 }
 
-// The `memory.max` of the control group that the process is in, INT64_MAX where there is no such limit. Above it lie the
-// groups of its group: only its own is asked.
+// The `memory.max` of the control group that the process is in, INT64_MAX where there is no such limit. Above it lie
+// the groups of its group: only its own is asked.
 static int64_t control_group_memory(void) {
     char line[512], path[600];
     int64_t limit = INT64_MAX;

@@ -4,8 +4,8 @@ internal import DiskFormat
 enum KeeperCoding {
     /// Records of one message at most: as many empty ones as a batch has room for.
     static let recordLimit = JournalFormat.batchLimit / JournalFormat.recordHeaderLength
-    /// Damaged ranges that a state names at most. The state of a keeper with more is not understood, and it counts as one
-    /// that does not answer.
+    /// Damaged ranges that a state names at most. The state of a keeper with more is not understood, and it counts as
+    /// one that does not answer.
     static let damageLimit = 1_024
     /// Bytes of the words in an error.
     static let reasonLimit = 4_096

@@ -6,6 +6,7 @@ package enum LinuxLimits {
     /// give 1,024 and would allow many more.
     package static func raiseOpenFiles() -> Int { max(0, Int(cairn_raise_open_files())) }
 
-    /// Bytes of memory that this machine has, or that its control group allows (cgroup v2, `memory.max`), if that is less.
+    /// Bytes of memory that this machine has, or that its control group allows (cgroup v2, `memory.max`), if those are
+    /// fewer.
     package static func memory() -> Int { Int(cairn_memory()) }
 }

@@ -190,8 +190,8 @@ extension ObjectStore {
         guard zip(parts, 1...).allSatisfy({ $0.number == $1 }) else {
             throw StorageError(
                 .invalidPartOrder,
-                "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum. Its part numbers must "
-                    + "start at 1 and be consecutive."
+                "The upload was created using a \(algorithm.streaming.name.lowercased()) checksum. "
+                    + "Its part numbers must start at 1 and be consecutive."
             )
         }
     }

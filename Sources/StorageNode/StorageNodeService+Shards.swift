@@ -127,7 +127,8 @@ extension StorageNodeService {
     }
 
     private static func hanging(_ age: Duration) -> String {
-        "a write to it has been under way for \(age.components.seconds) s: it hangs, and gets nothing new until that ends"
+        "a write to it has been under way for \(age.components.seconds) s: it hangs, and gets nothing new until that "
+            + "ends"
     }
 
     private func status(of disk: ShardDisk) async -> DiskStatus {

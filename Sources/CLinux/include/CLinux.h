@@ -86,7 +86,8 @@ void cairn_trim_heap(void);
 /// RLIMIT_NOFILE); returns it, at most INT32_MAX.
 int64_t cairn_raise_open_files(void);
 
-/// Bytes of memory that this machine has, or that the control group of this process allows (cgroup v2), if that is less.
+/// Bytes of memory that this machine has, or that the control group of this process allows (cgroup v2), if those are
+/// fewer.
 int64_t cairn_memory(void);
 
 /// A counting semaphore between threads of this process (sem_overview(7)).

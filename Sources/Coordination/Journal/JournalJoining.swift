@@ -13,8 +13,8 @@ extension Journal {
     /// the record with the given payload through the metadata store, which alone gives out sequence numbers; when it
     /// returns, J of the old and J of the new keepers have it.
     ///
-    /// Throws `JournalError` when the joining disk has taken nothing for as long as an append may wait, or `goesOn`, asked
-    /// while it is fed, says no; and what `submit` throws. The set is then what it was.
+    /// Throws `JournalError` when the joining disk has taken nothing for as long as an append may wait, or `goesOn`,
+    /// asked while it is fed, says no; and what `submit` throws. The set is then what it was.
     package func changeKeepers(
         to keepers: [DiskID],
         joining client: (any KeeperClient)?,

@@ -34,8 +34,8 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
             "disk \(name) holds what \(count) blobs or groups that cannot be read now need: bring it back as it is. "
                 + "Only if it is gone for good, with --force: what is given up then comes back by no disk"
         case .standsElsewhere(let name, let place):
-            "disk \(name) is not gone: it stands in slot \(place). Put it where it belongs. Only if it is to be given up all "
-                + "the same, with --force"
+            "disk \(name) is not gone: it stands in slot \(place). Put it where it belongs. Only if it is to be given "
+                + "up all the same, with --force"
         case .failed(let reason): reason
         }
     }

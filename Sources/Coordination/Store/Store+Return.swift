@@ -29,7 +29,8 @@ extension Store {
         verifier.request()
     }
 
-    /// Some at a time, so that one that is read from end to end, or hangs, keeps no other waiting. True when any is back.
+    /// Some at a time, so that one that is read from end to end, or hangs, keeps no other waiting. True when any is
+    /// back.
     private func takeUp(_ records: [DiskRecord], of node: NodeName) async -> Bool {
         // One look at a node for all its disks.
         guard let slots = try? await survey(node) else { return false }
