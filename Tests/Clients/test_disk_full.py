@@ -3,15 +3,14 @@
 import errno
 import os
 import shutil
-import subprocess
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256
+from support.mounts import small_file_system
 from support.raw_disks import options, raw_disks
 from support.server import WHOLE_SECONDS, Server
 
@@ -23,22 +22,8 @@ SMALL = int(os.environ.get("CAIRN_TEST_FULL_SMALL_OBJECTS", "20000"))
 @pytest.fixture(params=["ext4", "tmpfs"])
 def small_disk(folder, request):
     """A file system of `CAPACITY` bytes, gone after the test."""
-    mount, image = folder / "full", folder / "image"
-    mount.mkdir()
-    if request.param == "ext4":
-        with open(image, "wb") as file:
-            file.truncate(CAPACITY)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
-        how = ["-o", "loop", str(image)]
-    else:
-        how = ["-t", "tmpfs", "-o", f"size={CAPACITY}", "cairn-test"]
-    made = subprocess.run(["mount", *how, str(mount)], capture_output=True, text=True)
-    if made.returncode != 0:
-        reason = f"NOT TESTED, a full disk needs the right to mount {request.param}: {made.stderr.strip()}"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    yield mount
-    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+    with small_file_system(folder / "full", CAPACITY, request.param) as mount:
+        yield mount
 
 
 @pytest.fixture

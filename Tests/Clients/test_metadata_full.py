@@ -1,13 +1,12 @@
 """A full file system under the metadata alone: PUT gets 507, GET and DELETE go on, and so does a start."""
 
-import subprocess
 import time
-import warnings
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise
+from support.mounts import small_file_system
 from support.server import WHOLE_SECONDS, Server
 
 BUCKET = "archive"
@@ -21,16 +20,8 @@ MANY = 4000
 @pytest.fixture
 def small_folder(folder):
     """A small file system for the data folder, gone after the test."""
-    mount = folder / "small"
-    mount.mkdir()
-    how = ["-t", "tmpfs", "-o", f"size={CAPACITY}", "cairn-test"]
-    made = subprocess.run(["mount", *how, str(mount)], capture_output=True, text=True)
-    if made.returncode != 0:
-        reason = f"NOT TESTED, a full metadata folder needs the right to mount tmpfs: {made.stderr.strip()}"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    yield mount
-    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+    with small_file_system(folder / "small", CAPACITY) as mount:
+        yield mount
 
 
 @pytest.fixture

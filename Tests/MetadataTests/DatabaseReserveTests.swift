@@ -23,6 +23,18 @@ struct DatabaseReserveTests {
 
     private func reserve() -> DatabaseReserve { DatabaseReserve(files: files, names: Self.names) }
 
+    /// A store whose database believes to lie on that file system.
+    private func withStore(_ body: (JournaledMetadataStore, WriteLease) async throws -> Void) async throws {
+        try await withTemporaryDirectory { directory in
+            let store = try await JournaledMetadataStore.openSQLite(
+                path: directory + "/m",
+                journal: FakeJournal(),
+                reserve: reserve()
+            )
+            try await body(store, try await store.prepare())
+        }
+    }
+
     @Test("what is set aside is given up for what the database must grow by, and no more; and made anew")
     func givenUp() async throws {
         let reserve = reserve()
@@ -66,13 +78,7 @@ struct DatabaseReserveTests {
 
     @Test("without room nothing new is taken; what is there is read and deleted, and changed once there is room")
     func gate() async throws {
-        try await withTemporaryDirectory { directory in
-            let store = try await JournaledMetadataStore.openSQLite(
-                path: directory + "/m",
-                journal: FakeJournal(),
-                reserve: reserve()
-            )
-            let lease = try await store.prepare()
+        try await withStore { store, lease in
             try await store.put(lease, 1, "old")
             try await store.createUpload(Sample.upload("b", "k", "u"))
             try await occupy()
@@ -93,13 +99,7 @@ struct DatabaseReserveTests {
 
     @Test("room that goes while rows are added is noticed by itself")
     func noticed() async throws {
-        try await withTemporaryDirectory { directory in
-            let store = try await JournaledMetadataStore.openSQLite(
-                path: directory + "/m",
-                journal: FakeJournal(),
-                reserve: reserve()
-            )
-            let lease = try await store.prepare()
+        try await withStore { store, lease in
             try await occupy()
             let refusal = await code {
                 for sequence in 1...5_000 as ClosedRange<UInt64> { try await store.put(lease, sequence, "\(sequence)") }
