@@ -1,4 +1,3 @@
-import ClusterTransport
 import S3Gateway
 import ShardStorage
 
