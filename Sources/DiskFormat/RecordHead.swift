@@ -90,6 +90,14 @@ extension RecordHead {
         return writer.bytes
     }
 
+    /// The first offset, of those that are a multiple of `step`, at which the magic of a header is. Whether it is one,
+    /// only decoding says; this is for walks over what may be millions of places without one.
+    package static func candidate(in bytes: UnsafeRawBufferPointer, step: Int) -> Int? {
+        stride(from: 0, through: bytes.count - length, by: step).first { offset in
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) == magic
+        }
+    }
+
     /// Reads and checks a whole header, and gives a reader of the fields of its kind.
     static func decode(
         _ bytes: UnsafeRawBufferPointer,

@@ -124,17 +124,26 @@ struct SegmentWalk {
     /// The next valid header behind `position`.
     private mutating func nextHeader(after position: Int) async throws(FileError) -> Int? {
         let step = header.kind.alignment
-        var candidate = position + step
-        while candidate + RecordHead.length <= window.length {
-            let bytes = try await window.bytes(at: candidate, count: RecordHead.maximumHeaderLength)
-            if let found = try? RecordHeader.decode(bytes, at: header.place(candidate), in: header.kind),
-                candidate + found.head.recordLength <= window.length
-            {
-                return candidate
+        var start = position + step
+        while start + RecordHead.length <= window.length {
+            // What is looked through overlaps the next by a head, so that none lies across the border.
+            let bytes = try await window.bytes(at: start, count: Self.windowLength)
+            guard let offset = RecordHead.candidate(in: bytes, step: step) else {
+                start += max(step, (bytes.count - RecordHead.length) / step * step)
+                continue
             }
-            candidate += step
+            if try await isHeader(at: start + offset) { return start + offset }
+            start += offset + step
         }
         return nil
+    }
+
+    private mutating func isHeader(at position: Int) async throws(FileError) -> Bool {
+        let bytes = try await window.bytes(at: position, count: RecordHead.maximumHeaderLength)
+        guard let found = try? RecordHeader.decode(bytes, at: header.place(position), in: header.kind) else {
+            return false
+        }
+        return position + found.head.recordLength <= window.length
     }
 }
 
