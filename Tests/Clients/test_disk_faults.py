@@ -12,7 +12,7 @@ import time
 import pytest
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.server import destroy, size_of
+from support.server import WHOLE_SECONDS, destroy, size_of
 from test_flips import scrub
 
 BUCKET = "archive"
@@ -320,8 +320,9 @@ def test_what_is_written_after_segments_were_renamed(servers):
             path.rename(path.with_name(f"{number + 0x1000:016x}.seg"))
     archive.read_all()
     scrub(server)
-    server.wait_until_whole(180)
+    server.wait_until_whole()
     archive.put("second", SIZES)
+    server.wait_until_whole()
     server.kill()
     for disk in server.disks()[4:]:
         destroy(disk)
@@ -339,12 +340,12 @@ def test_promises_removed_beneath_their_keepers(servers):
     for disk in keepers[:2]:
         (disk / "journal" / "promise").unlink()
     archive.put("second", SIZES)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + WHOLE_SECONDS
     while [disk for disk in server.disks() if (disk / "journal" / "promise").exists()][4:] == []:
         assert time.monotonic() < deadline, server.status()["journal"]
         time.sleep(0.5)
     scrub(server)
-    server.wait_until_whole(120)
+    server.wait_until_whole()
     archive.delete("first/3")
     server.kill()
     for disk in keepers[2:4]:

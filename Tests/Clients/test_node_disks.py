@@ -162,6 +162,6 @@ def test_a_node_without_what_it_remembers_keeps_its_name_and_site(cluster):
     assert not remembered.exists()
 
     lab.launch(NODE, told(NODE, "site-1", *options(paths)))
-    lab.process(NODE).wait_for("ready: ", 60)
+    lab.process(NODE).wait_for("ready: ", START_SECONDS)
     cluster.wait_until_whole(given_up=1)
     assert disks(cluster) == before

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support.data import KIB, MIB, noise, sha256
 from support.raw_disks import RawDisk, options, raw_disks
-from support.server import WHOLE_SECONDS, Server
+from support.server import Server, wait_for
 from test_flips import scrub
 from test_metrics import metrics
 
@@ -85,15 +85,12 @@ class Archive:
         return Writing()
 
 
+def report_of(server, disk):
+    return next(each for each in server.status()["disks"] if each["path"] == str(disk.folder))
+
+
 def state_of(server, disk):
-    return next(each["state"] for each in server.status()["disks"] if each["path"] == str(disk.folder))
-
-
-def wait_for(what, seconds=WHOLE_SECONDS):
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "not within its time"
-        time.sleep(0.2)
+    return report_of(server, disk)["state"]
 
 
 def come_back(server, disk):
@@ -118,6 +115,9 @@ def test_noise_on_two_devices(server, disks):
     archive.put("second")
     scrub(server)
     archive.read_all()
+    # A write may have left a slow disk of the other four behind, which must have everything before these two go.
+    others = [disk for disk in disks if disk not in disks[1:3]]
+    wait_for(lambda: not any(report_of(server, disk)["missingShards"] for disk in others))
     # The operator makes new file systems and replaces both.
     for disk in disks[1:3]:
         disk.unmount()
@@ -183,6 +183,8 @@ def test_writes_that_hang(server, disks):
             for disk in frozen:
                 wait_for(lambda disk=disk: state_of(server, disk) == "hanging", 60)
             assert hanging(server) == 2
+            # Writes go by what the log tells; the status may be a second ahead of it.
+            wait_for(lambda: server.said().count("a disk takes no writes") >= 2, 60)
             assert server.said().count("a disk takes no writes") == 2
             # The first may wait for others that went to the disks before it was known.
             for _ in range(2):
@@ -190,7 +192,7 @@ def test_writes_that_hang(server, disks):
                 with pytest.raises(ClientError, match="4 of 6 disks are usable") as refusal:
                     server.client().put_object(Bucket=BUCKET, Key="refused", Body=noise(50 * KIB, "refused"))
                 assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
-            assert time.monotonic() - begun < 10
+            assert time.monotonic() - begun < 25
             archive.read_all()
             # One that hangs is written around.
             frozen[0].thaw()

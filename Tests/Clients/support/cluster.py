@@ -176,6 +176,16 @@ class Cluster:
             assert elapsed < seconds, f"after {seconds} s still {lacking}: {status}\n{self.tails('coordinator')}"
             time.sleep(0.5)
 
+    def wait_until_whole_elsewhere(self, site: str, seconds: float = WHOLE_SECONDS):
+        """Waits until disks of other sites than one that is lost miss nothing: a write leaves a slow disk behind."""
+        deadline = time.monotonic() + seconds
+        while True:
+            missing = [disk for disk in self.status()["disks"] if disk["site"] != site and disk["missingShards"]]
+            if not missing:
+                return
+            assert time.monotonic() < deadline, f"after {seconds} s still missing: {missing}"
+            time.sleep(0.5)
+
     def lacks_something(self, seconds: float = WORDS_SECONDS):
         """Waits until the status says that something is lost: without that, being whole again proves nothing."""
         deadline = time.monotonic() + seconds

@@ -1,10 +1,24 @@
 """A file system of few bytes for a test. Needs the right to mount, and says so aloud when it has none."""
 
 import contextlib
+import shutil
 import subprocess
 import warnings
 
 import pytest
+
+
+def skip(reason: str):
+    """Aloud: a test that is skipped proves nothing."""
+    warnings.warn(f"NOT TESTED, {reason}", stacklevel=2)
+    pytest.skip(f"NOT TESTED, {reason}")
+
+
+def need(*tools: str):
+    """Skips where one is not installed, or not in the path of who is not root."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        skip(f"the machine lacks {', '.join(missing)}")
 
 
 @contextlib.contextmanager
@@ -15,15 +29,14 @@ def small_file_system(mount, size: int, kind: str = "tmpfs"):
         image = mount.with_name(mount.name + ".image")
         with open(image, "wb") as file:
             file.truncate(size)
+        need("mkfs.ext4")
         subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
         how = ["-o", "loop", str(image)]
     else:
         how = ["-t", "tmpfs", "-o", f"size={size}", "cairn-test"]
     made = subprocess.run(["mount", *how, str(mount)], capture_output=True, text=True)
     if made.returncode != 0:
-        reason = f"NOT TESTED, a full file system needs the right to mount {kind}: {made.stderr.strip()}"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
+        skip(f"a full file system needs the right to mount {kind}: {made.stderr.strip()}")
     try:
         yield mount
     finally:

@@ -2,11 +2,9 @@
 
 import contextlib
 import subprocess
-import warnings
-
-import pytest
 
 from support.data import MIB
+from support.mounts import need, skip
 
 DISK_BYTES = 512 * MIB
 
@@ -34,9 +32,7 @@ class RawDisk:
             ["mount", "-o", "loop", str(self.image), str(self.mount_point)], capture_output=True, text=True
         )
         if made.returncode != 0:
-            reason = f"NOT TESTED, faults beneath a file system need the right to mount: {made.stderr.strip()}"
-            warnings.warn(reason, stacklevel=1)
-            pytest.skip(reason)
+            skip(f"faults beneath a file system need the right to mount: {made.stderr.strip()}")
 
     def abort(self):
         """As the file system does itself when it meets an error that it cannot bear (ext4(5), `abort`)."""
@@ -70,6 +66,7 @@ class RawDisk:
 @contextlib.contextmanager
 def raw_disks(folder, count=6, size=DISK_BYTES):
     """So many, made and mounted; unmounted in the end."""
+    need("mkfs.ext4", "fsck.ext4", "losetup", "fsfreeze")
     made = [RawDisk(folder, number, size) for number in range(count)]
     try:
         for disk in made:

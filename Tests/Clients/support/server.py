@@ -250,6 +250,14 @@ class Server(Endpoint):
             time.sleep(0.5)
 
 
+def wait_for(what, seconds: float = WHOLE_SECONDS):
+    """Waits until `what` gives something true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
 def lacks(status: dict) -> dict[str, int]:
     """What a status says is missing, unverified or waiting; empty when every shard is present and verified."""
     verification = status["verification"]
