@@ -280,12 +280,17 @@ package final class Journal: JournalWriter, Sendable {
         for wakeup in wakeups.withLock({ Array($0.values) }) { wakeup.signal() }
     }
 
-    /// After any change of the core: the confirmation as it now is, and the waiters of a journal that has stopped.
+    /// After any change of the core: the confirmation as it now is, what all keepers are to be told, and the waiters of
+    /// a journal that has stopped.
     func settle() {
-        let (until, stranded, stopped) = core.withLock { core in
-            (core.confirmedUntil(within: configuration.confirmation), core.takeStranded(), core.stopped)
+        let (until, isUntold, stranded, stopped) = core.withLock { core in
+            (
+                core.confirmedUntil(within: configuration.confirmation), core.takeUntoldReference(),
+                core.takeStranded(), core.stopped
+            )
         }
         confirmedUntil.store(until?.nanoseconds ?? 0, ordering: .releasing)
+        if isUntold { signalAll() }
         guard let stopped else { return }
         for waiter in stranded { waiter.continuation.resume(throwing: stopped) }
         signalAll()

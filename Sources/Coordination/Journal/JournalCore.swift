@@ -68,6 +68,7 @@ struct JournalCore: Sendable {
     private(set) var base: JournalPosition
     private(set) var checkpoint: [UInt8]
     private(set) var referenceNumber = 1
+    private var isReferenceUntold = false
     private(set) var progress: [DiskID: KeeperProgress] = [:]
     private var tenures = 0
     private(set) var waiters: [Waiter] = []
@@ -359,6 +360,14 @@ struct JournalCore: Sendable {
         for keeper in members where !set.contains(keeper) { progress[keeper] = nil }
         // The set is part of what every log begins with.
         referenceNumber += 1
+        isReferenceUntold = true
+    }
+
+    /// True once after a set has been adopted. All keepers are to be woken then: until they have been told, a start
+    /// takes the change for one that may not have counted, and needs the set before as well.
+    mutating func takeUntoldReference() -> Bool {
+        defer { isReferenceUntold = false }
+        return isReferenceUntold
     }
 
     mutating func checkpointTaken(_ position: JournalPosition, _ bytes: [UInt8]) throws(JournalError) {
