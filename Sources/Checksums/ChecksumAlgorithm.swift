@@ -5,6 +5,11 @@ package enum ChecksumAlgorithm: String, Hashable, Sendable, CaseIterable {
     case crc64nvme = "CRC64NVME"
     case sha1 = "SHA1"
     case sha256 = "SHA256"
+    case sha512 = "SHA512"
+    case md5 = "MD5"
+    case xxhash64 = "XXHASH64"
+    case xxhash3 = "XXHASH3"
+    case xxhash128 = "XXHASH128"
 
     /// The name in `x-amz-checksum-algorithm` and in XML; `x-amz-checksum-` and its lower case is the header's.
     package var name: String { rawValue }
@@ -13,9 +18,11 @@ package enum ChecksumAlgorithm: String, Hashable, Sendable, CaseIterable {
     package var digestLength: Int {
         switch self {
         case .crc32, .crc32c: 4
-        case .crc64nvme: 8
+        case .crc64nvme, .xxhash64, .xxhash3: 8
+        case .md5, .xxhash128: 16
         case .sha1: 20
         case .sha256: 32
+        case .sha512: 64
         }
     }
 
@@ -23,7 +30,7 @@ package enum ChecksumAlgorithm: String, Hashable, Sendable, CaseIterable {
     package var isCombinable: Bool {
         switch self {
         case .crc32, .crc32c, .crc64nvme: true
-        case .sha1, .sha256: false
+        case .sha1, .sha256, .sha512, .md5, .xxhash64, .xxhash3, .xxhash128: false
         }
     }
 
@@ -44,7 +51,7 @@ package enum ChecksumAlgorithm: String, Hashable, Sendable, CaseIterable {
         case .crc32: polynomial = .crc32
         case .crc32c: polynomial = .crc32c
         case .crc64nvme: polynomial = .crc64nvme
-        case .sha1, .sha256: return nil
+        case .sha1, .sha256, .sha512, .md5, .xxhash64, .xxhash3, .xxhash128: return nil
         }
         let result = polynomial.combine(
             BigEndian.value(first),
@@ -62,6 +69,9 @@ package final class StreamingChecksum {
         case crc32c(UInt32)
         case crc64nvme(UInt64)
         case digest(StreamingDigest)
+        case xxhash64(XXH64Digest)
+        case xxhash3(ShortXXH3Digest)
+        case xxhash128(XXH3Digest)
     }
 
     package let algorithm: ChecksumAlgorithm
@@ -75,6 +85,11 @@ package final class StreamingChecksum {
         case .crc64nvme: state = .crc64nvme(0)
         case .sha1: state = .digest(StreamingDigest(.sha1))
         case .sha256: state = .digest(StreamingDigest(.sha256))
+        case .sha512: state = .digest(StreamingDigest(.sha512))
+        case .md5: state = .digest(StreamingDigest(.md5))
+        case .xxhash64: state = .xxhash64(XXH64Digest())
+        case .xxhash3: state = .xxhash3(ShortXXH3Digest())
+        case .xxhash128: state = .xxhash128(XXH3Digest())
         }
     }
 
@@ -84,15 +99,23 @@ package final class StreamingChecksum {
         case .crc32c(let crc): state = .crc32c(CRC32C.checksum(bytes, continuing: crc))
         case .crc64nvme(let crc): state = .crc64nvme(CRC64NVME.checksum(bytes, continuing: crc))
         case .digest(let digest): digest.update(bytes)
+        case .xxhash64(let digest): digest.update(bytes)
+        case .xxhash3(let digest): digest.update(bytes)
+        case .xxhash128(let digest): digest.update(bytes)
         }
     }
 
     /// The checksum as S3 encodes it in base64: big-endian. To be called once; nothing may follow.
     package func finalize() -> [UInt8] {
         switch state {
-        case .crc32(let crc), .crc32c(let crc): BigEndian.bytes(UInt64(crc), count: 4)
-        case .crc64nvme(let crc): BigEndian.bytes(crc, count: 8)
-        case .digest(let digest): digest.finalize()
+        case .crc32(let crc), .crc32c(let crc): return BigEndian.bytes(UInt64(crc), count: 4)
+        case .crc64nvme(let crc): return BigEndian.bytes(crc, count: 8)
+        case .digest(let digest): return digest.finalize()
+        case .xxhash64(let digest): return BigEndian.bytes(digest.finalize(), count: 8)
+        case .xxhash3(let digest): return BigEndian.bytes(digest.finalize(), count: 8)
+        case .xxhash128(let digest):
+            let (high, low) = digest.finalize()
+            return BigEndian.bytes(high, count: 8) + BigEndian.bytes(low, count: 8)
         }
     }
 }

@@ -34,14 +34,26 @@ package enum ChecksumSelfTest {
             (.md5, "MD5", [0x82, 0x82, 0x9F, 0x1F, 0x3F, 0x2B, 0xB0, 0xF1]),
             (.sha1, "SHA1", [0xE3, 0x7A, 0x04, 0xCB, 0x23, 0x53, 0x30, 0x9F]),
             (.sha256, "SHA256", [0xD4, 0x14, 0xB0, 0x85, 0x82, 0x6E, 0xB0, 0x67]),
+            (.sha512, "SHA512", [0xC9, 0x3F, 0x55, 0xCC, 0xF2, 0xFA, 0x8C, 0x82]),
         ]
         for (digest, name, prefix) in known {
             guard let found = EVP_MD_fetch(nil, name, nil) else { throw .missing(name) }
             EVP_MD_free(found)
             guard digest.digest(bytes).starts(with: prefix) else { throw .wrong(name) }
         }
+        try checkXXHashes(of: bytes)
+    }
+
+    private static func checkXXHashes(of bytes: [UInt8]) throws(Failure) {
         let hash = bytes.withUnsafeBytes { XXH3Digest.digest($0) }
         guard hash == (0xD92A_B3A1_CB05_42A7, 0x4844_B009_E164_352E) else { throw .wrong("XXH3") }
+        let known: [(ChecksumAlgorithm, digest: [UInt8])] = [
+            (.xxhash64, [0xAF, 0xC1, 0x84, 0xAD, 0x79, 0x38, 0xA3, 0x54]),
+            (.xxhash3, [0x48, 0x44, 0xB0, 0x09, 0xE1, 0x64, 0x35, 0x2E]),
+        ]
+        for (algorithm, digest) in known {
+            guard bytes.withUnsafeBytes({ algorithm.digest($0) }) == digest else { throw .wrong(algorithm.name) }
+        }
     }
 
     private static func checkCRCs(of bytes: [UInt8]) throws(Failure) {

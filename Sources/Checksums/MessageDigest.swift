@@ -8,6 +8,8 @@ package enum MessageDigest: Sendable, CaseIterable {
     case sha1
     /// FIPS 180-4: S3's `SHA256`, and SigV4.
     case sha256
+    /// FIPS 180-4: S3's `SHA512`.
+    case sha512
 
     /// Bytes of a digest.
     package var length: Int {
@@ -15,6 +17,7 @@ package enum MessageDigest: Sendable, CaseIterable {
         case .md5: 16
         case .sha1: 20
         case .sha256: 32
+        case .sha512: 64
         }
     }
 
@@ -33,12 +36,14 @@ package enum MessageDigest: Sendable, CaseIterable {
         case .md5: Self.fetchedMD5.pointer
         case .sha1: Self.fetchedSHA1.pointer
         case .sha256: Self.fetchedSHA256.pointer
+        case .sha512: Self.fetchedSHA512.pointer
         }
     }
 
     private static let fetchedMD5 = FetchedDigest("MD5")
     private static let fetchedSHA1 = FetchedDigest("SHA1")
     private static let fetchedSHA256 = FetchedDigest("SHA256")
+    private static let fetchedSHA512 = FetchedDigest("SHA512")
 }
 
 /// An algorithm of libcrypto, kept for the life of the process.

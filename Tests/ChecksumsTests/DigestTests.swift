@@ -15,6 +15,11 @@ struct MessageDigestTests {
             (.sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (.sha256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
             (.sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                .sha512, "abc",
+                "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                    + "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+            ),
         ]
     )
     func knownAnswers(digest: MessageDigest, text: String, expected: String) {
@@ -94,6 +99,44 @@ struct XXH3Tests {
     }
 }
 
+@Suite("XXH64 and XXH3 of 64 bits")
+struct XXHash64Tests {
+    /// Made as those of XXH3-128.
+    @Test(
+        "give the known answers, at once and in pieces",
+        arguments: [
+            (0, "ef46db3751d8e999", "2d06800538d394c2"),
+            (1, "f88dba187615c755", "c00f9d4f580c0c3a"),
+            (3, "a8289444bacb8722", "e92112d1e602af4a"),
+            (4, "b5f3937e33746dfe", "9008de7e100606d1"),
+            (9, "0faa477e430ae42e", "568f9d2e69ad8bd0"),
+            (16, "45e3168c5a177612", "600a07a4f5a9911c"),
+            (17, "44570e72b4caef4f", "deab0265f35dfc24"),
+            (31, "f5c9f1ca24bfd59e", "423b58cf0cc7d932"),
+            (32, "9d7be8531562310d", "d04581c566616653"),
+            (33, "0ca16790699c7125", "e2f96cd271e72881"),
+            (128, "fb584860b12e8ddd", "410bd3b4d8d84f51"),
+            (129, "a8246ddfa8e3db1c", "55964eec39625032"),
+            (240, "18f74c23a0bcc206", "977b659bdc81fdb1"),
+            (241, "33070583779dd991", "2cb1ed4a30c8bded"),
+            (1_024, "a667c01059f6e47f", "5ec111a1e5a293ae"),
+            (100_000, "4bb746e0b9f57d29", "17728b9ba27f68a8"),
+        ]
+    )
+    func knownAnswers(length: Int, xxh64: String, xxh3: String) {
+        let bytes = noise(length)
+        for (algorithm, expected) in [(ChecksumAlgorithm.xxhash64, xxh64), (.xxhash3, xxh3)] {
+            #expect(Hexadecimal.text(bytes.withUnsafeBytes { algorithm.digest($0) }) == expected)
+            let stream = StreamingChecksum(algorithm)
+            stream.update(UnsafeRawBufferPointer(start: nil, count: 0))
+            for start in stride(from: 0, to: length, by: 777) {
+                bytes[start..<min(start + 777, length)].withUnsafeBytes { stream.update($0) }
+            }
+            #expect(Hexadecimal.text(stream.finalize()) == expected)
+        }
+    }
+}
+
 @Suite("Checksum self-test")
 struct ChecksumSelfTestTests {
     @Test("passes on this machine")
@@ -112,6 +155,14 @@ struct ChecksumAlgorithmTests {
             (.crc64nvme, "CRC64NVME", "rosUhgp5mIg="),
             (.sha1, "SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
             (.sha256, "SHA256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+            (
+                .sha512, "SHA512",
+                "2eZ2LdHI6vbWGzxhkvxAjU1tXxF20MKRabwk5xw/J0rSf81YEbMT1oH35V7ALXPUmclUVba1u1A6z1dPuo/+hQ=="
+            ),
+            (.md5, "MD5", "JfnnlDI7RTiF9RgfG2JNCw=="),
+            (.xxhash64, "XXHASH64", "jLhB20DmroM="),
+            (.xxhash3, "XXHASH3", "ctyxi2ehff8="),
+            (.xxhash128, "XXHASH128", "MxGUd+3l3NXpcWQnaB1YYA=="),
         ]
     )
     func knownAnswers(algorithm: ChecksumAlgorithm, name: String, expected: String) {
