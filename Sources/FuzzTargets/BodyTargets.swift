@@ -135,6 +135,8 @@ enum DocumentSeeds {
             "<?xml version=\"1.0\"?><CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part>"
                 + "<PartNumber>1</PartNumber><ETag>&quot;ab&quot;</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
                 + "<Part><ETag>cd</ETag><PartNumber>3</PartNumber></Part></CompleteMultipartUpload>",
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>ab</ETag>"
+                + "<ChecksumXXHASH3>ctyxi2ehff8=</ChecksumXXHASH3></Part></CompleteMultipartUpload>",
             "<Delete><Quiet>true</Quiet><Object><Key>a&amp;b&#x9;&#228;</Key><VersionId>null</VersionId></Object>"
                 + "<!-- c --><Object><ETag>\"x\"</ETag><Key><![CDATA[<k>]]></Key></Object></Delete>",
             "<a:Tagging xmlns:a='x'><TagSet><Tag><Key>k</Key><Value/></Tag></TagSet></a:Tagging>",

@@ -164,7 +164,7 @@ enum MetadataSeeds {
             owner: owner,
             created: WallTime(milliseconds: 1),
             attributes: ObjectAttributes(),
-            checksum: .crc32,
+            checksum: .xxhash128,
             checksumKind: .composite
         ),
         tags: []

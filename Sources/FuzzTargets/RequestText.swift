@@ -73,6 +73,12 @@ enum RequestSeeds {
             x-amz-checksum-algorithm: SHA256
             x-amz-checksum-type: COMPOSITE
             """,
+            """
+            PUT /b/k
+            s3.amazonaws.com
+            x-amz-checksum-xxhash128: MxGUd+3l3NXpcWQnaB1YYA==
+            x-amz-sdk-checksum-algorithm: XXHASH128
+            """,
         ].map { Array($0.utf8) }
     }
 

@@ -50,13 +50,18 @@ package struct ObjectTag: Hashable, Sendable {
 
 /// The checksum of an object or part as S3 knows it.
 package struct ObjectChecksum: Hashable, Sendable {
-    /// The number is the one on disk.
+    /// The number is the one on disk, in four bits.
     package enum Algorithm: UInt8, Sendable, CaseIterable {
         case crc32 = 1
         case crc32c = 2
         case crc64nvme = 3
         case sha1 = 4
         case sha256 = 5
+        case sha512 = 6
+        case md5 = 7
+        case xxhash64 = 8
+        case xxhash3 = 9
+        case xxhash128 = 10
     }
 
     /// Over all bytes, or over the parts' checksums; the number is the one on disk.

@@ -11,6 +11,7 @@ final class ContentHasher: @unchecked Sendable {
     // pack's task finishes it.
 
     private let md5: MD5Stream
+    /// None for MD5, which is taken anyway.
     private let checksum: StreamingChecksum?
     private let algorithm: ObjectChecksum.Algorithm?
     private var finished: ContentDigests?
@@ -23,7 +24,7 @@ final class ContentHasher: @unchecked Sendable {
             case .declared(let declared): declared.algorithm
             case .trailing(let algorithm), .computed(let algorithm): algorithm
             }
-        checksum = algorithm.map { StreamingChecksum($0.streaming) }
+        checksum = algorithm.flatMap { $0 == .md5 ? nil : StreamingChecksum($0.streaming) }
     }
 
     func update(_ bytes: BufferSlice) async {
@@ -41,10 +42,9 @@ final class ContentHasher: @unchecked Sendable {
 
     private func finalize() async -> ContentDigests {
         let value = checksum?.finalize()
-        let made = algorithm.flatMap { algorithm in
-            value.map { ObjectChecksum(algorithm: algorithm, kind: .fullObject, value: $0) }
-        }
-        return ContentDigests(md5: await md5.finalize(), checksum: made)
+        let digest = await md5.finalize()
+        let made = algorithm.map { ObjectChecksum(algorithm: $0, kind: .fullObject, value: value ?? digest) }
+        return ContentDigests(md5: digest, checksum: made)
     }
 }
 
@@ -104,6 +104,11 @@ extension ObjectChecksum.Algorithm {
         case .crc64nvme: .crc64nvme
         case .sha1: .sha1
         case .sha256: .sha256
+        case .sha512: .sha512
+        case .md5: .md5
+        case .xxhash64: .xxhash64
+        case .xxhash3: .xxhash3
+        case .xxhash128: .xxhash128
         }
     }
 }

@@ -15,10 +15,12 @@ from support.data import MIB, noise, sha256
 from support.raw import TIMEOUT
 
 PART = 5 * MIB
-# What AWS allows: the CRCs of the whole object or of its parts, CRC64NVME only whole, the SHAs only composite.
+# What AWS allows: the CRCs of the whole object or of its parts, CRC64NVME only whole, all others only composite.
+DIGESTS = ["SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"]
+ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", *DIGESTS]
 KINDS = [("CRC32", "FULL_OBJECT"), ("CRC32", "COMPOSITE"), ("CRC32C", "FULL_OBJECT"), ("CRC32C", "COMPOSITE"),
-         ("CRC64NVME", "FULL_OBJECT"), ("SHA1", "COMPOSITE"), ("SHA256", "COMPOSITE")]
-FORBIDDEN = [("CRC64NVME", "COMPOSITE"), ("SHA1", "FULL_OBJECT"), ("SHA256", "FULL_OBJECT")]
+         ("CRC64NVME", "FULL_OBJECT"), *((digest, "COMPOSITE") for digest in DIGESTS)]
+FORBIDDEN = [("CRC64NVME", "COMPOSITE"), *((digest, "FULL_OBJECT") for digest in DIGESTS)]
 
 
 def code(error) -> tuple[str, int]:
@@ -30,13 +32,28 @@ def reference(algorithm: str, data: bytes) -> bytes:
     """A second computation of a checksum, by another program than the server and its libraries."""
     if algorithm == "CRC32":
         return zlib.crc32(data).to_bytes(4, "big")
-    if algorithm in ("SHA1", "SHA256"):
+    if algorithm in ("SHA1", "SHA256", "SHA512", "MD5"):
         return hashlib.new(algorithm.lower(), data).digest()
     from awscrt import checksums
 
     if algorithm == "CRC32C":
         return checksums.crc32c(data).to_bytes(4, "big")
-    return checksums.crc64nvme(data).to_bytes(8, "big")
+    if algorithm == "CRC64NVME":
+        return checksums.crc64nvme(data).to_bytes(8, "big")
+    xxhash = checksums.XXHash
+    return {
+        "XXHASH64": xxhash.compute_xxhash64, "XXHASH3": xxhash.compute_xxhash3_64,
+        "XXHASH128": xxhash.compute_xxhash3_128,
+    }[algorithm](data)
+
+
+def coded(algorithm: str, data: bytes) -> str:
+    return base64.b64encode(reference(algorithm, data)).decode()
+
+
+def asking(algorithm: str, data: bytes) -> dict[str, str]:
+    """What makes boto3 send a checksum of `data`: it computes all but MD5 itself."""
+    return {"ChecksumMD5": coded("MD5", data)} if algorithm == "MD5" else {"ChecksumAlgorithm": algorithm}
 
 
 def upload(s3, bucket, key, parts, **options):
@@ -45,7 +62,7 @@ def upload(s3, bucket, key, parts, **options):
     made = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)
     listed = []
     for number, data in enumerate(parts, 1):
-        extra = {"ChecksumAlgorithm": algorithm} if algorithm else {}
+        extra = asking(algorithm, data) if algorithm else {}
         answer = s3.upload_part(
             Bucket=bucket, Key=key, UploadId=made["UploadId"], PartNumber=number, Body=data, **extra
         )
@@ -83,11 +100,16 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
     whole = b"".join(parts)
     finish = upload(s3, bucket, "k", parts, ChecksumAlgorithm=algorithm, ChecksumType=kind)
     if kind == "FULL_OBJECT":
-        expected = base64.b64encode(reference(algorithm, whole)).decode()
+        expected = coded(algorithm, whole)
         finish[f"Checksum{algorithm}"] = expected
     else:
         digests = b"".join(reference(algorithm, part) for part in parts)
-        expected = base64.b64encode(reference(algorithm, digests)).decode() + "-3"
+        expected = coded(algorithm, digests) + "-3"
+        finish[f"Checksum{algorithm}"] = expected
+    named = s3.list_parts(Bucket=bucket, Key="k", UploadId=finish["UploadId"])
+    assert (named["ChecksumAlgorithm"], named["ChecksumType"]) == (algorithm, kind)
+    of_parts = [coded(algorithm, part) for part in parts]
+    assert [part[f"Checksum{algorithm}"] for part in named["Parts"]] == of_parts
     done = s3.complete_multipart_upload(**finish, ChecksumType=kind)
     assert done[f"Checksum{algorithm}"] == expected
     assert done["ChecksumType"] == kind
@@ -97,7 +119,9 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
     # GetObjectAttributes gives a composite checksum without the number of parts.
     assert attributes["Checksum"][f"Checksum{algorithm}"] == expected.split("-")[0]
     assert attributes["ObjectParts"]["TotalPartsCount"] == 3
-    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == whole
+    assert [part[f"Checksum{algorithm}"] for part in attributes["ObjectParts"]["Parts"]] == of_parts
+    # boto3 verifies what it can compute of the whole.
+    assert s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["Body"].read() == whole
 
 
 @pytest.mark.parametrize("algorithm,kind", FORBIDDEN)
@@ -107,12 +131,12 @@ def test_multipart_checksums_that_aws_refuses(s3, bucket, algorithm, kind):
     assert code(error) == ("InvalidRequest", 400)
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_checksums_of_a_single_put(s3, bucket, algorithm):
     data = noise(3 * MIB + 1, algorithm)
-    expected = base64.b64encode(reference(algorithm, data)).decode()
-    # Computed by the client in a trailer, then given in a header.
-    put = s3.put_object(Bucket=bucket, Key="trailer", Body=io.BytesIO(data), ChecksumAlgorithm=algorithm)
+    expected = coded(algorithm, data)
+    # Computed by the client in a trailer where it can, then given in a header.
+    put = s3.put_object(Bucket=bucket, Key="trailer", Body=io.BytesIO(data), **asking(algorithm, data))
     assert put[f"Checksum{algorithm}"] == expected
     s3.put_object(Bucket=bucket, Key="header", Body=data, **{f"Checksum{algorithm}": expected})
     for key in ("trailer", "header"):
@@ -129,6 +153,26 @@ def test_checksums_of_a_single_put(s3, bucket, algorithm):
         Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "header"}, ChecksumAlgorithm=algorithm
     )
     assert copied["CopyObjectResult"][f"Checksum{algorithm}"] == expected
+    head = s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
+    assert (head[f"Checksum{algorithm}"], head["ChecksumType"]) == (expected, "FULL_OBJECT")
+    attributes = s3.get_object_attributes(Bucket=bucket, Key="copy", ObjectAttributes=["Checksum"])
+    assert attributes["Checksum"] == {f"Checksum{algorithm}": expected, "ChecksumType": "FULL_OBJECT"}
+
+
+@pytest.mark.parametrize("algorithm", DIGESTS)
+def test_a_copied_part_has_the_checksum_of_its_upload(s3, bucket, algorithm):
+    data = noise(PART + 7, algorithm)
+    s3.put_object(Bucket=bucket, Key="source", Body=data)
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm=algorithm)["UploadId"]
+    where = {"Bucket": bucket, "Key": "k", "UploadId": upload_id}
+    name = f"Checksum{algorithm}"
+    copied = s3.upload_part_copy(
+        **where, PartNumber=1, CopySource={"Bucket": bucket, "Key": "source"}, CopySourceRange=f"bytes=3-{PART - 1}"
+    )["CopyPartResult"]
+    assert copied[name] == coded(algorithm, data[3:PART])
+    part = {"PartNumber": 1, "ETag": copied["ETag"], name: copied[name]}
+    done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [part]})
+    assert done[name] == coded(algorithm, reference(algorithm, data[3:PART])) + "-1"
 
 
 def test_wrong_complete_requests(s3, bucket):
@@ -175,7 +219,7 @@ def test_parts_may_be_sent_again_left_out_and_listed(s3, bucket):
     assert sha256(got) == sha256(noise(PART, "new") + noise(PART, "seven"))
 
 
-@pytest.mark.parametrize("algorithm", ["SHA256", "CRC32", "CRC32C", "SHA1"])
+@pytest.mark.parametrize("algorithm", ["SHA256", "CRC32", "CRC32C", "SHA1", "XXHASH64"])
 def test_gaps_between_parts_with_checksums_are_refused(s3, bucket, algorithm):
     """AWS: numbers from 1 on, one after another, or `InvalidPartOrder`."""
     made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm=algorithm)

@@ -201,7 +201,7 @@ struct StoreOperationTests {
         let store = try await StoreHarness.open()
         try await store.put("before", Content.random(10))
         let bytes = Content.random(70_000)
-        for algorithm in [ObjectChecksum.Algorithm.sha1, .sha256, .crc64nvme] {
+        for algorithm in [ObjectChecksum.Algorithm.sha1, .sha256, .crc64nvme, .md5, .xxhash128] {
             for (lease, _) in try await store.store.metadata.activeLeases() {
                 try await store.store.metadata.endLease(lease)
             }

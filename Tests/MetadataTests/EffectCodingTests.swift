@@ -97,6 +97,34 @@ struct EffectCodingTests {
         )
     }
 
+    @Test(
+        "the numbers of checksum algorithms stay what they are",
+        arguments: [
+            (ObjectChecksum.Algorithm.crc32, 1), (.crc32c, 2), (.crc64nvme, 3), (.sha1, 4), (.sha256, 5), (.sha512, 6),
+            (.md5, 7), (.xxhash64, 8), (.xxhash3, 9), (.xxhash128, 10),
+        ] as [(ObjectChecksum.Algorithm, UInt8)]
+    )
+    func checksumLayout(algorithm: ObjectChecksum.Algorithm, number: UInt8) throws {
+        var part = Sample.part("u", 1, [])
+        part.summary.checksum = ObjectChecksum(algorithm: algorithm, kind: .fullObject, value: [9])
+        var bytes = MetadataEffect.encode([.partPut(part)])
+        // Kind 1, one byte of digest, no extents.
+        #expect(bytes.suffix(4) == [number << 4 | 1, 1, 9, 0])
+        #expect(try MetadataEffect.decode(bytes).map { "\($0)" } == ["\(MetadataEffect.partPut(part))"])
+        let unknown = UInt8(ObjectChecksum.Algorithm.allCases.count) + 1
+        bytes[bytes.count - 4] = unknown << 4 | 1
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode(bytes) }
+
+        var upload = Sample.upload("b", "k", "u")
+        upload.upload.checksum = algorithm
+        upload.tags = []
+        bytes = MetadataEffect.encode([.uploadCreated(upload)])
+        #expect(bytes.suffix(3) == [number, 2, 0])
+        #expect(try MetadataEffect.decode(bytes).map { "\($0)" } == ["\(MetadataEffect.uploadCreated(upload))"])
+        bytes[bytes.count - 3] = unknown
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode(bytes) }
+    }
+
     @Test("the layout of storage classes stays what it is")
     func classLayout() throws {
         let item = StorageClass(name: "C", scheme: try Sample.scheme())

@@ -180,7 +180,9 @@ struct ListAndUploadTests {
             #expect(try complete([("1", first)]).code == "NoSuchUpload")
             #expect(try harness.send("GET", "/pictures/big").text == "hello world")
             #expect(try harness.send("DELETE", "/pictures/big?uploadId=\(id)").code == "NoSuchUpload")
-            for bad in [("SHA1", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE"), ("MD4", "COMPOSITE")] {
+            for bad in [
+                ("SHA1", "FULL_OBJECT"), ("XXHASH3", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE"), ("MD4", "COMPOSITE"),
+            ] {
                 let response = try harness.send(
                     "POST",
                     "/pictures/big?uploads",

@@ -80,6 +80,11 @@ extension S3Call {
             case .crc64nvme: .crc64nvme
             case .sha1: .sha1
             case .sha256: .sha256
+            case .sha512: .sha512
+            case .md5: .md5
+            case .xxhash64: .xxhash64
+            case .xxhash3: .xxhash3
+            case .xxhash128: .xxhash128
             }
         return bytes.withUnsafeBytes { known.digest($0) }
     }

@@ -10,6 +10,11 @@ package enum ChecksumHeaders {
         case .crc64nvme: "x-amz-checksum-crc64nvme"
         case .sha1: "x-amz-checksum-sha1"
         case .sha256: "x-amz-checksum-sha256"
+        case .sha512: "x-amz-checksum-sha512"
+        case .md5: "x-amz-checksum-md5"
+        case .xxhash64: "x-amz-checksum-xxhash64"
+        case .xxhash3: "x-amz-checksum-xxhash3"
+        case .xxhash128: "x-amz-checksum-xxhash128"
         }
     }
 
@@ -21,15 +26,22 @@ package enum ChecksumHeaders {
         case .crc64nvme: "CRC64NVME"
         case .sha1: "SHA1"
         case .sha256: "SHA256"
+        case .sha512: "SHA512"
+        case .md5: "MD5"
+        case .xxhash64: "XXHASH64"
+        case .xxhash3: "XXHASH3"
+        case .xxhash128: "XXHASH128"
         }
     }
 
     package static func digestLength(_ algorithm: ObjectChecksum.Algorithm) -> Int {
         switch algorithm {
         case .crc32, .crc32c: 4
-        case .crc64nvme: 8
+        case .crc64nvme, .xxhash64, .xxhash3: 8
+        case .md5, .xxhash128: 16
         case .sha1: 20
         case .sha256: 32
+        case .sha512: 64
         }
     }
 
@@ -190,7 +202,7 @@ package enum ChecksumHeaders {
             throw S3Error(
                 .invalidRequest,
                 "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                    + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+                    + "[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]"
             )
         }
         let fallback: ObjectChecksum.Kind = algorithm == .crc64nvme ? .fullObject : .composite
@@ -199,7 +211,7 @@ package enum ChecksumHeaders {
             switch algorithm {
             case .crc32, .crc32c: true
             case .crc64nvme: chosen == .fullObject
-            case .sha1, .sha256: chosen == .composite
+            case .sha1, .sha256, .sha512, .md5, .xxhash64, .xxhash3, .xxhash128: chosen == .composite
             }
         guard isPossible else {
             throw S3Error(
