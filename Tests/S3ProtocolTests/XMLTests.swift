@@ -1,3 +1,5 @@
+import Checksums
+import ObjectModel
 import S3Protocol
 import TestKit
 import Testing
@@ -82,6 +84,19 @@ struct XMLTests {
         #expect(written == [0, 7, 10, 1_234_567_890, Int.max, -5].map { "<N>\($0)</N>" }.joined())
     }
 
+    @Test("A completion of as many parts as there may be fits, with the longest checksums and indented")
+    func longestCompletion() throws {
+        let digest = Base64.encode([UInt8](repeating: 255, count: 64))
+        let tag = "&quot;" + String(repeating: "0", count: 32) + "&quot;"
+        var text = "<CompleteMultipartUpload>\n"
+        for number in 1...Limits.partCount {
+            text += "    <Part>\n        <ETag>\(tag)</ETag>\n        <PartNumber>\(number)</PartNumber>\n"
+            text += "        <ChecksumSHA512>\(digest)</ChecksumSHA512>\n    </Part>\n"
+        }
+        let body = try CompleteUploadBody(Array((text + "</CompleteMultipartUpload>").utf8))
+        #expect(body.parts.count == Limits.partCount && body.parts.last?.checksum?.digest.count == 64)
+    }
+
     @Test("Request documents: schema departures are MalformedXML")
     func documents() throws {
         let complete =
@@ -95,6 +110,11 @@ struct XMLTests {
             complete.replacing("<ETag>\"e\"</ETag>", with: ""), "<CompleteMultipartUpload/>",
         ] {
             #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+        for (name, length) in [("SHA512", 64), ("XXHASH3", 8)] {
+            let text = Base64.encode([UInt8](repeating: 1, count: length))
+            let other = complete.replacing("CRC32", with: name).replacing("NSRBwg==", with: text)
+            #expect(try CompleteUploadBody(Array(other.utf8)).parts.first?.checksum?.digest.count == length)
         }
         let untagged = try CompleteUploadBody(Array(complete.replacing("\"e\"", with: "").utf8)).parts
         #expect(untagged.map(\.eTag) == [""])
