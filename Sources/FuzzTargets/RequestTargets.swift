@@ -83,7 +83,9 @@ extension FuzzTarget {
             _ = conditions.outcome(eTag: "ab", modified: 1_369_353_600_000)
         }
         _ = try? WriteConditionHeader(headers)
-        _ = try? RefusedHeaders.check(headers)
+        for operation in [S3Operation.putObject, .deleteObject, .getObject] {
+            _ = try? RefusedHeaders.check(headers, of: operation)
+        }
         if let attributes = try? AttributeHeaders.attributes(headers) {
             let length = attributes.metadata.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
             try require(length <= Limits.userMetadataLength, "metadata beyond its limit")

@@ -37,7 +37,7 @@ struct RequestReader: Sendable {
             hasCopySource: headers.contains("x-amz-copy-source")
         )
         let bucket = try await authorize(operation, signed.target, headers, credential)
-        try RefusedHeaders.check(headers)
+        try RefusedHeaders.check(headers, of: operation)
         let (body, hasTrailer) = try self.body(of: request, operation, claim, seed, headers)
         return S3Call(
             environment: environment,

@@ -1,5 +1,5 @@
 /// Headers that ask for protection or behavior that is not built. They are refused, never ignored: a client that asked
-/// for encryption must not believe it got it.
+/// for encryption must not believe it got it, and what was to be done under a condition is not done without.
 package enum RefusedHeaders {
     private static let cannedACLs: Set<String> = [
         "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
@@ -7,8 +7,14 @@ package enum RefusedHeaders {
     ]
     private static let ownerships: Set<String> = ["BucketOwnerPreferred", "ObjectWriter"]
 
-    /// Throws for the first header that cannot be honored.
-    package static func check(_ headers: S3Headers) throws(S3Error) {
+    /// The conditions of RFC 9110 §13.1. Those that an operation heeds have a reader of their own.
+    private static let conditions = ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
+
+    /// Throws for the first header that cannot be honored by this operation.
+    package static func check(_ headers: S3Headers, of operation: S3Operation) throws(S3Error) {
+        for name in conditions where !operation.heeds(condition: name) && headers.contains(name) {
+            throw .notImplemented(header: name)
+        }
         try headers.forEach(prefix: "x-amz-") { (name, value) throws(S3Error) in
             try check(name, value)
         }
@@ -21,7 +27,7 @@ package enum RefusedHeaders {
         case "x-amz-bucket-object-lock-enabled":
             if value.lowercased() != "false" { throw S3Error.notImplemented(header: name) }
         case "x-amz-website-redirect-location", "x-amz-mfa", "x-amz-write-offset-bytes", "x-amz-rename-source",
-            "x-amz-if-match-last-modified-time", "x-amz-if-match-size":
+            "x-amz-if-match-last-modified-time", "x-amz-if-match-size", "x-amz-if-match-initiated-time":
             throw .notImplemented(header: name)
         default:
             if name.hasPrefix("x-amz-object-lock-") {
@@ -56,5 +62,23 @@ package enum RefusedHeaders {
             )
         }
         throw .notImplemented(header: "x-amz-object-ownership")
+    }
+}
+
+extension S3Operation {
+    /// Whether a condition decides if this is done, or does not matter because nothing is changed.
+    fileprivate func heeds(condition name: String) -> Bool {
+        switch self {
+        case .putObject, .copyObject, .completeMultipartUpload, .createMultipartUpload:
+            name == "if-match" || name == "if-none-match"
+        case .deleteObject: name == "if-match"
+        case .createBucket, .deleteBucket, .deleteObjects, .putBucketACL, .putObjectACL, .putObjectTagging,
+            .deleteObjectTagging, .uploadPart, .uploadPartCopy, .abortMultipartUpload:
+            false
+        case .listBuckets, .headBucket, .getBucketLocation, .listObjects, .listObjectsV2, .listObjectVersions,
+            .listMultipartUploads, .getBucketSubResource, .getObject, .headObject, .getObjectAttributes,
+            .getObjectTagging, .getObjectSubResource, .listParts:
+            true
+        }
     }
 }
