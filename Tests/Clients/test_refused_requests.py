@@ -3,6 +3,7 @@
 import pytest
 
 from support.raw import request
+from support.signature import UNSIGNED
 
 DATA = b"seven pixels"
 LONG_AGO = "Tue, 14 Nov 2000 22:13:20 GMT"
@@ -59,3 +60,18 @@ def test_copies_heed_both_conditions_in_both_forms(endpoint, s3, bucket, conditi
     answer = request(endpoint, "PUT", bucket, "k", "", b"", {"x-amz-copy-source": f"{bucket}/source"}, extra=condition)
     assert (answer.status == 200) if expected is None else (refusal(answer) == expected)
     assert holds(s3, bucket, b"new" if expected is None else DATA)
+
+
+@pytest.mark.parametrize("headers, payload", [
+    ({"content-encoding": "aws-chunked"}, UNSIGNED),
+    ({"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "5"}, None),
+    ({"x-amz-decoded-content-length": "5"}, UNSIGNED),
+])
+def test_frames_are_not_stored(endpoint, s3, bucket, headers, payload):
+    framed = b"5\r\nhello\r\n0\r\n\r\n"
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    for query in ("", f"partNumber=1&uploadId={upload}"):
+        answer = request(endpoint, "PUT", bucket, "k", query, framed, headers, payload)
+        assert refusal(answer) == ("InvalidArgument", 400)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert "Parts" not in s3.list_parts(Bucket=bucket, Key="k", UploadId=upload)

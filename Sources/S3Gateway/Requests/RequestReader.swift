@@ -120,6 +120,7 @@ struct RequestReader: Sendable {
     ) throws(S3Error) -> (VerifiedBody, hasTrailer: Bool) {
         let takesBody = operation.takesBody
         let length = takesBody ? try Self.length(request, operation, claim.payloadMode, headers) : 0
+        if operation.isUpload { try Self.refuseFraming(claim.payloadMode, length, headers) }
         var hasTrailer = false
         if case .chunked(_, let trailer) = claim.payloadMode { hasTrailer = trailer }
         var trailing: ObjectChecksum.Algorithm?
@@ -139,6 +140,27 @@ struct RequestReader: Sendable {
         return (body, hasTrailer)
     }
 
+    /// A body that other headers call framed is not stored as it comes, frames and all, because its payload mode names
+    /// no framing. `aws-chunked` alone says nothing beside the SHA-256 of the whole body (AWS).
+    private static func refuseFraming(_ mode: PayloadMode, _ length: Int, _ headers: S3Headers) throws(S3Error) {
+        if case .chunked = mode { return }
+        if mode == .unsigned, AttributeHeaders.saysChunked(headers) {
+            throw .invalidArgument(
+                "aws-chunked encoding is not supported when x-amz-content-sha256 UNSIGNED-PAYLOAD is supplied.",
+                name: "x-amz-content-sha256",
+                value: "UNSIGNED-PAYLOAD"
+            )
+        }
+        guard let decoded = headers.value("x-amz-decoded-content-length") else { return }
+        guard DecimalText.value(decoded) == length else {
+            throw .invalidArgument(
+                "x-amz-decoded-content-length differs from Content-Length, but x-amz-content-sha256 names no framing.",
+                name: "x-amz-decoded-content-length",
+                value: decoded
+            )
+        }
+    }
+
     /// The decoded length that the client declares. Uploads must declare one; documents may be left out.
     private static func length(
         _ request: Request,
@@ -150,10 +172,9 @@ struct RequestReader: Sendable {
         if case .chunked = mode {
             text = headers.value("x-amz-decoded-content-length")
         } else {
-            let isUpload = operation == .putObject || operation == .uploadPart
             text =
                 headers.value("content-length")
-                ?? (isUpload || headers.contains("transfer-encoding") ? nil : "0")
+                ?? (operation.isUpload || headers.contains("transfer-encoding") ? nil : "0")
         }
         guard let text else {
             // A body whose end only its framing tells: AWS takes none.
@@ -166,6 +187,9 @@ struct RequestReader: Sendable {
 }
 
 extension S3Operation {
+    /// Whether the request's body is an object's bytes.
+    fileprivate var isUpload: Bool { self == .putObject || self == .uploadPart }
+
     /// Whether the handler reads the request's body.
     var takesBody: Bool {
         switch self {

@@ -74,10 +74,17 @@ package enum AttributeHeaders {
     /// `Content-Encoding` without `aws-chunked`, which is the transfer's and not the object's.
     private static func withoutChunking(_ value: String) -> String {
         guard value.lowercased().contains("aws-chunked") else { return value }
-        let codings = value.split(separator: ",").filter { coding in
-            coding.filter { $0 != " " }.lowercased() != "aws-chunked"
-        }
+        let codings = value.split(separator: ",").filter { !isChunking($0) }
         return String(codings.joined(separator: ",").drop { $0 == " " })
+    }
+
+    /// Whether `Content-Encoding` has `aws-chunked` among its codings.
+    package static func saysChunked(_ headers: S3Headers) -> Bool {
+        headers.value("content-encoding")?.split(separator: ",").contains(where: isChunking) ?? false
+    }
+
+    private static func isChunking(_ coding: Substring) -> Bool {
+        coding.filter { $0 != " " }.lowercased() == "aws-chunked"
     }
 }
 
