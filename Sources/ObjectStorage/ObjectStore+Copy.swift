@@ -35,7 +35,7 @@ extension ObjectStore {
                 return try await copyAnew(version, request, detail, hold, scheme)
             }
         }
-        if let algorithm = request.checksum, version.checksum?.algorithm != algorithm {
+        if let algorithm = missingChecksum(version, request) {
             version.checksum = try await digests(detail, range: 0..<version.length, hold: hold, algorithm).checksum
         }
         let results = try await metadata.commit(
@@ -43,6 +43,14 @@ extension ObjectStore {
         )
         _ = try results.first?.get()
         return writeResult(version, isDegraded: false)
+    }
+
+    /// The algorithm that was asked for, unless the source has its checksum of all bytes: one of its parts' checksums,
+    /// by whatever algorithm, is none of the copy's bytes (AWS).
+    private func missingChecksum(_ source: VersionRecord, _ request: CopyRequest) -> ObjectChecksum.Algorithm? {
+        guard let algorithm = request.checksum else { return nil }
+        let has = source.checksum?.algorithm == algorithm && source.checksum?.kind == .fullObject
+        return has ? nil : algorithm
     }
 
     /// The copy's bytes in another scheme; its parts, ETag and checksum stay.
@@ -53,7 +61,7 @@ extension ObjectStore {
         _ hold: BlobHold,
         _ scheme: Scheme
     ) async throws(StorageError) -> WriteResult {
-        let algorithm = request.checksum.flatMap { $0 == version.checksum?.algorithm ? nil : $0 }
+        let algorithm = missingChecksum(version, request)
         let condition = request.condition
         let written = try await rewrite(
             Rewriting(

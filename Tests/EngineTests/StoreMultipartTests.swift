@@ -225,6 +225,39 @@ struct StoreMultipartTests {
         try await store.close()
     }
 
+    /// Found by a hunt: the copy kept the checksum of the parts' checksums.
+    @Test("a copy that asks for a checksum gets one of all its bytes")
+    func copiedChecksum() async throws {
+        let store = try await StoreHarness.open()
+        let contents = [Content.random(5 << 20), Content.random(777)]
+        let upload = try await Self.upload(store, checksum: .crc32, kind: .composite)
+        var parts: [CompleteUploadRequest.Part] = []
+        for (index, content) in contents.enumerated() {
+            parts.append(try await Self.put(store, upload, index + 1, content))
+        }
+        let source = try #require(try await Self.complete(store, upload, parts).checksum)
+        #expect(source.kind == .composite)
+        for algorithm in [nil, ObjectChecksum.Algorithm.crc32, .sha256] {
+            let copy = try await store.objects.copy(
+                CopyRequest(
+                    sourceBucket: Self.bucket,
+                    sourceKey: "k",
+                    bucket: Self.bucket,
+                    key: "copy",
+                    owner: StoreHarness.owner,
+                    checksum: algorithm
+                )
+            )
+            guard let algorithm else {
+                #expect(copy.checksum == source)
+                continue
+            }
+            #expect(copy.checksum?.kind == .fullObject && copy.checksum?.algorithm == algorithm)
+            #expect(copy.checksum?.value == Content.checksum(contents.flatMap { $0 }, algorithm))
+        }
+        try await store.close()
+    }
+
     @Test(
         "uploads that are soon too old are looked for soon",
         arguments: [(604_800, 600), (1_200, 600), (60, 30), (1, 1), (0, 1)]
