@@ -112,7 +112,24 @@ struct ConnectionTests {
             #expect(answer.code == code && answer.status >= 400, "\(answer.head) \(answer.text)")
             for name in ["x-amz-request-id", "x-amz-id-2", "date", "server"] { #expect(answer.header(name) != nil) }
             #expect(answer.element("RequestId") == answer.header("x-amz-request-id"))
+            let allowed = code == "MethodNotAllowed" ? "GET, HEAD, PUT, POST, DELETE" : nil
+            #expect(answer.header("allow") == allowed)
             #expect(client.isClosedByPeer())
+        }
+    }
+
+    @Test("a method that is not there is answered with those that are")
+    func allow() async throws {
+        try await GatewayHarness.run { harness in
+            for (method, path, allowed) in [
+                ("POST", "/pictures/k", "GET, HEAD, PUT, DELETE"), ("HEAD", "/pictures/k?tagging", "GET, PUT, DELETE"),
+                ("DELETE", "/", "GET"), ("GET", "/pictures?delete", "POST"),
+            ] {
+                let refused = try harness.send(method, path)
+                #expect(refused.status == 405 && refused.header("allow") == allowed, "\(method) \(path)")
+            }
+            #expect(try harness.send("POST", "/-/ready").header("allow") == "GET, HEAD")
+            #expect(try harness.send("GET", "/pictures/none").header("allow") == nil)
         }
     }
 

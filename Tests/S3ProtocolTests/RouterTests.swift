@@ -71,6 +71,21 @@ struct RouterTests {
         #expect { try Self.route(method, path) } throws: { ($0 as? S3Error)?.code.name == code }
     }
 
+    @Test(
+        "What is refused for its method names those that there are",
+        arguments: [
+            ("POST", "/", "GET"), ("PATCH", "/b", "GET, HEAD, PUT, DELETE"), ("PUT", "/b?uploads", "GET"),
+            ("PATCH", "/b/k", "GET, HEAD, PUT, DELETE"), ("GET", "/b/k?uploads", "POST"),
+            ("HEAD", "/b/k?acl", "GET, PUT"),
+            ("HEAD", "/b/k?uploadId=u", "GET, PUT, POST, DELETE"), ("GET", "/b?uploadId=u", ""),
+        ]
+    )
+    func allowed(_ method: String, _ path: String, _ allowed: String) {
+        #expect {
+            try Self.route(method, path)
+        } throws: { ($0 as? S3Error)?.allowed.joined(separator: ", ") == allowed }
+    }
+
     @Test("No verb on any sub-resource becomes a plain operation")
     func nothingFallsThrough() {
         let plain: Set<S3Operation> = [

@@ -1,3 +1,4 @@
+import HTTPTypes
 import ObjectInterface
 import ObjectModel
 import S3Protocol
@@ -49,5 +50,12 @@ extension S3Error {
             return label
         }
         return "If-Match"
+    }
+}
+
+extension S3Error {
+    /// The `Allow` that an answer with 405 must have (RFC 9110 §15.5.6); nil for every other error.
+    var allowField: HTTPField? {
+        code == .methodNotAllowed ? HTTPField(name: .allow, value: allowed.joined(separator: ", ")) : nil
     }
 }

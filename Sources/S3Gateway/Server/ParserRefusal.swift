@@ -37,12 +37,19 @@ final class ParserRefusal: ChannelDuplexHandler, RemovableChannelHandler {
         case .headerOverflow:
             S3Error(.requestHeaderSectionTooLarge)
         case .invalidMethod:
-            S3Error(.methodNotAllowed)
+            methodNotKnown()
         case .invalidURL, .invalidPath, .invalidQueryString, .invalidFragment, .invalidHost, .invalidPort:
             S3Error(.invalidURI)
         default:
             S3Error(.badRequest, "An error occurred when parsing the HTTP request.")
         }
+    }
+
+    /// What the request names has not been read, so that the answer tells all methods that there are.
+    private static func methodNotKnown() -> S3Error {
+        var error = S3Error(.methodNotAllowed)
+        error.allowed = S3Router.methods.map(\.rawValue)
+        return error
     }
 }
 
@@ -56,6 +63,7 @@ extension ResponseIdentity {
         response.headerFields.append(HTTPField(name: .contentType, value: "application/xml"))
         response.headerFields.append(HTTPField(name: .contentLength, value: String(document.count)))
         response.headerFields.append(HTTPField(name: .connection, value: "close"))
+        if let allow = error.allowField { response.headerFields.append(allow) }
         return (response, ByteBuffer(bytes: document))
     }
 }

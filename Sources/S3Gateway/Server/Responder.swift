@@ -120,6 +120,7 @@ struct Responder: Sendable {
             HTTPField(name: S3FieldName.bucketRegion, value: $0.value)
         }
         if request.method == .head {
+            if let allow = error.allowField { response.fields.append(allow) }
             // A HEAD has no document in which to find it.
             if let region { response.fields.append(region) }
             response.fields.append(HTTPField(name: .contentType, value: "application/xml"))
@@ -129,6 +130,7 @@ struct Responder: Sendable {
         let resource = String(path.prefix { $0 != "?" })
         response = S3Response.xml(error.document(resource: resource, requestID: id, hostID: identity.hostID))
         response.status = HTTPResponse.Status(code: error.code.status)
+        if let allow = error.allowField { response.fields.append(allow) }
         if let region { response.fields.append(region) }
         return response
     }

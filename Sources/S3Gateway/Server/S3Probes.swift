@@ -21,7 +21,11 @@ package struct S3Probes: Sendable {
     /// The answer to a request below `/-/`.
     func response(to request: Request) async -> S3Response {
         let path = request.head.path ?? ""
-        guard request.method == .get || request.method == .head else { return S3Response(status: .methodNotAllowed) }
+        guard request.method == .get || request.method == .head else {
+            var refused = S3Response(status: .methodNotAllowed)
+            refused.fields.append(HTTPField(name: .allow, value: "GET, HEAD"))
+            return refused
+        }
         switch path.prefix(while: { $0 != "?" }) {
         case "/-/ready":
             guard let reason = await ready() else { return Self.text("ready\n", .ok) }

@@ -15,6 +15,8 @@ package struct S3Error: Error, Sendable, CustomStringConvertible {
     package var message: String
     /// In the order of the document.
     package var details: [Detail]
+    /// With `MethodNotAllowed`, the methods that what is named has: the answer's `Allow` (RFC 9110 §15.5.6).
+    package var allowed: [String] = []
 
     package init(_ code: S3ErrorCode, _ message: String? = nil, details: [(String, String)] = []) {
         self.code = code

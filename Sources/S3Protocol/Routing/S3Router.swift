@@ -9,6 +9,39 @@ package enum S3Router {
         query: QueryParameters,
         hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
+        do throws(S3Error) {
+            return try operation(method, target, query, hasCopySource: hasCopySource)
+        } catch {
+            guard error.code == .methodNotAllowed else { throw error }
+            var error = error
+            error.allowed = methods.filter { isAllowed($0, target, query) }.map(\.rawValue)
+            throw error
+        }
+    }
+
+    /// All that any operation has.
+    package static let methods: [HTTPRequest.Method] = [.get, .head, .put, .post, .delete]
+
+    /// Whether a method is there for what target and query name, however the rest of the request is wrong.
+    private static func isAllowed(
+        _ method: HTTPRequest.Method,
+        _ target: RequestTarget,
+        _ query: QueryParameters
+    ) -> Bool {
+        do throws(S3Error) {
+            _ = try operation(method, target, query, hasCopySource: false)
+            return true
+        } catch {
+            return error.code != .methodNotAllowed && error.code != .notImplemented
+        }
+    }
+
+    private static func operation(
+        _ method: HTTPRequest.Method,
+        _ target: RequestTarget,
+        _ query: QueryParameters,
+        hasCopySource: Bool
+    ) throws(S3Error) -> S3Operation {
         let chosen = try subResource(of: query, method: method)
         if target.bucket.isEmpty { return try service(method, chosen) }
         if target.key.isEmpty { return try bucket(method, chosen, query) }
