@@ -60,7 +60,7 @@ extension ObjectStore {
         var chosen: [PartRecord] = []
         for part in request.parts {
             guard let record = byNumber[part.number], record.summary.eTag == part.eTag,
-                Self.matches(part.checksum, record.summary.checksum)
+                try Self.matches(part, record.summary.checksum)
             else {
                 // Parts go with their upload, which another completion may have ended since we found it open.
                 _ = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload)
@@ -75,9 +75,21 @@ extension ObjectStore {
         return chosen
     }
 
-    private static func matches(_ declared: DeclaredChecksum?, _ stored: ObjectChecksum?) -> Bool {
-        guard let declared else { return true }
-        return stored?.algorithm == declared.algorithm && stored?.value == declared.value
+    /// A checksum by another algorithm than the part's cannot be compared, which AWS answers otherwise than one that
+    /// is another part's.
+    private static func matches(
+        _ part: CompleteUploadRequest.Part,
+        _ stored: ObjectChecksum?
+    ) throws(StorageError) -> Bool {
+        guard let declared = part.checksum else { return true }
+        guard stored?.algorithm == declared.algorithm else {
+            throw StorageError(
+                .badDigest,
+                "The \(declared.algorithm.streaming.name.lowercased()) you specified for part \(part.number) did not "
+                    + "match what we received."
+            )
+        }
+        return stored?.value == declared.value
     }
 
     private static func checkLengths(_ parts: [PartRecord], declared: Int?) throws(StorageError) {
@@ -135,7 +147,12 @@ extension ObjectStore {
         }
         let kind = upload.checksumKind ?? defaultKind(algorithm)
         guard request.checksumKind.map({ $0 == kind }) ?? true else {
-            throw StorageError(.badDigest, "The checksum type is not the one that the upload was created with.")
+            let mode = kind == .fullObject ? "FULL_OBJECT" : "COMPOSITE"
+            throw StorageError(
+                .badDigest,
+                "The upload was created using the \(mode) checksum mode. The complete request must use the same checksum "
+                    + "mode."
+            )
         }
         let made: ObjectChecksum
         switch kind {

@@ -225,6 +225,28 @@ struct StoreMultipartTests {
         try await store.close()
     }
 
+    @Test("a part's checksum by another algorithm is no part that is missing, as on AWS")
+    func strangeChecksum() async throws {
+        let store = try await StoreHarness.open()
+        for algorithm in [nil, ObjectChecksum.Algorithm.crc32] {
+            let upload = try await Self.upload(store, checksum: algorithm)
+            var part = try await Self.put(store, upload, 1, [1, 2, 3])
+            part.checksum = DeclaredChecksum(algorithm: .sha256, value: Content.checksum([1, 2, 3], .sha256))
+            do {
+                _ = try await Self.complete(store, upload, [part])
+                Issue.record("it was completed")
+            } catch let error as StorageError {
+                #expect(error.code == .badDigest)
+                #expect(error.message == "The sha256 you specified for part 1 did not match what we received.")
+            }
+        }
+        let upload = try await Self.upload(store, checksum: .crc32)
+        var part = try await Self.put(store, upload, 1, [1, 2, 3])
+        part.checksum = DeclaredChecksum(algorithm: .crc32, value: Content.checksum([4], .crc32))
+        #expect(await code(of: { [part] in _ = try await Self.complete(store, upload, [part]) }) == .invalidPart)
+        try await store.close()
+    }
+
     /// Found by a hunt: the copy kept the checksum of the parts' checksums.
     @Test("a copy that asks for a checksum gets one of all its bytes")
     func copiedChecksum() async throws {

@@ -106,10 +106,24 @@ struct XMLTests {
         #expect(parts.count == 1 && parts[0].eTag == "e" && parts[0].checksum?.digest == [0x35, 0x24, 0x41, 0xC2])
         for bad in [
             "<Complete/>", "", complete.replacing("PartNumber", with: "Number"), complete.replacing(">1<", with: ">x<"),
-            complete.replacing(">1<", with: ">10001<"), complete.replacing("NSRBwg==", with: "NSRB"),
+            complete.replacing(">1<", with: ">10001<"), complete.replacing("CRC32", with: "CRC33"),
             complete.replacing("<ETag>\"e\"</ETag>", with: ""), "<CompleteMultipartUpload/>",
         ] {
             #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+        let second = "<ChecksumSHA1>x</ChecksumSHA1></Part>"
+        for (bad, told) in [
+            (complete.replacing("NSRBwg==", with: "NSRB"), "CRC32:NSRB;"),
+            (complete.replacing("NSRBwg==", with: "?"), "CRC32:?;"),
+            (complete.replacing("</Part>", with: second), "CRC32:NSRBwg==;SHA1:x;"),
+        ] {
+            #expect {
+                try CompleteUploadBody(Array(bad.utf8))
+            } throws: {
+                let error = $0 as? S3Error
+                return error?.message == "Invalid Base64 or multiple checksums present in request"
+                    && error?.code == .invalidArgument && error?.details.map(\.value) == ["Checksum", told]
+            }
         }
         for (name, length) in [("SHA512", 64), ("XXHASH3", 8)] {
             let text = Base64.encode([UInt8](repeating: 1, count: length))
