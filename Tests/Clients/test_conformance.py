@@ -70,11 +70,29 @@ def test_a_completion_keeps_the_kind_of_checksum(endpoint, s3, bucket):
     upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
     answer = complete(endpoint, bucket, upload, parts, {"x-amz-checksum-type": "COMPOSITE"})
     assert refusal(answer) == ("BadDigest", 400)
+    assert answer.message == "The upload was created using the FULL_OBJECT checksum mode. The complete request must " \
+        "use the same checksum mode."
     answer = complete(
         endpoint, bucket, upload, parts, {"x-amz-checksum-crc32": crc32(DATA), "x-amz-checksum-type": "FULL_OBJECT"}
     )
     assert answer.status == 200
     assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["ChecksumCRC32"] == crc32(DATA)
+
+
+@pytest.mark.parametrize("checksums, expected, message", [
+    ({"ChecksumCRC32": "!"}, "InvalidArgument", "Invalid Base64 or multiple checksums present in request"),
+    ({"ChecksumCRC32": crc32(DATA), "ChecksumSHA1": base64.b64encode(hashlib.sha1(DATA).digest()).decode()},
+     "InvalidArgument", "Invalid Base64 or multiple checksums present in request"),
+    ({"ChecksumSHA256": base64.b64encode(hashlib.sha256(DATA).digest()).decode()},
+     "BadDigest", "The sha256 you specified for part 1 did not match what we received."),
+    ({"ChecksumCRC32": crc32(b"other")}, "InvalidPart", None),
+])
+def test_a_parts_checksum_that_cannot_be_its(endpoint, s3, bucket, checksums, expected, message):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32")
+    listed = {"Parts": [{"PartNumber": 1, "ETag": parts["Parts"][0]["ETag"], **checksums}]}
+    answer = complete(endpoint, bucket, upload, listed, {})
+    assert refusal(answer) == (expected, 400)
+    assert message in (None, answer.message)
 
 
 def test_a_composite_checksum_counts_its_parts(endpoint, s3, bucket):
@@ -288,6 +306,21 @@ def test_a_page_of_fewer_than_none_in_awss_words(endpoint, bucket, query, name):
 def test_an_empty_page_of_parts_is_the_last(s3, bucket):
     upload, _ = begun(s3, bucket)
     assert not s3.list_parts(Bucket=bucket, Key="k", UploadId=upload, MaxParts=0)["IsTruncated"]
+
+
+def test_an_empty_page_of_an_objects_parts_is_the_last(s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32")
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    page = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"], MaxParts=0)["ObjectParts"]
+    assert (page["IsTruncated"], page["MaxParts"], page.get("NextPartNumberMarker")) == (False, 0, None)
+
+
+def test_a_copy_has_a_checksum_of_all_its_bytes(s3, bucket):
+    upload, parts = begun(s3, bucket, ChecksumAlgorithm="CRC32")
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    copy = s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/k", ChecksumAlgorithm="CRC32")
+    result = copy["CopyObjectResult"]
+    assert (result["ChecksumCRC32"], result["ChecksumType"]) == (crc32(DATA), "FULL_OBJECT")
 
 
 def test_tags_come_in_order_of_their_keys(s3, bucket):

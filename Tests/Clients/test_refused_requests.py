@@ -19,7 +19,8 @@ def holds(s3, bucket, data=DATA) -> bool:
 
 @pytest.mark.parametrize("name, value", [
     ("if-match", ""), ("if-match", "  "), ("if-match", ","), ("if-match", '""'), ("if-match", '"a", "b"'),
-    ("if-none-match", "*"), ("if-none-match", '"x"'), ("if-modified-since", LONG_AGO), ("if-unmodified-since", LONG_AGO),
+    ("if-none-match", "*"), ("if-none-match", '"x"'),
+    ("if-modified-since", LONG_AGO), ("if-unmodified-since", LONG_AGO),
 ])
 def test_nothing_is_deleted_regardless_of_a_condition(endpoint, s3, bucket, name, value):
     s3.put_object(Bucket=bucket, Key="k", Body=DATA)
@@ -75,3 +76,32 @@ def test_frames_are_not_stored(endpoint, s3, bucket, headers, payload):
         assert refusal(answer) == ("InvalidArgument", 400)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
     assert "Parts" not in s3.list_parts(Bucket=bucket, Key="k", UploadId=upload)
+
+
+def test_a_part_of_an_object_does_not_replace_it(endpoint, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    answer = request(endpoint, "PUT", bucket, "k", "", b"x", extra={"content-range": f"bytes 0-0/{len(DATA)}"})
+    assert refusal(answer) == ("NotImplemented", 501)
+    assert holds(s3, bucket)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_a_copy_source_of_what_is_no_copy(endpoint, s3, bucket, method):
+    s3.put_object(Bucket=bucket, Key="k", Body=DATA)
+    answer = request(endpoint, method, bucket, "k", headers={"x-amz-copy-source": f"{bucket}/k"})
+    assert (answer.status, answer.code) == (400, "" if method == "HEAD" else "InvalidArgument")
+    assert holds(s3, bucket)
+
+
+def test_a_copy_source_that_no_bucket_can_have(endpoint, bucket):
+    answer = request(endpoint, "PUT", bucket, "k", headers={"x-amz-copy-source": "Not_one/k"})
+    assert (refusal(answer), answer.message) == (("InvalidArgument", 400), "Invalid copy source bucket name")
+
+
+@pytest.mark.parametrize("method, key, query, allowed", [
+    ("POST", "k", "", "GET, HEAD, PUT, DELETE"), ("HEAD", "k", "tagging=", "GET, PUT, DELETE"),
+    ("PUT", "", "uploads=", "GET"),
+])
+def test_a_method_that_is_not_there(endpoint, bucket, method, key, query, allowed):
+    answer = request(endpoint, method, bucket, key, query)
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)

@@ -212,6 +212,10 @@ struct ObjectRoundTripTests {
             for bad in ["", "/", "pictures", "pictures/", "%00/a", "http://x/y%ff"] {
                 #expect((400..<500).contains(try copy(bad).status), "\(bad)")
             }
+            for impossible in ["x/k", "Not_one/k", "/-pictures/a", "192.168.0.1/k"] {
+                #expect(try copy(impossible).element("Message") == "Invalid copy source bucket name")
+            }
+            #expect(try harness.send("DELETE", "/pictures/a", headers: [("x-amz-copy-source", "a/b")]).status == 400)
             #expect(try copy("pictures/a", to: "/pictures/a").code == "InvalidRequest")
             #expect(try copy("pictures/a", [("x-amz-copy-source-if-match", "x")]).code == "PreconditionFailed")
             #expect(try copy("pictures/a", [("x-amz-metadata-directive", "MOVE")]).code == "InvalidArgument")

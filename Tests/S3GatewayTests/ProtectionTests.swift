@@ -102,6 +102,21 @@ struct ProtectionTests {
         }
     }
 
+    /// Found by a hunt: the object was replaced by a part of itself.
+    @Test("A PUT of a range of an object is refused; a part of an upload may be called one")
+    func contentRange() async throws {
+        try await GatewayHarness.run { harness in
+            _ = try harness.send("PUT", "/pictures/k", body: Self.image)
+            let id = try #require(try harness.send("POST", "/pictures/k?uploads").element("UploadId"))
+            func put(_ path: String) throws -> Int {
+                try harness.send("PUT", path, headers: [("content-range", "bytes 0-0/8")], body: [1]).status
+            }
+            #expect(try put("/pictures/k") == 501)
+            #expect(harness.objects.snapshot()["pictures/k"] == Self.image)
+            #expect(try put("/pictures/k?partNumber=1&uploadId=\(id)") == 200)
+        }
+    }
+
     /// Found by a hunt: an empty or unknown condition of a delete was none.
     @Test("What is to be deleted under a condition is not deleted without")
     func conditionsOfDeletes() async throws {

@@ -44,6 +44,15 @@ struct RouterTests {
         #expect(try Self.route("PUT", "/b/k?partNumber=1&uploadId=u", copy: true) == .uploadPartCopy)
     }
 
+    @Test("A copy source of what reads or deletes is refused", arguments: ["GET", "HEAD", "DELETE"])
+    func copySourceElsewhere(_ method: String) {
+        for path in ["/b/k", "/b/k?tagging", "/b/k?uploadId=u", "/b"] {
+            #expect {
+                try Self.route(method, path, copy: true)
+            } throws: { ($0 as? S3Error)?.code == .invalidArgument }
+        }
+    }
+
     @Test(
         "Everything else is refused",
         arguments: [

@@ -5,7 +5,11 @@ import S3Protocol
 extension S3Call {
     /// The source that the headers name, authorized by itself: whoever may write here may not therefore read there.
     func authorizedSource() async throws(S3Error) -> CopySource {
-        let source = try CopySource(headers.value("x-amz-copy-source") ?? "")
+        let text = headers.value("x-amz-copy-source") ?? ""
+        let source = try CopySource(text)
+        guard BucketName.isValid(source.bucket) else {
+            throw .invalidArgument("Invalid copy source bucket name", name: "x-amz-copy-source", value: text)
+        }
         let bucket = try await RequestReader.bucket(source.bucket, objects)
         try Authorization.requireOwner(
             of: bucket,

@@ -98,9 +98,10 @@ extension XMLWriter {
             let following = Array(zip(1..., parts)).drop { $0.0 <= marker }
             let page = following.prefix(limit)
             element("PartNumberMarker", marker)
-            element("NextPartNumberMarker", page.last?.0 ?? marker)
+            // A page of none is no page to go on from.
+            if limit > 0 { element("NextPartNumberMarker", page.last?.0 ?? marker) }
             element("MaxParts", limit)
-            element("IsTruncated", following.count > page.count)
+            element("IsTruncated", following.count > page.count && limit > 0)
             for (number, part) in page {
                 open("Part")
                 element("PartNumber", number)

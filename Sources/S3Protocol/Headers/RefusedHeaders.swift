@@ -15,6 +15,10 @@ package enum RefusedHeaders {
         for name in conditions where !operation.heeds(condition: name) && headers.contains(name) {
             throw .notImplemented(header: name)
         }
+        // The whole is not to be replaced by a part of it (RFC 9110 §14.5).
+        if operation == .putObject, headers.contains("content-range") {
+            throw .notImplemented(header: "content-range")
+        }
         try headers.forEach(prefix: "x-amz-") { (name, value) throws(S3Error) in
             try check(name, value)
         }

@@ -43,6 +43,13 @@ package enum S3Router {
         hasCopySource: Bool
     ) throws(S3Error) -> S3Operation {
         let chosen = try subResource(of: query, method: method)
+        if hasCopySource, [.get, .head, .delete].contains(method) {
+            throw .invalidArgument(
+                "You can only specify a copy source header for copy requests.",
+                name: "x-amz-copy-source",
+                value: ""
+            )
+        }
         if target.bucket.isEmpty { return try service(method, chosen) }
         if target.key.isEmpty { return try bucket(method, chosen, query) }
         return try object(method, chosen, query, hasCopySource: hasCopySource)
