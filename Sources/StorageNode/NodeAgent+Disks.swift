@@ -264,13 +264,30 @@ extension NodeAgent {
         service.host(disk)
     }
 
+    /// Makes way for a new log. What bears the name of its folder and is none is kept, under another name: it is not
+    /// the log's, and a link is not gone after.
     private func removeLog(_ files: any FileSystem) async throws(FileError) {
-        guard try await files.status(DiskFolder.journal) != nil else { return }
+        guard let there = try await files.status(DiskFolder.journal) else { return }
+        guard there.isDirectory else { return try await moveAside(DiskFolder.journal, on: files) }
         for name in try await files.list(DiskFolder.journal) {
             let path = DiskFolder.journal + "/" + name
             if try await files.status(path)?.isDirectory == false { try await files.remove(path) }
         }
         try await files.syncDirectory(DiskFolder.journal)
+    }
+
+    /// Names that are tried for what is moved aside.
+    private static let asideNames = 100
+
+    private func moveAside(_ name: String, on files: any FileSystem) async throws(FileError) {
+        for number in 1...Self.asideNames {
+            let aside = "\(name).aside-\(number)"
+            // A rename would write over what is there.
+            guard try await files.status(aside) == nil else { continue }
+            try await files.rename(name, to: aside)
+            return try await files.syncDirectory(RelativePath.root)
+        }
+        throw FileError(.exists, operation: "rename", path: name)
     }
 }
 

@@ -213,6 +213,93 @@ struct StoreKeeperTests {
         try await store.close()
     }
 
+    private static func slots(
+        of store: StoreHarness,
+        where condition: (DiskRecord) -> Bool
+    ) async throws -> [Int] {
+        let records = try await store.store.metadata.disks().filter(condition)
+        return store.disks.indices.filter { slot in records.contains { $0.slot == StoreHarness.name(slot) } }
+    }
+
+    private static func makeFile(_ name: String, length: Int, on disk: MemoryDisk) async throws {
+        let files = disk.mount()
+        let file = try await files.open(name, .createNew)
+        try await file.truncate(to: length)
+        try await file.sync()
+        try await files.syncDirectory(RelativePath.root)
+    }
+
+    /// Found by hand: a store had one keeper less for good, and nothing said so.
+    @Test("a file where the folder of the journal should be is moved aside, and its disk keeps the journal")
+    func strayFile() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-2-1", disks: 4)
+        try await store.put("object", Content.random(1_000))
+        let before = try store.store.journal.report.keepers
+        #expect(before.keepers.count == 3)
+        let former = try #require(try await Self.slots(of: store) { before.contains($0.id) }.first)
+        let other = try #require(try await Self.slots(of: store) { !before.contains($0.id) }.first)
+        try await store.close()
+        try await RecoveryHarness.removeJournal(store.disk(former))
+        for slot in [former, other] {
+            try await Self.makeFile("journal", length: 5, on: store.disk(slot))
+            try await Self.makeFile("journal.aside-1", length: 3, on: store.disk(slot))
+            store.disk(slot).restart()
+        }
+        try await store.start()
+        try await store.wait {
+            try await store.store.mendKeepers()
+            let report = try store.store.journal.report
+            return report.keepers.keepers.count == 3
+                && report.members.allSatisfy { $0.standing(isServed: true) == .current }
+        }
+        let keepers = try store.store.journal.report.keepers
+        let moved = try await Self.slots(of: store) { keepers.contains($0.id) }.filter { [former, other].contains($0) }
+        #expect(!moved.isEmpty)
+        for slot in moved {
+            let files = store.disk(slot).mount()
+            #expect(try await files.status("journal")?.isDirectory == true)
+            #expect(try await files.status("journal.aside-1")?.length == 3)
+            #expect(try await files.status("journal.aside-2")?.length == 5)
+        }
+        #expect(try await store.holds("object", Content.random(1_000)))
+        try await store.close()
+    }
+
+    /// Found by hand: why a disk could not join was told by nothing.
+    @Test("where no disk can open a log for the place that is free, one of them is named with the reason")
+    func noneCanJoin() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-2-1", disks: 4)
+        let before = try store.store.journal.report.keepers
+        let former = try #require(try await Self.slots(of: store) { before.contains($0.id) }.first)
+        let other = try #require(try await Self.slots(of: store) { !before.contains($0.id) }.first)
+        try await store.close()
+        try await RecoveryHarness.removeJournal(store.disk(former))
+        for slot in [former, other] {
+            store.disk(slot).restart()
+            store.disk(slot).inject(DiskFault(.createDirectory, pathPrefix: "journal", times: .max))
+        }
+        try await store.start()
+        let told = StoreEventTests.Told()
+        try store.store.events.observe(told.note)
+        for _ in 0..<4 { try await store.store.mendKeepers() }
+        #expect(try store.store.journal.report.keepers.keepers.count == 2)
+        let reasons = told.take().compactMap { if case .keepersUnchanged(let reason) = $0 { reason } else { nil } }
+        let reason = try #require(reasons.first)
+        #expect(reasons.count == 1, "once, and not with each try")
+        let names = [former, other].map { "site-1/node-1/\(StoreHarness.name($0)) cannot keep the journal (" }
+        #expect(names.contains { reason.hasPrefix($0) })
+        let troubles = await (try store.store).troubles()
+        #expect(troubles.map(\.work) == [.keepers] && troubles.map(\.reason) == [reason])
+
+        for slot in [former, other] { store.disk(slot).clearFaults() }
+        try await store.wait {
+            try await store.store.mendKeepers()
+            return try store.store.journal.report.keepers.keepers.count == 3
+        }
+        #expect(await (try store.store).troubles().isEmpty)
+        try await store.close()
+    }
+
     private static func isRetired(_ disk: DiskID, in store: StoreHarness) async throws -> Bool {
         try await store.store.metadata.disks().contains { $0.id == disk && $0.state == .retired }
     }

@@ -20,7 +20,8 @@ enum TroubleText {
         case .moves: "see to the room and the rights of the data folder; then give the pause or the rate again"
         case .metadata: "free room on the file system of its folder: `df` tells how much there is"
         case .checkpoints, .repack, .rewrites: "see to disks that are away or full; it is tried again by itself"
-        case .keepers: "bring back what is away, or add a disk; it is tried again by itself"
+        case .keepers:
+            "see to the disk that is named, bring back what is away, or add a disk; it is tried again by itself"
         case .garbage, .orphans, .other: "look at the log; it is tried again by itself"
         }
     }

@@ -115,23 +115,28 @@ extension Store {
 
     /// Takes a keeper whose log is lost out of the set, a disk that keeps no log yet into it where there is one.
     private func dismiss(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
-        if let standIn = await newKeeper(besides: keepers, by: plan) {
+        let search = await newKeeper(besides: keepers, by: plan)
+        if let standIn = search.found {
             await tryChange(removing: keeper, adding: standIn)
         } else if keepers.keepers.count > 1 {
             // It comes back with a new log in a later step, when its old place is forgotten.
             await tryChange(removing: keeper, adding: nil)
+        } else {
+            note(search)
         }
     }
 
     /// Puts another disk in the place of a keeper that is being emptied. Where none is left, it leaves without one if
     /// the disks that stay ask for fewer keepers; else it stays until there is one.
     private func relieve(_ keeper: DiskID, from keepers: KeeperSet, by plan: KeeperPlan?) async {
-        if let standIn = await newKeeper(besides: keepers, by: plan) {
+        let search = await newKeeper(besides: keepers, by: plan)
+        if let standIn = search.found {
             await tryChange(removing: keeper, adding: standIn, isOptional: true)
         } else if keepers.keepers.count > max(plan?.count ?? 0, 1) {
             await tryChange(removing: keeper, adding: nil)
         } else {
-            events.note(keepersUnchanged: "a disk that is being emptied keeps it, and no other can take that over")
+            let reason = "a disk that is being emptied keeps it, and no other can take that over"
+            events.note(keepersUnchanged: search.refusal.map { "\(reason): \($0)" } ?? reason)
         }
     }
 
@@ -152,13 +157,12 @@ extension Store {
     /// Exchanges one keeper for a disk that spreads the set better, which was chosen while other disks were away, or
     /// before there were others. Only while every keeper has everything: nothing is at risk then that waits for this.
     private func spread(_ keepers: KeeperSet, by plan: KeeperPlan?) async {
-        guard isWhole(keepers),
-            let new = await newKeeper({ plan?.exchange(in: keepers.keepers, among: $0)?.joining }),
+        // As it should be, as far as it can be.
+        guard isWhole(keepers) else { return events.note(keepersUnchanged: nil) }
+        let search = await newKeeper { plan?.exchange(in: keepers.keepers, among: $0)?.joining }
+        guard let new = search.found,
             let leaving = plan?.exchange(in: keepers.keepers, among: { $0 == new.disk })?.leaving
-        else {
-            // As it should be, as far as it can be.
-            return events.note(keepersUnchanged: nil)
-        }
+        else { return events.note(keepersUnchanged: search.refusal) }
         await tryChange(removing: leaving, adding: new, isOptional: true)
     }
 
@@ -170,31 +174,50 @@ extension Store {
     }
 
     private func recruit(besides keepers: KeeperSet, by plan: KeeperPlan?) async {
-        guard let new = await newKeeper(besides: keepers, by: plan) else { return }
+        let search = await newKeeper(besides: keepers, by: plan)
+        guard let new = search.found else { return note(search) }
         await tryChange(removing: nil, adding: new)
     }
 
+    /// What came of looking for a new keeper.
+    private struct KeeperSearch {
+        var found: (disk: DiskID, node: NodeName)?
+        /// Where there is none: why the last disk that was asked could not open a log, with its name.
+        var refusal: String?
+    }
+
+    /// Where no disk was asked, because none was there or all are to wait, what was told last still holds.
+    private func note(_ search: KeeperSearch) {
+        if let refusal = search.refusal { events.note(keepersUnchanged: refusal) }
+    }
+
     /// A disk that is no keeper, with an empty log opened on it.
-    private func newKeeper(besides keepers: KeeperSet, by plan: KeeperPlan?) async -> (disk: DiskID, node: NodeName)? {
+    private func newKeeper(besides keepers: KeeperSet, by plan: KeeperPlan?) async -> KeeperSearch {
         await newKeeper { plan?.next(besides: keepers.keepers, among: $0) }
     }
 
     /// The disk that `choose` takes of those that serve and can open an empty log; it is open then.
-    private func newKeeper(_ choose: ((DiskID) -> Bool) -> DiskID?) async -> (disk: DiskID, node: NodeName)? {
+    private func newKeeper(_ choose: ((DiskID) -> Bool) -> DiskID?) async -> KeeperSearch {
         let now = time.monotonic
         var refused = joins.withLock { joins in Set(joins.filter { !$0.value.isDue(now: now) }.keys) }
         let candidates = served.withLock { $0.filter { !$0.value.isAway && !$0.value.hangs } }
+        var search = KeeperSearch()
         while let disk = choose({ candidates[$0] != nil && !refused.contains($0) }),
-            let node = candidates[disk]?.place.node
+            let place = candidates[disk]?.place
         {
-            // What an earlier time as a keeper left says nothing any more.
-            if (try? await calls.renewLog(of: disk, on: node)) != nil {
+            do throws(NodeCallError) {
+                // What an earlier time as a keeper left says nothing any more.
+                try await calls.renewLog(of: disk, on: place.node)
                 noteLog(of: disk)
-                return (disk, node)
+                return KeeperSearch(found: (disk, place.node))
+            } catch {
+                let record = try? await metadata.disks().first { $0.id == disk }
+                let name = record.map(StoreEvent.DiskName.init) ?? StoreEvent.DiskName(unknownAt: place)
+                search.refusal = "\(name) cannot keep the journal (\(error))"
+                refused.insert(disk)
             }
-            refused.insert(disk)
         }
-        return nil
+        return search
     }
 
     /// Keepers that the strongest class needs on the disks that stay in use.
