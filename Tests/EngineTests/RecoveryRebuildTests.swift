@@ -8,6 +8,7 @@ import ObjectInterface
 import ObjectModel
 import Recovery
 import StorageNode
+import Synchronization
 import SystemInterface
 import TestKit
 import Testing
@@ -126,6 +127,69 @@ struct RecoveryRebuildTests {
         try await other.crash(database: database)
         #expect(try await other.store.metadata.statistics() == rows)
         try await other.close()
+    }
+
+    private static func startError(_ start: () async throws -> Void) async throws -> StoreStartError? {
+        do {
+            try await start()
+            return nil
+        } catch let error as StoreStartError {
+            return error
+        }
+    }
+
+    /// Found by hand: with a disk lost beside it, more disks were asked for, or that disk was to be replaced.
+    @Test(
+        "a start without the database names the rebuild, also where a disk cannot be used or opened",
+        arguments: [false, true],
+        [false, true]
+    )
+    func lostBesideADisk(isKnown: Bool, isThere: Bool) async throws {
+        let wasFounded = Atomic(false)
+        let store = try await StoreHarness.open {
+            $0.wasFounded = wasFounded.load(ordering: .relaxed)
+        }
+        try await store.put("object", Content.random(90_000))
+        try await store.close()
+        let database = store.database.copy()
+        wasFounded.store(isKnown, ordering: .relaxed)
+        if isThere {
+            store.disk(0).inject(DiskFault(.list, pathPrefix: "segments", times: .max))
+        } else {
+            store.disk(0).isGone = true
+        }
+        let error = try await Self.startError { try await store.crash(database: MemoryMetadataDatabase()) }
+        guard case .databaseLost = error else {
+            Issue.record("\(error.map(\.description) ?? "it starts")")
+            return
+        }
+        store.disk(0).clearFaults()
+        store.disk(0).isGone = false
+        try await store.crash(database: database)
+        #expect(try await store.holds("object", Content.random(90_000)))
+        #expect(try store.store.absentSlots.isEmpty)
+        try await store.close()
+    }
+
+    @Test("a founding that was cut off goes on with the disks that it had formatted, and not without one of them")
+    func cutFounding() async throws {
+        let scheme = try #require(Scheme(name: "rs-4-2"))
+        let store = StoreHarness(scheme: scheme)
+        store.disk(5).inject(DiskFault(.createDirectory, pathPrefix: "segments"))
+        #expect(try await Self.startError { try await store.start() } != nil)
+        for disk in store.disks { disk.restart() }
+        store.disk(0).inject(DiskFault(.list, pathPrefix: "segments", times: .max))
+        let error = try await Self.startError { try await store.start() }
+        guard case .disk(let slot, _) = error else {
+            Issue.record("\(error.map(\.description) ?? "it starts")")
+            return
+        }
+        #expect(slot == "disk-1")
+        for disk in store.disks { disk.restart() }
+        store.disk(0).clearFaults()
+        try await store.start()
+        #expect(try await store.store.metadata.disks().count == 6)
+        try await store.close()
     }
 
     @Test("refused while a server has the disks open")

@@ -99,8 +99,13 @@ struct StoreOpening {
     /// A new store: formats the empty disks. Disks that an interrupted founding left are taken up again.
     private mutating func found() async throws(StoreStartError) {
         let identities = survey.identities
+        // Its database was durable before the store was known to be here.
+        if configuration.wasFounded, !identities.isEmpty { throw .databaseLost }
         let clusters = Set(identities.map(\.cluster)).union(configuration.cluster.map { [$0] } ?? [])
         guard clusters.count <= 1 else { throw .mixedClusters(identities.map(\.entry.place.slot)) }
+        var generator = random.generator
+        cluster = clusters.first ?? ClusterID(.random(using: &generator))
+        try await takeFormatted()
         let unusable = survey.unusable
         let usable = survey.entries.count - unusable.count
         guard usable >= configuration.scheme.shardCount else {
@@ -111,11 +116,6 @@ struct StoreOpening {
                 unusable: unusable
             )
         }
-        var generator = random.generator
-        cluster = clusters.first ?? ClusterID(.random(using: &generator))
-        var isUnused = true
-        for (entry, _, disk) in identities where !(try await take(entry, id: disk).isUnused) { isUnused = false }
-        if position == .origin, !isUnused { throw .databaseLost }
         for entry in survey.entries {
             switch entry.finding {
             case .disk: break
@@ -136,6 +136,22 @@ struct StoreOpening {
             }
             try await serve(record, expecting: ExpectedDisk(cluster: cluster, disk: keeper, wantsLog: true))
         }
+    }
+
+    /// Disks that an interrupted founding left. One in use is a store's whose database is gone, and that comes before
+    /// whatever another disk wants.
+    private mutating func takeFormatted() async throws(StoreStartError) {
+        var failure: StoreStartError?
+        var isUnused = true
+        for (entry, _, disk) in survey.identities {
+            do throws(StoreStartError) {
+                if !(try await take(entry, id: disk).isUnused) { isUnused = false }
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if position == .origin, !isUnused { throw .databaseLost }
+        if let failure { throw failure }
     }
 
     private mutating func take(_ entry: DiskSurvey.Entry, id: DiskID) async throws(StoreStartError) -> OpenedDisk {
