@@ -129,6 +129,36 @@ struct RecoveryRebuildTests {
         try await other.close()
     }
 
+    /// Found by hand: the start advised a rebuild, and that to move the database aside, which had the only record of
+    /// what was acknowledged last.
+    @Test("a database newer than every journal is to be kept: neither a start nor a rebuild advises to make it anew")
+    func newerThanJournals() async throws {
+        let store = try await StoreHarness.open()
+        try await store.put("early", Content.random(3_000))
+        try await store.close()
+        let old = store.disks.map { $0.copy() }
+        try await store.start()
+        for number in 0..<8 { try await store.put("late-\(number)", Content.random(3_000)) }
+        try await store.close()
+        let (new, database) = (store.disks.map { $0.copy() }, store.database.copy())
+        for (slot, disk) in old.enumerated() { store.putBack(disk.copy(), slot) }
+        let refused = try await Self.startError { try await store.crash(database: database) }
+        let advice = try #require(refused?.description)
+        #expect(advice.contains("newer than every") && advice.contains("keep a copy"))
+        #expect(!advice.contains("metadata rebuild"))
+        let disks = old.enumerated().map { (path: StoreHarness.name($0.offset), disk: $0.element.copy()) }
+        do {
+            _ = try await Self.rebuild(disks, into: database.copy())
+            Issue.record("it was rebuilt")
+        } catch let error as RecoveryError {
+            #expect(error.description.contains("newer than every") && error.description.contains("Keep a copy"))
+        }
+        for (slot, disk) in new.enumerated() { store.putBack(disk, slot) }
+        try await store.crash(database: database)
+        #expect(try await store.holds("late-7", Content.random(3_000)))
+        try await store.close()
+    }
+
     private static func startError(_ start: () async throws -> Void) async throws -> StoreStartError? {
         do {
             try await start()
