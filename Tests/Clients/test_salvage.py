@@ -280,6 +280,45 @@ def test_a_folder_that_had_a_store_makes_none_anew(servers):
     assert [bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]] == ["bucket"]
 
 
+def test_a_rebuild_refuses_one_folder_by_two_names(servers):
+    server = servers()
+    server.start()
+    server.stop()
+    lose_database(server.data)
+    disks, link = server.disks(), server.data.parent / "link"
+    link.symlink_to(disks[0])
+    for again in (link, disks[0]):
+        given = [part for disk in [*disks, again] for part in ("--disk", disk)]
+        told = server.run("metadata", "rebuild", "--data", server.data, *given, check=False)
+        assert told.returncode != 0 and str(again) in told.stderr, told
+        assert "same folder" in told.stderr or "given twice" in told.stderr, told
+        assert "server is running" not in told.stderr, told
+    server.run("metadata", "rebuild", "--data", server.data)
+
+
+@pytest.mark.parametrize("disk_is", ["gone", "unreadable"])
+def test_a_start_names_the_rebuild_with_one_disk_lost_as_well(servers, disk_is):
+    server = servers()
+    server.start()
+    server.client().create_bucket(Bucket="bucket")
+    server.stop()
+    shutil.rmtree(server.data / "metadata")
+    lost, away = server.disks()[2], server.data.parent / "away"
+    if disk_is == "gone":
+        shutil.move(lost, away)
+        lost.write_bytes(b"no folder")
+    else:
+        (lost / "disk").write_bytes(b"x" * 8192)
+    with pytest.raises(RuntimeError, match="metadata rebuild"):
+        server.start()
+    if disk_is == "gone":
+        lost.unlink()
+        shutil.move(away, lost)
+    server.run("metadata", "rebuild", "--data", server.data)
+    server.start()
+    assert [bucket["Name"] for bucket in server.client().list_buckets()["Buckets"]] == ["bucket"]
+
+
 @pytest.mark.parametrize("pair", [(0, 1), (2, 5)])
 def test_rebuild_serves_everything_again(filled, servers, pair):
     server, digests = filled

@@ -34,6 +34,8 @@ struct MetadataCommand: AsyncParsableCommand {
         func run() async throws {
             // Before the data folder, which is not made for nothing.
             let sources = try RecoveryDiskOptions.sources(disks: disk, data: disk.isEmpty ? data : nil)
+            // One folder twice would be locked twice, as if a server ran on it.
+            try DiskFolders.checkDistinct(sources.map(\.path))
             try RecoveryPlace.check(data, option: "--data", folders: ["metadata"], disks: sources)
             let folder = DataFolder(path: data)
             let files = try await folder.open()
