@@ -93,6 +93,14 @@ final class CommitQueue: Sendable {
         for change in waiting { change.finish(error) }
     }
 
+    /// What a read or a transaction met. A file that is no database any more stops the store as a commit that failed
+    /// does: what is read would be missing, and changes be decided on rows that nobody can look up.
+    func note(_ error: MetadataError) {
+        damage.note(error)
+        guard case .broken = error else { return }
+        stop(StorageError(.unavailable, "the metadata stopped (\(error))"))
+    }
+
     /// Runs `work` when no transaction is open, and returns behind it.
     func alone(_ work: @escaping @Sendable () async -> Void) async throws(StorageError) {
         let refusal: StorageError? = await withCheckedContinuation { continuation in
@@ -142,7 +150,7 @@ final class CommitQueue: Sendable {
             evaluated = try await backend.begin { (tables) throws(MetadataError) in try Self.evaluate(batch, tables) }
         } catch {
             // Rolled back, and nothing was sent: none of them has happened.
-            damage.note(error)
+            note(error)
             for change in batch { change.finish(error.storageError) }
             return
         }

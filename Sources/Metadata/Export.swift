@@ -4,10 +4,17 @@ internal import DiskFormat
 struct ExportSnapshot: MetadataSnapshot {
     let rows: any BackendSnapshot
     package let position: JournalPosition
+    /// Hears of what keeps a range from being read.
+    let onFailure: @Sendable (MetadataError) -> Void
 
     package func exportRows(from cursor: [UInt8]?, limit: Int) async throws(MetadataError) -> MetadataRange {
-        try await rows.read { (tables) throws(MetadataError) in
-            try ExportCoding.range(tables, from: cursor, limit: limit)
+        do throws(MetadataError) {
+            return try await rows.read { (tables) throws(MetadataError) in
+                try ExportCoding.range(tables, from: cursor, limit: limit)
+            }
+        } catch {
+            onFailure(error)
+            throw error
         }
     }
 }

@@ -4,9 +4,23 @@ import Synchronization
 
 extension JournaledMetadataStore {
     package func position() async throws(MetadataError) -> JournalPosition {
-        try await backend.read { (tables) throws(MetadataError) in
-            guard try tables.get(.meta, MetadataState.importKey) == nil else { throw .importing }
-            return try MetadataView(tables: tables).state().position
+        try await noting { [backend] () async throws(MetadataError) in
+            try await backend.read { (tables) throws(MetadataError) in
+                guard try tables.get(.meta, MetadataState.importKey) == nil else { throw .importing }
+                return try MetadataView(tables: tables).state().position
+            }
+        }
+    }
+
+    /// Runs `work`, and has what it fails with counted as what any read meets.
+    private func noting<Value>(
+        _ work: () async throws(MetadataError) -> Value
+    ) async throws(MetadataError) -> Value {
+        do throws(MetadataError) {
+            return try await work()
+        } catch {
+            queue.note(error)
+            throw error
         }
     }
 
@@ -85,17 +99,22 @@ extension JournaledMetadataStore {
         } catch {
             throw .refused(error)
         }
-        if let error = failure.withLock({ $0 }) { throw error }
+        if let error = failure.withLock({ $0 }) {
+            queue.note(error)
+            throw error
+        }
     }
 
     // MARK: Export and import
 
     package func snapshot() async throws(MetadataError) -> any MetadataSnapshot {
-        let rows = try await backend.snapshot()
-        let position = try await rows.read { (tables) throws(MetadataError) in
-            try MetadataView(tables: tables).state().position
+        try await noting { [backend, queue] () async throws(MetadataError) in
+            let rows = try await backend.snapshot()
+            let position = try await rows.read { (tables) throws(MetadataError) in
+                try MetadataView(tables: tables).state().position
+            }
+            return ExportSnapshot(rows: rows, position: position) { queue.note($0) }
         }
-        return ExportSnapshot(rows: rows, position: position)
     }
 
     package func beginImport() async throws(MetadataError) {

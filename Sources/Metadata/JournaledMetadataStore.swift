@@ -7,8 +7,8 @@ internal import SystemInterface
 ///
 /// A change goes through the commit queue: evaluated and applied in one transaction with others, its records durable on
 /// the journal's keepers, committed, then answered. A read runs beside it on committed rows. When the journal or the
-/// commit fails, the store stops and answers everything with `.unavailable`; it must be opened again, which replays
-/// the keepers' records.
+/// commit fails, or the database file turns out to be none, the store stops and answers everything with
+/// `.unavailable`; it must be opened again, which replays the keepers' records.
 package final class JournaledMetadataStore: ReplicatedMetadata {
     let backend: any MetadataBackend
     let queue: CommitQueue
@@ -106,7 +106,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
                 try body(MetadataView(tables: tables))
             }
         } catch {
-            damageFound.note(error)
+            queue.note(error)
             throw error.storageError
         }
     }

@@ -20,12 +20,15 @@ protocol MetadataBackend: Sendable {
     var shortage: StorageError? { get }
     /// Looks at the room again, and makes some from what is set aside for that.
     func lookAtRoom() async
+    /// Whether the file of the rows is no longer where it was opened, or another is there. Costs little.
+    func isFileGone() async -> Bool
 }
 
 extension MetadataBackend {
     /// For rows that take no room of a file system.
     var shortage: StorageError? { nil }
     func lookAtRoom() async {}
+    func isFileGone() async -> Bool { false }
 }
 
 /// One moment of the committed rows.

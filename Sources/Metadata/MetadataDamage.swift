@@ -5,13 +5,20 @@ import Synchronization
 /// only inferred from rows may be acted on.
 final class MetadataDamage: Sendable {
     private let found = Mutex<String?>(nil)
+    private let isFileGone = Atomic(false)
 
-    var text: String? { found.withLock { $0 } }
+    private static let gone = "its file was removed or replaced beneath the server, and the next start will not find it"
+
+    var text: String? { found.withLock { $0 } ?? (isFileGone.load(ordering: .relaxed) ? Self.gone : nil) }
 
     func note(_ error: MetadataError) {
-        guard case .corrupt(let what) = error else { return }
-        found.withLock { $0 = $0 ?? what }
+        switch error {
+        case .corrupt(let what), .broken(let what): found.withLock { $0 = $0 ?? what }
+        default: return
+        }
     }
+
+    func note(isFileGone: Bool) { self.isFileGone.store(isFileGone, ordering: .relaxed) }
 }
 
 /// Where a walk through all rows has come to.
@@ -26,6 +33,12 @@ package struct RowPlace: Hashable, Sendable {
 
 extension JournaledMetadataStore {
     package var damage: String? { damageFound.text }
+
+    package func isFileGone() async -> Bool {
+        let isGone = await backend.isFileGone()
+        damageFound.note(isFileGone: isGone)
+        return isGone
+    }
 
     package func checkRows(from place: RowPlace, limit: Int) async throws(StorageError) -> RowPlace? {
         try await read { (view) throws(MetadataError) in

@@ -7,6 +7,8 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
     case refused(StorageError)
     /// Rows, records or the database file are not what they must be.
     case corrupt(String)
+    /// The database file itself is not what SQLite wrote: nothing is known of any row.
+    case broken(String)
     /// Written by a later version, with something this one must not overlook.
     case unsupported(String)
     /// The file system has no room for the database.
@@ -23,7 +25,7 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .refused(let error): error.description
-        case .corrupt(let what):
+        case .corrupt(let what), .broken(let what):
             "the metadata is damaged (\(what)): stop, move the database aside and run `cairn metadata rebuild`; a "
                 + "coordinator reads it from the nodes when it is started then"
         case .unsupported(let what): "the metadata needs a later version of Cairn: \(what)"
@@ -42,7 +44,7 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .refused(let error): error
         case .full: StorageError(.full, description)
-        case .failed: StorageError(.unavailable, description)
+        case .failed, .broken: StorageError(.unavailable, description)
         case .corrupt, .unsupported, .gap, .diverged, .importing: StorageError(.internalFailure, description)
         }
     }

@@ -74,6 +74,8 @@ package protocol ReplicatedMetadata: MetadataStore {
     var shortage: StorageError? { get }
     /// Looks at the database's room again.
     func lookAtRoom() async
+    /// Whether the database's file is no longer where the next start looks for it; then it counts as damaged, too.
+    func isFileGone() async -> Bool
     /// What was found wrong with the rows themselves; nil while nothing was. What is sound is still answered and
     /// changed; the journal has everything, and a rebuild makes the rows anew.
     var damage: String? { get }
@@ -118,4 +120,5 @@ extension ReplicatedMetadata {
     /// For metadata that takes no room of a file system.
     package var shortage: StorageError? { nil }
     package func lookAtRoom() async {}
+    package func isFileGone() async -> Bool { false }
 }

@@ -38,8 +38,8 @@ package struct SQLiteOptions: Sendable {
 extension JournaledMetadataStore {
     /// Opens or makes the database at `path`. Before it serves, `apply` must have brought it to the keepers' end.
     ///
-    /// `.corrupt` when the file is damaged or not a database: the keepers and checkpoints have everything, and
-    /// `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
+    /// `.corrupt` or `.broken` when the file is damaged or not a database: the keepers and checkpoints have
+    /// everything, and `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
     /// `executor`: where the writer goes on after each wait; nil is the global executor. `reserve`: what sees to the
     /// room of its file system; nil when nothing does.
     package static func openSQLite(
@@ -235,6 +235,16 @@ final class SQLiteBackend: MetadataBackend {
                 throw error
             }
         }
+    }
+
+    /// Compares the file at the path with the open one; true as well when there is none.
+    func isFileGone() async -> Bool {
+        let answer = try? await Self.perform(writer) { database in
+            var hasMoved: Int32 = 0
+            let code = sqlite3_file_control(database.sqliteConnection, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
+            return code == SQLITE_OK && hasMoved != 0
+        }
+        return answer ?? false
     }
 
     func snapshot() async throws(MetadataError) -> any BackendSnapshot {

@@ -221,20 +221,33 @@ final class SQLiteTables: MetadataTables {
 }
 
 extension MetadataError {
-    /// What an error of SQLite means for the store.
+    /// What an error of SQLite means for the store; `code` may be an extended one
+    /// (https://www.sqlite.org/rescode.html).
     init(sqliteCode code: Int32, message: String) {
         switch code & 0xFF {
-        case SQLITE_CORRUPT, SQLITE_NOTADB: self = .corrupt("SQLite: \(message)")
+        case SQLITE_CORRUPT, SQLITE_NOTADB: self = .broken("SQLite: \(message)")
+        case SQLITE_IOERR where Self.damages.contains(code): self = .broken("SQLite \(code): \(message)")
         case SQLITE_FULL: self = .full
+        case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN:
+            self = .failed("SQLite \(code): \(message): \(Self.rightsAdvice)")
         default: self = .failed("SQLite \(code): \(message)")
         }
     }
+
+    /// Errors of input that do not pass: the log is shorter than its index says, a checksum of the file system or of
+    /// the file is wrong. SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS, which are no constants in
+    /// Swift.
+    private static let damages: Set<Int32> = [2, 32, 33].reduce(into: []) { $0.insert(SQLITE_IOERR | $1 << 8) }
+
+    private static let rightsAdvice =
+        "see that the database, its -wal and -shm and their folder may be read and written by the user that runs this, "
+        + "and that the file system is not mounted read-only"
 
     init(sqlite error: any Error) {
         if let error = error as? MetadataError {
             self = error
         } else if let error = error as? DatabaseError {
-            self.init(sqliteCode: error.resultCode.rawValue, message: error.message ?? "no message")
+            self.init(sqliteCode: error.extendedResultCode.rawValue, message: error.message ?? "no message")
         } else {
             self = .failed("\(error)")
         }

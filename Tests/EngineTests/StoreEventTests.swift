@@ -50,6 +50,19 @@ struct StoreEventTests {
         #expect(told.take().isEmpty)
     }
 
+    @Test("a metadata database that is removed, and put back and removed again")
+    func metadataRemoved() {
+        let told = Told()
+        let events = StoreEvents()
+        events.observe(told.note)
+        for isGone in [false, true, true] { events.note(isMetadataGone: isGone) }
+        #expect(told.take() == [.metadataRemoved])
+        #expect(StoreEvent.metadataRemoved.isWarning)
+        #expect(StoreEvent.metadataRemoved.text.contains("cairn metadata rebuild"))
+        for isGone in [false, true] { events.note(isMetadataGone: isGone) }
+        #expect(told.take() == [.metadataRemoved])
+    }
+
     @Test("a disk with many bad shards is told of once a minute, with how many there were meanwhile")
     func badShards() async throws {
         let store = try await StoreHarness.open()

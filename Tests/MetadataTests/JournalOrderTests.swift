@@ -219,7 +219,7 @@ struct JournalOrderTests {
                 _ = try await JournaledMetadataStore.openSQLite(path: path, journal: FakeJournal())
                 Issue.record("a damaged database opened")
             } catch {
-                guard case .corrupt = error else { throw error }
+                guard case .broken = error else { throw error }
                 #expect(error.description.contains("cairn metadata rebuild"))
             }
         }

@@ -37,6 +37,7 @@ extension Store {
                 { await self.every(Self.inventoryInterval) { await self.inventory.run() } },
                 { await self.rows.run() }, { await self.scrubber.run() }, { await self.classRewriter.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
+                { await self.every(Self.monitorInterval) { await self.watchMetadata() } },
                 {
                     // At once: what the journal had beyond an old database tells which disks are in use.
                     await self.takeUpReturned()
@@ -99,6 +100,9 @@ extension Store {
         noteJournalRoom(since: mark)
         await refreshConditions()
     }
+
+    /// Looks whether the metadata database still lies where the next start looks for it.
+    package func watchMetadata() async { events.note(isMetadataGone: await metadata.isFileGone()) }
 
     private func noteJournalRoom(since mark: UInt64) {
         let keepers = journal.report.keepers

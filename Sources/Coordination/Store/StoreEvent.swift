@@ -36,6 +36,8 @@ package enum StoreEvent: Hashable, Sendable {
     /// Disks hold what was written under leases that the metadata never granted, up to this incarnation: it was put
     /// back to an earlier moment.
     case historyForgotten(incarnation: UInt32)
+    /// Its file is no longer where it was opened, or another is there.
+    case metadataRemoved
     /// An operator looks no more for what a forced start may have lost, or metadata that was put back.
     case forcedStartAccepted
     /// So many on a disk since it was last told of, one of them of this blob. They are made anew from others.
@@ -55,7 +57,7 @@ package enum StoreEvent: Hashable, Sendable {
     package var isWarning: Bool {
         switch self {
         case .diskLost, .diskHangs, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .historyForgotten,
-            .shardsBad:
+            .shardsBad, .metadataRemoved:
             true
         case .repairEnded(_, _, let missing): missing > 0
         case .diskUnused(let disk): disk.kind != .retired
@@ -89,6 +91,9 @@ package enum StoreEvent: Hashable, Sendable {
         case .historyForgotten:
             "the metadata was put back to an earlier moment: what disks hold of the time since is unknown to it, and "
                 + "nothing is erased that only seems to be garbage, until `cairn admin journal accept-loss`"
+        case .metadataRemoved:
+            "the metadata database was removed or replaced under the server: it still has it open, the next start does "
+                + "not find it; stop the server, run `cairn metadata rebuild` and start it again"
         case .forcedStartAccepted: "what the metadata may lack is accepted as lost: garbage is erased again"
         case .shardsBad: "shards on a disk are bad or lost: they are made anew, look at the disk"
         }
@@ -112,7 +117,7 @@ package enum StoreEvent: Hashable, Sendable {
             [("shards", "\(shards)"), ("bytes", "\(bytes)"), ("missing", "\(missing)")]
         case .movesBegun(let places, let bytes): [("places", "\(places)"), ("bytes", "\(bytes)")]
         case .movesCancelled(let places): [("places", "\(places)")]
-        case .movesEnded, .forcedStartAccepted: []
+        case .movesEnded, .forcedStartAccepted, .metadataRemoved: []
         case .keepersUnchanged(let reason): [("reason", reason)]
         case .historyForgotten(let incarnation): [("incarnation", "\(incarnation)")]
         case .shardsBad(let disk, let site, let id, let blob, let count):
@@ -126,6 +131,7 @@ package final class StoreEvents: Sendable {
     private struct State {
         var observer: (@Sendable (StoreEvent) -> Void)?
         var keeperTrouble: String?
+        var isMetadataGone = false
         var silentNodes: Set<NodeName> = []
         var silentSites: Set<SiteName> = []
     }
@@ -151,6 +157,15 @@ package final class StoreEvents: Sendable {
             return reason != nil && reason != state.keeperTrouble
         }
         if isNew, let reason { note(.keepersUnchanged(reason: reason)) }
+    }
+
+    /// Whether the metadata's file is gone; tells of it once.
+    package func note(isMetadataGone: Bool) {
+        let wasGone = state.withLock { state in
+            defer { state.isMetadataGone = isMetadataGone }
+            return state.isMetadataGone
+        }
+        if isMetadataGone, !wasGone { note(.metadataRemoved) }
     }
 
     /// Which nodes answered just now, and why the others did not; tells of those for which that is new.

@@ -114,11 +114,12 @@ actor CoordinatorControl {
 
     private func end(_ running: Running) async throws {
         let stopped = running.store.journal.report.stopped
+        let reason = running.store.stopReason
         service.detach()
         await running.store.close()
         self.running = nil
         if case .superseded(let incarnation)? = stopped { throw try await superseded(by: incarnation) }
-        if let stopped { logger.error("the store has stopped and starts again", metadata: ["reason": "\(stopped)"]) }
+        if let reason { logger.error("the store has stopped and starts again", metadata: ["reason": "\(reason)"]) }
     }
 
     /// Marks this folder, so that it never starts again, and gives the error to end with.

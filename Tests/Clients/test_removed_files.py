@@ -1,0 +1,75 @@
+"""Files of the data folder that go, or are something else, beneath a running server or before a start: it says which
+and what to do."""
+
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from support.server import START_SECONDS, WHOLE_SECONDS, binary, free_port, wait_for
+
+BUCKET = "archive"
+# A store that has stopped ends within a second; its disks are closed then.
+END_SECONDS = 60
+
+
+@pytest.fixture
+def filled(server):
+    client = server.client()
+    client.create_bucket(Bucket=BUCKET)
+    for number in range(20):
+        client.put_object(Bucket=BUCKET, Key=f"key-{number}", Body=b"x" * 1000)
+    return server
+
+
+def read(server):
+    try:
+        server.client().list_objects_v2(Bucket=BUCKET)
+    except (ClientError, BotoCoreError) as error:
+        return error
+    return None
+
+
+def readiness(server):
+    """200 or 503, or None once nobody answers."""
+    try:
+        return urllib.request.urlopen(f"{server.url}/-/ready", timeout=10).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def test_an_emptied_database_stops_the_server(filled):
+    """Once changes went on and all reads failed, for as long as nobody looked; `/-/ready` said 200."""
+    for name in ("metadata.sqlite", "metadata.sqlite-wal"):
+        os.truncate(filled.data / "metadata" / name, 0)
+    assert read(filled) is not None
+    assert readiness(filled) in (503, None)
+    status = filled.process.wait(END_SECONDS)
+    assert status not in (0, None)
+    lines = [line for line in filled.said().splitlines() if "the store has stopped" in line]
+    assert len(lines) == 1 and "cairn metadata rebuild" in lines[0], filled.tail()
+    filled.kill()
+    # What was acknowledged is in the journal.
+    metadata = filled.data / "metadata"
+    metadata.rename(filled.data / "aside")
+    filled.run("metadata", "rebuild", "--data", filled.data)
+    filled.start()
+    assert filled.client().list_objects_v2(Bucket=BUCKET)["KeyCount"] == 20
+
+
+def test_a_removed_database_is_told(filled):
+    for file in (filled.data / "metadata").iterdir():
+        file.unlink()
+    wait_for(lambda: "the metadata database was removed" in filled.said(), END_SECONDS)
+    assert "removed or replaced" in filled.status()["metadataDamage"]
+    assert "removed or replaced" in filled.admin("doctor", check=False).stdout
+    # It still has it open.
+    filled.client().put_object(Bucket=BUCKET, Key="late", Body=b"late")
+    assert read(filled) is None
+    assert filled.said().count("the metadata database was removed") == 1
