@@ -115,6 +115,23 @@ struct AdminSocketTests {
         }
     }
 
+    @Test("one that is removed under the server is made again, and the server stops as ever")
+    func removed() async throws {
+        try await withFolder { folder in
+            let path = "\(folder)/admin.sock"
+            for _ in 0..<2 {
+                let report = try await withServer(MemoryService(), in: folder) { client throws in
+                    try FileManager.default.removeItem(atPath: path)
+                    // It looks every 2 s.
+                    for _ in 0..<3_000 where (try? client.users()) == nil { usleep(10_000) }
+                    return try client.status()
+                }
+                #expect(report == .sample())
+                #expect(!FileManager.default.fileExists(atPath: path))
+            }
+        }
+    }
+
     @Test("a file in the socket's place is left alone")
     func file() async throws {
         try await withFolder { folder in

@@ -24,7 +24,7 @@ func withServer<Value: Sendable>(
     in folder: String,
     _ body: @escaping @Sendable (AdminClient) throws -> Value
 ) async throws -> Value {
-    let server = AdminServer(
+    let server = try AdminServer(
         directory: folder,
         service: service,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

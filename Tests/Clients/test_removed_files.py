@@ -3,14 +3,13 @@ and what to do."""
 
 import os
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from support.server import START_SECONDS, WHOLE_SECONDS, binary, free_port, wait_for
+from support.server import START_SECONDS, binary, free_port, wait_for
 
 BUCKET = "archive"
 # A store that has stopped ends within a second; its disks are closed then.
@@ -44,6 +43,12 @@ def readiness(server):
         return None
 
 
+def serve(data) -> subprocess.CompletedProcess:
+    """A start that must end by itself."""
+    command = [binary(), "serve", "--data", str(data), "--listen", f"127.0.0.1:{free_port()}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS)
+
+
 def test_an_emptied_database_stops_the_server(filled):
     """Once changes went on and all reads failed, for as long as nobody looked; `/-/ready` said 200."""
     for name in ("metadata.sqlite", "metadata.sqlite-wal"):
@@ -73,3 +78,16 @@ def test_a_removed_database_is_told(filled):
     filled.client().put_object(Bucket=BUCKET, Key="late", Body=b"late")
     assert read(filled) is None
     assert filled.said().count("the metadata database was removed") == 1
+
+
+def test_a_removed_admin_socket_is_made_again(server):
+    (server.data / "admin.sock").unlink()
+    wait_for(lambda: server.admin("status", check=False).returncode == 0, END_SECONDS)
+    assert "the admin socket was removed and is made again" in server.said()
+
+
+def test_a_folder_at_the_admin_socket_is_told_before_ready(folder):
+    (folder / "data" / "admin.sock").mkdir(parents=True)
+    result = serve(folder / "data")
+    assert result.returncode == 1 and "ready:" not in result.stdout, result
+    assert "data/admin.sock is not a socket" in result.stderr

@@ -10,58 +10,93 @@ import ServiceLifecycle
 /// Only the user that runs the store can connect: that is the authentication.
 package struct AdminServer<Operations: AdminService>: Service {
     private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPPart<HTTPResponseHead, ByteBuffer>>
+    private typealias Listener = NIOAsyncChannel<Connection, Never>
 
     /// Bytes of a request's body at most: a user's names and keys are far below.
     private static var bodyLimit: Int { 64 << 10 }
 
+    /// How often it is looked whether the socket is still there.
+    private static var lookInterval: Duration { .seconds(2) }
+
     private let directory: String
     private let service: Operations
     private let logger: Logger
+    private let descriptor: Int32
 
-    /// `directory` is the data folder; it must exist when `run` is called.
-    package init(directory: String, service: Operations, logger: Logger) {
+    /// Takes the socket of the data folder `directory`: what keeps it from that is told before the program says that it
+    /// is ready. Who connects before `run` waits for it.
+    package init(directory: String, service: Operations, logger: Logger) throws(AdminError) {
         self.directory = directory
         self.service = service
         self.logger = logger
+        descriptor = try AdminSocket.listen(in: directory)
     }
 
-    /// Listens and serves; throws `AdminError` when the socket cannot be had.
+    /// Serves; to be called once. A socket that somebody removes is made again: nobody could reach the store any more.
     package func run() async throws {
-        let descriptor = try AdminSocket.listen(in: directory)
-        let listener: NIOAsyncChannel<Connection, Never>
-        do {
-            listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                .bind(descriptor) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-                        try channel.pipeline.syncOperations.addHandler(ResponseAdapter())
-                        return try Connection(wrappingChannelSynchronously: channel)
-                    }
-                }
-        } catch {
-            AdminSocket.remove(in: directory)
-            throw error
-        }
-        logger.info("admin socket ready", metadata: ["path": "\(directory)/\(AdminSocket.name)"])
         defer { AdminSocket.remove(in: directory) }
-        try await cancelWhenGracefulShutdown { try await accept(listener) }
-    }
-
-    private func accept(_ listener: NIOAsyncChannel<Connection, Never>) async throws {
-        try await listener.executeThenClose { connections in
-            await withDiscardingTaskGroup { group in
-                do {
-                    for try await connection in connections {
-                        group.addTask { await serve(connection) }
-                    }
-                } catch is CancellationError {
-                    // The program is stopping.
-                } catch {
-                    logger.error("admin socket failed", metadata: ["error": "\(error)"])
+        let first = try await listener(on: descriptor)
+        logger.info("admin socket ready", metadata: ["path": "\(path)"])
+        try await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { connections in
+                var listener: Listener? = first
+                while let current = listener {
+                    let isGone = await accept(current, &connections)
+                    listener = isGone ? await listenAnew() : nil
                 }
-                group.cancelAll()
+                connections.cancelAll()
             }
         }
+    }
+
+    private var path: String { "\(directory)/\(AdminSocket.name)" }
+
+    private func listener(on descriptor: Int32) async throws -> Listener {
+        try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(descriptor) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                    try channel.pipeline.syncOperations.addHandler(ResponseAdapter())
+                    return try Connection(wrappingChannelSynchronously: channel)
+                }
+            }
+    }
+
+    /// Until the program stops, or the socket is gone: then true. Connections go on in their group.
+    private func accept(_ listener: Listener, _ connections: inout DiscardingTaskGroup) async -> Bool {
+        let watch = Task { [channel = listener.channel] in
+            while AdminSocket.isThere(in: directory) { try await Task.sleep(for: Self.lookInterval) }
+            channel.close(promise: nil)
+        }
+        defer { watch.cancel() }
+        do {
+            try await listener.executeThenClose { inbound in
+                for try await connection in inbound { connections.addTask { await serve(connection) } }
+            }
+        } catch is CancellationError {
+            // The program is stopping.
+        } catch {
+            if AdminSocket.isThere(in: directory) { logger.error("admin socket failed", metadata: ["error": "\(error)"]) }
+        }
+        return !Task.isCancelled && !AdminSocket.isThere(in: directory)
+    }
+
+    /// Nil when the program stops before there is a socket again.
+    private func listenAnew() async -> Listener? {
+        var isTold = false
+        while !Task.isCancelled {
+            do {
+                let listener = try await listener(on: AdminSocket.listen(in: directory))
+                logger.warning("the admin socket was removed and is made again", metadata: ["path": "\(path)"])
+                return listener
+            } catch {
+                let details: Logger.Metadata = ["path": "\(path)", "error": "\(error)"]
+                if !isTold { logger.warning("the admin socket was removed and cannot be made again", metadata: details) }
+                isTold = true
+            }
+            try? await Task.sleep(for: Self.lookInterval)
+        }
+        return nil
     }
 
     private func serve(_ connection: Connection) async {

@@ -90,6 +90,12 @@ package enum AdminSocket {
         )
     }
 
+    /// Whether anything is at the socket's path.
+    static func isThere(in directory: String) -> Bool {
+        var information = stat()
+        return lstat("\(directory)/\(name)", &information) == 0 || errno != ENOENT
+    }
+
     /// Removes the socket's file, when the store stops.
     static func remove(in directory: String) { unlink("\(directory)/\(name)") }
 

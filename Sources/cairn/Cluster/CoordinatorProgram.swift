@@ -72,7 +72,7 @@ struct CoordinatorProgram {
         let current = Mutex(identity)
         let services: [any Service] = [
             CoordinatorLife(control: control),
-            AdminServer(
+            try AdminServer(
                 directory: folder.path,
                 service: CoordinatorAdmin(control: control, tokens: tokens, authority: authority),
                 logger: logger

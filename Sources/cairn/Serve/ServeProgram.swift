@@ -84,7 +84,7 @@ struct ServeProgram {
         let services: [any Service] = [
             StoreService(store: store),
             MemoryService(store: store),
-            AdminServer(directory: folder.path, service: admin, logger: logger),
+            try AdminServer(directory: folder.path, service: admin, logger: logger),
             Listening(
                 address: address,
                 option: "--listen",
