@@ -54,15 +54,26 @@ extension ShardDisk {
 }
 
 extension ShardDisk {
-    /// Writes and syncs a block, and removes it again: whether a disk that failed takes writes.
+    /// Writes and syncs a block, and removes it again, where the identity lies and where new segments are made: whether
+    /// a disk that failed takes writes.
     package static func probe(_ fileSystem: any FileSystem) async throws(FileError) {
-        let file = try await fileSystem.open(DiskFolder.probe, .create)
+        try await probe(fileSystem, DiskFolder.probe, in: RelativePath.root)
+        try await fileSystem.createDirectory(DiskFolder.segments)
+        try await probe(fileSystem, DiskFolder.segments + "/" + DiskFolder.probe, in: DiskFolder.segments)
+    }
+
+    private static func probe(
+        _ fileSystem: any FileSystem,
+        _ path: String,
+        in folder: String
+    ) async throws(FileError) {
+        let file = try await fileSystem.open(path, .create)
         try await file.write(
             [AlignedBuffer(capacity: AlignedBuffer.alignment).slice(0..<AlignedBuffer.alignment)],
             at: 0
         )
         try await file.sync()
-        try await fileSystem.remove(DiskFolder.probe)
-        try await fileSystem.syncDirectory(RelativePath.root)
+        try await fileSystem.remove(path)
+        try await fileSystem.syncDirectory(folder)
     }
 }

@@ -410,6 +410,24 @@ struct StoreDiskLossTests {
         try await store.close()
     }
 
+    @Test("one on which no segment can be made is not taken up again before that works")
+    func returnedWithoutWrites() async throws {
+        let store = try await StoreHarness.open()
+        try await Self.fill(store)
+        store.disk(2).isGone = true
+        try await store.store.watchDisks()
+        store.disk(2).isGone = false
+        // As of a folder that may not be written: what is there can be read, written and synced.
+        store.disk(2).inject(DiskFault(.open, pathPrefix: "segments/probe", times: .max, code: .notPermitted))
+        try await store.store.takeUpReturned()
+        #expect(try store.store.absentSlots.map(\.slot) == [StoreHarness.name(2)])
+        store.disk(2).clearFaults()
+        try await store.store.takeUpReturned()
+        #expect(try store.store.absentSlots.isEmpty)
+        #expect(store.disk(2).files.allSatisfy { !$0.hasSuffix("probe") })
+        try await store.close()
+    }
+
     @Test("a replacement takes the disk that one before had formatted, and names whose disk another is")
     func strangers() async throws {
         let store = try await StoreHarness.open()
