@@ -39,7 +39,8 @@ extension JournaledMetadataStore {
     /// Opens or makes the database at `path`. Before it serves, `apply` must have brought it to the keepers' end.
     ///
     /// `.corrupt` or `.broken` when the file is damaged or not a database: the keepers and checkpoints have
-    /// everything, and `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the data folder.
+    /// everything, and `cairn metadata rebuild` makes it anew. One process at a time; the caller holds the lock of the
+    /// data folder.
     /// `executor`: where the writer goes on after each wait; nil is the global executor. `reserve`: what sees to the
     /// room of its file system; nil when nothing does.
     package static func openSQLite(

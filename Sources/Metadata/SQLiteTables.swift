@@ -235,8 +235,8 @@ extension MetadataError {
     }
 
     /// Errors of input that do not pass: the log is shorter than its index says, a checksum of the file system or of
-    /// the file is wrong. SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS, which are no constants in
-    /// Swift.
+    /// the file is wrong. SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS, which are no constants
+    /// in Swift.
     private static let damages: Set<Int32> = [2, 32, 33].reduce(into: []) { $0.insert(SQLITE_IOERR | $1 << 8) }
 
     private static let rightsAdvice =

@@ -91,3 +91,24 @@ def test_a_folder_at_the_admin_socket_is_told_before_ready(folder):
     result = serve(folder / "data")
     assert result.returncode == 1 and "ready:" not in result.stdout, result
     assert "data/admin.sock is not a socket" in result.stderr
+
+
+WRONG = {
+    "a folder": lambda path: (path / "inside").mkdir(parents=True),
+    "a link": lambda path: path.symlink_to("/nowhere"),
+    "a pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("name, kind", [
+    ("lock", "a folder"), ("lock", "a link"), ("lock", "a pipe"), ("founded", "a link"), ("forced", "a folder"),
+])
+def test_a_small_file_that_is_something_else_is_named(server, name, kind):
+    """Once: `Error: openat lock: invalid (errno 22)`."""
+    server.stop()
+    path = server.data / name
+    path.unlink(missing_ok=True)
+    WRONG[kind](path)
+    result = serve(server.data)
+    assert result.returncode == 1 and "ready:" not in result.stdout, result
+    assert f"{path} cannot be used" in result.stderr and "move it away" in result.stderr

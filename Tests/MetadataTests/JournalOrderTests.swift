@@ -210,6 +210,20 @@ struct JournalOrderTests {
         }
     }
 
+    @Test("one that cannot be opened is not called damaged: rights and mounts are named")
+    func rights() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/missing/m.sqlite"
+            do throws(MetadataError) {
+                _ = try await JournaledMetadataStore.openSQLite(path: path, journal: FakeJournal())
+                Issue.record("a database in no folder opened")
+            } catch {
+                #expect(error.description.contains("may be read and written by the user"))
+                #expect(!error.description.contains("rebuild"))
+            }
+        }
+    }
+
     @Test("a damaged database is told, and says what to do")
     func damage() async throws {
         try await withTemporaryDirectory { directory in

@@ -76,7 +76,10 @@ package struct AdminServer<Operations: AdminService>: Service {
         } catch is CancellationError {
             // The program is stopping.
         } catch {
-            if AdminSocket.isThere(in: directory) { logger.error("admin socket failed", metadata: ["error": "\(error)"]) }
+            // A listener that was closed because its socket is gone has not failed.
+            if AdminSocket.isThere(in: directory) {
+                logger.error("admin socket failed", metadata: ["error": "\(error)"])
+            }
         }
         return !Task.isCancelled && !AdminSocket.isThere(in: directory)
     }
@@ -90,8 +93,12 @@ package struct AdminServer<Operations: AdminService>: Service {
                 logger.warning("the admin socket was removed and is made again", metadata: ["path": "\(path)"])
                 return listener
             } catch {
-                let details: Logger.Metadata = ["path": "\(path)", "error": "\(error)"]
-                if !isTold { logger.warning("the admin socket was removed and cannot be made again", metadata: details) }
+                if !isTold {
+                    logger.warning(
+                        "the admin socket was removed and cannot be made again",
+                        metadata: ["path": "\(path)", "error": "\(error)"]
+                    )
+                }
                 isTold = true
             }
             try? await Task.sleep(for: Self.lookInterval)

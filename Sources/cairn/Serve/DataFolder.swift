@@ -52,7 +52,7 @@ struct DataFolder: Sendable {
     /// Notes that a store is here; durable on return.
     func markFounded(in files: LinuxFileSystem) async throws {
         guard !wasFounded else { return }
-        try await Self.makeEmpty(Self.foundedMark, in: files)
+        try await using(Self.foundedMark) { try await Self.makeEmpty(Self.foundedMark, in: files) }
     }
 
     private static let forcedMark = "forced"
@@ -63,14 +63,16 @@ struct DataFolder: Sendable {
     /// new set, the next start needs no such word. Durable on return.
     func markForced(in files: LinuxFileSystem) async throws {
         guard !mayBeForced else { return }
-        try await Self.makeEmpty(Self.forcedMark, in: files)
+        try await using(Self.forcedMark) { try await Self.makeEmpty(Self.forcedMark, in: files) }
     }
 
     /// The metadata says by now what there is to say.
     func unmarkForced(in files: LinuxFileSystem) async throws {
         guard mayBeForced else { return }
-        try await files.remove(Self.forcedMark)
-        try await files.syncDirectory(".")
+        try await using(Self.forcedMark) {
+            try await files.remove(Self.forcedMark)
+            try await files.syncDirectory(".")
+        }
     }
 
     private static func makeEmpty(_ name: String, in files: LinuxFileSystem) async throws {
@@ -95,7 +97,7 @@ struct DataFolder: Sendable {
             throw ServeError("\(path) cannot be made or is no folder: give another --data, or the right to write there")
         }
         let files = try LinuxFileSystem(root: path, name: "data", createsRoot: true)
-        guard try await Self.lock(files) else {
+        guard try await using(Self.lockName, { try await Self.lock(files) }) else {
             let program = FolderMarks(of: path).program ?? "cairn"
             throw ServeError("another `\(program)` uses \(path): stop it first, or give another --data")
         }
@@ -106,12 +108,27 @@ struct DataFolder: Sendable {
     /// let go of its files, and whoever starts the next one then need not know.
     private static let lockPatience = Duration.seconds(2)
     private static let lockPoll = Duration.milliseconds(50)
+    private static let lockName = "lock"
+
+    /// Runs what needs the small file `name` of the folder; says where it lies and what to do when it cannot be had.
+    private func using<Value>(_ name: String, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as FileError {
+            let reason = error.number == 0 ? "\(error.code)" : String(cString: strerror(error.number))
+            throw ServeError(
+                "\(path)/\(name) cannot be used (\(reason)): it must be a plain file that the user who runs this may "
+                    + "write, like its folder. Where it is something else and nothing uses the folder, move it away; "
+                    + "then start again"
+            )
+        }
+    }
 
     private static func lock(_ files: LinuxFileSystem) async throws -> Bool {
         let time = LinuxTime()
         let deadline = time.monotonic.advanced(by: lockPatience)
         while true {
-            if try await files.lock("lock") { return true }
+            if try await files.lock(lockName) { return true }
             guard time.monotonic < deadline else { return false }
             try await time.sleep(for: lockPoll)
         }
