@@ -58,7 +58,7 @@ def test_an_emptied_database_stops_the_server(filled):
     status = filled.process.wait(END_SECONDS)
     assert status not in (0, None)
     lines = [line for line in filled.said().splitlines() if "the store has stopped" in line]
-    assert len(lines) == 1 and "cairn metadata rebuild" in lines[0], filled.tail()
+    assert lines and all("cairn metadata rebuild" in line for line in lines), filled.tail()
     filled.kill()
     # What was acknowledged is in the journal.
     metadata = filled.data / "metadata"
@@ -73,7 +73,7 @@ def test_a_removed_database_is_told(filled):
         file.unlink()
     wait_for(lambda: "the metadata database was removed" in filled.said(), END_SECONDS)
     assert "removed or replaced" in filled.status()["metadataDamage"]
-    assert "removed or replaced" in filled.admin("doctor", check=False).stdout
+    assert "removed or replaced" in " ".join(filled.admin("doctor", check=False).stdout.split())
     # It still has it open.
     filled.client().put_object(Bucket=BUCKET, Key="late", Body=b"late")
     assert read(filled) is None
