@@ -94,10 +94,11 @@ final class CommitQueue: Sendable {
     }
 
     /// What a read or a transaction met. A file that is no database any more stops the store as a commit that failed
-    /// does: what is read would be missing, and changes be decided on rows that nobody can look up.
-    func note(_ error: MetadataError) {
+    /// does: what is read would be missing, and changes be decided on rows that nobody can look up. Where pages of it
+    /// are bad, what is sound is still answered and changed.
+    func note(_ error: MetadataError) async {
         damage.note(error)
-        guard case .broken = error else { return }
+        guard case .broken = error, await backend.isFileBroken() else { return }
         stop(StorageError(.unavailable, "the metadata stopped (\(error))"))
     }
 
@@ -150,7 +151,7 @@ final class CommitQueue: Sendable {
             evaluated = try await backend.begin { (tables) throws(MetadataError) in try Self.evaluate(batch, tables) }
         } catch {
             // Rolled back, and nothing was sent: none of them has happened.
-            note(error)
+            await note(error)
             for change in batch { change.finish(error.storageError) }
             return
         }

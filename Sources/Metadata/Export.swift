@@ -5,7 +5,7 @@ struct ExportSnapshot: MetadataSnapshot {
     let rows: any BackendSnapshot
     package let position: JournalPosition
     /// Hears of what keeps a range from being read.
-    let onFailure: @Sendable (MetadataError) -> Void
+    let onFailure: @Sendable (MetadataError) async -> Void
 
     package func exportRows(from cursor: [UInt8]?, limit: Int) async throws(MetadataError) -> MetadataRange {
         do throws(MetadataError) {
@@ -13,7 +13,7 @@ struct ExportSnapshot: MetadataSnapshot {
                 try ExportCoding.range(tables, from: cursor, limit: limit)
             }
         } catch {
-            onFailure(error)
+            await onFailure(error)
             throw error
         }
     }

@@ -19,7 +19,7 @@ extension JournaledMetadataStore {
         do throws(MetadataError) {
             return try await work()
         } catch {
-            queue.note(error)
+            await queue.note(error)
             throw error
         }
     }
@@ -100,7 +100,7 @@ extension JournaledMetadataStore {
             throw .refused(error)
         }
         if let error = failure.withLock({ $0 }) {
-            queue.note(error)
+            await queue.note(error)
             throw error
         }
     }
@@ -113,7 +113,7 @@ extension JournaledMetadataStore {
             let position = try await rows.read { (tables) throws(MetadataError) in
                 try MetadataView(tables: tables).state().position
             }
-            return ExportSnapshot(rows: rows, position: position) { queue.note($0) }
+            return ExportSnapshot(rows: rows, position: position) { await queue.note($0) }
         }
     }
 

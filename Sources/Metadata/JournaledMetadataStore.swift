@@ -106,7 +106,7 @@ package final class JournaledMetadataStore: ReplicatedMetadata {
                 try body(MetadataView(tables: tables))
             }
         } catch {
-            queue.note(error)
+            await queue.note(error)
             throw error.storageError
         }
     }

@@ -22,6 +22,8 @@ protocol MetadataBackend: Sendable {
     func lookAtRoom() async
     /// Whether the file of the rows is no longer where it was opened, or another is there. Costs little.
     func isFileGone() async -> Bool
+    /// Whether the file as a whole is no database any more, after something in it was found damaged.
+    func isFileBroken() async -> Bool
 }
 
 extension MetadataBackend {
@@ -29,6 +31,7 @@ extension MetadataBackend {
     var shortage: StorageError? { nil }
     func lookAtRoom() async {}
     func isFileGone() async -> Bool { false }
+    func isFileBroken() async -> Bool { false }
 }
 
 /// One moment of the committed rows.

@@ -7,7 +7,7 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
     case refused(StorageError)
     /// Rows, records or the database file are not what they must be.
     case corrupt(String)
-    /// The database file itself is not what SQLite wrote: nothing is known of any row.
+    /// The database file itself is not what SQLite wrote, in some pages or in all.
     case broken(String)
     /// Written by a later version, with something this one must not overlook.
     case unsupported(String)

@@ -248,6 +248,11 @@ final class SQLiteBackend: MetadataBackend {
         return answer ?? false
     }
 
+    func isFileBroken() async -> Bool {
+        let answer = try? await Self.perform(writer) { database in SQLiteFile(database)?.isBroken ?? false }
+        return answer ?? false
+    }
+
     func snapshot() async throws(MetadataError) -> any BackendSnapshot {
         let connection = try Self.connect(path, options, isReader: true)
         // The first read of the transaction is what fixes its moment.

@@ -43,6 +43,40 @@ struct BrokenFileTests {
         }
     }
 
+    @Test("bad pages are told of, and what is sound is still answered and changed")
+    func badPages() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/m.sqlite"
+            try await Self.fill(path)
+            #expect(!FileManager.default.fileExists(atPath: path + "-wal"), "the last one to close it writes it out")
+            try Self.spoilLastPages(path)
+            let store = try await JournaledMetadataStore.openSQLite(path: path, journal: FakeJournal())
+            await #expect(throws: StorageError.self) {
+                var place: RowPlace? = .first
+                while let from = place { place = try await store.checkRows(from: from, limit: 1_000) }
+            }
+            #expect(store.damage != nil && store.stopped == nil)
+            #expect(try await store.bucket("b") != nil)
+        }
+    }
+
+    private static func fill(_ path: String) async throws {
+        let store = try await JournaledMetadataStore.openSQLite(path: path, journal: FakeJournal())
+        let lease = try await store.prepare()
+        for number in 0..<600 { try await store.put(lease, UInt64(number), "key-\(number)") }
+    }
+
+    /// A third of the pages: leaves, since the roots of tables are the first.
+    private static func spoilLastPages(_ path: String) throws {
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        let header = try #require(try handle.read(upToCount: 100))
+        let pages = header[28..<32].reduce(0) { $0 << 8 | Int($1) }
+        for page in pages * 2 / 3..<pages {
+            try handle.seek(toOffset: UInt64(page * 4_096))
+            try handle.write(contentsOf: Data(repeating: 0xA5, count: 4_096))
+        }
+    }
+
     @Test("so does the walk of a checkpoint")
     func emptiedUnderSnapshot() async throws {
         try await Self.withStore { store, path in
