@@ -1,7 +1,7 @@
 import CXXHash
 
-/// XXH3-128 of bytes that come in pieces: the digest of blobs and shards, and S3's `XXHASH128`. Equality proves; it is no
-/// defence against a forger.
+/// XXH3-128 of bytes that come in pieces: the digest of blobs and shards, and S3's `XXHASH128`. Equality proves; it is
+/// no defence against a forger.
 ///
 /// One user at a time; the state is allocated once, at `init`.
 package final class XXH3Digest {

@@ -98,7 +98,11 @@ final class CommitQueue: Sendable {
     /// are bad, what is sound is still answered and changed.
     func note(_ error: MetadataError) async {
         damage.note(error)
-        guard case .broken = error, await backend.isFileBroken() else { return }
+        switch error {
+        case .broken: break
+        case .corrupt: guard await backend.isFileBroken() else { return }
+        default: return
+        }
         stop(StorageError(.unavailable, "the metadata stopped (\(error))"))
     }
 

@@ -22,7 +22,7 @@ protocol MetadataBackend: Sendable {
     func lookAtRoom() async
     /// Whether the file of the rows is no longer where it was opened, or another is there. Costs little.
     func isFileGone() async -> Bool
-    /// Whether the file as a whole is no database any more, after something in it was found damaged.
+    /// Whether the file as a whole is no database any more. To be asked after something in it was found damaged.
     func isFileBroken() async -> Bool
 }
 

@@ -7,7 +7,7 @@ package enum MetadataError: Error, Sendable, CustomStringConvertible {
     case refused(StorageError)
     /// Rows, records or the database file are not what they must be.
     case corrupt(String)
-    /// The database file itself is not what SQLite wrote, in some pages or in all.
+    /// The database as a whole is not what SQLite wrote: the file is none, or its log is cut off.
     case broken(String)
     /// Written by a later version, with something this one must not overlook.
     case unsupported(String)

@@ -225,8 +225,10 @@ extension MetadataError {
     /// (https://www.sqlite.org/rescode.html).
     init(sqliteCode code: Int32, message: String) {
         switch code & 0xFF {
-        case SQLITE_CORRUPT, SQLITE_NOTADB: self = .broken("SQLite: \(message)")
-        case SQLITE_IOERR where Self.damages.contains(code): self = .broken("SQLite \(code): \(message)")
+        case SQLITE_CORRUPT: self = .corrupt("SQLite: \(message)")
+        case SQLITE_NOTADB: self = .broken("SQLite: \(message)")
+        case SQLITE_IOERR where code == Self.shortRead: self = .broken("SQLite \(code): \(message)")
+        case SQLITE_IOERR where Self.damages.contains(code): self = .corrupt("SQLite \(code): \(message)")
         case SQLITE_FULL: self = .full
         case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN:
             self = .failed("SQLite \(code): \(message): \(Self.rightsAdvice)")
@@ -234,10 +236,10 @@ extension MetadataError {
         }
     }
 
-    /// Errors of input that do not pass: the log is shorter than its index says, a checksum of the file system or of
-    /// the file is wrong. SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS, which are no constants
-    /// in Swift.
-    private static let damages: Set<Int32> = [2, 32, 33].reduce(into: []) { $0.insert(SQLITE_IOERR | $1 << 8) }
+    /// SQLITE_IOERR_SHORT_READ, which is no constant in Swift: the log is shorter than its index says.
+    private static let shortRead = SQLITE_IOERR | 2 << 8
+    /// SQLITE_IOERR_DATA and SQLITE_IOERR_CORRUPTFS: a checksum of the file, or of the file system, is wrong.
+    private static let damages = [32, 33].map { SQLITE_IOERR | $0 << 8 }
 
     private static let rightsAdvice =
         "see that the database, its -wal and -shm and their folder may be read and written by the user that runs this, "

@@ -150,8 +150,8 @@ extension ObjectStore {
             let mode = kind == .fullObject ? "FULL_OBJECT" : "COMPOSITE"
             throw StorageError(
                 .badDigest,
-                "The upload was created using the \(mode) checksum mode. The complete request must use the same checksum "
-                    + "mode."
+                "The upload was created using the \(mode) checksum mode. The complete request must use the same "
+                    + "checksum mode."
             )
         }
         let made: ObjectChecksum

@@ -73,9 +73,9 @@ package enum RecoveryError: Error, Sendable, CustomStringConvertible {
             "an acknowledged change lies on at least \(needed) of the journal's disks, and only \(found) are here: the "
                 + "last changes may be missing. Give more of the disks, or say --force to go on without them"
         case .databaseAhead(let database, let journal):
-            "the database is at \(database), newer than every journal on these disks (\(journal)): nothing was changed. "
-                + "Keep a copy of the database, and give the disks with the newer journals, too. What is rebuilt "
-                + "without it, once it is moved aside, lacks every change since"
+            "the database is at \(database), newer than every journal on these disks (\(journal)): nothing was "
+                + "changed. Keep a copy of the database, and give the disks with the newer journals, too. What is "
+                + "rebuilt without it, once it is moved aside, lacks every change since"
         case .output(let what): "the output cannot be written: \(what)"
         case .notFound(let what): what
         }

@@ -49,9 +49,9 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .databaseBehind(let database, let journal):
             "the database ends at \(database), before the journal's beginning at \(journal): run cairn metadata rebuild"
         case .databaseAhead(let database, let journal):
-            "the database is at \(database), newer than every keeper's journal that is here (\(journal)): keep a copy of "
-                + "the database, and bring the disks with the newer journals back. Do not make it anew: what only it "
-                + "knows would be lost"
+            "the database is at \(database), newer than every keeper's journal that is here (\(journal)): keep a copy "
+                + "of the database, and bring the disks with the newer journals back. Do not make it anew: what "
+                + "only it knows would be lost"
         case .databaseDiverged(let position):
             "database and journal differ at \(position): run cairn metadata rebuild"
         case .replayFailed(let reason): "the journal's records could not be applied: \(reason)"
