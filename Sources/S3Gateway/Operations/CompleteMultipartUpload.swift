@@ -5,7 +5,7 @@ import S3Protocol
 extension S3Call {
     /// `POST ?uploadId=U`.
     func completeMultipartUpload() async throws(S3Error) -> S3Response {
-        let document = try CompleteUploadBody(try await document())
+        let document = try CompleteUploadBody(try await document(limit: XMLReader.maximumLength))
         let checksum = try ChecksumHeaders.ofObject(headers)
         let request = CompleteUploadRequest(
             bucket: target.bucket,

@@ -41,8 +41,11 @@ extension S3Call {
         return .xml(xml.bytes)
     }
 
+    /// Bytes of a document that is no completion's list of parts: room for 1,000 keys of 1,024 bytes with escapes.
+    private static let documentLimit = 2 << 20
+
     /// A request document of which Content-MD5 is right, when it has one.
-    func document(limit: Int = XMLReader.maximumLength) async throws(S3Error) -> [UInt8] {
+    func document(limit: Int = documentLimit) async throws(S3Error) -> [UInt8] {
         let md5 = try ChecksumHeaders.contentMD5(headers)
         let document = try await body.collect(limit: limit)
         if let md5, !Insecure.MD5.hash(data: document).elementsEqual(md5) { throw S3Error(.badDigest) }

@@ -13,8 +13,7 @@ package struct XMLReader {
 
     /// Elements inside one another.
     package static let maximumDepth = 16
-    /// Bytes of a document: room for 1,000 keys of 1,024 bytes with escapes, or 10,000 parts with checksums of 64
-    /// bytes.
+    /// Bytes of a document: room for a completion of 10,000 parts with checksums of 64 bytes.
     package static let maximumLength = 4 << 20
 
     private let input: [UInt8]
