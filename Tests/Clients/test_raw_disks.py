@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from support.data import KIB, MIB, noise, sha256
 from support.raw_disks import RawDisk, options, raw_disks
-from support.server import Server, wait_for
+from support.server import WHOLE_SECONDS, Server, wait_for
 from test_flips import scrub
 from test_metrics import metrics
 
