@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256
-from support.mounts import small_file_system
+from support.mounts import occupy, small_file_system
 from support.raw_disks import options, raw_disks
 from support.server import WHOLE_SECONDS, Server
 
@@ -123,17 +123,6 @@ def test_reads_and_deletes_go_on_when_others_fill_the_disk(full, small_disk):
     foreign.unlink()
     refill(client, digests, 5)
     verify(client, digests)
-
-
-def occupy(path):
-    """Takes all that is left of a file system."""
-    with open(path, "ab", buffering=0) as file:
-        for size in (MIB, 4 * KIB, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                pass  # That large a piece does not fit any more.
 
 
 def refill(client, digests, count, seconds=WHOLE_SECONDS):

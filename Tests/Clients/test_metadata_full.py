@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise
-from support.mounts import small_file_system
+from support.mounts import occupy, small_file_system
 from support.server import WHOLE_SECONDS, Server
 
 BUCKET = "archive"
@@ -122,14 +122,3 @@ def verify(client, stored):
 
 def code(error):
     return error.response["Error"]["Code"]
-
-
-def occupy(path):
-    """Takes all that is left of a file system."""
-    with open(path, "ab", buffering=0) as file:
-        for size in (MIB, 4 * KIB, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                pass  # That large a piece does not fit any more.

@@ -7,6 +7,8 @@ import warnings
 
 import pytest
 
+from support.data import KIB, MIB
+
 
 def skip(reason: str):
     """Aloud: a test that is skipped proves nothing."""
@@ -41,3 +43,14 @@ def small_file_system(mount, size: int, kind: str = "tmpfs"):
         yield mount
     finally:
         subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+def occupy(path):
+    """Takes all that is left of a file system."""
+    with open(path, "ab", buffering=0) as file:
+        for size in (MIB, 4 * KIB, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                pass  # That large a piece does not fit any more.
