@@ -47,9 +47,7 @@ package struct GroupPlanner: Sendable {
     /// Sites and nodes take as many as the rule says only where fewer on each do not suffice: of four shards on three
     /// nodes one holds two, and no node none.
     package func members(of group: GroupID) -> [DiskID] {
-        let ranked = disks.map { ($0, Self.score(group: group, disk: $0)) }
-            .sorted { left, right in left.1 == right.1 ? left.0.id < right.0.id : left.1 > right.1 }
-            .map(\.0)
+        let ranked = ranking(for: group)
         var taken = Taken()
         for slack in [(site: 1, node: 1), (site: 1, node: 0), (site: 0, node: 1), (site: 0, node: 0)] {
             for disk in ranked where taken.disks.count < shardCount && !taken.disks.contains(disk.id) {
@@ -60,6 +58,18 @@ package struct GroupPlanner: Sendable {
             }
         }
         return ranked.map(\.id).filter(taken.disks.contains)
+    }
+
+    /// Best first; disks of one score by their identities.
+    private func ranking(for group: GroupID) -> [PlacementDisk] {
+        let scored: [(disk: PlacementDisk, score: Double)] = disks.map { disk in
+            (disk, Self.score(group: group, disk: disk))
+        }
+        let ordered = scored.sorted { left, right in
+            if left.score != right.score { return left.score > right.score }
+            return left.disk.id < right.disk.id
+        }
+        return ordered.map(\.disk)
     }
 
     private struct Taken {

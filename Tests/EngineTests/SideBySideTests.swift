@@ -50,7 +50,8 @@ struct SideBySideTests {
             let state = await Self.run(0..<count, concurrency: concurrency, batch: batch)
             #expect(state.begun.sorted() == Array(0..<count))
             #expect(state.mostRunning <= concurrency)
-            #expect(state.batches.flatMap { $0 }.sorted() == (0..<count).filter { $0 % 10 != 9 })
+            let handedOver: [Int] = state.batches.flatMap { $0 }.sorted()
+            #expect(handedOver == Array(0..<count).filter { $0 % 10 != 9 })
             // All but the last are as large as they are to be.
             let odd = state.batches.count { $0.count != batch }
             #expect(odd <= 1)

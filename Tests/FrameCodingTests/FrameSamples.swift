@@ -20,17 +20,25 @@ enum FrameKind: CaseIterable {
         switch self {
         case .zeros: [UInt8](repeating: 0, count: count)
         case .noise: FrameCodingTests.noise(count)
-        case .text:
-            (0..<count).map { Array("Modality=CT; SliceThickness=0.625; ".utf8)[$0 % 35] ^ UInt8($0 / 4_000 % 7) }
+        case .text: Self.text(count)
         case .ramp16: samples(count + 2) { UInt16(truncatingIfNeeded: $0) }.prefix(count).map(\.self)
         // A slow gradient with eight bits of noise on it: LZ4 alone finds nothing.
         case .ct16:
-            {
-                let grain = FrameCodingTests.noise(count / 2 + 1, seed: 3)
-                return samples(count + 2) { 1_024 + UInt16($0 / 2_000) * 256 + UInt16(grain[min($0, grain.count - 1)]) }
-                    .prefix(count).map(\.self)
-            }()
+            Self.slice(count)
         case .halfNoise: FrameCodingTests.noise(count / 2) + [UInt8](repeating: 7, count: count - count / 2)
         }
+    }
+    private static func text(_ count: Int) -> [UInt8] {
+        let line = Array("Modality=CT; SliceThickness=0.625; ".utf8)
+        return (0..<count).map { index -> UInt8 in line[index % line.count] ^ UInt8(index / 4_000 % 7) }
+    }
+
+    private static func slice(_ count: Int) -> [UInt8] {
+        let grain = FrameCodingTests.noise(count / 2 + 1, seed: 3)
+        let values = samples(count + 2) { index -> UInt16 in
+            let slope = UInt16(index / 2_000) * 256
+            return 1_024 + slope + UInt16(grain[min(index, grain.count - 1)])
+        }
+        return Array(values.prefix(count))
     }
 }

@@ -135,18 +135,16 @@ final class TinyStore: Sendable {
     }
 
     private static func list(_ keys: [String], _ query: String) -> [UInt8] {
-        let items = Dictionary(
-            query.split(separator: "&").map { $0.split(separator: "=") }.map { (String($0[0]), String($0.last ?? "")) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        let start = items["continuation-token"].flatMap { Int($0) } ?? 0
-        let end = min(keys.count, start + (items["max-keys"].flatMap { Int($0) } ?? 1_000))
+        var items: [Substring: Int] = [:]
+        for item in query.split(separator: "&") {
+            let sides = item.split(separator: "=")
+            items[sides[0]] = sides.last.flatMap { Int($0) }
+        }
+        let start = items["continuation-token"] ?? 0
+        let end = min(keys.count, start + (items["max-keys"] ?? 1_000))
         let more = end < keys.count ? "<NextContinuationToken>\(end)</NextContinuationToken>" : ""
-        return response(
-            200,
-            "<R>" + keys[start..<end].map { "<Key>\($0)</Key>" }.joined() + more + "</R>",
-            isChunked: true
-        )
+        let page = keys[start..<end].map { "<Key>\($0)</Key>" }.joined()
+        return response(200, "<R>\(page)\(more)</R>", isChunked: true)
     }
 
     private static func head(_ status: Int, _ fields: String) -> [UInt8] {

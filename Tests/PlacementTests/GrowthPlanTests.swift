@@ -36,7 +36,8 @@ struct GrowthPlanTests {
     @Test("a node added to a site of three moves its share and little more, and the disks are even then")
     func node() throws {
         let scheme = try #require(Scheme(name: "rs-4-2"))
-        let old = Self.disks([[[4, 4], [4, 4], [4, 4]]].map { $0.map { $0.map { $0 * Self.terabyte } } })
+        let node = [4 * Self.terabyte, 4 * Self.terabyte]
+        let old = Self.disks([[node, node, node]])
         let groups = try Self.groups(scheme, old, bytes: 1_000_000)
         let new = [1, 2].map { number in
             PlacementDisk(
