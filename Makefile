@@ -28,10 +28,9 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
 # What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
 CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py test_awscli.py \
-           test_other_clients.py test_conformance.py test_refused_requests.py test_bad_input.py test_subresources.py test_signature.py test_open_files.py \
-           test_first_start.py test_serve_refusals.py test_metrics.py test_disks_lost.py test_growth.py test_storage_classes.py test_disk_faults.py test_raw_disks.py \
-           test_other_clients.py test_conformance.py test_bad_input.py test_subresources.py test_signature.py test_open_files.py \
-           test_first_start.py test_serve_refusals.py test_removed_files.py test_metrics.py test_disks_lost.py test_growth.py test_storage_classes.py test_disk_faults.py test_raw_disks.py \
+           test_other_clients.py test_conformance.py test_refused_requests.py test_bad_input.py test_subresources.py \
+           test_signature.py test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py \
+           test_metrics.py test_disks_lost.py test_growth.py test_storage_classes.py test_disk_faults.py test_raw_disks.py \
            test_salvage.py test_disk_full.py::test_deletes_one_by_one_on_small_full_disks test_metadata_full.py \
            test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_node_disks.py test_take_over.py test_histories.py \
            test_linearizable.py test_deployment.py test_package.py \
@@ -44,6 +43,7 @@ cairn   := .build/release/cairn
 faults  := .build/faults/faults.so
 # A failure is said once more at the end: hundreds of tests may pass after it.
 swift-log := .build/swift-tests.log
+simulator-log := .build/simulator.log
 
 .PHONY: help run build simulator test build-tests test-swift test-simulator test-clients test-long test-mutants \
         test-thread test-address check-mutants faults fuzz demo bench deb format lint clean
@@ -66,8 +66,11 @@ run: build
 build: $(stamps)/build-packages
 	$(SWIFT) build -c release --product cairn
 
-# One configuration only: the tests build what they test, and the programs beside it.
-test: check-mutants build-tests test-swift test-simulator test-clients
+# One configuration only: the tests build what they test, and the programs beside it. The other tests wait much of their
+# time, for disks and clients; the simulator has what they leave of the processors.
+test: check-mutants build-tests
+	Scripts/test/beside $(simulator-log) "$(MAKE) --old-file=build-tests test-simulator" \
+	    "$(MAKE) --old-file=build-tests test-swift test-clients"
 
 build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests
@@ -95,7 +98,7 @@ test-mutants: $(stamps)/build-packages
 # Builds of their own, in .build/thread and .build/address: the first of each takes as long as a clean build. What is
 # known to be a false alarm, and why, is in Tests/Sanitizers.
 test-thread test-address: test-%: $(stamps)/build-packages
-	CAIRN_SANITIZED=1 nice $(SWIFT) build -c release --build-tests --sanitize=$* --scratch-path .build/$*
+	nice $(SWIFT) build -c release --build-tests --sanitize=$* --scratch-path .build/$*
 	Scripts/sanitizers/run $* .build/$* $(WATCHED)
 
 # A change that a patch no longer fits is to be noticed at once, and not when the mutants are built next.
