@@ -1,4 +1,5 @@
 import Checksums
+import LinuxSystem
 import ObjectInterface
 import ObjectModel
 import Synchronization
@@ -26,7 +27,11 @@ final class MemoryObjects: ObjectService {
         var failure: StorageError?
         /// Bodies can be read up to here.
         var damagedFrom = Int.max
+        var copyTakes = Duration.zero
     }
+
+    /// Copies wait for so long.
+    func slowCopies(_ duration: Duration) { state.withLock { $0.copyTakes = duration } }
 
     func damage(from offset: Int) { state.withLock { $0.damagedFrom = offset } }
 
@@ -225,7 +230,8 @@ final class MemoryObjects: ObjectService {
     }
 
     func copy(_ request: CopyRequest) async throws(StorageError) -> WriteResult {
-        try with { (state) throws(StorageError) in
+        try? await LinuxTime().sleep(for: state.withLock { $0.copyTakes })
+        return try with { (state) throws(StorageError) in
             guard var object = state.objects[request.sourceBucket]?[request.sourceKey] else {
                 throw StorageError(.noSuchKey, "")
             }

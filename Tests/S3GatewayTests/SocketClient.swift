@@ -8,6 +8,8 @@ final class SocketClient {
         var status: Int
         var headers: [(name: String, value: String)]
         var body: [UInt8]
+        /// How a chunked body came.
+        var chunks: [[UInt8]] = []
         var head: String
 
         func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
@@ -101,11 +103,29 @@ final class SocketClient {
         var response = Response(status: status, headers: headers, body: [], head: head)
         let length = Int(response.header("content-length") ?? "0") ?? 0
         guard !isHead, status >= 200 else { return response }
+        if response.header("transfer-encoding") == "chunked" {
+            while let chunk = try chunk() { response.chunks.append(chunk) }
+            response.body = response.chunks.flatMap(\.self)
+            return response
+        }
         while input.count < length {
             guard fill() else { throw Failure(text: "body cut short: \(input.count) of \(length)") }
         }
         response.body = Array(input[..<length])
         input.removeFirst(length)
         return response
+    }
+
+    /// The next chunk of a body; nil for the last, empty one. There are no trailers.
+    private func chunk() throws -> [UInt8]? {
+        let lineEnd = Array("\r\n".utf8)
+        while input.firstRange(of: lineEnd) == nil { guard fill() else { throw Failure(text: "no chunk") } }
+        guard let end = input.firstRange(of: lineEnd),
+            let length = Int(String(decoding: input[..<end.lowerBound], as: UTF8.self), radix: 16)
+        else { throw Failure(text: "no length of a chunk") }
+        while input.count < end.upperBound + length + 2 { guard fill() else { throw Failure(text: "chunk cut short") } }
+        let bytes = Array(input[end.upperBound..<end.upperBound + length])
+        input.removeFirst(end.upperBound + length + 2)
+        return length == 0 ? nil : bytes
     }
 }

@@ -12,6 +12,8 @@ struct S3Response: Sendable {
         case object(any ObjectBody)
         /// All of an object's body, read.
         case pieces([BufferSlice], length: Int)
+        /// A document that is still being made.
+        case late(PendingAnswer)
     }
 
     var status: HTTPResponse.Status

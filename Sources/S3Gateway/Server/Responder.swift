@@ -18,6 +18,8 @@ struct Responder: Sendable {
     let identity: ResponseIdentity
     let logger: Logger
     let logsAccess: Bool
+    /// How long a copy may keep its client waiting without a byte.
+    let patience: Duration
 
     /// Bytes of an unread body that are taken after an early answer, so that a client that sends before it reads
     /// still sees the answer; beyond it the connection is closed.
@@ -44,7 +46,7 @@ struct Responder: Sendable {
             let accepted = try await reader.call(for: request)
             call = accepted
             if Self.expectsContinue(request) { accepted.body.invite { try await Self.sendContinue(channel) } }
-            response = try await Self.begun(try await accepted.perform(), of: accepted)
+            response = try await Self.begun(try await answer(to: accepted), of: accepted)
         } catch {
             response = errorResponse(error, request, id: id)
             await explainNotModified(error, call, &response)
@@ -53,7 +55,11 @@ struct Responder: Sendable {
         if closes { response.fields.append(HTTPField(name: .connection, value: "close")) }
         let isHead = request.method == .head
         do {
-            try await write(response, isHead: isHead, id: id, writer, channel)
+            if case .late(let pending) = response.body {
+                try await write(pending, finished(response, id: id), request, id: id, writer)
+            } else {
+                try await write(response, isHead: isHead, id: id, writer, channel)
+            }
         } catch {
             logger.debug("answer cut short", metadata: ["id": "\(id)", "error": "\(error)"])
             channel.close(promise: nil)
@@ -61,6 +67,17 @@ struct Responder: Sendable {
         }
         if logsAccess { logAccess(request, call, response.status.code, id) }
         if closes { await Self.finishConnection(request, call, channel) }
+    }
+
+    /// A copy reads and may write terabytes before there is anything to answer.
+    private func answer(to call: S3Call) async throws(S3Error) -> S3Response {
+        let isCopy = call.operation == .copyObject || call.operation == .uploadPartCopy
+        guard isCopy else { return try await call.perform() }
+        let pending = PendingAnswer(time: call.environment.time) { () throws(S3Error) in try await call.perform() }
+        if let answer = await pending.answer(within: patience) { return try answer.get() }
+        var response = S3Response.xml([])
+        response.body = .late(pending)
+        return response
     }
 
     /// Below `/-/`, unless the host names a bucket: then it is one of its keys.
@@ -179,7 +196,47 @@ struct Responder: Sendable {
         case .object(let body):
             head.headerFields.append(HTTPField(name: .contentLength, value: String(body.length)))
             try await write(body, head, writer)
+        case .late:
+            // Written by `respond`: it needs the request.
+            throw ShortBody()
         }
+    }
+
+    /// A document whose first line goes out before the rest is there, and white space while it is not, as AWS does:
+    /// SDKs give a connection up, and ask again, when nothing comes for a minute. What fails then is told in the
+    /// document.
+    @concurrent private func write(
+        _ pending: PendingAnswer,
+        _ head: HTTPResponse,
+        _ request: Request,
+        id: String,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        try await writer.write(
+            response: head,
+            body: ResponseBody { output in
+                try await output.write(ByteBuffer(bytes: XMLWriter.prolog))
+                while true {
+                    if let answer = await pending.answer(within: patience) {
+                        try await output.write(ByteBuffer(bytes: rest(of: answer, request, id: id)))
+                        return try await output.finish(nil)
+                    }
+                    try Task.checkCancellation()
+                    try await output.write(ByteBuffer(string: " "))
+                }
+            }
+        )
+    }
+
+    /// What follows the first line of its document.
+    private func rest(of answer: PendingAnswer.Answer, _ request: Request, id: String) -> ArraySlice<UInt8> {
+        let response: S3Response
+        switch answer {
+        case .success(let made): response = made
+        case .failure(let error): response = errorResponse(error, request, id: id)
+        }
+        guard case .bytes(let document) = response.body, document.starts(with: XMLWriter.prolog) else { return [] }
+        return document.dropFirst(XMLWriter.prolog.count)
     }
 
     /// The same with the first bytes of its body read: what cannot be read is refused with a document then, and not by

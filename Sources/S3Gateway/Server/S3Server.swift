@@ -39,6 +39,9 @@ package struct S3ServerConfiguration: Sendable {
     /// How long a client may be silent in the middle of a body before it is told that its time is over: once to twice
     /// this, which is less than SDKs wait for an answer (60 s).
     package var bodyTimeout: Duration
+    /// How long a copy may take before its answer begins, and between the white space that follows: well below what
+    /// SDKs wait for a byte (60 s).
+    package var patience: Duration
     /// How long `shutdown` waits for requests in progress.
     package var drainTimeout: Duration
 
@@ -52,6 +55,7 @@ package struct S3ServerConfiguration: Sendable {
         maximumConnections: Int = S3ServerConfiguration.connectionLimit,
         idleTimeout: Duration = .seconds(75),
         bodyTimeout: Duration = .seconds(20),
+        patience: Duration = .seconds(10),
         drainTimeout: Duration = .seconds(30)
     ) {
         self.host = host
@@ -63,6 +67,7 @@ package struct S3ServerConfiguration: Sendable {
         self.maximumConnections = maximumConnections
         self.idleTimeout = idleTimeout
         self.bodyTimeout = bodyTimeout
+        self.patience = patience
         self.drainTimeout = drainTimeout
     }
 }
@@ -113,7 +118,8 @@ package final class S3Server: Sendable {
             probes: probes,
             identity: ResponseIdentity(time: time, random: random),
             logger: logger,
-            logsAccess: configuration.logsAccess
+            logsAccess: configuration.logsAccess,
+            patience: configuration.patience
         )
     }
 

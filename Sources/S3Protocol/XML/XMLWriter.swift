@@ -11,7 +11,10 @@ package struct XMLWriter: Sendable {
 
     package init(capacity: Int = 1_024) { bytes.reserveCapacity(capacity) }
 
-    package mutating func declaration() { raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") }
+    /// How every document begins. White space may follow before the root element.
+    package static let prolog = Array("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".utf8)
+
+    package mutating func declaration() { bytes.append(contentsOf: Self.prolog) }
 
     /// Opens the root element of an S3 document.
     package mutating func openRoot(_ name: StaticString) {
