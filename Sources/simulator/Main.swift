@@ -54,25 +54,24 @@ struct RunCommand: ParsableCommand {
     @Option(help: "How many seeds.") var seeds: UInt64 = 100
     @Option(help: "The first of them.") var firstSeed: UInt64 = 1
     @Option(help: "Processes that share the seeds; 0 is one for each core.") var jobs = 0
-    @Flag(help: "Show the trace hash of every seed.") var hashes = false
+    @Flag(help: "Show the trace hash of every seed, in order.") var hashes = false
+    /// As `SharedRun` starts this program: it reads the totals.
+    @Flag(help: .hidden) var asPart = false
 
     func run() throws {
         let scenario = try option.find()
+        if asPart { return try runPart(of: scenario) }
         let jobs = jobs > 0 ? jobs : sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        guard jobs > 1, seeds > 1, !hashes else {
-            var totals = Totals()
-            for seed in firstSeed..<firstSeed + seeds {
-                let outcome = scenario.namedOutcome(seed: seed)
-                totals.add(outcome)
-                if hashes { print("seed \(seed) hash \(outcome.hashText)") }
-                if outcome.failure != nil { FailureReport(scenario: scenario, outcome: outcome).show() }
-            }
-            print(totals.line)
-            if totals.failures > 0 { throw ExitCode.failure }
-            return
-        }
         let began = Clock.seconds
-        let totals = SharedRun(scenario: scenario.name, firstSeed: firstSeed, seeds: seeds, jobs: jobs).run()
+        let shared = SharedRun(
+            scenario: scenario.name,
+            firstSeed: firstSeed,
+            seeds: seeds,
+            // What several print comes in the order in which they end.
+            jobs: hashes ? 1 : jobs,
+            hashes: hashes
+        )
+        let totals = shared.run()
         print("\(scenario.name): \(totals.summary(seconds: Clock.seconds - began))")
         if let strikes = totals.strikes(of: scenario.points) { print("\(scenario.name): \(strikes)") }
         if let deeds = totals.deeds(of: scenario.deeds) { print("\(scenario.name): \(deeds)") }
@@ -80,6 +79,19 @@ struct RunCommand: ParsableCommand {
         // A point that nothing passes any more tests nothing.
         if !unreached.isEmpty { print("never struck or done: \(unreached.joined(separator: ", "))") }
         if totals.failures > 0 || !unreached.isEmpty { throw ExitCode.failure }
+    }
+
+    /// The seeds, in this process.
+    private func runPart(of scenario: any Scenario) throws {
+        var totals = Totals()
+        for seed in firstSeed..<firstSeed + seeds {
+            let outcome = scenario.namedOutcome(seed: seed)
+            totals.add(outcome)
+            if hashes { print("seed \(seed) hash \(outcome.hashText)") }
+            if outcome.failure != nil { FailureReport(scenario: scenario, outcome: outcome).show() }
+        }
+        print(totals.line)
+        if totals.failures > 0 { throw ExitCode.failure }
     }
 }
 

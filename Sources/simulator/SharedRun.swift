@@ -11,6 +11,7 @@ struct SharedRun {
     let firstSeed: UInt64
     let seeds: UInt64
     let jobs: Int
+    var hashes = false
 
     private struct Child {
         var process: pid_t
@@ -45,14 +46,13 @@ struct SharedRun {
             return nil
         }
         let words = [
-            "simulator", "run", "--jobs", "1", "--scenario", scenario, "--first-seed", "\(first)", "--seeds",
-            "\(count)",
+            "simulator", "run", "--as-part", "--scenario", scenario, "--first-seed", "\(first)", "--seeds", "\(count)",
         ]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, fileno(output), STDOUT_FILENO)
-        var arguments = words.map { strdup($0) } + [nil]
+        var arguments = (words + (hashes ? ["--hashes"] : [])).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var process = pid_t()
         let error = posix_spawn(&process, "/proc/self/exe", &actions, nil, &arguments, environ)

@@ -140,6 +140,21 @@ struct SimulatorTests {
         #expect(ended.output.contains("again: simulator replay 3 --scenario planted-trap --quiet\n"))
     }
 
+    @Test("One job says what several say, and goes on behind a seed that ends its process")
+    func oneJob() throws {
+        let failing = try Self.run(["run", "--seeds", "5", "--jobs", "1"] + Self.planted)
+        let lines = failing.output.split(separator: "\n")
+        #expect(lines.last?.hasPrefix("planted-failure: 5 seeds, ") == true, "\(failing.output)")
+        #expect(!lines.contains { $0.hasPrefix("totals ") })
+        let single = try Self.run(["run", "--seeds", "1", "--first-seed", "4", "--hashes"] + Self.planted)
+        #expect(single.status == 0, "\(single.output)")
+        #expect(single.output.contains("seed 4 hash "), "\(single.output)")
+        #expect(single.output.contains("planted-failure: 1 seeds, "), "\(single.output)")
+        let trapped = try Self.run(["run", "--seeds", "60", "--jobs", "1", "--scenario", "planted-trap"])
+        #expect(trapped.status == 1, "\(trapped.output)")
+        for seed in [3, 28, 53] { #expect(trapped.output.contains("seed \(seed) of planted-trap ended")) }
+    }
+
     /// Nil outside of a checkout.
     private static var commit: String? {
         let process = Process()
