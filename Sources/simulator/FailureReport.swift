@@ -18,7 +18,7 @@ struct FailureReport {
         print("seed \(outcome.seed) of \(scenario.name) failed: \(outcome.failure ?? "")")
         if !left.isEmpty { print("with the faults below alone: \(last.failure ?? "")") }
         for (index, fault) in faults.enumerated() where !left.contains(index + 1) { print("  fault \(fault)") }
-        if let commit = Checkout.commit { print("commit \(commit)") }
+        print("commit \(Checkout.commit ?? "unknown")")
         let without = left.isEmpty ? "" : " --without \(left.sorted().map(String.init).joined(separator: ","))"
         print("again: simulator replay \(outcome.seed) --scenario \(scenario.name)\(without)")
         fflush(nil)
@@ -59,17 +59,28 @@ struct FailureReport {
 
 /// The version of the sources that a run belongs to.
 enum Checkout {
-    /// The commit that is checked out where the program runs; nil outside of a checkout.
+    private static let gitFolder = ".git"
+    private static let linkMark = "gitdir: "
+    private static let referenceMark = "ref: "
+
+    /// The commit that is checked out where the program runs; nil outside of a checkout's uppermost folder.
     static var commit: String? {
-        guard let head = text(".git/HEAD") else { return nil }
-        guard head.hasPrefix("ref: ") else { return head }
-        let name = String(head.dropFirst("ref: ".count))
-        return text(".git/" + name) ?? packed(name)
+        // In a further worktree the folder is a file that names another one.
+        let folder = text(gitFolder).flatMap { rest(of: $0, behind: linkMark) } ?? gitFolder
+        guard let head = text(folder + "/HEAD") else { return nil }
+        guard let name = rest(of: head, behind: referenceMark) else { return head }
+        // That one has a HEAD of its own, and shares the rest.
+        let shared = text(folder + "/commondir").map { $0.hasPrefix("/") ? $0 : "\(folder)/\($0)" } ?? folder
+        return text("\(folder)/\(name)") ?? text("\(shared)/\(name)") ?? packed(name, in: shared)
+    }
+
+    private static func rest(of line: String, behind mark: String) -> String? {
+        line.hasPrefix(mark) ? String(line.dropFirst(mark.count)) : nil
     }
 
     /// As git keeps the names that have not changed for a while.
-    private static func packed(_ name: String) -> String? {
-        guard let file = fopen(".git/packed-refs", "r") else { return nil }
+    private static func packed(_ name: String, in folder: String) -> String? {
+        guard let file = fopen(folder + "/packed-refs", "r") else { return nil }
         defer { fclose(file) }
         var buffer = [CChar](repeating: 0, count: 1_024)
         while fgets(&buffer, Int32(buffer.count), file) != nil {
@@ -80,11 +91,11 @@ enum Checkout {
         return nil
     }
 
-    /// The first line of a file.
+    /// The first line of a file; nil of what is none.
     private static func text(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var buffer = [UInt8](repeating: 0, count: 256)
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX) + 256)
         let count = fread(&buffer, 1, buffer.count, file)
         let line = buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }
         return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)

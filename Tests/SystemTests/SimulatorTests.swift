@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 /// One seed, one run: the simulator started twice as a process of its own shows the same trace hash.
@@ -24,11 +25,12 @@ struct SimulatorTests {
     }
 
     /// `output` holds what is said on standard error, too.
-    static func run(_ arguments: [String]) throws -> Ended {
+    static func run(_ arguments: [String], in folder: URL? = nil) throws -> Ended {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = try #require(simulator, "the simulator is not beside the test bundle: build it first")
         process.arguments = arguments
+        if let folder { process.currentDirectoryURL = folder }
         process.standardOutput = pipe
         process.standardError = pipe
         try process.run()
@@ -106,7 +108,7 @@ struct SimulatorTests {
         #expect(lines.contains("seed 3 of planted-failure failed: planted/lost is not there"))
         #expect(lines.contains("with the faults below alone: planted/lost is not there"))
         #expect(lines.filter { $0.contains("failed: ") }.count == 1, "the other seeds pass")
-        if let commit = Self.commit { #expect(lines.contains("commit \(commit)")) }
+        #expect(lines.contains("commit \(Self.commit ?? "unknown")"))
         let events = lines.prefix { $0.hasPrefix("  ") }
         #expect(events.contains { $0.hasSuffix("put planted/lost 3") }, "\(ended.output)")
         #expect(events.allSatisfy { $0.contains("planted/lost") || $0.contains(" fault ") }, "\(ended.output)")
@@ -138,6 +140,34 @@ struct SimulatorTests {
         #expect(ended.status != 0)
         #expect(ended.output.contains("simulator: seed 3 of planted-trap ended the process\n"), "\(ended.output)")
         #expect(ended.output.contains("again: simulator replay 3 --scenario planted-trap --quiet\n"))
+    }
+
+    @Test("The commit is that of a further worktree, by a name that is packed or not", arguments: [true, false])
+    func worktree(isPacked: Bool) async throws {
+        try await withTemporaryDirectory { directory in
+            let git = directory + "/main/.git"
+            let link = git + "/worktrees/other"
+            var files = [
+                directory + "/other/.git": "gitdir: ../main/.git/worktrees/other\n",
+                link + "/HEAD": "ref: refs/heads/branch\n", link + "/commondir": "../..\n",
+            ]
+            let commit = String(repeating: "0123", count: 10)
+            let names = isPacked ? ("/packed-refs", " refs/heads/branch") : ("/refs/heads/branch", "")
+            files[git + names.0] = "\(commit)\(names.1)\n"
+            for (path, text) in files {
+                let file = URL(fileURLWithPath: path)
+                try FileManager.default.createDirectory(
+                    at: file.deletingLastPathComponent(),
+                    withIntermediateDirectories: true
+                )
+                try Data(text.utf8).write(to: file)
+            }
+            let arguments = ["run", "--seeds", "1", "--first-seed", "3"] + Self.planted
+            let inside = try Self.run(arguments, in: URL(fileURLWithPath: directory + "/other"))
+            #expect(inside.output.contains("\ncommit \(commit)\n"), "\(inside.output)")
+            let outside = try Self.run(arguments, in: URL(fileURLWithPath: directory))
+            #expect(outside.output.contains("\ncommit unknown\n"), "\(outside.output)")
+        }
     }
 
     @Test("One job says what several say, and goes on behind a seed that ends its process")
