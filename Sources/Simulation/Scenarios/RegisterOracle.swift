@@ -5,7 +5,7 @@ import Synchronization
 /// Values are unique and nobody writes without a condition, so the values that ever stood in a register are a chain in
 /// which each names the one before. Linearizable means: what succeeded is in that chain, no two successes name the same
 /// predecessor, and a read sees no link from before what was known when it began.
-final class RegisterOracle: Sendable {
+package final class RegisterOracle: Sendable {
     private enum Fate { case open, acknowledged, refused, unknown }
 
     private struct Attempt {
@@ -24,6 +24,8 @@ final class RegisterOracle: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Those that surely hold something by now.
     var written: [String] {
         state.withLock { $0.attempts.filter { $0.value.contains { $0.known != nil } }.keys.sorted() }
@@ -32,14 +34,14 @@ final class RegisterOracle: Sendable {
     var keys: [String] { state.withLock { $0.attempts.keys.sorted() } }
 
     /// The present turn: what is known before it must be seen by a read that begins now.
-    func beginRead() -> Int {
+    package func beginRead() -> Int {
         state.withLock { state in
             state.turn += 1
             return state.turn
         }
     }
 
-    func begin(_ key: String, _ value: WrittenValue, replacing predecessor: UInt64?) -> Int {
+    package func begin(_ key: String, _ value: WrittenValue, replacing predecessor: UInt64?) -> Int {
         state.withLock { state in
             state.turn += 1
             state.attempts[key, default: []].append(Attempt(value: value, predecessor: predecessor))
@@ -48,7 +50,7 @@ final class RegisterOracle: Sendable {
     }
 
     /// It succeeded; returns what is wrong with that.
-    func acknowledge(_ key: String, _ place: Int) -> String? {
+    package func acknowledge(_ key: String, _ place: Int) -> String? {
         state.withLock { state in
             state.turn += 1
             guard var attempts = state.attempts[key] else { return "\(key) was never written" }
@@ -67,13 +69,19 @@ final class RegisterOracle: Sendable {
     }
 
     /// Nobody knows whether it happened.
-    func lose(_ key: String, _ place: Int) { settle(key, place, .unknown) }
+    package func lose(_ key: String, _ place: Int) { settle(key, place, .unknown) }
 
-    /// The store did not try.
-    func refuse(_ key: String, _ place: Int) { settle(key, place, .refused) }
+    /// The store did not try; returns what is wrong with that.
+    package func refuse(_ key: String, _ place: Int) -> String? {
+        settle(key, place, .refused)
+        guard let attempt = state.withLock({ $0.attempts[key]?[place] }), attempt.fate == .acknowledged else {
+            return nil
+        }
+        return "\(key): \(Self.text(attempt.value.number)) was read, and its write refused"
+    }
 
     /// Its condition did not hold; returns what is wrong with that.
-    func fail(_ key: String, _ place: Int) -> String? {
+    package func fail(_ key: String, _ place: Int) -> String? {
         settle(key, place, .refused)
         if state.withLock({ $0.attempts[key]?[place].fate == .acknowledged }) {
             return "\(key) was seen to hold a value whose condition failed"
@@ -103,7 +111,7 @@ final class RegisterOracle: Sendable {
     }
 
     /// Judges what a read found that began in that turn; nil when that may be. What it saw has happened from then on.
-    func check(_ key: String, began: Int, found number: UInt64?) -> String? {
+    package func check(_ key: String, began: Int, found number: UInt64?) -> String? {
         state.withLock { state in
             var attempts = state.attempts[key] ?? []
             var chain: Set<UInt64> = []

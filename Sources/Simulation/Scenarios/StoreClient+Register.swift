@@ -31,7 +31,7 @@ extension StoreClient {
             case .preconditionFailed, .conditionalConflict, .noSuchKey: problem = registers.fail(key, place)
             default:
                 guard Self.isRefusal(error) else { throw BrokenPromise("\(key): \(error)", subject: key) }
-                registers.refuse(key, place)
+                problem = registers.refuse(key, place)
             }
         }
         if let problem { throw BrokenPromise(problem, subject: key) }
