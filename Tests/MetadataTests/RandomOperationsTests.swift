@@ -32,7 +32,9 @@ private struct RandomRun {
     private var memory: JournaledMetadataStore
     private let journal = FakeJournal()
     private let memoryJournal = FakeJournal()
-    private let database = MemoryMetadataDatabase()
+    private var database = MemoryMetadataDatabase()
+    /// The database in memory at each crash.
+    private var older: [MemoryMetadataDatabase] = []
     private var path: String
     private var copies = 0
     private let lease: WriteLease
@@ -396,7 +398,7 @@ private struct RandomRun {
         }
     }
 
-    /// A start after a crash: on the files as they lie there, or on those of an earlier crash. The journal has it all.
+    /// A start after a crash: on what is there, or on what was there at an earlier crash. The journal has it all.
     private mutating func crash() async throws {
         copies += 1
         let saved = directory + "/\(copies).saved"
@@ -404,6 +406,9 @@ private struct RandomRun {
         path = directory + "/\(copies).sqlite"
         try Files.copyDatabase(directory + "/\(number(2) == 0 ? copies : 1 + number(copies)).saved", to: path)
         sqlite = try await .openSQLite(path: path, journal: journal)
+        older.append(database.copy())
+        if number(3) == 0 { try await memory.makeDurable() }
+        if number(2) > 0 { database = database.fallingBack(to: older[number(older.count)]) }
         memory = .inMemory(database, journal: memoryJournal)
         try await sqlite.apply(journal.records)
         try await memory.apply(memoryJournal.records)
