@@ -90,4 +90,17 @@ struct StoreOracleTests {
         #expect(oracle.check("j", oracle.beginRead(), found: nil) == nil)
         #expect(oracle.check("j", oracle.beginRead(), found: Self.value(2)) != nil)
     }
+
+    @Test("an ETag is the MD5 of the bytes, or that of the parts' MD5s")
+    func eTags() {
+        let bytes = Array("abc".utf8)
+        #expect(WrittenValue.isETag("900150983cd24fb0d6963f7d28e17f72", of: bytes))
+        #expect(!WrittenValue.isETag("900150983cd24fb0d6963f7d28e17f72", of: Array("abd".utf8)))
+        #expect(WrittenValue.isETag("af5da9f45af7a300e3aded972f8ff687-1", of: bytes))
+        #expect(!WrittenValue.isETag("900150983cd24fb0d6963f7d28e17f72-1", of: bytes))
+        #expect(!WrittenValue.isETag("af5da9f45af7a300e3aded972f8ff687-", of: bytes))
+        let large = Array(repeating: UInt8(1), count: (5 << 20) + 10)
+        #expect(WrittenValue.isETag("ff65ebe1db059f94803262d6e7f8056b-2", of: large))
+        #expect(!WrittenValue.isETag("ff65ebe1db059f94803262d6e7f8056b-2", of: bytes))
+    }
 }

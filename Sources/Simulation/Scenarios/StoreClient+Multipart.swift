@@ -18,11 +18,11 @@ extension StoreClient {
     /// A part that is sent twice counts as it was sent last; one that is not named is dropped.
     func multipartOfTwo(_ key: String, _ value: WrittenValue, second length: Int) async throws {
         let isLarge = value.number % 16 == 0
-        let value = isLarge ? WrittenValue(number: value.number, length: Limits.minimumPartLength + length) : value
+        let value = isLarge ? WrittenValue(number: value.number, length: WrittenValue.split + length) : value
         try await write(key, value) { objects in
             let upload = try await Self.createUpload(key, in: objects)
             let bytes = value.bytes
-            let split = isLarge ? Limits.minimumPartLength : bytes.count
+            let split = isLarge ? WrittenValue.split : bytes.count
             _ = try await Self.uploadPart(1, of: upload, key, Array(repeating: 7, count: length), in: objects)
             let other = try await Self.uploadPart(2, of: upload, key, Array(bytes[split...]), in: objects)
             let first = try await Self.uploadPart(1, of: upload, key, Array(bytes[..<split]), in: objects)

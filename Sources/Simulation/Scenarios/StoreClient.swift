@@ -192,19 +192,26 @@ struct StoreClient: Sendable {
         switch found {
         case .nothing: try check(key, reading, found: nil)
         case .unsatisfiable:
-            guard allowed.contains(where: { $0.map { range?.resolved(length: $0.length) == nil } ?? false }) else {
+            guard let range, allowed.contains(where: { $0.map { range.resolved(length: $0.length) == nil } ?? false })
+            else {
                 throw BrokenPromise("\(key): a range that exists was refused", subject: key)
             }
         case .failed(let error) where mayRefuseReads(with: error): return
         case .failed(let error):
             let shards = await server.describeShards(of: key)
             throw BrokenPromise("reading \(key): \(error) \(shards)", subject: key)
-        case .bytes(let bytes, let range, let length, _):
+        case .bytes(let bytes, let answered, let length, let eTag):
+            guard answered == (range.map { $0.resolved(length: length) } ?? 0..<length) else {
+                throw BrokenPromise("\(key): \(answered) of \(length) bytes, not what was asked for", subject: key)
+            }
             let values = Set(
-                allowed.compactMap { $0 }.filter { $0.length == length && $0.bytes[range] == bytes[...] }
+                allowed.compactMap { $0 }.filter { $0.length == length && $0.bytes[answered] == bytes[...] }
             )
             guard let value = values.first else {
                 throw BrokenPromise("\(key): \(bytes.count) bytes of no value that was written there", subject: key)
+            }
+            if range == nil, !WrittenValue.isETag(eTag, of: bytes) {
+                throw BrokenPromise("\(key): value \(value.number) with the ETag \(eTag)", subject: key)
             }
             // A piece, an empty one above all, may not tell values of one length apart.
             if values.count == 1 { try check(key, reading, found: value) }

@@ -1,33 +1,4 @@
-import ObjectModel
 import Synchronization
-import TestKit
-
-/// What a simulated client wrote: a name for the bytes, from which they are made again.
-package struct WrittenValue: Hashable, Sendable {
-    /// Unique in a run.
-    package var number: UInt64
-    package var length: Int
-
-    package init(number: UInt64, length: Int) {
-        self.number = number
-        self.length = length
-    }
-
-    /// The bytes, no two values alike.
-    var bytes: [UInt8] {
-        var generator = SplitMix64(seed: number &* 0x9E37_79B9)
-        // Every third value has long runs, so that compression is met too.
-        guard number % 3 == 0 else { return generator.bytes(length) }
-        let marker = generator.bytes(64)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(length + 320)
-        while bytes.count < length {
-            bytes.append(contentsOf: marker)
-            bytes.append(contentsOf: repeatElement(UInt8(truncatingIfNeeded: bytes.count >> 8), count: 256))
-        }
-        return Array(bytes.prefix(length))
-    }
-}
 
 /// Remembers what clients did and were told, and judges what they read.
 ///
