@@ -20,6 +20,8 @@ enum StoreDeed: String, CaseIterable {
     case disksReturned
     /// Carried out a second time.
     case callsRepeated
+    /// Erasures of shards, of which it was looked whether they counted.
+    case erasuresJudged
 }
 
 extension World {

@@ -80,7 +80,7 @@ private struct Wrapped: Transport {
         _ message: TransportMessage,
         timeout: Duration
     ) async throws(TransportError) -> TransportMessage {
-        let (disk, canRepeat) = watch(message)
+        let (request, disk, canRepeat) = watch(message)
         let fate = disk.map { link.fate(of: $0) } ?? StoreLink.Fate()
         if fate.delay > 0 { try? await time.sleep(for: .microseconds(fate.delay)) }
         if fate.isLostOnTheWay {
@@ -88,11 +88,14 @@ private struct Wrapped: Transport {
             try? await time.sleep(for: min(timeout, Self.patience))
             throw .unknownOutcome(node: node)
         }
+        var first: TransportMessage?
         if fate.isDouble && canRepeat {
             link.noteRepeated()
-            _ = try? await transport.call(node, message, timeout: timeout)
+            first = try? await transport.call(node, message, timeout: timeout)
+            if let request, let first { link.watch.end(request, first) }
         }
         let answer = try await transport.call(node, message, timeout: timeout)
+        if let request, first == nil { link.watch.end(request, answer) }
         if fate.isAnswerLost {
             try? await time.sleep(for: min(timeout, Self.patience))
             throw .unknownOutcome(node: node)
@@ -100,15 +103,14 @@ private struct Wrapped: Transport {
         return answer
     }
 
-    /// The disk that a message is for, and whether it may arrive twice: HTTP repeats nothing by itself, so a message
+    /// What a message asks of a disk, the disk that it is for, and whether it may arrive twice: HTTP repeats nothing by itself, so a message
     /// that hands out something or takes the next bytes of something does not.
-    private func watch(_ message: TransportMessage) -> (disk: DiskID?, canRepeat: Bool) {
-        if let call = try? KeeperCall(decoding: message.header) { return (call.keeper, true) }
-        guard let request = try? ShardRequest(encoded: message.header) else { return (nil, false) }
-        link.watch.note(request)
+    private func watch(_ message: TransportMessage) -> (request: ShardRequest?, disk: DiskID?, canRepeat: Bool) {
+        if let call = try? KeeperCall(decoding: message.header) { return (nil, call.keeper, true) }
+        guard let request = link.watch.begin(message) else { return (nil, nil, false) }
         switch request {
-        case .begin, .append, .seal, .abort: return (request.disk, false)
-        default: return (request.disk, true)
+        case .begin, .append, .seal, .abort: return (request, request.disk, false)
+        default: return (request, request.disk, true)
         }
     }
 }

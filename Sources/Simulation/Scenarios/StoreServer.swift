@@ -62,7 +62,9 @@ final class StoreServer: ObjectServer {
         let state = Shared()
         self.state = state
         let watch = ErasureWatch(
-            metadata: { state.withLock { $0.store == nil ? nil : $0.database } },
+            counts: { shard, disk in
+                state.withLock { $0.store == nil ? nil : $0.database }?.counts(shard, on: disk)
+            },
             report: { world.report($0) }
         )
         link = StoreLink(seed: world.random.next(), watch: watch)
@@ -144,6 +146,7 @@ final class StoreServer: ObjectServer {
     /// Lets go of the store, whose slots refer back to this.
     func end() {
         world.count(.callsRepeated, times: link.repeated)
+        world.count(.erasuresJudged, times: link.watch.judged)
         world.noteScrub(of: state.withLock { $0.store })
         state.withLock { state in
             state.store = nil

@@ -52,7 +52,7 @@ final class SimulatedCluster: ObjectServer {
         let state = Shared()
         self.state = state
         let watch = ErasureWatch(
-            metadata: { state.coordinator?.committed },
+            counts: { shard, disk in state.coordinator?.committed?.counts(shard, on: disk) },
             report: { world.report($0) }
         )
         self.watch = watch
@@ -106,7 +106,10 @@ final class SimulatedCluster: ObjectServer {
         for coordinator in coordinators { coordinator.start() }
     }
 
-    func end() { for coordinator in coordinators { coordinator.end() } }
+    func end() {
+        for coordinator in coordinators { coordinator.end() }
+        world.count(.erasuresJudged, times: watch.judged)
+    }
 
     /// The store of the newest coordinator, once it runs.
     func store() async throws -> Store {

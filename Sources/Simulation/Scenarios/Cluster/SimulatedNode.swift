@@ -216,10 +216,12 @@ private struct NodePort: PeerService {
     let watch: ErasureWatch
 
     func answer(_ message: TransportMessage, from process: String) async -> TransportMessage {
-        watch.note(message)
+        let request = watch.begin(message)
         let caller: ClusterCaller =
             ClusterLayout.isCoordinator(process) ? .coordinator : .node(NodeName(process))
-        return await service.answer(message, from: caller)
+        let answer = await service.answer(message, from: caller)
+        if let request { watch.end(request, answer) }
+        return answer
     }
 }
 
@@ -229,7 +231,9 @@ private struct WatchedService: TransportService {
     let watch: ErasureWatch
 
     func answer(_ message: TransportMessage) async -> TransportMessage {
-        watch.note(message)
-        return await service.answer(message)
+        let request = watch.begin(message)
+        let answer = await service.answer(message)
+        if let request { watch.end(request, answer) }
+        return answer
     }
 }
