@@ -127,6 +127,15 @@ extension ClientRun {
         }
     }
 
+    /// Whether there is neither an object nor an upload: a delete may have been refused.
+    static func isEmptied(_ objects: ObjectStore) async throws -> Bool {
+        let all = ListRequest(bucket: StoreClient.bucket, limit: Limits.pageSize)
+        let uploads = ListUploadsRequest(bucket: StoreClient.bucket, limit: Limits.pageSize)
+        let hasObjects = try await !objects.list(all).entries.isEmpty
+        let hasUploads = try await !objects.listUploads(uploads).uploads.isEmpty
+        return !hasObjects && !hasUploads
+    }
+
     // MARK: Checks
 
     /// All disks there, all shards counted as present and good by the store's own verification, and what operators

@@ -51,7 +51,7 @@ extension Store {
         var leaked: [(shard: ShardID, disk: DiskID)] = []
         for disk in disks {
             let id = disk.shards.identity.disk
-            for entry in disk.shards.inventory(after: nil, limit: 1_000) {
+            for entry in disk.shards.inventory(after: nil, limit: .max) {
                 let members = live[entry.shard.blob] ?? []
                 let isPlaced = members.indices.contains(Int(entry.shard.index)) && members[Int(entry.shard.index)] == id
                 if !isPlaced { leaked.append((entry.shard, id)) }
@@ -64,6 +64,25 @@ extension Store {
             let kind = live[shard.blob] == nil ? "" : ", of a live blob"
             return "\(shard) on \(disk)\(leases[shard.blob.writeLease] ?? "")\(kind)"
         }
+    }
+
+    /// Live blobs that nothing names, in words: metadata itself leaks them, and places their shards.
+    ///
+    /// `isEmptied`: there is neither an object nor an upload, so that only checkpoints may name any.
+    package func leakedBlobs(isEmptied: Bool) async throws -> [String] {
+        let before = try await metadata.checkpoints()
+        let live = try await liveBlobs()
+        // One that was made meanwhile, and the one that it replaced, named theirs.
+        let checkpoints = before + (try await metadata.checkpoints())
+        let kept = Set(checkpoints.flatMap(\.pieces).flatMap(\.extents).map(\.blob))
+        var leaked: [String] = []
+        for blob in live.keys.sorted() where !kept.contains(blob) {
+            let owners = try await metadata.owners(of: blob)
+            // It may have died since it was listed.
+            guard owners.isEmpty || isEmptied, try await metadata.blob(blob) != nil else { continue }
+            leaked.append("\(blob) is live, and \(owners.isEmpty ? "nothing" : "\(owners)") names it")
+        }
+        return leaked
     }
 
     /// What each shard of an object's blobs is like on these disks, for the report of a failure.

@@ -54,6 +54,7 @@ extension StoreRun {
 
     private func leaked(in store: Store) async throws -> [String] {
         var leaked = try await store.leakedShards(on: store.hosted.map(\.disk))
+        leaked += try await store.leakedBlobs(isEmptied: Self.isEmptied(store.objects))
         for slot in 0..<StoreServer.slotCount {
             let bytes = world.segmentBytes(of: server.disk(slot))
             if bytes > Self.emptyDisk { leaked.append("\(bytes) bytes of segments on \(server.disk(slot))") }

@@ -86,6 +86,7 @@ extension ClusterRun {
     private func leaked(in store: Store) async throws -> [String] {
         let inUse = store.blobs.view.map.disks
         var leaked = try await store.leakedShards(on: cluster.hosted.filter { inUse[$0.shards.identity.disk] != nil })
+        leaked += try await store.leakedBlobs(isEmptied: Self.isEmptied(store.objects))
         for place in 0..<ClusterLayout.diskCount {
             let bytes = world.segmentBytes(of: cluster.disk(place))
             if bytes > Self.emptyDisk { leaked.append("\(bytes) bytes of segments on \(cluster.disk(place))") }
