@@ -23,6 +23,10 @@ package struct RotScenario: Scenario {
 
     package var name: String { "rot" }
 
+    /// That an object with more bad shards than parities was refused, and listed.
+    private static let refusal = "unreadableRefused"
+    package var deeds: [String] { [Self.refusal] }
+
     package var summary: String {
         "\(Self.roundCount * Self.flipsPerRound) flipped bits in live records of at most \(Self.parityCount) shards of "
             + "each blob"
@@ -34,9 +38,11 @@ package struct RotScenario: Scenario {
         run.server.start()
         try await run.createBucket(region: "us-east-1")
         var generator = SplitMix64(seed: world.random.next())
+        var values: [WrittenValue] = []
         for number in 1...UInt64(Self.objectCount) {
             let value = WrittenValue(number: number, length: 1 + Int(generator.next() % Self.largestObject))
-            try await run.client(0).put("object-\(number)", value)
+            try await run.client(0).put(Self.key(of: value), value)
+            values.append(value)
         }
         // A write may have left a shard behind, in a process that was held up: damage would come on top of that.
         try await run.waitUntilWhole()
@@ -53,8 +59,10 @@ package struct RotScenario: Scenario {
             try await checkWrittenAnew(hit, in: run)
             try await run.readAll()
         }
-        try await checkBeyondParity(run, using: &generator)
+        try await checkBeyondParity(values, in: run, using: &generator)
     }
+
+    private static func key(of value: WrittenValue) -> String { "object-\(value.number)" }
 
     // MARK: Flipping
 
@@ -150,10 +158,16 @@ package struct RotScenario: Scenario {
 
     /// With m + 1 shards hit the object is refused and named, and the others are served. A flip may have left a shard's
     /// bytes alone: then it is repaired.
-    private func checkBeyondParity(_ run: StoreRun, using generator: inout SplitMix64) async throws {
+    private func checkBeyondParity(
+        _ values: [WrittenValue],
+        in run: StoreRun,
+        using generator: inout SplitMix64
+    ) async throws {
         let store = await run.server.store()
-        let key = "object-1"
+        guard let value = values.first else { return }
+        let key = Self.key(of: value)
         guard let blob = try await blob(of: key, in: store) else { throw BrokenPromise("\(key) has no blob") }
+        let sharing = try await store.metadata.owners(of: blob).map(\.key)
         _ = try await flip(in: run, shardsPerBlob: Self.parityCount + 1, of: blob, using: &generator)
         // A flip where no read looks may be met by none: verification sees it.
         try await run.verifyOnce()
@@ -163,8 +177,12 @@ package struct RotScenario: Scenario {
             guard listed.contains(where: { $0.key == key }) else {
                 throw BrokenPromise("\(key) has \(Self.parityCount + 1) bad shards and is not listed: \(listed)")
             }
-        case .bytes(let bytes, _, _, _) where bytes == WrittenValue(number: 1, length: bytes.count).bytes: break
+            run.world.countDeeds(Self.refusal, 1)
+        case .bytes(let bytes, _, let length, _) where length == value.length && bytes == value.bytes: break
         case let other: throw BrokenPromise("\(key) beyond m: \(other)")
+        }
+        for other in values.map(Self.key(of:)) where !sharing.contains(other) {
+            try await run.client(0).read(other, range: nil)
         }
     }
 
