@@ -8,14 +8,24 @@ import StorageNode
 import SystemInterface
 import TestKit
 
-/// Bits flip in live records, again and again, in at most m shards of each blob: no wrong byte is served, one
-/// verification finds every record that was hit, and all are written anew. Then one shard more: refused and listed, or
-/// made whole from what is left.
+/// Bits flip in live records, again and again, one in each of m shards of each blob: no wrong byte is served, one
+/// verification finds every record that was hit, and all are written anew. More bits flip each alone, and back: a
+/// record with several would not show of which of its bytes nobody takes care. Then one shard more than m: refused and
+/// listed, or made whole from what is left.
 package struct RotScenario: Scenario {
     private static let objectCount = 40
-    private static let roundCount = 10
-    private static let flipsPerRound = 500
+    private static let roundCount = 16
+    /// Those that are left for repair, and those that flip back at once.
+    private static let flipsPerRound = 320
+    /// In every so many-th round all is read first.
+    private static let readingRounds = 3
     private static let largestObject: UInt64 = 60_000
+    /// Objects of several cells in each shard: more than two whole stripes.
+    private static let largeObjects: UInt64 = 2
+    private static let largeObject = 540_000
+    /// How long repair may take before everything is verified once more.
+    private static let repairTime = Duration.seconds(60)
+    private static let repairPoll = Duration.milliseconds(200)
     /// m of the scheme.
     private static let parityCount = 2
 
@@ -38,28 +48,34 @@ package struct RotScenario: Scenario {
         run.server.start()
         try await run.createBucket(region: "us-east-1")
         var generator = SplitMix64(seed: world.random.next())
-        var values: [WrittenValue] = []
-        for number in 1...UInt64(Self.objectCount) {
-            let value = WrittenValue(number: number, length: 1 + Int(generator.next() % Self.largestObject))
-            try await run.client(0).put(Self.key(of: value), value)
-            values.append(value)
-        }
+        let values = try await write(run, using: &generator)
         // A write may have left a shard behind, in a process that was held up: damage would come on top of that.
         try await run.waitUntilWhole()
         for round in 0..<Self.roundCount {
+            try await flipAlone(Self.flipsPerRound - Self.parityCount * values.count, in: run, using: &generator)
             let hit = try await flip(in: run, shardsPerBlob: Self.parityCount, using: &generator)
-            if round % 2 == 0 {
-                // Reads find, and have repaired, what they meet.
-                try await run.readAll()
-            } else {
-                try await run.verifyOnce()
-                try await checkFound(hit, in: run)
-            }
-            try await run.waitUntilWhole()
+            // Reads find, and have repaired, what they meet.
+            if round % Self.readingRounds == 0 { try await run.readAll() }
+            try await run.verifyOnce()
+            try await checkFound(hit, in: run)
+            try await waitUntilRepaired(run)
             try await checkWrittenAnew(hit, in: run)
-            try await run.readAll()
         }
+        try await run.waitUntilWhole()
+        try await run.readAll()
         try await checkBeyondParity(values, in: run, using: &generator)
+    }
+
+    private func write(_ run: StoreRun, using generator: inout SplitMix64) async throws -> [WrittenValue] {
+        var values: [WrittenValue] = []
+        for number in 1...UInt64(Self.objectCount) + Self.largeObjects {
+            let length = 1 + Int(generator.next() % Self.largestObject)
+            let isLarge = number > Self.objectCount
+            let value = WrittenValue(number: number, length: isLarge ? Self.largeObject + length : length)
+            try await run.client(0).put(Self.key(of: value), value)
+            values.append(value)
+        }
+        return values
     }
 
     private static func key(of value: WrittenValue) -> String { "object-\(value.number)" }
@@ -71,51 +87,88 @@ package struct RotScenario: Scenario {
 
     private struct Record: Hashable {
         var slot: Int
+        var disk: DiskID
         var entry: IndexEntry
     }
 
+    /// One that a checksum covers.
+    private struct Bit {
+        var record: Record
+        /// From the beginning of the record.
+        var offset: Int
+        var mask: UInt8
+
+        init(in record: Record, using generator: inout SplitMix64) {
+            self.record = record
+            let place = Int.random(in: 0..<Self.length(of: record.entry), using: &generator)
+            // In the body of either kind of segment.
+            let skipped = record.entry.isLarge && place >= record.entry.headerLength
+            offset = skipped ? place - record.entry.headerLength + Block.size : place
+            mask = 1 << UInt8.random(in: 0..<8, using: &generator)
+        }
+
+        /// Of a packed record all, from the first byte of its header to the last of its trailer; of a large one, which
+        /// may have gaps, the header and what is body in either kind of segment.
+        private static func length(of entry: IndexEntry) -> Int {
+            guard !entry.isLarge else { return 2 * entry.headerLength + entry.bodyLength - Block.size }
+            return RecordLayout(
+                kind: .packed,
+                headerLength: entry.headerLength,
+                bodyCapacity: entry.bodyCapacity,
+                trailerCapacity: entry.trailerCapacity
+            ).trailerOffset + entry.trailerCapacity
+        }
+    }
+
+    /// Flips a bit in each of so many shards of every blob, or of one.
     private func flip(
         in run: StoreRun,
         shardsPerBlob: Int,
         of blob: BlobID? = nil,
         using generator: inout SplitMix64
     ) async throws -> Hit {
-        var targets: [Record] = []
+        var hit: Hit = []
         for (id, records) in try await records(of: run).sorted(by: { $0.key < $1.key }) where blob == nil || id == blob
         {
             let sorted = records.sorted { $0.entry.shard < $1.entry.shard }
-            targets += sorted.shuffled(using: &generator).prefix(shardsPerBlob)
+            for record in sorted.shuffled(using: &generator).prefix(shardsPerBlob) {
+                run.world.countOperation()
+                flip(Bit(in: record, using: &generator), in: run)
+                hit.append(record)
+            }
         }
-        guard !targets.isEmpty else { throw BrokenPromise("there is nothing to flip bits in") }
-        var hit: Set<Record> = []
-        var flipped: Set<[Int]> = []
-        // With one blob meant, each of its shards must be hit.
-        let count = blob == nil ? Self.flipsPerRound : targets.count
-        for number in 0..<count {
-            let target = blob == nil ? targets[Int(generator.next() % UInt64(targets.count))] : targets[number]
-            let offset = target.entry.offset + Int(generator.next() % UInt64(Self.length(of: target.entry)))
-            let bit = Int(generator.next() % 8)
-            // The same bit twice would be whole again.
-            guard flipped.insert([target.slot, Int(target.entry.segment), offset, bit]).inserted else { continue }
-            let path = "\(DiskFolder.segments)/\(SegmentHeader.fileName(target.entry.segment))"
-            run.world.disk(run.server.disk(target.slot)).flip(path, offset: offset, mask: 1 << UInt8(bit))
+        guard !hit.isEmpty else { throw BrokenPromise("there is nothing to flip bits in") }
+        return hit
+    }
+
+    /// Flips bits each alone, looks whether verification sees it, and flips it back.
+    private func flipAlone(_ count: Int, in run: StoreRun, using generator: inout SplitMix64) async throws {
+        let all = try await records(of: run).sorted { $0.key < $1.key }.flatMap { blob in
+            blob.value.sorted { $0.entry.shard < $1.entry.shard }
+        }
+        guard !all.isEmpty else { throw BrokenPromise("there is nothing to flip bits in") }
+        let disks = await run.server.store().hosted.map(\.disk.shards)
+        for _ in 0..<count {
             run.world.countOperation()
-            hit.insert(target)
+            let bit = Bit(in: all[Int(generator.next() % UInt64(all.count))], using: &generator)
+            let shard = bit.record.entry.shard
+            guard let disk = disks.first(where: { $0.identity.disk == bit.record.disk }) else { continue }
+            flip(bit, in: run)
+            let result = try await disk.verify(shard)
+            flip(bit, in: run)
+            // What was moved meanwhile was not hit.
+            guard result.isGood, try await records(of: run)[shard.blob]?.contains(bit.record) == true else { continue }
+            throw BrokenPromise("bit \(bit.mask) at \(bit.offset) of \(bit.record) was flipped, and counts as good")
         }
-        return Array(hit)
     }
 
-    /// Bytes of a packed record, from the first of its header to the last of its trailer.
-    private static func length(of entry: IndexEntry) -> Int {
-        RecordLayout(
-            kind: .packed,
-            headerLength: entry.headerLength,
-            bodyCapacity: entry.bodyCapacity,
-            trailerCapacity: entry.trailerCapacity
-        ).trailerOffset + entry.trailerCapacity
+    private func flip(_ bit: Bit, in run: StoreRun) {
+        let entry = bit.record.entry
+        let path = "\(DiskFolder.segments)/\(SegmentHeader.fileName(entry.segment))"
+        run.world.disk(run.server.disk(bit.record.slot)).flip(path, offset: entry.offset + bit.offset, mask: bit.mask)
     }
 
-    /// The packed records of every blob.
+    /// The records of every object's blobs. Those of checkpoints come and go.
     private func records(of run: StoreRun) async throws -> [BlobID: [Record]] {
         let store = await run.server.store()
         let slots = Dictionary(
@@ -124,15 +177,15 @@ package struct RotScenario: Scenario {
         )
         var found: [BlobID: [Record]] = [:]
         for (_, disk) in store.hosted {
-            let name = slots[disk.shards.identity.disk]
-            guard let slot = (0..<StoreServer.slotCount).first(where: { StoreServer.slotName($0) == name }) else {
+            let id = disk.shards.identity.disk
+            guard let slot = (0..<StoreServer.slotCount).first(where: { StoreServer.slotName($0) == slots[id] }) else {
                 continue
             }
-            // More than one cell is a shard that was written piece by piece, in a segment of the other kind.
-            for entry in disk.shards.inventory(after: nil, limit: .max) where entry.bodyCapacity <= Leaf.size {
-                found[entry.shard.blob, default: []].append(Record(slot: slot, entry: entry))
+            for entry in disk.shards.inventory(after: nil, limit: .max) {
+                found[entry.shard.blob, default: []].append(Record(slot: slot, disk: id, entry: entry))
             }
         }
+        for blob in found.keys.sorted() where try await store.metadata.owners(of: blob).isEmpty { found[blob] = nil }
         return found
     }
 
@@ -141,19 +194,38 @@ package struct RotScenario: Scenario {
     /// Every record that was hit is known to be missing, or has been written anew already.
     private func checkFound(_ hit: Hit, in run: StoreRun) async throws {
         let store = await run.server.store()
-        let now = Set(try await records(of: run).values.joined())
-        for record in hit where now.contains(record) {
+        var suspects: Hit = []
+        for record in hit {
             let shard = record.entry.shard
-            guard try await store.metadata.blob(shard.blob)?.missing.contains(shard.index) == true else {
-                throw BrokenPromise("\(shard) in \(record.slot) has flipped bits, and a verification did not find it")
-            }
+            // What nothing names any more is not verified.
+            guard let blob = try await store.metadata.blob(shard.blob) else { continue }
+            if !blob.missing.contains(shard.index) { suspects.append(record) }
         }
+        // Looked at after that: repair may put a shard back at any time, and writes it before it says so.
+        let now = Set(try await records(of: run).values.joined())
+        guard let record = suspects.first(where: now.contains) else { return }
+        let shard = record.entry.shard
+        throw BrokenPromise("\(shard) in \(record.slot) has a flipped bit, and a verification did not find it")
+    }
+
+    /// What one verification found is repaired, and counted anew, without another one.
+    private func waitUntilRepaired(_ run: StoreRun) async throws {
+        let store = await run.server.store()
+        let deadline = run.world.time.monotonic.advanced(by: Self.repairTime)
+        while run.world.time.monotonic < deadline {
+            if await store.lack().isEmpty { return }
+            try await run.world.time.sleep(for: Self.repairPoll)
+        }
+        try await run.waitUntilWhole()
     }
 
     private func checkWrittenAnew(_ hit: Hit, in run: StoreRun) async throws {
+        let store = await run.server.store()
         let now = Set(try await records(of: run).values.joined())
-        guard let left = hit.first(where: now.contains) else { return }
-        throw BrokenPromise("\(left.entry.shard) in \(left.slot) has flipped bits and was not written anew")
+        for left in hit where now.contains(left) {
+            guard try await store.metadata.blob(left.entry.shard.blob) != nil else { continue }
+            throw BrokenPromise("\(left.entry.shard) in \(left.slot) has a flipped bit and was not written anew")
+        }
     }
 
     /// With m + 1 shards hit the object is refused and named, and the others are served. A flip may have left a shard's
@@ -192,4 +264,9 @@ package struct RotScenario: Scenario {
         }
         return nil
     }
+}
+
+extension IndexEntry {
+    /// More than one cell: it may have been written piece by piece, in a segment of the other kind.
+    fileprivate var isLarge: Bool { bodyCapacity > Leaf.size }
 }
