@@ -26,6 +26,7 @@ class PutSmall(Operation):
     """The first after a start: new segments on all disks."""
 
     name, floor, modes = "put small", 180, [*CHANGING, DELAYED]
+    erases = True
 
     def prepare(self, store):
         store.restart()
@@ -38,6 +39,7 @@ class PutSmallAgain(Operation):
     """Into segments that are open."""
 
     name, floor, modes = "put small again", 100, [*CHANGING, DELAYED]
+    erases = True
 
     def prepare(self, store):
         super().prepare(store)
@@ -49,6 +51,7 @@ class PutSmallAgain(Operation):
 
 class PutLarge(Operation):
     name, floor, modes = "put large", 200, [*CHANGING, DELAYED]
+    erases = True
 
     def act(self, store):
         store.put("large", store.fresh(10 * MIB))
@@ -58,6 +61,7 @@ class Overwrite(Operation):
     """With what was named before becoming garbage."""
 
     name, floor, modes = "overwrite", 150, [*CHANGING, DELAYED]
+    erases = True
 
     def prepare(self, store):
         super().prepare(store)
@@ -69,6 +73,7 @@ class Overwrite(Operation):
 
 class Part(Operation):
     name, floor, modes = "multipart part", 100, [*CHANGING, DELAYED]
+    erases = True
 
     def prepare(self, store):
         super().prepare(store)
@@ -115,6 +120,7 @@ class Abort(Complete):
 
 class Delete(Operation):
     name, floor, modes = "delete", 90, [*CHANGING, DELAYED]
+    erases = True
 
     def prepare(self, store):
         super().prepare(store)
@@ -150,6 +156,7 @@ class Get(Operation):
 
 class Copy(Operation):
     name, floor, modes = "copy", 100, MODES
+    erases = True
 
     def prepare(self, store):
         super().prepare(store)
@@ -368,6 +375,8 @@ def test_points(operation, stores):
     violations = [text for tally in tallies.values() for text in tally.violations]
     assert not violations, "\n".join(violations)
     assert all(tally.points for tally in tallies.values()), "a fault that met no call"
+    short = {name: f"{tally.points} of {tally.calls}" for name, tally in tallies.items() if tally.is_short}
+    assert not short, f"calls that met no fault: {short}"
     floor = operation.floor // STRIDE // len(operation.modes) * len(modes)
     assert sum(tally.points for tally in tallies.values()) >= floor
 
@@ -394,6 +403,8 @@ def report(operation, tallies):
     for name, tally in tallies.items():
         lines.append(f"  {name:32} {tally.points:5} points, {tally.refused:5} refused, {tally.ended:3} ended, "
                      f"{len(tally.violations)} violations")
+        if tally.missed:
+            lines.append(f"    never reached: {', '.join(map(str, tally.missed))}")
     TOTALS.append(tallies)
     print("\n" + "\n".join(lines), flush=True)
     REPORT.extend(lines)

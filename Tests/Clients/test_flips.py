@@ -2,13 +2,11 @@
 
 import random
 import time
-import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.raw import TIMEOUT
 from support.segments import LEAF, LOCATOR, SEGMENT_HEADER, SHARD_HEADER, flip, records, segment_paths
 from support.server import WHOLE_SECONDS, destroy
 
@@ -36,12 +34,6 @@ def verify(server, digests):
         assert sha256(client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == digest, key
 
 
-def metric(server, name) -> int:
-    with urllib.request.urlopen(f"{server.url}/-/metrics", timeout=TIMEOUT) as answer:
-        lines = answer.read().decode().splitlines()
-    return int(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
-
-
 def scrub(server, seconds=WHOLE_SECONDS):
     """A whole verification, asked for now."""
     server.admin("scrub")
@@ -53,7 +45,7 @@ def scrub(server, seconds=WHOLE_SECONDS):
 
 def repaired_so_far(server) -> int:
     """By the process that will find what is flipped now: one that is still to be started has repaired nothing."""
-    return metric(server, "cairn_repaired_shards_total") if server.is_alive() else 0
+    return server.metric("cairn_repaired_shards_total") if server.is_alive() else 0
 
 
 def all_is_found_and_repaired(server, digests, flipped: int, before: int):
@@ -62,10 +54,10 @@ def all_is_found_and_repaired(server, digests, flipped: int, before: int):
     verify(server, digests)
     scrub(server)
     server.wait_until_whole()
-    assert metric(server, "cairn_repaired_shards_total") - before >= flipped
+    assert server.metric("cairn_repaired_shards_total") - before >= flipped
     verify(server, digests)
     scrub(server)
-    assert metric(server, "cairn_bad_shards") == 0
+    assert server.metric("cairn_bad_shards") == 0
     server.wait_until_whole()
 
 

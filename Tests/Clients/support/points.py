@@ -1,7 +1,10 @@
 """Every file call of an operation killed or failed in turn, and every promise looked at afterwards."""
 
+import collections
+import contextlib
 import dataclasses
 import errno
+import http.client
 import itertools
 import shutil
 import subprocess
@@ -25,6 +28,15 @@ SHAPE = ["--disks", "4", "--scheme", "rs-2-2"]
 DEATH_SECONDS = 120
 # Calls no longer reached in a row until an operation counts as over: their number varies a little.
 MISSES = 3
+# Which call is the n-th differs from run to run, most where something goes on in the background. One that is not made
+# is asked for so many times in a whole run, before it counts as no longer reached.
+TRIES = 5
+# In a whole run the calls are counted first, so many times, with nothing befalling them. So much of the fewest must be
+# reached then, in each mode by itself.
+COUNTING_RUNS = 3
+REACHED_SHARE = 0.9
+# What an operation has freed is erased within half a second of the server's time: within so much on any machine.
+ERASURE_SECONDS = 60
 # After so many violations of one operation there is nothing to learn from more.
 VIOLATION_LIMIT = 10
 # What a client is told when a change could not be made.
@@ -262,6 +274,17 @@ class Store:
             raise Violation(f"not writable: {error}") from error
         check(self.read("probe", self.item("probe")) in self.states["probe"], "the probe reads as something else")
 
+    def wait_for_erasures(self, until=lambda: False):
+        """Until no blob waits to be erased, or `until`; also when the process has ended."""
+        deadline = time.monotonic() + ERASURE_SECONDS
+        while self.server.is_alive() and not until():
+            # A server that was just killed answers half, one whose database failed without this number.
+            with contextlib.suppress(OSError, http.client.HTTPException, StopIteration):
+                if self.server.metric("cairn_dead_blobs") == 0:
+                    return
+            check(time.monotonic() < deadline, f"has not erased what was freed\n{self.server.tail()}")
+            time.sleep(0.02)
+
     def is_whole(self):
         """Every shard is found again, and verified."""
         self.server.admin("scrub")
@@ -297,9 +320,9 @@ class Operation:
     name = "operation"
     # What is done to its calls.
     modes = CHANGING
-    # Where calls that read are thousands and alike, disk after disk: every so many-th of them, also in a whole run.
+    # Where calls that read are thousands and alike, disk after disk: a sample takes so many times fewer of them.
     reading_stride = 1
-    # How many points a whole run finds at least, over all modes.
+    # How many points a whole run finds at least, over all modes, so that a library that does nothing cannot pass.
     floor = 50
     # Points tried on one folder before it is made anew from the template.
     points_per_folder = 20
@@ -307,6 +330,8 @@ class Operation:
     speed = 5
     # The operation is over when it makes no call for `quiet` seconds, or after `patience`.
     quiet, patience = 0.06, 3
+    # It frees blobs, or has before it: what erases them in the background is part of it.
+    erases = False
     # A command may say no when a disk fails; a start goes on without it.
     may_refuse = False
     # Too long for a sample.
@@ -340,9 +365,24 @@ class Tally:
     """What came of one mode of one operation."""
 
     points: int = 0
+    # How many calls it made at least when nothing befell it; 0 in a sample, where nobody counts.
+    calls: int = 0
+    # How often each call was asked for, and which were met.
+    tries: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    reached: set = dataclasses.field(default_factory=set)
     refused: int = 0
     ended: int = 0
     violations: list = dataclasses.field(default_factory=list)
+
+    @property
+    def missed(self) -> list[int]:
+        """Calls that were asked for and never made, although later ones were."""
+        return sorted(number for number in self.tries.keys() - self.reached if number < max(self.reached, default=0))
+
+    @property
+    def is_short(self) -> bool:
+        """Fewer calls met their fault than it makes."""
+        return self.points < self.calls * REACHED_SHARE
 
 
 class Sweep:
@@ -353,17 +393,31 @@ class Sweep:
         self.first, self.stride = first, stride
         self.numbers = itertools.count(first, stride)
         # In a sample the next call is far beyond the last.
-        self.limit = MISSES if stride == 1 else 1
+        self.limit, self.tries = (MISSES, TRIES) if stride == 1 else (1, 1)
         self.lock, self.misses, self.tally = threading.Lock(), 0, Tally()
+        # Calls that were missed and are asked for again.
+        self.again = []
 
     def run(self) -> Tally:
         """A sample that begins behind the last call begins earlier, until it meets one."""
+        if self.stride == 1:
+            self.tally.calls = self.count()
         self.try_all()
         while self.stride > 1 and self.first > 1 and self.tally.points == 0:
             self.first //= 2
             self.numbers, self.misses = itertools.count(self.first, self.stride), 0
             self.try_all()
         return self.tally
+
+    def count(self) -> int:
+        """How many calls the operation makes at least when nothing befalls it."""
+        store, counts = self.stores[0], []
+        for run in range(COUNTING_RUNS):
+            if run % self.operation.points_per_folder == 0:
+                store.copy_from(self.template)
+            self.point(store, 0)
+            counts.append(store.faults.counted)
+        return min(counts)
 
     def try_all(self):
         threads = [threading.Thread(target=self.work, args=(store,)) for store in self.stores]
@@ -374,11 +428,7 @@ class Sweep:
 
     def work(self, store: Store):
         used = self.operation.points_per_folder
-        while True:
-            with self.lock:
-                if self.misses >= self.limit or len(self.tally.violations) >= VIOLATION_LIMIT:
-                    return
-                number = next(self.numbers)
+        while (number := self.next_number()) is not None:
             if used >= self.operation.points_per_folder:
                 store.copy_from(self.template)
                 used = 0
@@ -386,32 +436,51 @@ class Sweep:
             if not self.attempt(store, number):
                 used = self.operation.points_per_folder
 
+    def next_number(self) -> int | None:
+        """The call to try next; None when the operation is over."""
+        with self.lock:
+            if len(self.tally.violations) >= VIOLATION_LIMIT or (self.misses >= self.limit and not self.again):
+                return None
+            number = self.again.pop() if self.again else next(self.numbers)
+            self.tally.tries[number] += 1
+            return number
+
+    def note(self, number: int, is_reached: bool):
+        with self.lock:
+            if is_reached:
+                self.misses = 0
+                self.tally.points += 1
+                self.tally.reached.add(number)
+            elif self.tally.tries[number] < self.tries:
+                self.again.append(number)
+            else:
+                self.misses += 1
+
     def attempt(self, store: Store, number: int) -> bool:
         """One point; false when the folder is of no more use."""
         try:
-            is_reached = self.point(store, number)
-            with self.lock:
-                self.misses = 0 if is_reached else self.misses + 1
-                self.tally.points += is_reached
+            self.note(number, self.point(store, number))
             return True
         except Exception as error:  # Whatever it is, it is reported with the point it happened at.
             where = "" if isinstance(error, Violation) else traceback.format_exc(limit=-3)
             text = f"{self.operation.name}, {self.mode.name}, call {number} ({store.faults.hit}): {error}\n{where}"
             if not store.server.is_alive():
                 text += f"The server has ended:\n{store.server.tail()}\n"
+            self.note(number, True)
             with self.lock:
-                self.tally.points += 1
                 self.tally.violations.append(text)
             return False
 
     def point(self, store: Store, number: int) -> bool:
         operation, mode, faults = self.operation, self.mode, store.faults
         operation.prepare(store)
+        if operation.erases:
+            store.wait_for_erasures()
         faults.settle(operation.quiet, operation.patience)
         faults.arm(number, mode.action, mode.kinds, mode.error, operation.match, DELAY_SECONDS)
         try:
             operation.act(store)
-            faults.settle(operation.quiet, operation.patience, lambda: faults.is_hit)
+            self.settle(store)
         except (ClientError, BotoCoreError, RuntimeError) as error:
             check(faults.is_hit, f"fails without a fault: {error}")
             self.look_at_refusal(store, error)
@@ -429,6 +498,15 @@ class Sweep:
         if faults.is_hit and mode.spares_the_disk:
             store.is_whole()
         return faults.is_hit
+
+    def settle(self, store: Store):
+        """Until the fault is met, or the operation has made its last call, that of erasing what it has freed as well.
+        Asking a store whether it has erased all reads its disks: where reads count nobody asks, and what of the erasure
+        comes in time is chance."""
+        operation, faults = self.operation, store.faults
+        if operation.erases and not self.mode.kinds & READ:
+            store.wait_for_erasures(lambda: faults.is_hit)
+        faults.settle(operation.quiet, operation.patience, lambda: faults.is_hit)
 
     def look_at_refusal(self, store: Store, error):
         """A process that lives says no in the words of S3, a command with its status; one that ends says nothing."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -31,6 +32,8 @@ STOP_SECONDS = 300
 CUT_OFF = "requests were cut off at a stop"
 # A command that hangs is given up after this time: those that make files on many disks wait ten minutes themselves.
 COMMAND_SECONDS = 900
+# A monitor that is not answered gives up after this time.
+METRIC_SECONDS = 60
 # What was lost, or left behind by a slow disk, is made anew within this time.
 WHOLE_SECONDS = 300
 
@@ -231,6 +234,12 @@ class Server(Endpoint):
 
     def status(self) -> dict:
         return json.loads(self.admin("status", "--json").stdout)
+
+    def metric(self, name: str) -> int:
+        """A number of what a monitor reads."""
+        with urllib.request.urlopen(f"{self.url}/-/metrics", timeout=METRIC_SECONDS) as answer:
+            lines = answer.read().decode().splitlines()
+        return int(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
 
     def replace(self, disk: pathlib.Path, *options):
         """Puts a new, empty disk in the place of one that is gone, as an operator does."""
