@@ -95,6 +95,30 @@ struct JournalChangeTests {
         try await fixture.withJournal { try await $0.appendNext(2) }
     }
 
+    @Test("A store begins only with all its keepers")
+    func foundingWithoutOne() async throws {
+        let fixture = try await JournalFixture(3)
+        await #expect(throws: JournalError.tooFewKeepers(reached: 2, needed: 3, missing: [fixture.ids[2]])) {
+            _ = try await fixture.start(Array(fixture.keepers[..<2]))
+        }
+        // The same when it goes behind its promise, which is two writes.
+        let writes = Mutex(0)
+        fixture.keepers[2].disk.setLatency { operation, _, _ in
+            guard operation == .write else { return }
+            let count = writes.withLock { writes in
+                writes += 1
+                return writes
+            }
+            if count > 2 { fixture.keepers[2].isDown = true }
+        }
+        await #expect(throws: JournalError.tooFewKeepers(reached: 2, needed: 3, missing: [fixture.ids[2]])) {
+            _ = try await fixture.start()
+        }
+        fixture.keepers[2].disk.setLatency(nil)
+        fixture.keepers[2].isDown = false
+        try await fixture.withJournal { try await $0.appendNext(2) }
+    }
+
     @Test("An empty disk in a keeper's place does not count at start")
     func emptyKeeper() async throws {
         let fixture = try await JournalFixture(3)

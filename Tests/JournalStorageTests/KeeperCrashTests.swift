@@ -248,6 +248,28 @@ struct KeeperCrashTests {
         guard case .failed = error else { throw error ?? .full }
     }
 
+    @Test("One rotten copy of a promise does no harm, and two keep the keeper out")
+    func rottenPromise() async throws {
+        let disk = MemoryDisk()
+        let log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...3))
+        disk.restart()
+        let slots = (0..<2).map { $0 * JournalFormat.promiseSlot }
+        for offset in 0..<64 {
+            for slot in slots {
+                let copy = disk.copy()
+                #expect(copy.flip("journal/promise", offset: slot + offset, mask: 0x10))
+                let opened = try await openLog(copy)
+                #expect(try await opened.state().promised == 1, "byte \(offset) of \(slot)")
+                #expect(try await readAll(opened) == records(1, 1...3))
+            }
+            let copy = disk.copy()
+            for slot in slots { #expect(copy.flip("journal/promise", offset: slot + offset, mask: 0x10)) }
+            let error = await keeperError { _ = try await openLog(copy) }
+            guard case .failed = error else { throw error ?? .full }
+        }
+    }
+
     @Test("No flipped bit anywhere makes a keeper give out a record that was never written")
     func everyFlip() async throws {
         let disk = MemoryDisk()
