@@ -137,6 +137,31 @@ struct JournalChangeTests {
         }
     }
 
+    @Test("A keeper that does not know where its log ends does not count at start, and is fed")
+    func unknownEnd() async throws {
+        let fixture = try await JournalFixture(3)
+        try await fixture.withJournal { try await $0.appendNext(3) }
+        let keeper = fixture.keepers[0]
+        keeper.disk.restart()
+        for path in keeper.disk.files where path.contains("/log-") {
+            for offset in [10, JournalFormat.headerSlot + 10] { keeper.disk.flip(path, offset: offset, mask: 1) }
+        }
+        try await keeper.open()
+        #expect(await JournalSurvey.take([keeper]).answers.allSatisfy { $0.state.hasUnknownEnd })
+        fixture.keepers[2].isDown = true
+        let missing = [fixture.ids[0], fixture.ids[2]]
+        await #expect(throws: JournalError.tooFewKeepers(reached: 1, needed: 2, missing: missing)) {
+            _ = try await fixture.start()
+        }
+        fixture.keepers[2].isDown = false
+        let replayed = Replayed()
+        try await fixture.withJournal(replayed: replayed) { journal async throws in
+            #expect(replayed.records == records(1, 1...3))
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.isWhole && $0.lag == 0 } })
+            #expect(try await keeper.records() == records(1, 1...3))
+        }
+    }
+
     @Test("Behind a checkpoint the logs are trimmed; a keeper that missed it all goes on from there")
     func trimming() async throws {
         let fixture = try await JournalFixture(3)
