@@ -29,12 +29,19 @@ class Mutant:
     run: str
     expect: str
     ends: str
-
+    # A second command, of the simulator, which must find it as well; empty for most.
+    simulated: str
 
     @property
     def row(self) -> str:
         """Its line of the table in Docs/Testing.md."""
-        return f"| `{self.name}` | {self.planted} | `{self.test}` |"
+        also = ", simulator" if self.simulated else ""
+        return f"| `{self.name}` | {self.planted} | `{self.test}`{also} |"
+
+    @property
+    def commands(self) -> list[str]:
+        """What must notice it, each by itself."""
+        return [self.run] + ([self.simulated] if self.simulated else [])
 
     @property
     def test(self) -> str:
@@ -78,11 +85,15 @@ def parse(path: Path) -> Mutant:
     ends = fields.get("Ends", "fails")
     if ends not in ENDS:
         raise Broken(f"{path.name}: Ends is one of {', '.join(ENDS)}")
-    return Mutant(name, path, fields["Planted"], fields["Run"], fields["Expect"], ends)
+    runs = fields["Run"].split("\n")
+    if len(runs) > 2 or any(not run.startswith("simulator ") for run in runs[1:]):
+        raise Broken(f"{path.name}: a second Run is one of the simulator, and the last")
+    return Mutant(name, path, fields["Planted"], runs[0], fields["Expect"], ends, "".join(runs[1:]))
 
 
 def header(text: str) -> dict[str, str]:
-    """The comment lines before the diff: `# Field: value`, gone on with in lines that are indented."""
+    """The comment lines before the diff: `# Field: value`, gone on with in lines that are indented. A field that comes
+    again is one line more of it."""
     fields: dict[str, str] = {}
     last = ""
     for line in text.splitlines():
@@ -92,7 +103,7 @@ def header(text: str) -> dict[str, str]:
         found = re.match(r" (\w+): (.*)", content)
         if found:
             last = found[1]
-            fields[last] = found[2]
+            fields[last] = f"{fields[last]}\n{found[2]}" if last in fields else found[2]
         else:
             fields[last] = f"{fields.get(last, '')} {content.strip()}"
     return fields
