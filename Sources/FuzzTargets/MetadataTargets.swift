@@ -153,7 +153,8 @@ enum MetadataSeeds {
         attributes: ObjectAttributes(contentType: "a/b", headers: [.init(name: "expires", value: "0")]),
         tags: [ObjectTag(key: "k", value: "v")],
         extents: [extent],
-        parts: []
+        parts: [],
+        madeBy: UploadID("up")
     )
 
     static let upload = UploadRecord(

@@ -28,7 +28,8 @@ extension MetadataTransaction {
             attributes: record.upload.attributes,
             tags: record.tags,
             extents: parts.flatMap(\.extents),
-            parts: parts.map(\.summary)
+            parts: parts.map(\.summary),
+            madeBy: request.upload
         )
         // The version first: bytes it shares with the parts never lose their last reference between the two.
         try perform([.versionPut(version), .uploadEnded(request.upload)])

@@ -111,6 +111,9 @@ package struct VersionRecord: Hashable, Sendable {
     package var extents: [Extent]
     /// Of a multipart object, in order; empty for a single PUT.
     package var parts: [PartSummary]
+    /// The upload whose completion made this version; nil when a PUT or a copy did, or a version of Cairn that did not
+    /// note it.
+    package var madeBy: UploadID?
 
     package init(
         bucket: String,
@@ -124,7 +127,8 @@ package struct VersionRecord: Hashable, Sendable {
         attributes: ObjectAttributes,
         tags: [ObjectTag],
         extents: [Extent],
-        parts: [PartSummary]
+        parts: [PartSummary],
+        madeBy: UploadID? = nil
     ) {
         self.bucket = bucket
         self.key = key
@@ -138,6 +142,7 @@ package struct VersionRecord: Hashable, Sendable {
         self.tags = tags
         self.extents = extents
         self.parts = parts
+        self.madeBy = madeBy
     }
 
     package var summary: ObjectSummary {

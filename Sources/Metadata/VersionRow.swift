@@ -17,7 +17,8 @@ enum VersionRow {
         static let parts = Flags(rawValue: 1 << 7)
         static let multipartTag = Flags(rawValue: 1 << 8)
         static let otherTag = Flags(rawValue: 1 << 9)
-        static let known: UInt64 = 1 << 10 - 1
+        static let madeBy = Flags(rawValue: 1 << 10)
+        static let known: UInt64 = 1 << 11 - 1
 
         var tagKind: UInt8 {
             contains(.otherTag)
@@ -44,6 +45,7 @@ enum VersionRow {
         if version.checksum != nil { flags.insert(.checksum) }
         if !version.tags.isEmpty { flags.insert(.tags) }
         if !version.parts.isEmpty { flags.insert(.parts) }
+        if version.madeBy != nil { flags.insert(.madeBy) }
         if tag.kind == ETagForm.multipartKind { flags.insert(.multipartTag) }
         if tag.kind == ETagForm.otherKind { flags.insert(.otherTag) }
 
@@ -64,9 +66,10 @@ enum VersionRow {
             writer.put(version.parts.count)
             for part in version.parts { writer.put(part) }
         }
+        if let upload = version.madeBy { writer.put(upload.text) }
     }
 
-    /// Without extents and parts when only a listing needs it.
+    /// Without extents and what follows them when only a listing needs it.
     static func decode(
         _ bytes: [UInt8],
         bucket: String,
@@ -126,6 +129,7 @@ enum VersionRow {
             version.parts.reserveCapacity(count)
             for _ in 0..<count { version.parts.append(try reader.getPart()) }
         }
+        if flags.contains(.madeBy) { version.madeBy = UploadID(try reader.getText()) }
         return version
     }
 

@@ -36,19 +36,42 @@ extension ObjectStore {
         return WriteResult(eTag: eTag, checksum: checksum, modified: modified)
     }
 
-    /// A repeated completion whose first answer was lost, or that ran beside the first: the object is there with the
-    /// ETag these parts give. What it was conditional on held then.
+    /// A repeated completion whose first answer was lost, or that ran beside the first: the object is the one that this
+    /// upload became, of these parts. What it was conditional on held then; what it states of the whole must hold now.
     private func completedAlready(
         _ request: CompleteUploadRequest,
         error: StorageError
     ) async throws(StorageError) -> WriteResult? {
-        guard error.code == .noSuchUpload, Self.isUploadID(request.upload),
-            let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version
+        guard error.code == .noSuchUpload,
+            let current = try await metadata.version(bucket: request.bucket, key: request.key)?.version,
+            current.madeBy == request.upload, try Self.areParts(request.parts, of: current)
         else { return nil }
-        let digests = request.parts.compactMap { Hexadecimal.bytes($0.eTag) }
-        // A part that cannot have been one of an upload's is not left out of the list.
-        guard digests.count == request.parts.count, current.eTag == Self.eTag(ofDigests: digests) else { return nil }
+        try Self.checkLength(current.length, declared: request.objectLength)
+        try Self.checkStated(request, madeAlready: current.checksum)
         return writeResult(current, isDegraded: false)
+    }
+
+    private static func areParts(
+        _ parts: [CompleteUploadRequest.Part],
+        of version: VersionRecord
+    ) throws(StorageError) -> Bool {
+        guard parts.count == version.parts.count else { return false }
+        for (named, made) in zip(parts, version.parts) {
+            guard named.number == made.number, named.eTag == made.eTag, try matches(named, made.checksum) else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// What a repeated completion says of the whole's checksum.
+    private static func checkStated(
+        _ request: CompleteUploadRequest,
+        madeAlready made: ObjectChecksum?
+    ) throws(StorageError) {
+        guard let made else { return try refuseStated(request) }
+        try checkKind(made.kind, request)
+        try compare(made, request)
     }
 
     private func chosenParts(
@@ -103,6 +126,10 @@ extension ObjectStore {
         guard length <= Limits.objectLength else {
             throw StorageError(.entityTooLarge, "Your proposed upload exceeds the maximum allowed object size.")
         }
+        try checkLength(length, declared: declared)
+    }
+
+    private static func checkLength(_ length: Int, declared: Int?) throws(StorageError) {
         if let declared, declared != length {
             throw StorageError(
                 .invalidRequest,
@@ -114,13 +141,10 @@ extension ObjectStore {
 
     // MARK: ETag and checksum of the whole
 
-    private static func eTag(of parts: [PartRecord]) -> String {
-        eTag(ofDigests: parts.map { Hexadecimal.bytes($0.summary.eTag) ?? [] })
-    }
-
     /// MD5 of the parts' MD5s, `-`, the number of parts: what AWS gives.
-    private static func eTag(ofDigests digests: [[UInt8]]) -> String {
-        Hexadecimal.text(MessageDigest.md5.digest(digests.flatMap { $0 })) + "-\(digests.count)"
+    private static func eTag(of parts: [PartRecord]) -> String {
+        let digests = parts.flatMap { Hexadecimal.bytes($0.summary.eTag) ?? [] }
+        return Hexadecimal.text(MessageDigest.md5.digest(digests)) + "-\(parts.count)"
     }
 
     private static func checksum(
@@ -129,12 +153,7 @@ extension ObjectStore {
         upload: Upload
     ) throws(StorageError) -> ObjectChecksum? {
         guard let algorithm = upload.checksum else {
-            guard request.checksum == nil, request.checksumKind != .composite else {
-                throw StorageError(
-                    .badDigest,
-                    "The upload was created without a checksum algorithm: the checksum of the whole cannot be verified."
-                )
-            }
+            try refuseStated(request)
             return nil
         }
         try requireConsecutive(request.parts, algorithm)
@@ -146,14 +165,7 @@ extension ObjectStore {
             )
         }
         let kind = upload.checksumKind ?? defaultKind(algorithm)
-        guard request.checksumKind.map({ $0 == kind }) ?? true else {
-            let mode = kind == .fullObject ? "FULL_OBJECT" : "COMPOSITE"
-            throw StorageError(
-                .badDigest,
-                "The upload was created using the \(mode) checksum mode. The complete request must use the same "
-                    + "checksum mode."
-            )
-        }
+        try checkKind(kind, request)
         let made: ObjectChecksum
         switch kind {
         case .composite:
@@ -172,16 +184,44 @@ extension ObjectStore {
                 value: try combined(values, parts: parts, algorithm)
             )
         }
-        let isOfThese = request.checksumParts.map { kind == .composite && $0 == parts.count } ?? true
+        try compare(made, request)
+        return made
+    }
+
+    private static func refuseStated(_ request: CompleteUploadRequest) throws(StorageError) {
+        guard request.checksum == nil, request.checksumKind != .composite else {
+            throw StorageError(
+                .badDigest,
+                "The upload was created without a checksum algorithm: the checksum of the whole cannot be verified."
+            )
+        }
+    }
+
+    private static func checkKind(
+        _ kind: ObjectChecksum.Kind,
+        _ request: CompleteUploadRequest
+    ) throws(StorageError) {
+        guard request.checksumKind.map({ $0 == kind }) ?? true else {
+            let mode = kind == .fullObject ? "FULL_OBJECT" : "COMPOSITE"
+            throw StorageError(
+                .badDigest,
+                "The upload was created using the \(mode) checksum mode. The complete request must use the same "
+                    + "checksum mode."
+            )
+        }
+    }
+
+    /// The checksum of the whole with what the completion states of it.
+    private static func compare(_ made: ObjectChecksum, _ request: CompleteUploadRequest) throws(StorageError) {
+        let isOfThese = request.checksumParts.map { made.kind == .composite && $0 == made.partCount } ?? true
         if let declared = request.checksum,
-            declared.algorithm != algorithm || declared.value != made.value || !isOfThese
+            declared.algorithm != made.algorithm || declared.value != made.value || !isOfThese
         {
             throw StorageError(
                 .badDigest,
-                "The \(algorithm.streaming.name) you specified did not match the calculated checksum."
+                "The \(made.algorithm.streaming.name) you specified did not match the calculated checksum."
             )
         }
-        return made
     }
 
     /// A composite checksum proves nothing to a client that did not say of which parts' it is to be made (AWS).

@@ -26,6 +26,7 @@ extension ObjectStore {
         version.key = request.key
         version.owner = request.owner
         version.modified = time.wall
+        version.madeBy = nil
         if let attributes = request.attributes { version.attributes = attributes }
         version.attributes.storageClass = label(request.storageClass, in: target)
         if let tags = request.tags { version.tags = tags }

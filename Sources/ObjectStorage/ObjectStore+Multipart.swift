@@ -27,9 +27,6 @@ extension ObjectStore {
     /// Random bytes of an upload id: nobody guesses another's.
     private static let uploadIDLength = 24
 
-    /// Whether this may be the id of an upload that there once was.
-    static func isUploadID(_ id: UploadID) -> Bool { Hexadecimal.bytes(id.text)?.count == uploadIDLength }
-
     func openUpload(bucket: String, key: String, id: UploadID) async throws(StorageError) -> UploadRecord {
         if let upload = try await metadata.upload(bucket: bucket, key: key, id: id) { return upload }
         _ = try await self.bucket(bucket)

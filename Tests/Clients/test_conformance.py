@@ -50,6 +50,24 @@ def complete(endpoint, bucket, upload, parts, headers):
     return request(endpoint, "POST", bucket, "k", f"uploadId={upload}", document.encode(), headers)
 
 
+# Completions
+
+def test_a_completion_is_answered_again_for_its_own_upload_only(endpoint, s3, bucket):
+    kind = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+    made, parts = begun(s3, bucket, **kind)
+    first = complete(endpoint, bucket, made, parts, {})
+    assert first.status == 200
+    aborted, same = begun(s3, bucket, Metadata={"v": "1"}, **kind)
+    assert same == parts
+    s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=aborted)
+    for upload in (aborted, "0" * len(made)):
+        for headers in ({}, {"if-none-match": "*"}):
+            assert refusal(complete(endpoint, bucket, upload, parts, headers)) == ("NoSuchUpload", 404)
+    again = complete(endpoint, bucket, made, parts, {"if-none-match": "*"})
+    assert again.status == 200 and again.body == first.body
+    assert refusal(complete(endpoint, bucket, made, parts, {"x-amz-mp-object-size": "1"})) == ("InvalidRequest", 400)
+
+
 # Checksums: what a client states is compared or refused, never passed over
 
 @pytest.mark.parametrize("headers", [

@@ -185,6 +185,7 @@ struct ClassRewriteTests {
         #expect(try await Self.isIn("COLD", harness, "done"))
         #expect(try await harness.head("done").parts == head.parts)
         #expect(try await harness.head("done").eTag == head.eTag)
+        #expect(try await Self.version(harness, "done").madeBy == uploads[0].id)
         #expect(try await harness.holds("done", large + small))
         #expect(try await harness.get("done", part: 2) == small)
         let parts = try await harness.store.metadata.parts(of: uploads[1].id, after: 0, limit: 9)

@@ -28,6 +28,11 @@ struct RecoveryRebuildTests {
         ) { JournaledMetadataStore.inMemory(database, journal: $0) }
     }
 
+    /// The upload that an object was made by.
+    private static func upload(of key: String, _ harness: RecoveryHarness) async throws -> UploadID? {
+        try await harness.store.store.metadata.version(bucket: RecoveryHarness.bucket, key: key)?.version.madeBy
+    }
+
     /// Whether the store serves everything from a database.
     private static func serves(_ harness: RecoveryHarness, _ database: MemoryMetadataDatabase) async throws -> Bool {
         try await harness.store.crash(database: database)
@@ -40,6 +45,8 @@ struct RecoveryRebuildTests {
     @Test("four of six disks give a database that serves everything; a second rebuild does nothing")
     func fromFour() async throws {
         let harness = try await RecoveryHarness.fill()
+        let upload = try await Self.upload(of: "parts", harness)
+        #expect(upload != nil)
         try await harness.store.close()
         let database = MemoryMetadataDatabase()
         let first = try await Self.rebuild(harness.disks(without: [0, 5]), into: database)
@@ -49,6 +56,7 @@ struct RecoveryRebuildTests {
         #expect(second.replay.wasUpToDate)
         #expect(second.replay.records == 0)
         #expect(try await Self.serves(harness, database))
+        #expect(try await Self.upload(of: "parts", harness) == upload)
     }
 
     @Test("from a checkpoint and the tail behind it, also over an old or a broken-off database")

@@ -101,6 +101,8 @@ struct RepackLargeTests {
         #expect(sparse.count == 1)
         try await Self.repack(store, sparse)
         #expect(try await store.holds("made", expected))
+        // The object is still the one that the upload became.
+        try await Self.complete(store, upload, parts)
         for _ in 0..<8 {
             let lower = Int(store.random() % UInt64(expected.count - 1))
             let upper = lower + Int(store.random() % UInt64(expected.count - lower))

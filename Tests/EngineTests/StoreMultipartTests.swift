@@ -51,11 +51,12 @@ struct StoreMultipartTests {
     private static func complete(
         _ store: StoreHarness,
         _ upload: Upload,
-        _ parts: [CompleteUploadRequest.Part]
+        _ parts: [CompleteUploadRequest.Part],
+        stating change: (inout CompleteUploadRequest) -> Void = { _ in }
     ) async throws -> WriteResult {
-        try await store.objects.completeUpload(
-            CompleteUploadRequest(bucket: bucket, key: upload.key, upload: upload.id, parts: parts)
-        )
+        var request = CompleteUploadRequest(bucket: bucket, key: upload.key, upload: upload.id, parts: parts)
+        change(&request)
+        return try await store.objects.completeUpload(request)
     }
 
     @Test("parts in any order become one object, with AWS's ETag")
@@ -101,6 +102,81 @@ struct StoreMultipartTests {
             }
             #expect(results.count == 8 && Set(results.map(\.eTag)).count == 1)
         }
+        try await store.close()
+    }
+
+    /// Found by a hunt: completions of uploads that were aborted or never issued said that they had been done.
+    @Test("a completion is answered again for the upload that the object was made by, and for no other")
+    func completedByAnother() async throws {
+        let store = try await StoreHarness.open()
+        let bytes = Content.random(100)
+        let made = try await Self.upload(store)
+        let parts = [try await Self.put(store, made, 1, bytes)]
+        let result = try await Self.complete(store, made, parts)
+        // Of the same bytes, so with the same ETag.
+        let aborted = try await Self.upload(store)
+        #expect(try await Self.put(store, aborted, 1, bytes).eTag == parts[0].eTag)
+        try await store.objects.abortUpload(bucket: Self.bucket, key: "k", upload: aborted.id)
+        var unknown = made
+        unknown.id = UploadID(String(repeating: "0", count: made.id.text.utf8.count))
+        for upload in [aborted, unknown] {
+            for condition in [WriteCondition.none, .isAbsent] {
+                let refusal = await code(of: {
+                    _ = try await Self.complete(store, upload, parts) { $0.condition = condition }
+                })
+                #expect(refusal == .noSuchUpload)
+            }
+        }
+        let moved = [CompleteUploadRequest.Part(number: 5, eTag: parts[0].eTag)]
+        #expect(await code(of: { _ = try await Self.complete(store, made, moved) }) == .noSuchUpload)
+        // What it was conditional on held when it was done.
+        #expect(try await Self.complete(store, made, parts) { $0.condition = .isAbsent }.eTag == result.eTag)
+        // The object stays the same one with other tags, and over a crash.
+        try await store.objects.putTags(
+            bucket: Self.bucket,
+            key: "k",
+            version: .current,
+            tags: [ObjectTag(key: "a", value: "b")]
+        )
+        try await store.crash()
+        #expect(try await Self.complete(store, made, parts).eTag == result.eTag)
+        // A copy is another one, onto itself as well.
+        _ = try await store.objects.copy(
+            CopyRequest(
+                sourceBucket: Self.bucket,
+                sourceKey: "k",
+                bucket: Self.bucket,
+                key: "k",
+                owner: StoreHarness.owner,
+                attributes: ObjectAttributes(contentType: "c/d")
+            )
+        )
+        #expect(try await store.head("k").eTag == result.eTag)
+        #expect(await code(of: { _ = try await Self.complete(store, made, parts) }) == .noSuchUpload)
+        try await store.close()
+    }
+
+    @Test("a completion that is repeated is compared with the object in what it states")
+    func repeatedWithOtherStatements() async throws {
+        let store = try await StoreHarness.open()
+        let bytes = Content.random(100)
+        let upload = try await Self.upload(store, checksum: .crc32, kind: .fullObject)
+        let parts = [try await Self.put(store, upload, 1, bytes)]
+        let made = try #require(try await Self.complete(store, upload, parts).checksum)
+        let cases: [(StorageError.Code, (inout CompleteUploadRequest) -> Void)] = [
+            (.badDigest, { $0.checksum = DeclaredChecksum(algorithm: .crc32, value: [1, 2, 3, 4]) }),
+            (.badDigest, { $0.checksumKind = .composite }),
+            (.invalidRequest, { $0.objectLength = 1 }),
+        ]
+        for (expected, change) in cases {
+            #expect(await code(of: { _ = try await Self.complete(store, upload, parts, stating: change) }) == expected)
+        }
+        let again = try await Self.complete(store, upload, parts) {
+            $0.checksum = DeclaredChecksum(algorithm: .crc32, value: made.value)
+            $0.checksumKind = .fullObject
+            $0.objectLength = bytes.count
+        }
+        #expect(again.checksum == made)
         try await store.close()
     }
 

@@ -102,6 +102,8 @@ extension Check {
             try expect(version?.length == 600 && version?.extents.map(\.blob) == [blobs[1].id, blobs[3].id], "version")
             try expect(version?.parts == chosen.map(\.summary) && version?.eTag == "whole-2", "parts")
             try expect(version?.attributes.contentType == "a/b" && version?.tags.count == 1, "attributes")
+            try await store.putTags(bucket: "b", key: "k", tags: [])
+            try expect(try await store.version(bucket: "b", key: "k")?.version.madeBy == UploadID("u"), "made by")
             try expect(try await store.upload(bucket: "b", key: "k", id: UploadID("u")) == nil, "upload ended")
             try expect(
                 try await store.deadBlobs(after: nil, limit: 9).map(\.id) == [blobs[0].id, blobs[2].id],

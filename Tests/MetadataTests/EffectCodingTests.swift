@@ -29,6 +29,8 @@ struct EffectCodingTests {
                 checksum: ObjectChecksum(algorithm: .sha1, kind: .fullObject, value: [9])
             )
         ]
+        var completed = version
+        completed.madeBy = UploadID("u")
         let group = GroupRecord(
             id: GroupID(1),
             epoch: 2,
@@ -50,7 +52,8 @@ struct EffectCodingTests {
         return [
             .bucketCreated(Sample.bucket("b")), .bucketDeleted("b"), .userPut(Sample.user("u")),
             .userRemoved(name: "u"), .blobAdded(blob), .versionPut(version),
-            .versionRemoved(bucket: "b", key: "k", number: .max), .tagsPut(bucket: "b", key: "k", tags: version.tags),
+            .versionPut(completed), .versionRemoved(bucket: "b", key: "k", number: .max),
+            .tagsPut(bucket: "b", key: "k", tags: version.tags),
             .uploadCreated(Sample.upload("b", "k", "u")), .uploadEnded(UploadID("u")),
             .partPut(Sample.part("u", 1, version.extents)),
             .shardsMissing([ShardID(blob: blob.id, index: 31)]), .shardPresent(ShardID(blob: blob.id, index: 0)),
@@ -122,6 +125,23 @@ struct EffectCodingTests {
         #expect(bytes.suffix(3) == [number, 2, 0])
         #expect(try MetadataEffect.decode(bytes).map { "\($0)" } == ["\(MetadataEffect.uploadCreated(upload))"])
         bytes[bytes.count - 3] = unknown
+        #expect(throws: MetadataError.self) { try MetadataEffect.decode(bytes) }
+    }
+
+    @Test("the layout of a completed version stays what it is, and what notes no upload is read as before")
+    func completedLayout() throws {
+        var version = Sample.version("b", "k")
+        let before = MetadataEffect.encode([.versionPut(version)])
+        #expect(try MetadataEffect.decode(before).map { "\($0)" } == ["\(MetadataEffect.versionPut(version))"])
+        version.madeBy = UploadID("ab")
+        var bytes = MetadataEffect.encode([.versionPut(version)])
+        // Two fields' heads, bucket and key are before the flags: the owner's, and now bit 10 in a second byte.
+        #expect(before[17] == 1 && Array(bytes[17...18]) == [0x81, 8])
+        // Behind everything else: there are no extents.
+        #expect(before.last == 0 && bytes.suffix(4) == [0, 2, 0x61, 0x62])
+        #expect(bytes.count == before.count + 4)
+        #expect(try MetadataEffect.decode(bytes).map { "\($0)" } == ["\(MetadataEffect.versionPut(version))"])
+        bytes[18] = 1 << 4
         #expect(throws: MetadataError.self) { try MetadataEffect.decode(bytes) }
     }
 

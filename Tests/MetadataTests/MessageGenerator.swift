@@ -126,7 +126,8 @@ struct MessageGenerator {
             attributes: attributes(),
             tags: tags(),
             extents: extents(),
-            parts: list { $0.part() }
+            parts: list { $0.part() },
+            madeBy: optional { $0.uploadID() }
         )
     }
     mutating func upload() -> Upload {

@@ -252,6 +252,7 @@ private struct RandomRun {
         version.number = number
         version.modified = WallTime(milliseconds: 5)
         version.parts = chosen.map(\.summary)
+        version.madeBy = UploadID(upload)
         version.attributes = Sample.upload("b", "up", "").upload.attributes
         version.tags = Sample.upload("b", "up", "").tags
         model.versions["up"] = version
