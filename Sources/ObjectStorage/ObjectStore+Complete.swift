@@ -47,7 +47,7 @@ extension ObjectStore {
             current.madeBy == request.upload, try Self.areParts(request.parts, of: current)
         else { return nil }
         try Self.checkLength(current.length, declared: request.objectLength)
-        try Self.checkStated(request, madeAlready: current.checksum)
+        try Self.checkStated(request, madeAlready: current.checksum, of: current.parts)
         return writeResult(current, isDegraded: false)
     }
 
@@ -67,9 +67,13 @@ extension ObjectStore {
     /// What a repeated completion says of the whole's checksum.
     private static func checkStated(
         _ request: CompleteUploadRequest,
-        madeAlready made: ObjectChecksum?
+        madeAlready made: ObjectChecksum?,
+        of parts: [PartSummary]
     ) throws(StorageError) {
-        guard let made else { return try refuseStated(request) }
+        guard let made else {
+            _ = try stated(request, of: parts)
+            return
+        }
         try checkKind(made.kind, request)
         try compare(made, request)
     }
@@ -153,11 +157,10 @@ extension ObjectStore {
         upload: Upload
     ) throws(StorageError) -> ObjectChecksum? {
         guard let algorithm = upload.checksum else {
-            try refuseStated(request)
-            return nil
+            return try stated(request, of: parts.map(\.summary))
         }
         try requireConsecutive(request.parts, algorithm)
-        let values = parts.compactMap { $0.summary.checksum?.algorithm == algorithm ? $0.summary.checksum?.value : nil }
+        let values = values(of: parts.map(\.summary), algorithm)
         guard values.count == parts.count else {
             throw StorageError(
                 .invalidRequest,
@@ -181,19 +184,50 @@ extension ObjectStore {
             made = ObjectChecksum(
                 algorithm: algorithm,
                 kind: .fullObject,
-                value: try combined(values, parts: parts, algorithm)
+                value: try combined(values, parts: parts.map(\.summary), algorithm)
             )
         }
         try compare(made, request)
         return made
     }
 
-    private static func refuseStated(_ request: CompleteUploadRequest) throws(StorageError) {
-        guard request.checksum == nil, request.checksumKind != .composite else {
+    /// What a completion states of an upload that named no algorithm: it is of all bytes, as on AWS, and compared where
+    /// the parts came with checksums of which it can be made. That it cannot be is nothing wrong with the bytes.
+    private static func stated(
+        _ request: CompleteUploadRequest,
+        of parts: [PartSummary]
+    ) throws(StorageError) -> ObjectChecksum? {
+        try checkKind(.fullObject, request)
+        guard let declared = request.checksum else { return nil }
+        let algorithm = declared.algorithm
+        let values = values(of: parts, algorithm)
+        guard hasFullObject(algorithm), values.count == parts.count else {
+            let name = algorithm.streaming.name.lowercased()
             throw StorageError(
-                .badDigest,
-                "The upload was created without a checksum algorithm: the checksum of the whole cannot be verified."
+                .invalidRequest,
+                "The upload was created without a checksum algorithm, and the \(name) of the whole cannot be made of "
+                    + "its parts' checksums. Name the algorithm when the upload is created, or complete it without."
             )
+        }
+        let made = ObjectChecksum(
+            algorithm: algorithm,
+            kind: .fullObject,
+            value: try combined(values, parts: parts, algorithm)
+        )
+        try compare(made, request)
+        return made
+    }
+
+    /// The parts' checksums by an algorithm, without the parts that have none.
+    private static func values(of parts: [PartSummary], _ algorithm: ObjectChecksum.Algorithm) -> [[UInt8]] {
+        parts.compactMap { $0.checksum?.algorithm == algorithm ? $0.checksum?.value : nil }
+    }
+
+    /// Those whose checksum of all bytes can be made of the parts'.
+    private static func hasFullObject(_ algorithm: ObjectChecksum.Algorithm) -> Bool {
+        switch algorithm {
+        case .crc32, .crc32c, .crc64nvme: true
+        default: false
         }
     }
 
@@ -260,12 +294,12 @@ extension ObjectStore {
 
     private static func combined(
         _ values: [[UInt8]],
-        parts: [PartRecord],
+        parts: [PartSummary],
         _ algorithm: ObjectChecksum.Algorithm
     ) throws(StorageError) -> [UInt8] {
         guard var whole = values.first else { return [] }
         for (value, part) in zip(values, parts).dropFirst() {
-            guard let next = algorithm.streaming.combine(whole, value, secondLength: part.summary.length) else {
+            guard let next = algorithm.streaming.combine(whole, value, secondLength: part.length) else {
                 throw StorageError(
                     .invalidArgument,
                     "The \(algorithm.streaming.name) algorithm has no full-object checksum of parts."

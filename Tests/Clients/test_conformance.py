@@ -70,18 +70,30 @@ def test_a_completion_is_answered_again_for_its_own_upload_only(endpoint, s3, bu
 
 # Checksums: what a client states is compared or refused, never passed over
 
-@pytest.mark.parametrize("headers", [
-    {"x-amz-checksum-crc32": crc32(b"other")},
-    {"x-amz-checksum-crc32": crc32(b"other"), "x-amz-checksum-type": "FULL_OBJECT"},
-    {"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()},
-    {"x-amz-checksum-type": "COMPOSITE"},
+@pytest.mark.parametrize("headers, expected", [
+    ({"x-amz-checksum-crc32": crc32(DATA)}, "InvalidRequest"),
+    ({"x-amz-checksum-crc32": crc32(b"other")}, "InvalidRequest"),
+    ({"x-amz-checksum-crc32": crc32(b"other"), "x-amz-checksum-type": "FULL_OBJECT"}, "InvalidRequest"),
+    ({"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()}, "InvalidRequest"),
+    ({"x-amz-checksum-type": "COMPOSITE"}, "BadDigest"),
 ])
-def test_a_completion_states_no_checksum_that_is_not_compared(endpoint, s3, bucket, headers):
+def test_a_completion_states_no_checksum_that_is_not_compared(endpoint, s3, bucket, headers, expected):
     upload = request(endpoint, "POST", bucket, "k", "uploads=").body.split(b"<UploadId>")[1].split(b"<")[0].decode()
     part = request(endpoint, "PUT", bucket, "k", f"partNumber=1&uploadId={upload}", DATA)
     parts = {"Parts": [{"PartNumber": 1, "ETag": part.headers["etag"]}]}
-    assert refusal(complete(endpoint, bucket, upload, parts, headers)) == ("BadDigest", 400)
+    assert refusal(complete(endpoint, bucket, upload, parts, headers)) == (expected, 400)
     assert complete(endpoint, bucket, upload, parts, {}).status == 200
+
+
+def test_a_completion_states_the_checksum_that_its_parts_came_with(endpoint, s3, bucket):
+    upload = request(endpoint, "POST", bucket, "k", "uploads=").body.split(b"<UploadId>")[1].split(b"<")[0].decode()
+    headers = {"x-amz-checksum-crc32": crc32(DATA)}
+    part = request(endpoint, "PUT", bucket, "k", f"partNumber=1&uploadId={upload}", DATA, headers)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part.headers["etag"]}]}
+    wrong = {"x-amz-checksum-crc32": crc32(b"other")}
+    assert refusal(complete(endpoint, bucket, upload, parts, wrong)) == ("BadDigest", 400)
+    assert complete(endpoint, bucket, upload, parts, headers).status == 200
+    assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["ChecksumCRC32"] == crc32(DATA)
 
 
 def test_a_completion_keeps_the_kind_of_checksum(endpoint, s3, bucket):

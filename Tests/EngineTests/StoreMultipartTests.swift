@@ -32,7 +32,8 @@ struct StoreMultipartTests {
         _ store: StoreHarness,
         _ upload: Upload,
         _ number: Int,
-        _ bytes: [UInt8]
+        _ bytes: [UInt8],
+        checksum: ChecksumRequest = .none
     ) async throws -> CompleteUploadRequest.Part {
         let result = try await store.objects.uploadPart(
             UploadPartRequest(
@@ -40,7 +41,8 @@ struct StoreMultipartTests {
                 key: upload.key,
                 upload: upload.id,
                 partNumber: number,
-                length: bytes.count
+                length: bytes.count,
+                checksum: checksum
             ),
             body: ArrayBody(bytes)
         )
@@ -297,6 +299,45 @@ struct StoreMultipartTests {
                 kind == .fullObject ? digest(contents.flatMap { $0 }) : digest(contents.flatMap { digest($0) })
             #expect(checksum.value == expected)
             #expect(checksum.kind == kind)
+        }
+        try await store.close()
+    }
+
+    /// Found by a hunt: the right checksum was said to be that of other bytes.
+    @Test(
+        "without an algorithm, the checksum of the whole is made of the parts' where it can be",
+        arguments: ObjectChecksum.Algorithm.allCases
+    )
+    func statedChecksum(algorithm: ObjectChecksum.Algorithm) async throws {
+        let store = try await StoreHarness.open()
+        let isCRC = [.crc32, .crc32c, .crc64nvme].contains(algorithm)
+        let contents = [Content.random(5 << 20), Content.random(777)]
+        let right = DeclaredChecksum(
+            algorithm: algorithm,
+            value: Content.checksum(contents.flatMap { $0 }, algorithm)
+        )
+        let wrong = DeclaredChecksum(algorithm: algorithm, value: Content.checksum([4], algorithm))
+        for hasChecksums in [false, true] {
+            let upload = try await Self.upload(store)
+            var parts: [CompleteUploadRequest.Part] = []
+            for (index, content) in contents.enumerated() {
+                let checksum = hasChecksums ? ChecksumRequest.computed(algorithm) : .none
+                parts.append(try await Self.put(store, upload, index + 1, content, checksum: checksum))
+            }
+            let named = parts
+            let canBeMade = isCRC && hasChecksums
+            let refusal = await code(of: {
+                _ = try await Self.complete(store, upload, named) { $0.checksum = wrong }
+            })
+            #expect(refusal == (canBeMade ? .badDigest : .invalidRequest))
+            // The second is the same again, with the first's answer lost.
+            for _ in 1...2 {
+                let answer = await code(of: {
+                    let made = try await Self.complete(store, upload, named) { $0.checksum = right }.checksum
+                    #expect(made?.value == right.value && made?.kind == .fullObject)
+                })
+                #expect(answer == (canBeMade ? nil : .invalidRequest))
+            }
         }
         try await store.close()
     }
