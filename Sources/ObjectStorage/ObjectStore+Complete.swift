@@ -288,7 +288,7 @@ extension ObjectStore {
     }
 
     /// AWS: CRC64NVME is always of the full object; the others are composite unless asked otherwise.
-    private static func defaultKind(_ algorithm: ObjectChecksum.Algorithm) -> ObjectChecksum.Kind {
+    static func defaultKind(_ algorithm: ObjectChecksum.Algorithm) -> ObjectChecksum.Kind {
         algorithm == .crc64nvme ? .fullObject : .composite
     }
 

@@ -73,8 +73,9 @@ extension ObjectStore {
         return partResult(part.summary, isDegraded: content.isDegraded)
     }
 
-    /// A part without a checksum of its own gets the upload's algorithm, so that the whole can have one; another
-    /// algorithm than the upload's would leave the whole without.
+    /// A part without a checksum of its own gets the upload's algorithm, where the whole's is of all bytes. One of the
+    /// parts' checksums says nothing of bytes that changed on their way here, so each part states its own (AWS);
+    /// another algorithm than the upload's would leave the whole without.
     private static func partChecksum(
         _ request: ChecksumRequest,
         upload: Upload
@@ -82,19 +83,27 @@ extension ObjectStore {
         guard let algorithm = upload.checksum else { return request }
         let declared: ObjectChecksum.Algorithm
         switch request {
-        case .none: return .computed(algorithm)
+        case .none:
+            guard (upload.checksumKind ?? defaultKind(algorithm)) == .fullObject else {
+                throw mismatch(expected: algorithm, actual: "null")
+            }
+            return .computed(algorithm)
         case .declared(let value): declared = value.algorithm
         case .trailing(let trailing): declared = trailing
         case .computed(let computed): declared = computed
         }
         guard declared == algorithm else {
-            throw StorageError(
-                .invalidRequest,
-                "Checksum Type mismatch occurred, expected checksum Type: \(algorithm.streaming.name.lowercased()), "
-                    + "actual checksum Type: \(declared.streaming.name.lowercased())"
-            )
+            throw mismatch(expected: algorithm, actual: declared.streaming.name.lowercased())
         }
         return request
+    }
+
+    private static func mismatch(expected: ObjectChecksum.Algorithm, actual: String) -> StorageError {
+        StorageError(
+            .invalidRequest,
+            "Checksum Type mismatch occurred, expected checksum Type: \(expected.streaming.name.lowercased()), "
+                + "actual checksum Type: \(actual)"
+        )
     }
 
     private func uploadSmallPart(

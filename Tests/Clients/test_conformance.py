@@ -160,6 +160,15 @@ def test_a_part_has_the_checksum_of_its_upload(s3, bucket):
     assert "expected checksum Type: sha256, actual checksum Type: crc32" in str(error.value)
 
 
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA256", "XXHASH3"])
+def test_a_part_states_its_checksum_where_the_wholes_is_of_the_parts(endpoint, s3, bucket, algorithm):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm=algorithm)["UploadId"]
+    answer = request(endpoint, "PUT", bucket, "k", f"partNumber=1&uploadId={upload}", DATA)
+    assert refusal(answer) == ("InvalidRequest", 400)
+    assert answer.message == "Checksum Type mismatch occurred, expected checksum Type: " \
+        f"{algorithm.lower()}, actual checksum Type: null"
+
+
 @pytest.mark.parametrize("name", ["sha384", "sha3-256", "md4", "xxhash32", "crc64", "none-such"])
 def test_a_checksum_that_is_not_known_is_refused(endpoint, bucket, name):
     answer = request(endpoint, "PUT", bucket, "k", "", DATA, {f"x-amz-checksum-{name}": "AAAAAA=="})

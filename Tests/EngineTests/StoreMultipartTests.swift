@@ -33,8 +33,10 @@ struct StoreMultipartTests {
         _ upload: Upload,
         _ number: Int,
         _ bytes: [UInt8],
-        checksum: ChecksumRequest = .none
+        statesChecksum: Bool = true,
+        checksum: ChecksumRequest? = nil
     ) async throws -> CompleteUploadRequest.Part {
+        let stated = statesChecksum ? upload.checksum : nil
         let result = try await store.objects.uploadPart(
             UploadPartRequest(
                 bucket: bucket,
@@ -42,7 +44,9 @@ struct StoreMultipartTests {
                 upload: upload.id,
                 partNumber: number,
                 length: bytes.count,
-                checksum: checksum
+                checksum: checksum ?? stated.map {
+                    .declared(DeclaredChecksum(algorithm: $0, value: Content.checksum(bytes, $0)))
+                } ?? .none
             ),
             body: ArrayBody(bytes)
         )
@@ -338,6 +342,29 @@ struct StoreMultipartTests {
                 })
                 #expect(answer == (canBeMade ? nil : .invalidRequest))
             }
+        }
+        try await store.close()
+    }
+
+    /// Found by a hunt: such a part was taken, with a checksum of what had arrived.
+    @Test("a part states its checksum where the whole's is of the parts'", arguments: ObjectChecksum.Algorithm.allCases)
+    func unstatedChecksum(algorithm: ObjectChecksum.Algorithm) async throws {
+        let store = try await StoreHarness.open()
+        for kind in [nil, ObjectChecksum.Kind.composite] where algorithm != .crc64nvme {
+            let upload = try await Self.upload(store, checksum: algorithm, kind: kind)
+            do {
+                _ = try await Self.put(store, upload, 1, [1, 2, 3], statesChecksum: false)
+                Issue.record("it was taken")
+            } catch let error as StorageError {
+                #expect(error.code == .invalidRequest)
+                let name = "\(algorithm)"
+                #expect(error.message.hasSuffix("expected checksum Type: \(name), actual checksum Type: null"))
+            }
+        }
+        if [.crc32, .crc32c, .crc64nvme].contains(algorithm) {
+            let upload = try await Self.upload(store, checksum: algorithm, kind: .fullObject)
+            let part = try await Self.put(store, upload, 1, [1, 2, 3], statesChecksum: false)
+            #expect(part.checksum?.value == Content.checksum([1, 2, 3], algorithm))
         }
         try await store.close()
     }
