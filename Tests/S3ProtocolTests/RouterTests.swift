@@ -67,7 +67,7 @@ struct RouterTests {
             ("PUT", "/b/k?unknown=1", "NotImplemented"), ("GET", "/b/k?unknown", "NotImplemented"),
             ("PUT", "/b/k?ACL", "NotImplemented"), ("DELETE", "/b/k?%61cl", "NotImplemented"),
             ("GET", "/b?acl&policy", "InvalidArgument"), ("PUT", "/b/k?partNumber=1", "InvalidArgument"),
-            ("PUT", "/b/k?uploadId=u", "InvalidArgument"), ("PUT", "/b/k?versionId=null", "InvalidArgument"),
+            ("PUT", "/b/k?uploadId=u", "MethodNotAllowed"), ("PUT", "/b/k?versionId=null", "InvalidArgument"),
             ("GET", "/b/k?versionId=a&versionId=b", "InvalidArgument"), ("GET", "/b?list-type=3", "InvalidArgument"),
             ("DELETE", "/b?versionId=null", "InvalidArgument"), ("DELETE", "/b?prefix=a", "InvalidArgument"),
             ("PUT", "/b?partNumber=1", "InvalidArgument"), ("PUT", "/b?list-type=2", "InvalidArgument"),
@@ -86,13 +86,26 @@ struct RouterTests {
             ("POST", "/", "GET"), ("PATCH", "/b", "GET, HEAD, PUT, DELETE"), ("PUT", "/b?uploads", "GET"),
             ("PATCH", "/b/k", "GET, HEAD, PUT, DELETE"), ("GET", "/b/k?uploads", "POST"),
             ("HEAD", "/b/k?acl", "GET, PUT"),
-            ("HEAD", "/b/k?uploadId=u", "GET, PUT, POST, DELETE"), ("GET", "/b?uploadId=u", ""),
+            ("HEAD", "/b/k?uploadId=u", "GET, POST, DELETE"), ("PUT", "/b/k?uploadId=u", "GET, POST, DELETE"),
+            ("HEAD", "/b/k?partNumber=1&uploadId=u", "GET, PUT, POST, DELETE"), ("GET", "/b?uploadId=u", ""),
         ]
     )
     func allowed(_ method: String, _ path: String, _ allowed: String) {
         #expect {
             try Self.route(method, path)
         } throws: { ($0 as? S3Error)?.allowed.joined(separator: ", ") == allowed }
+    }
+
+    @Test("An upload itself takes no PUT, not of a copy either: only its parts do")
+    func uploadsAreNotPut() {
+        for copy in [false, true] {
+            #expect {
+                try Self.route("PUT", "/b/k?uploadId=u", copy: copy)
+            } throws: { error in
+                guard let error = error as? S3Error else { return false }
+                return error.code == .methodNotAllowed && error.details.map(\.value) == ["PUT", "UPLOAD"]
+            }
+        }
     }
 
     @Test("No verb on any sub-resource becomes a plain operation")

@@ -199,9 +199,7 @@ package enum S3Router {
         try refuse(query, "versionId")
         switch method {
         case .put:
-            guard query.contains("partNumber") else {
-                throw .invalidArgument("A part upload needs a partNumber", name: "partNumber", value: "")
-            }
+            guard query.contains("partNumber") else { throw notAllowed(method, "UPLOAD") }
             return hasCopySource ? .uploadPartCopy : .uploadPart
         case .get: return .listParts
         case .post: return .completeMultipartUpload
