@@ -82,11 +82,16 @@ struct ListAndUploadTests {
             }
             let versions = try harness.send("GET", "/pictures?versions")
             #expect(versions.text.contains("<VersionId>null</VersionId><IsLatest>true</IsLatest>"))
+            for marker in ["", "null", String(repeating: "a", count: 32)] {
+                let later = try harness.send("GET", "/pictures?key-marker=a&version-id-marker=\(marker)&versions")
+                #expect(later.status == 200 && later.element("VersionIdMarker") == marker)
+            }
             #expect(try harness.send("GET", "/pictures?max-keys=0").element("IsTruncated") == "false")
             #expect(try harness.send("GET", "/pictures?max-keys=5000").element("MaxKeys") == "1000")
             for bad in [
                 "max-keys=-1", "max-keys=x", "max-keys=99999999999", "encoding-type=base64",
                 "continuation-token=zz&list-type=2", "list-type=3", "version-id-marker=a&versions",
+                "key-marker=a&version-id-marker=invalid&versions",
             ] {
                 #expect(try harness.send("GET", "/pictures?\(bad)").code == "InvalidArgument", "\(bad)")
             }

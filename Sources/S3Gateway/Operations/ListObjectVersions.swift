@@ -16,6 +16,9 @@ extension S3Call {
                 value: versionMarker
             )
         }
+        if !versionMarker.isEmpty {
+            try ObjectParameters.check(versionID: versionMarker, name: "version-id-marker")
+        }
         let page = try await page(parameters, after: keyMarker)
         let owner = await ownerName()
 
