@@ -231,6 +231,31 @@ struct ChunkedDecoderTests {
         }
     }
 
+    @Test("A signature that is none, or has another name, is framing that cannot be followed")
+    func damagedSignatures() throws {
+        func code(_ kind: Kind, _ old: String, _ new: String) throws -> S3ErrorCode? {
+            var bytes = if case .signed = kind { Self.signedBody } else { Self.trailerBody }
+            bytes.replace(Array(old.utf8), with: Array(new.utf8))
+            var decoder = try Self.decoder(kind)
+            do throws(S3Error) {
+                _ = try Self.decode(&decoder, bytes)
+                return nil
+            } catch { return error.code }
+        }
+        let first = "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"
+        let last = "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"
+        let trailer = "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435"
+        for (kind, signature) in [(Kind.signed, first), (.signed, last), (.signedTrailer, trailer)] {
+            #expect(try code(kind, signature, String(signature.reversed())) == .signatureDoesNotMatch)
+            for damaged in ["", String(signature.dropLast()), signature + "00", "g" + signature.dropFirst()] {
+                #expect(try code(kind, signature, damaged) == .incompleteBody, "\(damaged)")
+            }
+        }
+        #expect(try code(.signed, last + "\r\n", last + "ab") == .incompleteBody)
+        #expect(try code(.signedTrailer, "x-amz-trailer-signature", "x-amz-trailer-signaturf") == .incompleteBody)
+        #expect(try code(.signedTrailer, "x-amz-checksum-crc32c:", "x-amz-checksum-crc32:") == .malformedTrailer)
+    }
+
     @Test("A line has a limit")
     func longLine() {
         let padding = String(repeating: "0", count: 2_000)

@@ -166,6 +166,7 @@ package struct AWSChunkedDecoder: Sendable {
                 throw malformed("a chunk has no signature")
             }
             chunkSignature = String(extensions.dropFirst("chunk-signature=".count))
+            guard Self.isSignature(chunkSignature) else { throw malformed("a chunk's signature is none") }
         } else if extensions != nil {
             throw malformed("a chunk of an unsigned body has extensions")
         }
@@ -180,6 +181,11 @@ package struct AWSChunkedDecoder: Sendable {
         guard received == decodedLength else { throw wrongLength(received) }
         try verifyChunk()
         state = hasTrailer ? .trailer : .lastLine(seen: 0)
+    }
+
+    /// What is none was not signed otherwise, but damaged on its way: framing that cannot be followed, as for AWS.
+    private static func isSignature(_ text: String) -> Bool {
+        Hexadecimal.bytes(text)?.count == ChunkSignatures.signatureLength
     }
 
     private mutating func verifyChunk() throws(S3Error) {
@@ -212,8 +218,11 @@ package struct AWSChunkedDecoder: Sendable {
         while value.utf8.first == 0x20 { value = value.dropFirst() }
         while value.utf8.last == 0x20 { value = value.dropLast() }
         if name == "x-amz-trailer-signature", signatures != nil {
+            guard Self.isSignature(String(value)) else { throw malformed("the trailer's signature is none") }
             trailerSignature = String(value)
         } else {
+            // Behind the last field that was announced there is nothing but the signature, whatever it is called.
+            if signatures != nil, hasAllAnnounced { throw malformed("the trailer's signature is missing") }
             guard announced.contains(name), !trailers.contains(where: { $0.name == name }) else {
                 throw S3Error(.malformedTrailer)
             }

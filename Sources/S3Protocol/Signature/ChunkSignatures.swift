@@ -5,6 +5,9 @@ import ObjectModel
 /// The chain of signatures over the chunks of an aws-chunked body and its trailer ("Signature calculations for the
 /// Authorization header: Transferring payload in multiple chunks", Amazon S3 API Reference).
 struct ChunkSignatures: Sendable {
+    /// Bytes of a signature: HMAC-SHA256.
+    static let signatureLength = 32
+
     private let seed: SignatureSeed
     private var previous: String
     private var hash = SHA256()
