@@ -219,6 +219,13 @@ struct ObjectRoundTripTests {
             #expect(try copy("pictures/a", to: "/pictures/a").code == "InvalidRequest")
             #expect(try copy("pictures/a", [("x-amz-copy-source-if-match", "x")]).code == "PreconditionFailed")
             #expect(try copy("pictures/a", [("x-amz-metadata-directive", "MOVE")]).code == "InvalidArgument")
+            for (bytes, refusal) in [([], nil), (Array("hello".utf8), "BadDigest")] as [([UInt8], String?)] {
+                let md5 = Base64.encode(MessageDigest.md5.digest(bytes))
+                #expect(try copy("pictures/a", [("content-md5", md5)]).code == refusal)
+                let crc = Base64.encode(bytes.withUnsafeBytes { ChecksumAlgorithm.crc32.digest($0) })
+                #expect(try copy("pictures/a", [("x-amz-checksum-crc32", crc)]).code == refusal)
+            }
+            #expect(try copy("pictures/a", [("content-md5", "x")]).code == "InvalidDigest")
             #expect(harness.objects.snapshot()["pictures/b"] == Array("hello".utf8))
         }
     }

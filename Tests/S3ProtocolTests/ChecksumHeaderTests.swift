@@ -49,6 +49,30 @@ struct ChecksumHeaderTests {
         #expect(whole?.value.digest == digest && whole?.partCount == 3)
     }
 
+    @Test("Two checksum headers are two, also where neither has a value that can be one")
+    func several() throws {
+        let two = try Self.headers([("x-amz-checksum-crc32", ""), ("x-amz-checksum-sha1", "")])
+        for read in [
+            { _ = try ChecksumHeaders.declaration(two, hasTrailer: false) }, { _ = try ChecksumHeaders.ofObject(two) },
+        ] as [() throws -> Void] {
+            #expect {
+                try read()
+            } throws: { error in
+                (error as? S3Error)?.message
+                    == "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+            }
+        }
+    }
+
+    @Test("The type of an upload's checksum is refused where it is none")
+    func unknownType() throws {
+        let stated = ("x-amz-checksum-crc32", "NSRBwg==")
+        for (type, refusal) in [("JUNK", S3ErrorCode.invalidRequest), ("FULL_OBJECT", nil)] as [(String, S3ErrorCode?)] {
+            let headers = try Self.headers([stated, ("x-amz-checksum-type", type)])
+            #expect(Self.code { _ = try ChecksumHeaders.declaration(headers, hasTrailer: false) } == refusal)
+        }
+    }
+
     @Test("Uploads: a CRC may be of the whole, all but CRC64NVME may be of the parts' checksums, and are unless asked")
     func kinds() throws {
         for algorithm in ObjectChecksum.Algorithm.allCases {

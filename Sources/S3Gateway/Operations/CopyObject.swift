@@ -8,6 +8,7 @@ extension S3Call {
     /// `PUT` with `x-amz-copy-source`.
     func copyObject() async throws(S3Error) -> S3Response {
         let source = try await authorizedSource()
+        try await requireStatedBody()
         let replacesMetadata = try directive("x-amz-metadata-directive", "Unknown metadata directive.")
         let replacesTags = try directive("x-amz-tagging-directive", "Unknown tagging directive.")
         let attributes = try AttributeHeaders.attributes(headers)

@@ -23,6 +23,14 @@ extension S3Call {
         readConditions(prefix: "x-amz-copy-source-")
     }
 
+    /// A copy keeps nothing of its body, which is empty. What is stated of it is compared all the same, as a client that
+    /// states the digest of what it copies would take the answer for a confirmation.
+    func requireStatedBody() async throws(S3Error) {
+        let statesChecksum = try ChecksumHeaders.ofObject(headers) != nil
+        guard statesChecksum || headers.contains("content-md5") else { return }
+        _ = try await verifiedDocument()
+    }
+
     /// Runs a copy; errors of its source name the source, and every failed condition is 412.
     func copying<Value>(
         _ source: CopySource,

@@ -8,6 +8,7 @@ extension S3Call {
     func uploadPartCopy() async throws(S3Error) -> S3Response {
         let number = try ObjectParameters.uploadPartNumber(query)
         let source = try await authorizedSource()
+        try await requireStatedBody()
         var range: ClosedRange<Int>?
         if let text = headers.value("x-amz-copy-source-range") { range = try RangeHeader.copySource(text) }
         let request = CopyPartRequest(

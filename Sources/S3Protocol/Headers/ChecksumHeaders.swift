@@ -93,12 +93,12 @@ package enum ChecksumHeaders {
 
     /// Reads an upload's headers; `hasTrailer` says whether the payload mode has one.
     package static func declaration(_ headers: S3Headers, hasTrailer: Bool) throws(S3Error) -> Declaration {
+        // Nothing is made of it here, but what is stated is refused where it means nothing.
+        _ = try kind(headers)
         var declared = Declaration.none
-        try headers.forEach(prefix: "x-amz-checksum-") { (name, text) throws(S3Error) in
-            guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
-            guard case .none = declared else { throw several() }
-            guard let value = Value(algorithm: algorithm, text: text) else {
-                throw S3Error(.invalidRequest, "Value for \(name) header is invalid.")
+        if let stated = try onlyStated(headers) {
+            guard let value = Value(algorithm: stated.algorithm, text: stated.text) else {
+                throw invalid(stated.algorithm)
             }
             declared = .value(value)
         }
@@ -110,6 +110,23 @@ package enum ChecksumHeaders {
         }
         try checkSDKAlgorithm(headers, declared)
         return declared
+    }
+
+    /// The one header that states a digest, whatever its value is: several are several even where none can be one.
+    private static func onlyStated(
+        _ headers: S3Headers
+    ) throws(S3Error) -> (algorithm: ObjectChecksum.Algorithm, text: String)? {
+        var found: (algorithm: ObjectChecksum.Algorithm, text: String)?
+        try headers.forEach(prefix: "x-amz-checksum-") { (name, text) throws(S3Error) in
+            guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
+            guard found == nil else { throw several() }
+            found = (algorithm, text)
+        }
+        return found
+    }
+
+    private static func invalid(_ algorithm: ObjectChecksum.Algorithm) -> S3Error {
+        S3Error(.invalidRequest, "Value for \(headerName(algorithm)) header is invalid.")
     }
 
     /// Headers of this family that state no digest. Any other name states one by an algorithm that is not built: it
@@ -130,17 +147,13 @@ package enum ChecksumHeaders {
 
     /// The digest of a whole multipart object that a completion states; `-N`, the number of parts, may follow it.
     package static func ofObject(_ headers: S3Headers) throws(S3Error) -> (value: Value, partCount: Int?)? {
-        var found: (value: Value, partCount: Int?)?
-        try headers.forEach(prefix: "x-amz-checksum-") { (name, text) throws(S3Error) in
-            guard let algorithm = algorithm(header: name) else { return try checkSetting(name) }
-            guard found == nil else { throw several() }
-            let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-            let count = halves.count == 2 ? DecimalText.value(halves[1]) : nil
-            guard let value = Value(algorithm: algorithm, text: String(halves[0])), halves.count == 1 || count != nil
-            else { throw S3Error(.invalidRequest, "Value for \(name) header is invalid.") }
-            found = (value, count)
-        }
-        return found
+        guard let stated = try onlyStated(headers) else { return nil }
+        let halves = stated.text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        let count = halves.count == 2 ? DecimalText.value(halves[1]) : nil
+        guard let value = Value(algorithm: stated.algorithm, text: String(halves[0])),
+            halves.count == 1 || count != nil
+        else { throw invalid(stated.algorithm) }
+        return (value, count)
     }
 
     /// The lower-case names that `x-amz-trailer` announces.
