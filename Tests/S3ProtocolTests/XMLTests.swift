@@ -134,6 +134,16 @@ struct XMLTests {
         #expect(untagged.map(\.eTag) == [""])
         let below = Array(complete.replacing(">1<", with: ">0<").utf8)
         #expect { try CompleteUploadBody(below) } throws: { ($0 as? S3Error)?.code == .invalidArgument }
+        let spaced = Array(complete.replacing(">1<", with: "> 1\r\n\t<").utf8)
+        #expect(try CompleteUploadBody(spaced).parts.map(\.number) == [1])
+        for bad in ["> <", ">1 1<"] {
+            let bytes = Array(complete.replacing(">1<", with: bad).utf8)
+            #expect { try CompleteUploadBody(bytes) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+        for (text, isQuiet) in [("\nfalse\n", false), (" true\r\n", true), ("1", true), ("0", false)] {
+            let document = "<Delete><Quiet>\(text)</Quiet><Object><Key>a</Key></Object></Delete>"
+            #expect(try DeleteObjectsBody(Array(document.utf8)).isQuiet == isQuiet)
+        }
         let versions = "<VersionId></VersionId><Key>a</Key></Object><Object><Key>b</Key><VersionId>null</VersionId>"
         let deletion = try DeleteObjectsBody(Array("<Delete><Object>\(versions)</Object></Delete>".utf8))
         #expect(deletion.entries.map(\.versionID) == [nil, "null"])
@@ -141,6 +151,7 @@ struct XMLTests {
             "<Delete><Object><Key></Key></Object></Delete>", "<Delete><Object/></Delete>",
             "<Delete><Object><Key>a</Key><Size>1</Size></Object></Delete>",
             "<Delete><Quiet>maybe</Quiet><Object><Key>a</Key></Object></Delete>",
+            "<Delete><Quiet> </Quiet><Object><Key>a</Key></Object></Delete>",
         ] {
             #expect { try DeleteObjectsBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
         }

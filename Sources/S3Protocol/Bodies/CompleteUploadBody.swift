@@ -52,9 +52,9 @@ private struct ListedPart {
             guard child.children.isEmpty else { throw .unexpected }
             switch child.name {
             case "PartNumber":
-                guard number == nil, let value = DecimalText.value(child.text), value <= Limits.partCount else {
-                    throw .unexpected
-                }
+                guard number == nil, let value = DecimalText.value(S3Body.collapsed(child.text)),
+                    value <= Limits.partCount
+                else { throw .unexpected }
                 number = value
             case "ETag":
                 guard eTag == nil else { throw .unexpected }
