@@ -101,6 +101,10 @@ struct ObjectRoundTripTests {
             #expect(tags.text.contains("<Tag><Key>b</Key><Value>2 3</Value></Tag>"))
             let overridden = try harness.send("GET", "/pictures/study/a%20b%2Bc?response-content-type=text%2Fplain")
             #expect(overridden.header("content-type") == "text/plain")
+            for (name, status) in [("%C3%BC.txt", 200), ("%E6%9C%88.txt", 400)] {
+                let path = "/pictures/study/a%20b%2Bc?response-content-disposition=\(name)"
+                #expect(try harness.send("GET", path).status == status)
+            }
             let split = try harness.send("GET", "/pictures/study/a%20b%2Bc?response-content-type=a%0D%0Ax%3Ay")
             #expect(split.status == 400)
         }

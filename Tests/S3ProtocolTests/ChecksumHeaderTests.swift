@@ -67,7 +67,8 @@ struct ChecksumHeaderTests {
     @Test("The type of an upload's checksum is refused where it is none")
     func unknownType() throws {
         let stated = ("x-amz-checksum-crc32", "NSRBwg==")
-        for (type, refusal) in [("JUNK", S3ErrorCode.invalidRequest), ("FULL_OBJECT", nil)] as [(String, S3ErrorCode?)] {
+        let types: [(String, S3ErrorCode?)] = [("JUNK", .invalidRequest), ("FULL_OBJECT", nil)]
+        for (type, refusal) in types {
             let headers = try Self.headers([stated, ("x-amz-checksum-type", type)])
             #expect(Self.code { _ = try ChecksumHeaders.declaration(headers, hasTrailer: false) } == refusal)
         }

@@ -23,7 +23,7 @@ extension S3Call {
         readConditions(prefix: "x-amz-copy-source-")
     }
 
-    /// A copy keeps nothing of its body, which is empty. What is stated of it is compared all the same, as a client that
+    /// A copy keeps nothing of its body, which is empty. What is stated of it is compared all the same: a client that
     /// states the digest of what it copies would take the answer for a confirmation.
     func requireStatedBody() async throws(S3Error) {
         let statesChecksum = try ChecksumHeaders.ofObject(headers) != nil

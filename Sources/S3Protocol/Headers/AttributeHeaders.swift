@@ -97,7 +97,7 @@ package enum ResponseOverrides {
     ]
 
     /// The overrides of a query. Throws `InvalidArgument` for values that no header can hold (CR, LF, control
-    /// characters).
+    /// characters, and what is beyond Latin-1).
     package static func read(_ query: QueryParameters) throws(S3Error) -> [(HTTPField.Name, String)] {
         guard !query.isEmpty else { return [] }
         for parameter in query.parameters where parameter.name.hasPrefix("response-") {
@@ -113,7 +113,7 @@ package enum ResponseOverrides {
         var found: [(HTTPField.Name, String)] = []
         for (parameter, header) in names {
             guard let value = query.value(parameter), !value.isEmpty else { continue }
-            guard HTTPField.isValidValue(value) else {
+            guard HTTPField.isValidValue(value), value.unicodeScalars.allSatisfy({ $0.value <= 0xFF }) else {
                 throw .invalidArgument(
                     "Header value cannot be represented using ISO-8859-1.",
                     name: parameter,
