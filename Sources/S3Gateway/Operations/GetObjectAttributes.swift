@@ -35,7 +35,8 @@ extension S3Call {
             xml.close("Checksum")
         }
         if wanted.contains("ObjectParts"), !object.parts.isEmpty {
-            xml.parts(object.parts, after: marker, limit: limit)
+            let isComposite = object.checksum?.kind == .composite
+            xml.parts(object.parts, areListed: isComposite, after: marker, limit: limit)
         }
         if wanted.contains("StorageClass") { xml.element("StorageClass", object.attributes.storageClass) }
         if wanted.contains("ObjectSize") { xml.element("ObjectSize", object.length) }
@@ -88,13 +89,13 @@ extension S3Call {
 }
 
 extension XMLWriter {
-    /// The parts of a multipart object. AWS lists them one by one only where they have checksums. Their numbers are
-    /// those that `partNumber` takes: the object's parts counted, whatever numbers they were uploaded under.
-    fileprivate mutating func parts(_ parts: [PartSummary], after marker: Int, limit: Int) {
+    /// The parts of a multipart object. AWS lists them one by one only where the object's checksum is made of theirs.
+    /// Their numbers are those that `partNumber` takes: the object's parts counted.
+    fileprivate mutating func parts(_ parts: [PartSummary], areListed: Bool, after marker: Int, limit: Int) {
         open("ObjectParts")
         // What the SDKs call TotalPartsCount is PartsCount on the wire.
         element("PartsCount", parts.count)
-        if parts.contains(where: { $0.checksum != nil }) {
+        if areListed {
             let following = Array(zip(1..., parts)).drop { $0.0 <= marker }
             let page = following.prefix(limit)
             element("PartNumberMarker", marker)
