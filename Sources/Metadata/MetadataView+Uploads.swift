@@ -100,7 +100,6 @@ extension MetadataView {
             (page.nextKeyMarker, page.nextUploadMarker) = (text, "")
             return .next
         }
-        if !page.isTruncated { (page.nextKeyMarker, page.nextUploadMarker) = ("", "") }
         return page
     }
 

@@ -78,6 +78,7 @@ package struct ListUploadsPage: Sendable {
     package var uploads: [Upload]
     package var commonPrefixes: [String]
     package var isTruncated: Bool
+    /// What the page ends with, also when there is nothing behind it; both are empty when there is nothing in it.
     package var nextKeyMarker: String
     package var nextUploadMarker: String
 

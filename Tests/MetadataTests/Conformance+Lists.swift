@@ -139,7 +139,10 @@ extension Check {
             }
             let all = try await page(ListUploadsRequest(bucket: "b", limit: 99))
             try expect(all.uploads.map(\.id.text) == ["u4", "u5", "u3", "u1", "u2", "u6"], "order")
-            try expect(!all.isTruncated && all.nextKeyMarker.isEmpty, "end")
+            let last = [all.nextKeyMarker, all.nextUploadMarker]
+            try expect(!all.isTruncated && last == ["k0", "u6"], "end: \(last)")
+            let none = try await page(ListUploadsRequest(bucket: "b", keyMarker: "k0", limit: 99))
+            try expect(none.nextKeyMarker.isEmpty && none.nextUploadMarker.isEmpty, "nothing")
             for limit in 1...6 {
                 var request = ListUploadsRequest(bucket: "b", limit: limit)
                 var found: [String] = []

@@ -161,7 +161,9 @@ struct ListAndUploadTests {
             #expect(copied.code == "NoSuchKey")
             let listed = try harness.send("GET", "/pictures/big?max-parts=1&uploadId=\(id)")
             #expect(listed.element("IsTruncated") == "true" && listed.element("NextPartNumberMarker") == "1")
-            #expect(try harness.send("GET", "/pictures?uploads").element("UploadId") == id)
+            let uploads = try harness.send("GET", "/pictures?uploads")
+            #expect(uploads.element("UploadId") == id && uploads.element("IsTruncated") == "false")
+            #expect(uploads.element("NextKeyMarker") == "big" && uploads.element("NextUploadIdMarker") == id)
             func complete(_ parts: [(String, String)], md5: String? = nil) throws -> SocketClient.Response {
                 let text = parts.map { "<Part><PartNumber>\($0.0)</PartNumber><ETag>\($0.1)</ETag></Part>" }.joined()
                 return try harness.send(

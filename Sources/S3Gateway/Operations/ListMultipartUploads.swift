@@ -27,10 +27,9 @@ extension S3Call {
         xml.element("Bucket", target.bucket)
         xml.name("KeyMarker", keyMarker, encoded: encoded)
         xml.element("UploadIdMarker", uploadMarker)
-        if page.isTruncated {
-            xml.name("NextKeyMarker", page.nextKeyMarker, encoded: encoded)
-            xml.element("NextUploadIdMarker", page.nextUploadMarker)
-        }
+        // AWS names the end of the last page, too.
+        xml.name("NextKeyMarker", page.nextKeyMarker, encoded: encoded)
+        xml.element("NextUploadIdMarker", page.nextUploadMarker)
         xml.name("Prefix", parameters.prefix, encoded: encoded)
         xml.listOptions(parameters)
         xml.element("MaxUploads", parameters.limit)
