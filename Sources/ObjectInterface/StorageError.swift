@@ -49,12 +49,30 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case internalFailure
     }
 
+    /// The part of an upload that was refused: which one to send again, or to name otherwise.
+    package struct Part: Hashable, Sendable {
+        package var number: Int
+        /// As the request names it, without quotes.
+        package var eTag: String
+        /// nil when no such part is there.
+        package var length: Int?
+
+        package init(number: Int, eTag: String, length: Int? = nil) {
+            self.number = number
+            self.eTag = eTag
+            self.length = length
+        }
+    }
+
     package var code: Code
     package var message: String
+    /// With `invalidPart` and `partTooSmall`, where it is one part's.
+    package var part: Part?
 
-    package init(_ code: Code, _ message: String) {
+    package init(_ code: Code, _ message: String, part: Part? = nil) {
         self.code = code
         self.message = message
+        self.part = part
     }
 
     package var description: String { "\(code): \(message)" }

@@ -94,7 +94,8 @@ extension ObjectStore {
                 throw StorageError(
                     .invalidPart,
                     "One or more of the specified parts could not be found. The part may not have been "
-                        + "uploaded, or the specified entity tag may not match the part's entity tag."
+                        + "uploaded, or the specified entity tag may not match the part's entity tag.",
+                    part: StorageError.Part(number: part.number, eTag: part.eTag)
                 )
             }
             chosen.append(record)
@@ -120,10 +121,11 @@ extension ObjectStore {
     }
 
     private static func checkLengths(_ parts: [PartRecord], declared: Int?) throws(StorageError) {
-        guard parts.dropLast().allSatisfy({ $0.summary.length >= Limits.minimumPartLength }) else {
+        if let small = parts.dropLast().first(where: { $0.summary.length < Limits.minimumPartLength })?.summary {
             throw StorageError(
                 .partTooSmall,
-                "Your proposed upload is smaller than the minimum allowed object size."
+                "Your proposed upload is smaller than the minimum allowed object size.",
+                part: StorageError.Part(number: small.number, eTag: small.eTag, length: small.length)
             )
         }
         let length = parts.reduce(0) { $0 + $1.summary.length }

@@ -203,6 +203,10 @@ def test_small_parts_are_refused(s3, bucket):
     with pytest.raises(ClientError) as error:
         s3.complete_multipart_upload(**finish)
     assert code(error) == ("EntityTooSmall", 400)
+    told = error.value.response["Error"]
+    first = finish["MultipartUpload"]["Parts"][0]
+    assert (told["PartNumber"], told["ETag"], told["ProposedSize"], told["MinSizeAllowed"]) == \
+        ("1", first["ETag"].strip('"'), str(PART - 1), str(PART))
 
 
 def test_parts_may_be_sent_again_left_out_and_listed(s3, bucket):

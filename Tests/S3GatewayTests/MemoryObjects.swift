@@ -375,7 +375,7 @@ final class MemoryObjects: ObjectService {
             var bytes: [UInt8] = []
             for part in request.parts {
                 guard let stored = parts[part.number], stored.summary.eTag == part.eTag else {
-                    throw StorageError(.invalidPart, "")
+                    throw StorageError(.invalidPart, "", part: .init(number: part.number, eTag: part.eTag))
                 }
                 bytes += stored.bytes
             }

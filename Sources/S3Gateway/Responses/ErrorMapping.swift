@@ -23,9 +23,10 @@ extension S3Error {
         case .preconditionFailed: self.init(.preconditionFailed, details: [("Condition", Self.condition(of: call))])
         case .notModified: self.init(.notModified)
         case .conditionalConflict: self.init(.conditionalRequestConflict, details: [("Key", call.target.key)])
-        case .invalidPart: self.init(.invalidPart, details: [("UploadId", call.uploadID.text)])
+        case .invalidPart:
+            self.init(.invalidPart, details: [("UploadId", call.uploadID.text)] + Self.details(of: error.part))
         case .invalidPartOrder: self.init(.invalidPartOrder, error.message.isEmpty ? nil : error.message)
-        case .partTooSmall: self.init(.entityTooSmall)
+        case .partTooSmall: self.init(.entityTooSmall, details: Self.details(of: error.part))
         case .entityTooLarge: self.init(.entityTooLarge)
         case .badDigest: self.init(.badDigest, error.message.isEmpty ? nil : error.message)
         case .incompleteBody: self.init(.incompleteBody)
@@ -37,6 +38,14 @@ extension S3Error {
         case .busy: self.init(.slowDown, error.message)
         case .noSuchUser, .userExists, .internalFailure: self.init(.internalError)
         }
+    }
+
+    /// Which part it is, and how long it is where that is what is wrong.
+    private static func details(of part: StorageError.Part?) -> [(String, String)] {
+        guard let part else { return [] }
+        let name = [("PartNumber", String(part.number)), ("ETag", part.eTag)]
+        guard let length = part.length else { return name }
+        return [("ProposedSize", String(length)), ("MinSizeAllowed", String(Limits.minimumPartLength))] + name
     }
 
     private static func condition(of call: S3Call) -> String {
