@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from support.data import MIB, noise, sha256
 from support.raw import TIMEOUT
+from support.server import wait_for
 
 PART = 5 * MIB
 # What AWS allows: the CRCs of the whole object or of its parts, CRC64NVME only whole, all others only composite.
@@ -372,3 +373,18 @@ def test_protection_that_does_not_exist_is_refused(s3, bucket, option):
         assert 400 <= code(error)[1] <= 501
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+def test_old_uploads_are_aborted(servers):
+    """By the server itself, after the age that it was told: gone from the list, and known by no request."""
+    server = servers("--abort-uploads-after", "2s").start()
+    client = server.client()
+    client.create_bucket(Bucket="archive")
+    upload = client.create_multipart_upload(Bucket="archive", Key="k")["UploadId"]
+    wait_for(lambda: "Uploads" not in client.list_multipart_uploads(Bucket="archive"))
+    named = {"Bucket": "archive", "Key": "k", "UploadId": upload}
+    for call in (lambda: client.upload_part(PartNumber=1, Body=b"late", **named), lambda: client.list_parts(**named),
+                 lambda: client.abort_multipart_upload(**named)):
+        with pytest.raises(ClientError) as refusal:
+            call()
+        assert code(refusal) == ("NoSuchUpload", 404)
