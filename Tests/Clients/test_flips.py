@@ -9,7 +9,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.segments import LEAF, LOCATOR, SEGMENT_HEADER, SHARD_HEADER, Record, flip, records, segment_paths
+from support.raw import TIMEOUT
+from support.segments import (
+    FOOTER_HEADER,
+    LEAF,
+    LOCATOR,
+    SEGMENT_HEADER,
+    SHARD_HEADER,
+    Record,
+    flip,
+    footer,
+    records,
+    segment_paths,
+)
 from support.server import WHOLE_SECONDS, destroy
 
 BUCKET = "archive"
@@ -176,6 +188,30 @@ def test_thousands_of_flips_in_all_parts_are_found_and_repaired(servers, state):
     assert server.metric("cairn_bad_shards") == 0
     destroy(server.disks()[0])
     destroy(server.disks()[4])
+    verify(server, digests)
+
+
+def test_footers_that_are_flipped_hide_nothing(servers):
+    """A byte of each footer that a stop left on two disks: of its header, or of a row, so that it would tell of other
+    records than there are."""
+    server = servers().start()
+    digests = fill(server, [SMALL, 700 * KIB] * 12)
+    disks = server.disks()
+    chance = random.Random(4)
+    for begin in (0, FOOTER_HEADER, FOOTER_HEADER):
+        server.stop()
+        footers = [(path, found) for disk in (disks[1], disks[4]) for path in segment_paths(disk)
+                   if (found := footer(path))]
+        assert len(footers) >= 2 and all(len(found) > FOOTER_HEADER for _, found in footers), footers
+        for path, found in footers:
+            stop = len(found) if begin else FOOTER_HEADER
+            flip(path, found.start + chance.randrange(begin, stop), 1 << chance.randrange(8))
+        server.start()
+        verify(server, digests)
+        server.wait_until_whole()
+    # What the two hold is needed now.
+    destroy(disks[0])
+    destroy(disks[5])
     verify(server, digests)
 
 

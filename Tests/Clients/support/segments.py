@@ -11,6 +11,8 @@ SHARD_HEADER = 108
 # A segment's header lies in its first block, again in its second; records begin behind the third.
 SEGMENT_HEADER = 4096
 LOCATOR = 64
+# Of a footer, behind its header.
+FOOTER_HEADER, FOOTER_ENTRY = 72, 64
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,21 @@ def records(server, disk: pathlib.Path) -> list[Record]:
         parts = {name: part for name, part in parts.items() if part}
         found.append(Record(path, row["shard"].split("/")[0], is_packed, offset, parts))
     return sorted(found, key=lambda record: (record.path, record.offset))
+
+
+def footer(path: pathlib.Path) -> range | None:
+    """The header and the entries of a segment's footer; nothing when it has none, as after a kill."""
+    with open(path, "rb") as file:
+        file.seek(-LOCATOR, 2)
+        locator = file.read()
+        if locator[:4] != b"CFot":
+            return None
+        start = struct.unpack_from("<Q", locator, 16)[0]
+        file.seek(start)
+        header = file.read(FOOTER_HEADER)
+    count, size = struct.unpack_from("<II", header, 48)
+    assert header[:5] == b"CRec\x03" and size == FOOTER_ENTRY, f"no footer where its locator says: {path} {start}"
+    return range(start, start + FOOTER_HEADER + count * FOOTER_ENTRY)
 
 
 def flip(path: pathlib.Path, offset: int, mask: int):
