@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.raw import TIMEOUT
 from support.segments import (
     FOOTER_HEADER,
     LEAF,
