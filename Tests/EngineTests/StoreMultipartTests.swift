@@ -3,6 +3,7 @@ import Coordination
 import Metadata
 import ObjectInterface
 import ObjectModel
+import SystemInterface
 import TestKit
 import Testing
 
@@ -215,6 +216,41 @@ struct StoreMultipartTests {
         try await store.running {
             try await store.wait { try await store.store.status().disks.allSatisfy { $0.shardCount == 0 } }
         }
+        try await store.close()
+    }
+
+    @Test("parts that are more together than an object may be are refused; as much as it may be is taken")
+    func longest() async throws {
+        let store = try await StoreHarness.open()
+        let upload = try await Self.upload(store)
+        // Rows alone: nobody reads bytes when an upload is completed.
+        let count = Limits.objectLength / Limits.partLength
+        let lengths = Array(repeating: Limits.partLength, count: count) + [1]
+        let rows = zip(1..., lengths).map { number, length in
+            PartRecord(
+                upload: upload.id,
+                summary: PartSummary(
+                    number: number,
+                    eTag: Hexadecimal.text(MessageDigest.md5.digest([UInt8(number % 256)])),
+                    length: length,
+                    modified: WallTime(milliseconds: 1),
+                    checksum: nil
+                ),
+                extents: []
+            )
+        }
+        let results = try await store.store.metadata.commit(
+            WriteTransaction(
+                lease: nil,
+                blobs: [],
+                writes: rows.map { .part($0, bucket: Self.bucket, key: upload.key) }
+            )
+        )
+        for result in results { _ = try result.get() }
+        let parts = rows.map { CompleteUploadRequest.Part(number: $0.summary.number, eTag: $0.summary.eTag) }
+        #expect(await code(of: { _ = try await Self.complete(store, upload, parts) }) == .entityTooLarge)
+        _ = try await Self.complete(store, upload, Array(parts.dropLast()))
+        #expect(try await store.head("k").length == Limits.objectLength)
         try await store.close()
     }
 

@@ -111,6 +111,46 @@ extension Check {
             )
             try expect(await code { _ = try await store.complete(complete(chosen)) } == .noSuchUpload, "twice")
         },
+        Check("a version has as many parts as an upload may have") { store in
+            let lease = try await store.prepare()
+            try await store.createUpload(Sample.upload("b", "k", "u"))
+            var parts: [PartRecord] = []
+            for first in stride(from: 1, through: Limits.partCount, by: 500) {
+                let blobs = (first..<first + 500).map { Sample.blob(lease, UInt64($0), length: 5 << 20) }
+                let added = zip(first..., blobs).map { number, blob in
+                    Sample.part("u", number, [Sample.extent(blob)], eTag: "e\(number)")
+                }
+                let results = try await store.commit(
+                    WriteTransaction(
+                        lease: lease,
+                        blobs: blobs,
+                        writes: added.map { .part($0, bucket: "b", key: "k") }
+                    )
+                )
+                for result in results { _ = try result.get() }
+                parts += added
+            }
+            let listed = try await store.parts(of: UploadID("u"), after: 0, limit: Limits.partCount)
+            try expect(listed == parts, "parts")
+            _ = try await store.complete(
+                CompleteTransaction(
+                    request: CompleteUploadRequest(
+                        bucket: "b",
+                        key: "k",
+                        upload: UploadID("u"),
+                        parts: parts.map { .init(number: $0.summary.number, eTag: $0.summary.eTag) }
+                    ),
+                    modified: WallTime(milliseconds: 9),
+                    eTag: "whole",
+                    checksum: nil,
+                    parts: parts
+                )
+            )
+            let version = try await store.version(bucket: "b", key: "k")?.version
+            try expect(version?.length == Limits.partCount * (5 << 20), "length")
+            try expect(version?.parts == parts.map(\.summary), "its parts")
+            try expect(version?.extents == parts.flatMap(\.extents), "its bytes")
+        },
         Check("an aborted upload frees its parts") { store in
             let lease = try await store.prepare()
             try await store.createUpload(Sample.upload("b", "k", "u"))
