@@ -408,6 +408,28 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    /// Found by hand: the new disk was thrown out two seconds after it had been taken in.
+    @Test("the disk that is being emptied dies and is replaced: the new one stays in use")
+    func sourceReplaced() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(2, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]))
+        store.swapDisk(2)
+        let new = try await store.store.replaceDisk(inSlot: StoreHarness.name(2)).new
+        let record = try await store.store.metadata.disks().first { $0.id == new }
+        #expect(record?.state == .active)
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await store.store.lookForEmptied()
+            try await Self.waitUntilVerified(store)
+        }
+        let records = try await store.store.metadata.disks()
+        #expect(records.contains { $0.id == new && $0.state == .active })
+        #expect(records.contains { $0.id == disk && $0.state == .retired })
+        try await Self.check(store)
+        try await store.close()
+    }
+
     @Test("an upload that crosses a change of disks is whole in the end, and nothing of it counts that is not there")
     func crossing() async throws {
         let store = try await Self.filled(disks: 8)

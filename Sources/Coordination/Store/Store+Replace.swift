@@ -194,7 +194,8 @@ extension Store {
         )
         served.withLock { $0[id] = ServedDisk(place: old.place, hasLog: opened.hasLog, since: time.monotonic) }
         var record = old
-        (record.id, record.epoch) = (id, 1)
+        // It was brought to be used, also where the old one was to be emptied: it would be let go at once.
+        (record.id, record.epoch, record.state) = (id, 1, .active)
         try await metadata.putDisk(record)
         try await retire(old, for: id)
         guard isKeeper else { return }
