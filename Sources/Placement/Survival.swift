@@ -48,6 +48,15 @@ package struct Survival: Hashable, Sendable {
         self.sparesWithoutSite = sparesWithoutSite
     }
 
+    /// What is survived where the journal has to go on as well.
+    package func limited(by journal: Self?) -> Self { journal.map(worse) ?? self }
+
+    /// Whether fewer losses are survived than `other` says, of anything that may be lost at all.
+    package func isLess(than other: Self) -> Bool {
+        disks < other.disks || nodes < other.nodes || sites < other.sites
+            || (other.sites > 0 && sparesWithoutSite < other.sparesWithoutSite)
+    }
+
     /// A store survives what each of its blobs survives.
     private func worse(_ other: Self) -> Self {
         Self(

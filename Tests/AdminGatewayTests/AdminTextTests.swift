@@ -185,6 +185,14 @@ struct AdminTextTests {
         #expect(text.contains("50 min or more at the rate allowed.\nNothing lacks a shard meanwhile"))
         #expect(text.contains("\n  s/n/2: 100 GB -> 700 GB, 20 % -> 80 % full") && !text.contains("Nearly full"))
         #expect(text.contains("\n  s/n/1: 900 GB -> 300 GB") && !text.contains("Watch it"))
+        let weaker = MovePlanReport.Outlook(name: "COLD", now: .sample(), then: .sample(spares: 1))
+        plan.outlooks = [weaker]
+        text = MovesText.plan(plan)
+        #expect(text.contains("\n! COLD survives then any 1 disk; no node; no site (now: any 2 disks; no node; "))
+        #expect(text.contains("\nThis is refused without --force"))
+        #expect(MovesText.refusal([weaker]).contains("COLD survives then any 1 disk"))
+        plan.outlooks[0].then = .sample()
+        #expect(MovesText.plan(plan).contains("\nEvery class survives then what it survives now."))
         plan.disks[1].used = 300_000_000_000
         plan.away = ["s/n/1"]
         text = MovesText.plan(plan)

@@ -84,6 +84,32 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a disk without which less would be survived is emptied only when that is forced")
+    func weakens() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-2-4", disks: 7)
+        let disk = try await Self.disk(0, of: store)
+        let outlook = try #require(try await store.store.plan(.empty([disk])).outlooks.first)
+        // Seven keepers, then six: a majority is left without three of them, then without two.
+        #expect(outlook.name == "STANDARD" && outlook.isLower && !outlook.isOfShardsAlone)
+        #expect((outlook.now.disks, outlook.then.disks) == (3, 2))
+        await #expect(throws: DiskChangeError.weakens([outlook])) {
+            try await store.store.beginMoves(.empty([disk]), isForced: false)
+        }
+        #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
+        _ = try await store.store.beginMoves(.empty([disk]), isForced: true)
+        #expect(try await store.store.metadata.disks().contains { $0.id == disk && $0.state == .draining })
+        try await store.close()
+    }
+
+    @Test("a disk without which as much is survived needs no force")
+    func asStrong() async throws {
+        let store = try await Self.filled(disks: 8)
+        let disk = try await Self.disk(0, of: store)
+        let plan = try await store.store.beginMoves(.empty([disk]), isForced: false)
+        #expect(plan.outlooks.map(\.isLower) == [false])
+        try await store.close()
+    }
+
     @Test("added disks get their share and no more is moved than that")
     func added() async throws {
         let store = try await Self.filled(disks: 6)

@@ -144,6 +144,38 @@ struct MovePlannerTests {
         }
     }
 
+    /// Found by hand: the rule is that of the disks that stay, so it loosened, and nothing was refused.
+    @Test("with a disk of the smallest site emptied, less may be lost beside a site")
+    func outlook() throws {
+        let scheme = try #require(Scheme(dataCount: 6, parityCount: 6))
+        let all = Self.disks(sites: 3, nodes: 3, each: 2)
+        for (count, isLower) in [(6, false), (4, true)] {
+            let last = all.suffix(6)
+            let disks = Array(all.dropLast(6) + last.prefix(count))
+            let groups = try Self.groups(disks, scheme, seed: 9)
+            let leaving = try #require(disks.last?.id)
+            var planner = MovePlanner(disks: disks, draining: [leaving], groups: groups)
+            let (moves, unplaced) = planner.drain()
+            #expect(unplaced == 0)
+            let before = GrowthPlan.State(disks: disks, groups: groups.map(\.group), bytes: [:])
+            let plan = KeeperPlan(scheme: scheme, disks: disks)
+            let rest = KeeperPlan(scheme: scheme, disks: disks.filter { $0.id != leaving })
+            let then = rest.settled(from: plan.members, emptying: [leaving])
+            #expect(!then.contains(leaving))
+            let outlook = try #require(
+                ClassOutlook(
+                    "STANDARD",
+                    scheme,
+                    from: before,
+                    keptBy: LossPlan.Keepers(plan.members),
+                    to: before.moved(moves),
+                    keptBy: LossPlan.Keepers(then)
+                )
+            )
+            #expect(outlook.isLower == isLower, "\(count) disks: \(outlook)")
+        }
+    }
+
     @Test("drained disks hold nothing, and the rule holds")
     func drain() throws {
         let disks = Self.disks(sites: 3, nodes: 3, each: 2)

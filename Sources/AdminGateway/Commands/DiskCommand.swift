@@ -80,13 +80,15 @@ package struct DiskCommand: ParsableCommand {
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disks: [String]
+        @Flag(help: "Also when classes then survive fewer losses than now: --dry-run tells.")
+        var force = false
         @OptionGroup package var target: AdminTarget
         @OptionGroup var options: MoveOptions
 
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
-            try options.run(MoveRequest(disks: disks), client)
+            try options.run(MoveRequest(disks: disks, isForced: force), client)
         }
     }
 

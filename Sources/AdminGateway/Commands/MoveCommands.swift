@@ -160,6 +160,7 @@ package enum MovesText {
                 + "\(Words.span(plan.seconds)) or more at the rate allowed."
         ]
         lines.append(risk(plan))
+        lines += promises(plan)
         for disk in plan.disks where disk.before != disk.after {
             var line = "  \(disk.name): \(Words.bytes(disk.before)) -> \(Words.bytes(disk.after))"
             if disk.capacity > 0 {
@@ -171,6 +172,29 @@ package enum MovesText {
         if !plan.isDryRun { lines.append("Watch it with: cairn admin moves status --watch") }
         return lines.joined(separator: "\n")
     }
+
+    /// What classes survive less of then.
+    private static func promises(_ plan: MovePlanReport) -> [String] {
+        let lower = plan.outlooks.filter { $0.then.isLess(than: $0.now) }
+        guard plan.isDryRun || !lower.isEmpty, !plan.outlooks.isEmpty else { return [] }
+        guard !lower.isEmpty else { return ["Every class survives then what it survives now."] }
+        let advice = plan.isDryRun ? ["This is refused without --force: add disks first if you can."] : []
+        return lower.map { "! " + promise($0) + "." } + advice
+    }
+
+    private static func promise(_ outlook: MovePlanReport.Outlook) -> String {
+        "\(outlook.name) survives then \(ProtectionText.survives(outlook.then)) "
+            + "(now: \(ProtectionText.survives(outlook.now)))"
+            + (outlook.isOfShardsAlone ? " by its shards alone" : "")
+    }
+
+    /// Why disks are not emptied though others could take what they hold.
+    package static func refusal(_ lower: [MovePlanReport.Outlook]) -> String {
+        "refused: with that " + lower.map(promise).joined(separator: "; and ")
+    }
+
+    /// What goes on all the same.
+    package static let refusalAdvice = "Add disks first; if the disks have to go all the same, repeat it with --force."
 
     /// What is at risk meanwhile, and then.
     private static func risk(_ plan: MovePlanReport) -> String {

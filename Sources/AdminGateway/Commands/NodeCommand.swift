@@ -20,10 +20,14 @@ struct NodeCommand: ParsableCommand {
 
         @Argument(help: "The node's name, as `cairn admin disk list` shows it.")
         var node: String
+        @Flag(help: "Also when classes then survive fewer losses than now: --dry-run tells.")
+        var force = false
         @OptionGroup var target: AdminTarget
         @OptionGroup var options: MoveOptions
 
-        func perform(_ client: AdminClient) throws -> String { try options.run(MoveRequest(node: node), client) }
+        func perform(_ client: AdminClient) throws -> String {
+            try options.run(MoveRequest(node: node, isForced: force), client)
+        }
     }
 
     /// `cairn admin node list`.

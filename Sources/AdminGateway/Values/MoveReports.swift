@@ -14,10 +14,19 @@ package struct MoveRequest: Codable, Hashable, Sendable {
     package var node: String?
     /// Only tell what it would take.
     package var isDryRun: Bool
+    /// Also where a class then survives less than it does.
+    @Added package var isForced: Bool
     /// Bytes a second at most; nil leaves the rate as it is.
     package var rate: Int?
 
-    package init(disks: [String] = [], node: String? = nil, isDryRun: Bool = false, rate: Int? = nil) {
+    package init(
+        disks: [String] = [],
+        node: String? = nil,
+        isDryRun: Bool = false,
+        isForced: Bool = false,
+        rate: Int? = nil
+    ) {
+        self.isForced = isForced
         self.disks = disks
         self.node = node
         self.isDryRun = isDryRun
@@ -48,6 +57,22 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
         package var usedThen: Int { max(0, used + after - before) }
     }
 
+    /// What a class survives now, and once everything has moved.
+    package struct Outlook: Codable, Hashable, Sendable {
+        package var name: String
+        package var now: ProtectionReport
+        package var then: ProtectionReport
+        /// Both by the shards alone: the journal bears less, now and then.
+        package var isOfShardsAlone: Bool
+
+        package init(name: String, now: ProtectionReport, then: ProtectionReport, isOfShardsAlone: Bool = false) {
+            self.name = name
+            self.now = now
+            self.then = then
+            self.isOfShardsAlone = isOfShardsAlone
+        }
+    }
+
     /// Shards' places in groups that change their disk.
     package var places: Int
     package var bytes: Int
@@ -56,9 +81,20 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
     package var disks: [Disk]
     /// Disks that places move from and that do not answer: what lies there lacks a shard until it is made anew.
     @Added package var away: [String]
+    /// By class; empty unless disks are to be empty.
+    @Added package var outlooks: [Outlook]
     package var isDryRun: Bool
 
-    package init(places: Int, bytes: Int, seconds: Int, disks: [Disk], away: [String] = [], isDryRun: Bool) {
+    package init(
+        places: Int,
+        bytes: Int,
+        seconds: Int,
+        disks: [Disk],
+        away: [String] = [],
+        outlooks: [Outlook] = [],
+        isDryRun: Bool
+    ) {
+        self.outlooks = outlooks
         self.places = places
         self.bytes = bytes
         self.seconds = seconds

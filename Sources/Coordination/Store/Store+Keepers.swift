@@ -226,7 +226,7 @@ extension Store {
     }
 
     /// As at the founding, for the disks that stay in use; nil before there are groups.
-    private func keeperPlan(_ records: [DiskRecord]) -> KeeperPlan? {
+    func keeperPlan(_ records: [DiskRecord]) -> KeeperPlan? {
         let disks = records.filter { $0.state == .active }.sorted { $0.id < $1.id }
             .map { PlacementDisk(id: $0.id, site: $0.site, node: $0.node) }
         // What the journal knows must not be lost before what the strongest class keeps.

@@ -16,6 +16,8 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
     case nothingToAdd(String)
     /// So many places would have no disk that keeps the shards spread.
     case noRoom(places: Int)
+    /// These classes would survive less than they do.
+    case weakens([ClassOutlook])
     /// Moves are open already.
     case isMoving
     case notMoving
@@ -34,6 +36,11 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
             """
             for \(places) of its places no other disk is left that keeps the shards spread: add disks first, then \
             try again
+            """
+        case .weakens(let classes):
+            """
+            \(classes.map(\.name).joined(separator: ", ")) would survive fewer losses than now: add disks first; if it \
+            has to go all the same, with --force
             """
         case .isMoving:
             """
@@ -68,6 +75,8 @@ package struct MovePlan: Sendable {
     /// By disk: bytes of shards before and after.
     package var before: [DiskID: Int]
     package var after: [DiskID: Int]
+    /// What each class survives now and then, where disks are to be empty; else none.
+    package var outlooks: [ClassOutlook]
 }
 
 extension Store {
@@ -88,14 +97,16 @@ extension Store {
             let away = Set(records.map(\.id).filter { !blobs.view.isUsable($0) })
             var planner = MovePlanner(disks: disks, draining: draining, away: away, groups: loads)
             let moves: [PlaceMove]
+            var outlooks: [ClassOutlook] = []
             switch goal {
             case .even: moves = planner.balance()
             case .empty:
                 let (drained, unplaced) = planner.drain()
                 guard unplaced == 0 else { throw DiskChangeError.noRoom(places: unplaced) }
                 moves = drained
+                outlooks = try await self.outlooks(of: moves, emptying: draining, records, loads)
             }
-            return Self.plan(moves, loads)
+            return Self.plan(moves, loads, outlooks)
         } catch let error as DiskChangeError {
             throw error
         } catch {
@@ -103,7 +114,11 @@ extension Store {
         }
     }
 
-    private static func plan(_ moves: [PlaceMove], _ loads: [GroupLoad]) -> MovePlan {
+    private static func plan(
+        _ moves: [PlaceMove],
+        _ loads: [GroupLoad],
+        _ outlooks: [ClassOutlook]
+    ) -> MovePlan {
         var before: [DiskID: Int] = [:]
         for load in loads {
             for member in load.group.members { before[member, default: 0] += load.bytesPerPlace }
@@ -113,7 +128,7 @@ extension Store {
             after[move.from, default: 0] -= move.bytes
             after[move.to, default: 0] += move.bytes
         }
-        return MovePlan(moves: moves, before: before, after: after)
+        return MovePlan(moves: moves, before: before, after: after, outlooks: outlooks)
     }
 
     /// Blobs read in one go.
@@ -143,11 +158,17 @@ extension Store {
     /// Begins the moves that reach a goal; the mover does the rest. Durable on return, and goes on after a restart.
     ///
     /// A disk that is to be empty takes nothing new from here on, and leaves the store by itself once it is.
-    package func beginMoves(_ goal: MoveGoal) async throws(DiskChangeError) -> MovePlan {
+    /// `isForced`: also where a class then survives less than it does.
+    package func beginMoves(
+        _ goal: MoveGoal,
+        isForced: Bool = true
+    ) async throws(DiskChangeError) -> MovePlan {
         try await changing { () async throws(DiskChangeError) in
             let plan = try await plan(goal)
             do {
                 guard blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) else { throw DiskChangeError.isMoving }
+                let lower = plan.outlooks.filter(\.isLower)
+                guard isForced || lower.isEmpty else { throw DiskChangeError.weakens(lower) }
                 if case .empty(let disks) = goal { try await mark(disks, .draining) }
                 try await begin(plan.moves)
                 await retireEmptied()

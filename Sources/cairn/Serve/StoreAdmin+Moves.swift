@@ -27,7 +27,9 @@ extension StoreAdmin {
         let goal = try await goal(request, among: records)
         let plan: MovePlan
         do throws(DiskChangeError) {
-            plan = request.isDryRun ? try await store.plan(goal) : try await store.beginMoves(goal)
+            plan =
+                request.isDryRun
+                ? try await store.plan(goal) : try await store.beginMoves(goal, isForced: request.isForced)
         } catch {
             throw AdminError(error)
         }
@@ -62,6 +64,7 @@ extension StoreAdmin {
                 )
             },
             away: disks.filter { sources.contains($0.record.id) && !$0.isServed }.map(\.record.name).sorted(),
+            outlooks: plan.outlooks.map(MovePlanReport.Outlook.init),
             isDryRun: request.isDryRun
         )
     }
@@ -147,12 +150,28 @@ extension AdminError {
     }
 
     init(_ error: DiskChangeError) {
+        if case .weakens(let classes) = error {
+            let lower = classes.map(MovePlanReport.Outlook.init)
+            self.init(.conflict, MovesText.refusal(lower), advice: MovesText.refusalAdvice)
+            return
+        }
         let code: Code =
             switch error {
             case .noSuchDisk, .noSuchNode: .notFound
-            case .nothingToAdd, .noRoom, .isMoving, .notMoving, .isLacking, .busy: .conflict
+            case .nothingToAdd, .noRoom, .weakens, .isMoving, .notMoving, .isLacking, .busy: .conflict
             case .failed: .failed
             }
         self.init(code, error.description)
+    }
+}
+
+extension MovePlanReport.Outlook {
+    init(_ outlook: ClassOutlook) {
+        self.init(
+            name: outlook.name,
+            now: LossAssembly.report(outlook.now),
+            then: LossAssembly.report(outlook.then),
+            isOfShardsAlone: outlook.isOfShardsAlone
+        )
     }
 }
