@@ -160,6 +160,7 @@ struct AdminTextTests {
         report.moves?.rate = 5_000_000
         #expect(StatusText.text(report).contains("moved since the start: 3.0 MB; at most 5.0 MB a second; about"))
         report.moves?.isPaused = true
+        #expect(StatusText.text(report).contains("moves are paused, with 2 places to be moved"))
         #expect(StatusText.text(report).contains("3.0 MB; paused; about 3 min left;"))
     }
 
@@ -193,6 +194,9 @@ struct AdminTextTests {
         #expect(MovesText.refusal([weaker]).contains("COLD survives then any 1 disk"))
         plan.outlooks[0].then = .sample()
         #expect(MovesText.plan(plan).contains("\nEvery class survives then what it survives now."))
+        #expect(!text.contains("paused"))
+        plan.isPaused = true
+        #expect(MovesText.plan(plan).contains("\n! Moves are paused, and nothing moves until: cairn"))
         plan.disks[1].used = 300_000_000_000
         plan.away = ["s/n/1"]
         text = MovesText.plan(plan)

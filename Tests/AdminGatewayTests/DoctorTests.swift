@@ -167,6 +167,18 @@ struct DoctorTests {
         Case("scrub paused", .notice, "the scrub is paused", "cairn admin scrub resume") {
             $0.status.scrub.paused = true
         },
+        Case("moves paused", .notice, "moves are paused, with 2 places", "cairn admin moves resume") {
+            $0.status.moves = MovesReport(
+                places: 2,
+                shardsLeft: 20,
+                bytesLeft: 20,
+                shardsDone: 0,
+                bytesDone: 0,
+                isPaused: true,
+                draining: ["default/n1/3"],
+                secondsLeft: nil
+            )
+        },
         Case("not as it came in", .warning, "1 object not as they came in", "cairn admin scrub status") {
             $0.status.scrub.damagedObjects = ["archive/1"]
         },

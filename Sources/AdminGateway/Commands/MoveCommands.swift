@@ -169,6 +169,7 @@ package enum MovesText {
             }
             lines.append(line)
         }
+        if plan.isPaused { lines.append("! Moves are paused, and nothing moves until: cairn admin moves resume") }
         if !plan.isDryRun { lines.append("Watch it with: cairn admin moves status --watch") }
         return lines.joined(separator: "\n")
     }

@@ -48,7 +48,21 @@ extension Ward {
                 )
             )
         }
-        return findings + troubles + verification
+        return findings + troubles + pausedMoves + verification
+    }
+
+    /// A pause outlives the moves that it was meant for, and a restart.
+    private var pausedMoves: [Finding] {
+        guard let moves = status.moves, moves.isPaused, !moves.isDone else { return [] }
+        return [
+            Finding(
+                .notice,
+                "moves are paused, with \(Words.plural(moves.places, "place")) to be moved",
+                cause: "an operator paused them, these or earlier ones",
+                action: "let them go on, or put them back by `cairn admin moves cancel`",
+                command: "cairn admin moves resume"
+            )
+        ]
     }
 
     private var troubles: [Finding] {

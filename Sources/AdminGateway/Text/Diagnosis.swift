@@ -302,6 +302,17 @@ struct Diagnosis {
         }
     }
 
+    private static func pausedMoves(_ report: StatusReport) -> [Finding] {
+        guard let moves = report.moves, moves.isPaused, !moves.isDone else { return [] }
+        return [
+            Finding(
+                severity: .notice,
+                text: "moves are paused, with \(Words.plural(moves.places, "place")) to be moved",
+                action: "run: cairn admin moves resume; or put them back by `cairn admin moves cancel`"
+            )
+        ]
+    }
+
     private static func upkeep(_ report: StatusReport) -> [Finding] {
         var findings: [Finding] = []
         if !report.recoveryKitTaken {
@@ -323,6 +334,6 @@ struct Diagnosis {
                 action: TroubleText.action(trouble)
             )
         }
-        return findings + troubles + ScrubDiagnosis.findings(report.scrub)
+        return findings + troubles + pausedMoves(report) + ScrubDiagnosis.findings(report.scrub)
     }
 }

@@ -83,6 +83,8 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
     @Added package var away: [String]
     /// By class; empty unless disks are to be empty.
     @Added package var outlooks: [Outlook]
+    /// An operator has paused moves: nothing moves until they are resumed.
+    @Added package var isPaused: Bool
     package var isDryRun: Bool
 
     package init(
@@ -92,8 +94,10 @@ package struct MovePlanReport: Codable, Hashable, Sendable {
         disks: [Disk],
         away: [String] = [],
         outlooks: [Outlook] = [],
+        isPaused: Bool = false,
         isDryRun: Bool
     ) {
+        self.isPaused = isPaused
         self.outlooks = outlooks
         self.places = places
         self.bytes = bytes

@@ -65,6 +65,7 @@ extension StoreAdmin {
             },
             away: disks.filter { sources.contains($0.record.id) && !$0.isServed }.map(\.record.name).sorted(),
             outlooks: plan.outlooks.map(MovePlanReport.Outlook.init),
+            isPaused: store.mover.progress.isPaused,
             isDryRun: request.isDryRun
         )
     }
