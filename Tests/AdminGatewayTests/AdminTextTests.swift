@@ -151,14 +151,14 @@ struct AdminTextTests {
         )
         #expect(
             StatusText.text(report).contains(
-                "\nMoves         To move: 2 places, 20 shards, about 12.0 MB; moved since the start: 3.0 MB; "
+                "\nMoves         To move: 2 places, 20 shards, about 12.0 MB; moved so far: 3.0 MB; "
                     + "about 3 min left.\n"
             )
         )
         report.moves?.away = ["default/n1/3"]
         #expect(StatusText.text(report).contains("; away, so made anew from others: default/n1/3.\n"))
         report.moves?.rate = 5_000_000
-        #expect(StatusText.text(report).contains("moved since the start: 3.0 MB; at most 5.0 MB a second; about"))
+        #expect(StatusText.text(report).contains("moved so far: 3.0 MB; at most 5.0 MB a second; about"))
         report.moves?.isPaused = true
         #expect(StatusText.text(report).contains("moves are paused, with 2 places to be moved"))
         #expect(StatusText.text(report).contains("3.0 MB; paused; about 3 min left;"))

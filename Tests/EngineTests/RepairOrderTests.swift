@@ -26,6 +26,32 @@ struct RepairOrderTests {
         try await StoreHarness.open { $0.repairRates = RepairRates(disk: 1) }
     }
 
+    @Test("a second repair is counted from where it began, also when the first came to no end")
+    func counted() async throws {
+        let store = try await StoreHarness.open()
+        let whole = try await Self.lack("whole", [0, 1], store)
+        try await store.store.repairer.pass()
+        #expect(try await Self.isWhole(whole, store))
+        let once = try store.store.repairer.progress.bytesDone
+        #expect(once > 0)
+        #expect(try store.store.repairer.progress.bytesOfRepair == 0, "nothing is missing")
+        store.disk(1).isGone = true
+        try await store.store.watchDisks()
+        for key in ["half", "another"] {
+            // Of the two that it lacks one belongs on the disk that is away.
+            let blob = try await Self.lack(key, [], store)
+            let away = try #require(try await store.store.metadata.blob(blob)?.missing)
+            let other: UInt8 = away == [0] ? 1 : 0
+            try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob, index: other)])
+            try await store.store.repairer.pass()
+            #expect(try await !Self.isWhole(blob, store))
+            #expect(try store.store.repairer.progress.bytesOfRepair == once / 2)
+            try await store.store.repairer.pass()
+        }
+        #expect(try store.store.repairer.progress.bytesDone == 2 * once)
+        try await store.close()
+    }
+
     @Test("what has no spare left is repaired at once, whatever the others are held to")
     func urgent() async throws {
         let store = try await Self.slowStore()

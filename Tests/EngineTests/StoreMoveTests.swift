@@ -72,6 +72,26 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("moves are counted from where they began, and a disk emptied after another begins at nothing")
+    func counted() async throws {
+        let store = try await Self.filled(disks: 8)
+        var counts: [Int] = []
+        for slot in 0..<2 {
+            let disk = try await Self.disk(slot, of: store)
+            _ = try await store.store.beginMoves(.empty([disk]))
+            #expect(try store.store.mover.progress.bytesOfMoves == 0)
+            try await store.running {
+                try await store.wait {
+                    try await store.store.metadata.disks().contains { $0.id == disk && $0.state == .retired }
+                }
+            }
+            counts.append(try store.store.mover.progress.bytesOfMoves)
+        }
+        #expect(counts.allSatisfy { $0 > 0 })
+        #expect(try store.store.mover.progress.bytesDone == counts.reduce(0, +))
+        try await store.close()
+    }
+
     @Test("a disk that nothing can stand in for is not emptied")
     func noRoom() async throws {
         let store = try await Self.filled(disks: 6)

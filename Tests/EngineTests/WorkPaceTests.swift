@@ -40,6 +40,32 @@ struct WorkPaceTests {
         #expect(pace.secondsLeft(for: 1_004) == 5)
     }
 
+    @Test("is that of one repair and of one set of moves, however soon they come after others")
+    func anew() {
+        var repair = RepairProgress()
+        repair.beginAnew()
+        for second in 0...10 { repair.note(shards: 10, bytes: 100, now: Self.time(UInt64(second))) }
+        #expect(repair.bytesOfRepair == 1_100 && repair.secondsLeft(for: 100) == 10)
+        repair.beginAnew()
+        #expect(repair.bytesOfRepair == 0 && repair.secondsLeft(for: 100) == nil)
+        for second in 50...60 { repair.note(shards: 10, bytes: 100, now: Self.time(UInt64(second))) }
+        #expect(repair.bytesOfRepair == 1_100 && repair.bytesDone == 2_200 && repair.secondsLeft(for: 100) == 10)
+
+        var moves = MoveProgress()
+        for start: UInt64 in [0, 50] {
+            moves.look(areUnderWay: true)
+            #expect(moves.bytesOfMoves == 0 && moves.secondsLeft(for: 100) == nil)
+            for second in start...(start + 10) {
+                moves.look(areUnderWay: true)
+                moves.note(shards: 10, bytes: 100, now: Self.time(second))
+            }
+            #expect(moves.shardsOfMoves == 110 && moves.bytesOfMoves == 1_100 && moves.secondsLeft(for: 100) == 10)
+            moves.look(areUnderWay: false)
+            #expect(moves.bytesOfMoves == 1_100, "what the last ones came to")
+        }
+        #expect(moves.bytesDone == 2_200)
+    }
+
     @Test("is that of late: what went on before more than two minutes does not count")
     func ofLate() {
         var pace = WorkPace()

@@ -220,7 +220,7 @@ package enum MovesText {
         }
         var text = "To move: \(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
         if report.bytesLeft > 0 { text += ", about \(Words.bytes(report.bytesLeft))" }
-        text += "; moved since the start: \(Words.bytes(report.bytesDone))"
+        text += "; moved so far: \(Words.bytes(report.bytesDone))"
         let rate = report.rate.map { "; at most \(Words.bytes($0)) a second" } ?? ""
         text += report.isPaused ? "; paused" : rate
         if let seconds = report.secondsLeft { text += "; about \(Words.span(seconds)) left" }

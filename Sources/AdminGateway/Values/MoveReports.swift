@@ -115,7 +115,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
     package var shardsLeft: Int
     /// Of these, by the mean of all shards.
     @Added package var bytesLeft: Int
-    /// Of what this program has moved since it started.
+    /// Of the moves under way, or the last ones, since they or the program began.
     package var shardsDone: Int
     package var bytesDone: Int
     package var isPaused: Bool

@@ -1,6 +1,7 @@
 /// Repair: how missing shards are put back.
 package struct RepairReport: Codable, Hashable, Sendable {
     package var active: Bool
+    /// Of the repair under way, since it or the program began.
     package var bytesDone: Int
     package var bytesLeft: Int
     /// At the pace of the last minute; nil while unknown.

@@ -104,7 +104,8 @@ package final class Mover: Sendable {
     func onEnd(_ observer: @escaping @Sendable () async -> Void) { endObserver.withLock { $0 = observer } }
 
     package var progress: MoveProgress {
-        state.withLock { state in
+        lookForMoves()
+        return state.withLock { state in
             var progress = state.progress
             progress.isPaused = state.settings.isPaused
             return progress.asOf(time.monotonic)
@@ -167,8 +168,15 @@ package final class Mover: Sendable {
         }
     }
 
+    /// Moves that begin once none was under way are counted by themselves.
+    private func lookForMoves() {
+        let areUnderWay = blobs.view.map.groups.values.contains { !$0.former.isEmpty }
+        state.withLock { $0.progress.look(areUnderWay: areUnderWay) }
+    }
+
     /// Moves what can be moved now.
     package func pass() async {
+        lookForMoves()
         guard let left = try? await metadata.statistics().movingShards else { return }
         state.withLock { $0.progress.isActive = left > 0 && !$0.settings.isPaused }
         let groups = blobs.view.map.groups.values.filter { !$0.former.isEmpty }.sorted { $0.id < $1.id }
@@ -181,7 +189,9 @@ package final class Mover: Sendable {
         state.withLock { $0.progress.isActive = false }
         // In this order: what dies behind the look at readers was moved before it, and is where its place is now.
         guard let finished = try? await metadata.finishedMoves(), !finished.isEmpty, await mayEnd() else { return }
-        if let ended = try? await metadata.endMoves(finished), ended > 0 { await endObserver.withLock { $0 }?() }
+        guard let ended = try? await metadata.endMoves(finished), ended > 0 else { return }
+        await endObserver.withLock { $0 }?()
+        lookForMoves()
     }
 
     /// Readers are not waited for longer than any read should take.
@@ -387,11 +397,32 @@ package struct MoveProgress: Hashable, Sendable {
     package var isPaused = false
     package var shardsDone = 0
     package var bytesDone = 0
+    /// What had been done when the moves under way, or the last ones, began.
+    private var before = Work()
+    private var areUnderWay = false
     private var pace = WorkPace()
+
+    private struct Work: Hashable {
+        var shards = 0
+        var bytes = 0
+    }
 
     package init() {}
 
-    mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
+    /// Of the moves under way; once they have ended, of these, until others begin.
+    package var shardsOfMoves: Int { shardsDone - before.shards }
+    package var bytesOfMoves: Int { bytesDone - before.bytes }
+
+    /// Where none was under way, those that are now have only begun: the time between says nothing of their pace.
+    package mutating func look(areUnderWay: Bool) {
+        if areUnderWay, !self.areUnderWay {
+            before = Work(shards: shardsDone, bytes: bytesDone)
+            pace = WorkPace()
+        }
+        self.areUnderWay = areUnderWay
+    }
+
+    package mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
         shardsDone += shards
         bytesDone += bytes
         pace.note(shards, now: now)

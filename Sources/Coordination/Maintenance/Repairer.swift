@@ -322,6 +322,7 @@ package final class Repairer: Sendable {
         let isFirst = state.withLock { state in
             guard state.begun == nil else { return false }
             state.begun = (state.progress.shardsDone, state.progress.bytesDone)
+            state.progress.beginAnew()
             return true
         }
         guard isFirst, let events = events.withLock({ $0 }) else { return }
@@ -334,6 +335,7 @@ package final class Repairer: Sendable {
         let done = state.withLock { state -> (shards: Int, bytes: Int)? in
             guard let begun = state.begun, missing == 0 || state.progress.shardsDone == shardsBefore else { return nil }
             state.begun = nil
+            if missing == 0 { state.progress.beginAnew() }
             return (state.progress.shardsDone - begun.shards, state.progress.bytesDone - begun.bytes)
         }
         guard let done else { return }
@@ -356,11 +358,20 @@ package struct RepairProgress: Hashable, Sendable {
     package var bytesDone = 0
     /// Blobs that could not be repaired in the last pass: too few good shards, or no disk to write to.
     package var waiting = 0
+    /// What had been done when the repair under way began.
+    private var bytesBefore = 0
     private var pace = WorkPace()
 
     package init() {}
 
-    mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
+    /// Of the repair under way; 0 once nothing is missing.
+    package var bytesOfRepair: Int { bytesDone - bytesBefore }
+
+    /// What comes is another repair: it is counted from here, and the time in which nothing was missing says nothing of
+    /// its pace.
+    package mutating func beginAnew() { (bytesBefore, pace) = (bytesDone, WorkPace()) }
+
+    package mutating func note(shards: Int, bytes: Int, now: MonotonicTime) {
         shardsDone += shards
         bytesDone += bytes
         pace.note(shards, now: now)

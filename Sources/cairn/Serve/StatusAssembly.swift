@@ -141,7 +141,7 @@ struct StatusAssembly {
         let left = status.statistics.missingShards * status.meanShardBytes
         return RepairReport(
             active: status.repair.isActive,
-            bytesDone: status.repair.bytesDone,
+            bytesDone: status.repair.bytesOfRepair,
             bytesLeft: left,
             etaSeconds: status.repair.isActive
                 ? status.repair.secondsLeft(for: status.statistics.missingShards) : nil,
