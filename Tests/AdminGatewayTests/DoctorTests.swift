@@ -39,10 +39,10 @@ struct DoctorTests {
             $0.lose(3)
         },
         Case("no spare", .critical, "no shard to spare", "cairn admin status") { $0.lose(1, 2) },
-        Case("too many disks", .critical, "12 of 12 groups with fewer than 4 disks", "cairn admin disk list") {
+        Case("too many disks", .critical, "12 of 12 groups with fewer disks than reading", "cairn admin disk list") {
             $0.lose(0, 1, 2)
         },
-        Case("shards lost for good", .critical, "2 blobs with fewer than the 4 shards", "cairn admin status --json") {
+        Case("shards lost for good", .critical, "2 blobs with fewer shards than reading", "cairn admin status --json") {
             $0.status.blobsBelowK = 2
             $0.status.unreadableObjects = ["archive/1"]
         },
@@ -94,7 +94,7 @@ struct DoctorTests {
         ) {
             for index in 0..<3 { $0.status.journal.keepers[index].state = .unreachable }
         },
-        Case("no writes", .critical, "new objects are refused: no group has 5 disks", "cairn admin disk list") {
+        Case("no writes", .critical, "new objects are refused: no group has k + 1 disks", "cairn admin disk list") {
             $0.now = .sample(writes: .refused)
         },
         Case("degraded writes", .warning, "kept with fewer shards", "cairn admin disk list") {

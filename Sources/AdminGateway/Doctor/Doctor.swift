@@ -107,11 +107,10 @@ struct Ward {
     private var unreadable: Finding {
         let problem =
             status.blobsBelowK > 0
-            ? "\(Words.plural(status.blobsBelowK, "blob")) with fewer than the \(status.dataShards) shards "
-                + "that reading needs"
+            ? "\(Words.plural(status.blobsBelowK, "blob")) with fewer shards than reading needs"
                 + (status.unreadableObjects.isEmpty ? "" : ": \(Self.names(status.unreadableObjects))")
-            : "\(Words.count(now.belowK)) of \(Words.plural(now.groups, "group")) with fewer than "
-                + "\(status.dataShards) disks: what lies there cannot be read"
+            : "\(Words.count(now.belowK)) of \(Words.plural(now.groups, "group")) with fewer disks than "
+                + "reading needs: what lies there cannot be read"
         guard disksAway.isEmpty else {
             return Finding(
                 .critical,
@@ -257,7 +256,7 @@ struct Ward {
         let refusal =
             now.areSomeWritten
             ? "new objects of a storage class are refused: no group of its scheme has k + 1 disks that take them"
-            : "new objects are refused: no group has \(status.dataShards + 1) disks that take them"
+            : "new objects are refused: no group has k + 1 disks that take them, which a write needs"
         return [
             Finding(
                 now.writes == .refused ? .critical : .warning,
