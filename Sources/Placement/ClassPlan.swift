@@ -4,14 +4,16 @@ package import ObjectModel
 package struct ClassPlan: Sendable {
     /// Why a class cannot hold its promise.
     package enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
-        case tooFewDisks(usable: Int, scheme: Scheme)
+        /// `emptied`: others that work, and are being emptied.
+        case tooFewDisks(usable: Int, scheme: Scheme, emptied: Int = 0)
         /// With the journal's keepers gone the store would stop before the class's blobs are lost.
         case tooFewKeepers(possible: Int, needed: Int, scheme: Scheme)
 
         package var description: String {
             switch self {
-            case .tooFewDisks(let usable, let scheme):
+            case .tooFewDisks(let usable, let scheme, let emptied):
                 "\(scheme) needs \(scheme.shardCount) disks that work, and there are \(usable)"
+                    + (emptied > 0 ? ": \(emptied) more \(emptied == 1 ? "is" : "are") being emptied" : "")
             case .tooFewKeepers(let possible, let needed, let scheme):
                 """
                 the journal would need \(needed) keepers, on disks of their own and spread over the sites, to survive \
@@ -32,12 +34,13 @@ package struct ClassPlan: Sendable {
     package let keepers: Int
     package let journal: Survival?
 
-    /// `usable`: disks that may get groups. `capacities`: bytes that each can hold; without any all hold the same.
-    /// `next`: the lowest number that no group has.
+    /// `usable`: disks that may get groups. `emptied`: how many others work and are being emptied. `capacities`: bytes
+    /// that each can hold; without any all hold the same. `next`: the lowest number that no group has.
     package init(
         _ scheme: Scheme,
         map: ClusterMap,
         usable: Set<DiskID>,
+        emptied: Int = 0,
         capacities: [DiskID: Int] = [:],
         next: UInt32
     ) throws(Refusal) {
@@ -50,7 +53,7 @@ package struct ClassPlan: Sendable {
             )
         }
         guard let planner = GroupPlanner(scheme: scheme, disks: disks) else {
-            throw .tooFewDisks(usable: disks.count, scheme: scheme)
+            throw .tooFewDisks(usable: disks.count, scheme: scheme, emptied: emptied)
         }
         let keeperPlan = KeeperPlan(scheme: scheme, disks: disks)
         guard keeperPlan.count >= keeperPlan.needed else {
@@ -59,7 +62,9 @@ package struct ClassPlan: Sendable {
         let present = map.groups.values.filter { $0.scheme == scheme }.sorted { $0.id < $1.id }
         added = present.isEmpty ? planner.groups(from: next) : []
         let layout = StoreLayout(groups: present + added, disks: map.disks)
-        guard let survival = Survival(layout) else { throw .tooFewDisks(usable: disks.count, scheme: scheme) }
+        guard let survival = Survival(layout) else {
+            throw .tooFewDisks(usable: disks.count, scheme: scheme, emptied: emptied)
+        }
         self.scheme = scheme
         self.layout = layout
         self.survival = survival

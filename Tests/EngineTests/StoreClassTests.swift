@@ -263,6 +263,18 @@ struct StoreClassTests {
         try await harness.close()
     }
 
+    @Test("a class that has too few disks because one is being emptied is told so")
+    func drained() async throws {
+        let harness = try await StoreHarness.open(disks: 9)
+        let disk = try #require(try await harness.store.metadata.disks().first)
+        _ = try await harness.store.beginMoves(.empty([disk.id]))
+        let scheme = try Self.scheme("rs-6-3")
+        await #expect(throws: ClassChangeError.refused(.tooFewDisks(usable: 8, scheme: scheme, emptied: 1))) {
+            try await harness.store.planClass(scheme)
+        }
+        try await harness.close()
+    }
+
     @Test("classes, defaults and groups are there after a crash, and after a start from an older database")
     func crashes() async throws {
         let harness = try await StoreHarness.open(disks: 9)

@@ -57,13 +57,17 @@ extension Store {
     package func planClass(_ scheme: Scheme) async throws(ClassChangeError) -> ClassPlan {
         await watchDisks()
         do {
-            let active = try await metadata.disks().filter { $0.state == .active }.map(\.id)
+            let records = try await metadata.disks()
             let conditions = blobs.view.conditions
+            func working(_ state: DiskRecord.State) -> [DiskID] {
+                records.filter { $0.state == state && conditions[$0.id]?.isUsable ?? false }.map(\.id)
+            }
             let next = try await metadata.groups().map { $0.id.number + 1 }.max() ?? 0
             return try ClassPlan(
                 scheme,
                 map: blobs.view.map,
-                usable: Set(active.filter { conditions[$0]?.isUsable ?? false }),
+                usable: Set(working(.active)),
+                emptied: working(.draining).count,
                 capacities: await capacities(),
                 next: next
             )
