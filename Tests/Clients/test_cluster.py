@@ -299,6 +299,8 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
         assert "token" in (result.stdout + result.stderr).lower(), f"{kind}: {result.stderr}"
     said = [line for line in lab.process("coordinator").log.read_text().splitlines() if "a join was refused" in line]
     assert said and all(f"address={client.address}:" in line for line in said), said
+    for reason in ("the token has been used", "the token has expired"):
+        assert any(reason in line for line in said), (reason, said)
     assert all(disk["node"] != "stranger" for disk in cluster.status()["disks"])
     cluster.writes_go_on(cluster.names())
 

@@ -29,12 +29,32 @@ struct JoinBookTests {
         _ = try admit("node-1", token)
         #expect(book.names == ["node-1"])
         #expect(book.tokens.isEmpty)
-        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-2", token) }
+        #expect(throws: JoinBook.Refusal.usedToken) { try admit("node-2", token) }
         let late = self.token(expires: 50)
-        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-2", late, now: 50) }
-        #expect(throws: JoinBook.Refusal.badToken) {
+        #expect(throws: JoinBook.Refusal.expiredToken) { try admit("node-2", late, now: 50) }
+        #expect(throws: JoinBook.Refusal.unknownToken) {
             try admit("node-2", JoinToken(fingerprint: Self.fingerprint))
         }
+    }
+
+    @Test mutating func whyATokenIsRefusedIsKnownAfterOthersWereMadeAndOfTheLatestOnly() throws {
+        let (used, late) = (token(), token(expires: 50))
+        let admission = try admit("node-1", used)
+        book.revoke(admission)
+        #expect(book.spent.isEmpty)
+        _ = try admit("node-1", used)
+        // As an earlier run of the coordinator wrote them down.
+        book = JoinBook(tokens: book.tokens, spent: book.spent, names: book.names)
+        let isKept = book.add(JoinToken(fingerprint: Self.fingerprint), expires: 100, now: 50)
+        #expect(isKept && book.tokens.count == 1)
+        #expect(throws: JoinBook.Refusal.usedToken) { try admit("node-2", used, now: 50) }
+        #expect(throws: JoinBook.Refusal.expiredToken) { try admit("node-2", late, now: 50) }
+        for number in 0..<JoinBook.spentLimit - 1 { _ = try admit("other-\(number)", token()) }
+        #expect(book.spent.count == JoinBook.spentLimit)
+        #expect(throws: JoinBook.Refusal.unknownToken) { try admit("node-2", used) }
+        #expect(throws: JoinBook.Refusal.expiredToken) { try admit("node-2", late) }
+        let reasons = [JoinBook.Refusal.unknownToken, .usedToken, .expiredToken].map(\.description)
+        #expect(Set(reasons).count == 3)
     }
 
     @Test(arguments: ["coordinator", "", "Node", "a.b", "a b", "a\nb", String(repeating: "x", count: 33)])
@@ -59,7 +79,7 @@ struct JoinBookTests {
         #expect(throws: JoinBook.Refusal.tokenOfMember("node-1")) { try admit("node-2", token) }
         #expect(throws: JoinBook.Refusal.memberRuns("node-1")) { try admit("node-1", token, .init(isPresent: true)) }
         _ = try admit("node-1", token, .init(isMember: true))
-        #expect(throws: JoinBook.Refusal.badToken) { try admit("node-1", token) }
+        #expect(throws: JoinBook.Refusal.usedToken) { try admit("node-1", token) }
         #expect(book.names == ["node-1"])
     }
 

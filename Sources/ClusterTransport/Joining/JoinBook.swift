@@ -18,10 +18,20 @@ package struct JoinBook: Hashable, Sendable {
         package var name: String?
     }
 
+    /// A token that lets nobody in any more: kept so that who comes with it is told why, not for what is let in.
+    package struct Spent: Codable, Hashable, Sendable {
+        /// `Token.digest`.
+        package var digest: String
+        /// False when it expired before anybody used it.
+        package var wasUsed: Bool
+    }
+
     /// Why a join costs no token and gives no certificate.
     package enum Refusal: Error, Hashable, CustomStringConvertible {
         case invalidName
-        case badToken
+        case unknownToken
+        case usedToken
+        case expiredToken
         case nameOfMember(String)
         case tokenOfMember(String)
         case memberRuns(String)
@@ -31,7 +41,11 @@ package struct JoinBook: Hashable, Sendable {
             switch self {
             case .invalidName:
                 "a node's name is one to 32 of a-z, 0-9 and -, and not `coordinator`: give another --name"
-            case .badToken: "the token is wrong, used or expired: `cairn admin node token` makes another"
+            case .unknownToken:
+                "the token is none of this cluster's, or has not been good for long: copy all of it, or make another "
+                    + "by `cairn admin node token`"
+            case .usedToken: "the token has been used: each lets one node in; `cairn admin node token` makes another"
+            case .expiredToken: "the token has expired: `cairn admin node token` makes another"
             case .nameOfMember(let name):
                 "a node \(name) is a member: give another --name; if this is that node and it has lost its folder, "
                     + "use a token of `cairn admin node token --replace \(name)`"
@@ -74,16 +88,26 @@ package struct JoinBook: Hashable, Sendable {
 
     /// Tokens at a time at most: a cluster's nodes join one after another.
     package static let tokenLimit = 4_096
+    /// Tokens of before at most of which is known why they are not good any more: the latest.
+    package static let spentLimit = 1_024
     private static let nameLimit = 32
 
     package private(set) var tokens: [Token]
+    /// The latest last.
+    package private(set) var spent: [Spent]
     /// All that were ever given a certificate, as far as this coordinator's folder knows.
     package private(set) var names: Set<String>
     /// The generation from which on the certificates of a name count; of a name that is not here all do.
     package private(set) var floors: [String: UInt32]
 
-    package init(tokens: [Token] = [], names: Set<String> = [], floors: [String: UInt32] = [:]) {
+    package init(
+        tokens: [Token] = [],
+        spent: [Spent] = [],
+        names: Set<String> = [],
+        floors: [String: UInt32] = [:]
+    ) {
         self.tokens = tokens
+        self.spent = spent
         self.names = names
         self.floors = floors
     }
@@ -101,6 +125,7 @@ package struct JoinBook: Hashable, Sendable {
 
     /// Notes a token that is given out; false when too many are out. `replacing`: `Token.name`.
     package mutating func add(_ token: JoinToken, replacing name: String? = nil, expires: Int, now: Int) -> Bool {
+        for token in tokens where token.expires <= now { note(token, wasUsed: false) }
         tokens.removeAll { $0.expires <= now }
         guard tokens.count < Self.tokenLimit else { return false }
         tokens.append(Token(digest: Data(token.secretDigest).base64EncodedString(), expires: expires, name: name))
@@ -118,10 +143,10 @@ package struct JoinBook: Hashable, Sendable {
     ) throws(Refusal) -> Admission {
         guard Self.isNodeName(name) else { throw .invalidName }
         let digest = JoinToken.digest(secret)
-        let found = tokens.firstIndex { token in
-            token.expires > now && JoinToken.areEqual(Array(Data(base64Encoded: token.digest) ?? Data()), digest)
+        guard let found = tokens.firstIndex(where: { Self.isDigest($0.digest, digest) }) else {
+            throw refusal(of: digest)
         }
-        guard let found else { throw .badToken }
+        guard tokens[found].expires > now else { throw .expiredToken }
         if let member = tokens[found].name {
             guard member == name else { throw .tokenOfMember(member) }
             guard !known.isPresent else { throw .memberRuns(name) }
@@ -133,13 +158,30 @@ package struct JoinBook: Hashable, Sendable {
         let floor = floors[name]
         let isFirst = tokens[found].name == nil && floor == nil && known.shown == 0
         let generation = isFirst ? 0 : raiseFloor(of: name, above: known.shown, now: now)
+        let token = tokens.remove(at: found)
+        note(token, wasUsed: true)
         return Admission(
             name: name,
             isNew: names.insert(name).inserted,
-            token: tokens.remove(at: found),
+            token: token,
             generation: generation,
             floor: floor
         )
+    }
+
+    private static func isDigest(_ text: String, _ digest: [UInt8]) -> Bool {
+        JoinToken.areEqual(Array(Data(base64Encoded: text) ?? Data()), digest)
+    }
+
+    /// Why a secret that no token has lets nobody in.
+    private func refusal(of digest: [UInt8]) -> Refusal {
+        guard let token = spent.last(where: { Self.isDigest($0.digest, digest) }) else { return .unknownToken }
+        return token.wasUsed ? .usedToken : .expiredToken
+    }
+
+    private mutating func note(_ token: Token, wasUsed: Bool) {
+        spent.append(Spent(digest: token.digest, wasUsed: wasUsed))
+        spent.removeFirst(max(0, spent.count - Self.spentLimit))
     }
 
     /// No certificate that a name has been given counts any more; gives the generation from which on others do.
@@ -163,5 +205,6 @@ package struct JoinBook: Hashable, Sendable {
         if admission.isNew { names.remove(admission.name) }
         if floors[admission.name] == admission.generation { floors[admission.name] = admission.floor }
         tokens.append(admission.token)
+        spent.removeAll { $0.digest == admission.token.digest }
     }
 }

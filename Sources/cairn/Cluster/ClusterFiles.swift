@@ -13,6 +13,7 @@ import SystemInterface
 ///     DIR/authority.pem, .key   the cluster's own certificate authority (key: mode 0600)
 ///     DIR/nodes.json            where the nodes were last heard of
 ///     DIR/tokens.json           digests of the join tokens that are not used yet (mode 0600)
+///     DIR/spent-tokens.json     digests of the latest that were used or have expired, to say so (mode 0600)
 ///     DIR/members.json          the names that have joined
 ///     DIR/certificates.json     from which generation on their certificates count, where not all do
 ///     DIR/formed                the store was founded

@@ -8,6 +8,7 @@ import SystemInterface
 /// durably: `JoinBook` says who may join.
 actor JoinTokens {
     private static let tokensFile = "tokens.json"
+    private static let spentFile = "spent-tokens.json"
     private static let namesFile = "members.json"
 
     private let store: ClusterFiles
@@ -20,6 +21,8 @@ actor JoinTokens {
         self.store = store
         book = JoinBook(
             tokens: try store.read([JoinBook.Token].self, Self.tokensFile, remedy: Self.tokensRemedy) ?? [],
+            // It says why a token is refused, and lets nobody in: a damaged one ends no start.
+            spent: (try? store.read([JoinBook.Spent].self, Self.spentFile, remedy: Self.tokensRemedy)) ?? [],
             names: Set(try store.read([String].self, Self.namesFile, remedy: Self.namesRemedy) ?? []),
             floors: try store.read([String: UInt32].self, ClusterFiles.floorsFile, remedy: Self.floorsRemedy) ?? [:]
         )
@@ -88,5 +91,7 @@ actor JoinTokens {
         try await store.write(book.tokens, name: Self.tokensFile)
         try await store.write(book.names.sorted(), name: Self.namesFile)
         try await store.write(book.floors, name: ClusterFiles.floorsFile)
+        // For words alone: what was let in is let in without it.
+        try? await store.write(book.spent, name: Self.spentFile)
     }
 }
