@@ -113,6 +113,7 @@ struct AdminCommandTests {
         }
         let senseless = [
             ["disk", "drain"], ["rebalance", "--rate", "0"], ["rebalance", "--watch", "--json"],
+            ["repair", "--watch", "--json"],
             ["rebalance", "--rate", "9000000000000000000"],
             ["disk", "add", "--node", "node-1", "--rate", "0"],
             ["disk", "add", "--node", "node-1", "--rate", "2000000"],

@@ -135,6 +135,19 @@ struct AdminTextTests {
         #expect(RepairText.text(report).contains("it takes 100 MiB/s of each disk at most"), "as it was given")
     }
 
+    @Test("a repair that is watched is told while it changes, and to its end")
+    func watchedRepair() {
+        let running = RepairReport.sample(active: true, bytesDone: 1 << 20, bytesLeft: 3 << 20, etaSeconds: nil)
+        let waiting = RepairReport.sample(active: false, bytesDone: 2 << 20, bytesLeft: 2 << 20, etaSeconds: nil)
+        var reports = [running, running, waiting, RepairReport.sample(active: true), RepairReport.sample()]
+        var told: [String] = []
+        var rests = 0
+        let end = RepairWatch.run(show: { told.append($0) }, rest: { rests += 1 }, look: { reports.removeFirst() })
+        #expect(end == "Done: nothing is missing." && reports.isEmpty && rests == 4)
+        #expect(told.count == 3 && told[0] == "Repair: \(RepairText.line(running)).")
+        #expect(told[1].hasPrefix("Repair: waiting, 2.1 MB of 4.2 MB done"))
+    }
+
     @Test("shards that are being moved have a line while they are")
     func moving() {
         var report = StatusReport.sample()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// `cairn admin repair …`.
 package struct RepairCommand: ParsableCommand {
@@ -16,12 +17,19 @@ package struct RepairCommand: ParsableCommand {
         package static let configuration = CommandConfiguration(abstract: "Show how repair goes.")
 
         @OptionGroup package var target: AdminTarget
+        @Flag(help: "Show the progress until nothing is missing.")
+        var watch = false
         @Flag(help: "Print everything as JSON.")
         var json = false
 
         package init() {}
 
+        package func validate() throws {
+            guard !(watch && json) else { throw ValidationError("give --watch or --json, not both") }
+        }
+
         package func perform(_ client: AdminClient) throws -> String {
+            if watch { return try RepairWatch.run(client) }
             let report = try client.status().repair
             return json ? try JSONText.text(report) : RepairText.text(report)
         }
@@ -59,6 +67,36 @@ package struct RepairCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             let change = RepairRateChange(disk: RateOption.bytes(disk), wan: RateOption.bytes(wan))
             return RepairText.text(try client.setRepairRate(change)) + "\n" + Self.isUntilStart
+        }
+    }
+}
+
+/// Progress, line by line, until nothing is missing any more.
+package enum RepairWatch {
+    /// Seconds between two looks.
+    private static let interval = 1.0
+
+    static func run(_ client: AdminClient) throws -> String {
+        try run(
+            show: MovesWatch.show,
+            rest: { Thread.sleep(forTimeInterval: interval) },
+            look: { try client.status().repair }
+        )
+    }
+
+    package static func run(
+        show: (String) -> Void,
+        rest: () -> Void,
+        look: () throws -> RepairReport
+    ) rethrows -> String {
+        var last = ""
+        while true {
+            let repair = try look()
+            if repair.isDone { return "Done: nothing is missing." }
+            let text = RepairText.line(repair)
+            if text != last { show("Repair: \(text).") }
+            last = text
+            rest()
         }
     }
 }

@@ -2,7 +2,7 @@
 package enum RepairText {
     /// One line, for the status.
     package static func line(_ repair: RepairReport) -> String {
-        guard repair.active || repair.bytesLeft > 0 else { return "idle, nothing to do" }
+        guard !repair.isDone else { return "idle, nothing to do" }
         let total = repair.bytesDone + repair.bytesLeft
         var text =
             "\(repair.active ? "running" : "waiting"), \(Words.bytes(repair.bytesDone)) of \(Words.bytes(total)) done"

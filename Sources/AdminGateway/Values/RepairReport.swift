@@ -34,6 +34,8 @@ package struct RepairReport: Codable, Hashable, Sendable {
         self.wanRate = wanRate
         self.makesWay = makesWay
     }
+
+    package var isDone: Bool { !active && bytesLeft == 0 }
 }
 
 /// What repair may take from now on, until the program starts again.
