@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-from lab_support import Host, Lab, LabError
+from lab_support import Lab, LabError
 from lab_support.hosts import free_ports
 from lab_support.laboratory import READY, READY_SECONDS
 from lab_support.processes import Process
@@ -60,15 +60,7 @@ def is_whole(status: dict) -> bool:
 
 
 class Cluster(Watched, Lab):
-    """The lab, with clients at its first node. Nodes in `late` have their place in the network and join later."""
-
-    def __init__(self, folder, *arguments, late: int = 0, **options):
-        sites, nodes = arguments[:2]
-        super().__init__(folder, sites, nodes + late, *arguments[2:], **options)
-        self.late = {node.name for site in self.sites() for node in super(Cluster, self).nodes(site)[nodes:]}
-
-    def nodes(self, site: str | None = None) -> list[Host]:
-        return [node for node in super().nodes(site) if node.name not in getattr(self, "late", ())]
+    """The lab, with clients at its first node."""
 
     @property
     def endpoint(self) -> str:
@@ -76,14 +68,6 @@ class Cluster(Watched, Lab):
 
     def pids(self) -> list[int]:
         return [process.pid for process in self.processes.values() if process.is_alive()]
-
-    def join(self, name: str):
-        """A node that was held back becomes a member, with disks that hold nothing yet."""
-        self.late.remove(name)
-        node = self.host(name)
-        self.launch(name, ["--join", self.coordinator.listen, "--token", self.token(), "--name", name,
-                           "--site", node.site, "--listen", node.listen, "--s3", node.s3, "--disks", self.disks])
-        self.process(name).wait_for(READY, READY_SECONDS)
 
 
 class Single(Watched):

@@ -48,12 +48,13 @@ def site_number(site: str) -> int:
     return 0 if site == OFFICE else int(site.rpartition("-")[2])
 
 
-def plan(sites: int, nodes: int, is_networked: bool) -> list[Host]:
+def plan(sites: int, nodes: int, is_networked: bool, coordinator_site: str = OFFICE) -> list[Host]:
     """All hosts of a lab of `sites` sites with `nodes` nodes each. Nodes are numbered through, so that a name alone
-    says which one is meant. Without a network of its own each gets free ports on the loopback."""
+    says which one is meant. Without a network of its own each gets free ports on the loopback. The spare place for a
+    coordinator is in the office, wherever the first one is."""
     if not (1 <= sites <= LARGEST and 1 <= nodes <= LARGEST):
         raise LabError(f"a lab has 1 to {LARGEST} sites and as many nodes in each, not {sites} × {nodes}")
-    places = [("coordinator", "coordinator", OFFICE, 10), ("coordinator-2", "coordinator", OFFICE, 11),
+    places = [("coordinator", "coordinator", coordinator_site, 10), ("coordinator-2", "coordinator", OFFICE, 11),
               ("client", "client", OFFICE, 20)]
     for number in range(sites * nodes):
         site = number // nodes + 1

@@ -12,7 +12,7 @@ import time
 
 from . import network
 from .errors import CannotTest, LabError
-from .hosts import Host, plan
+from .hosts import OFFICE, Host, plan
 from .network import Network
 from .processes import Process
 
@@ -40,10 +40,11 @@ class Lab:
     """
 
     def __init__(self, folder, sites=3, nodes=3, disks=2, scheme="rs-6-6", binary=None, keys=None, say=None,
-                 is_networked: bool | None = None):
+                 is_networked: bool | None = None, coordinator_site=OFFICE, late=0):
         """`keys`: access and secret key of root, given to every process; made by `cluster init` when not given.
         `say`: is told what a person would type, and what the machine cannot do. `is_networked`: namespaces or not;
-        tried when not given."""
+        tried when not given. `coordinator_site`: it is lost with that site. `late`: so many nodes more in each site
+        have their place in the network, and join only when `join` is asked for them."""
         self.folder = pathlib.Path(folder).resolve()
         self.binary = str(pathlib.Path(binary or default_binary()).resolve())
         self.disks, self.scheme, self.keys = disks, scheme, keys
@@ -60,7 +61,10 @@ class Lab:
             self.cannot.append(f"partitions: no network namespaces ({obstacle}); all runs on loopback ports")
             self.cannot.append("slow lines: no network namespaces")
             self.cannot.append("sites that vanish without a word: their nodes are killed, their ports still refuse")
-        self.hosts = {host.name: host for host in plan(sites, nodes, is_networked)}
+        self.hosts = {host.name: host for host in plan(sites, nodes + late, is_networked, coordinator_site)}
+        in_sites = {site: [host.name for host in self.hosts.values() if host.role == "node" and host.site == site]
+                    for site in (f"site-{number + 1}" for number in range(sites))}
+        self.late = {name for names in in_sites.values() for name in names[nodes:]}
         self.network = Network(list(self.hosts.values())) if is_networked else None
         self.processes: dict[str, Process] = {}
         # The host on which the coordinator is now: a take-over moves it.
@@ -85,6 +89,7 @@ class Lab:
                   is_networked=state["isNetworked"])
         lab.cannot = state["cannot"]
         lab.hosts = {fields["name"]: Host(**fields) for fields in state["hosts"]}
+        lab.late = set(state["late"])
         if lab.network:
             lab.network.hosts = list(lab.hosts.values())
         lab.coordinator_name = state["coordinator"]
@@ -99,7 +104,7 @@ class Lab:
             "sites": len(sites), "nodes": len(self.nodes(sites[0])), "disks": self.disks, "scheme": self.scheme,
             "binary": self.binary, "isNetworked": self.is_networked, "coordinator": self.coordinator_name,
             "cannot": self.cannot, "cuts": self.cuts, "lost": self.lost, "slowed": self.slowed,
-            "hosts": [vars(host) for host in self.hosts.values()],
+            "hosts": [vars(host) for host in self.hosts.values()], "late": sorted(self.late),
             "processes": {name: process.record for name, process in self.processes.items() if process.record},
         }
         with self.saving:
@@ -111,8 +116,14 @@ class Lab:
     def logs(self) -> pathlib.Path:
         return self.folder / "logs"
 
+    @property
+    def kit(self) -> pathlib.Path:
+        """What a take-over needs, taken when the cluster was formed."""
+        return self.folder / "kit"
+
     def nodes(self, site: str | None = None) -> list[Host]:
-        return [host for host in self.hosts.values() if host.role == "node" and site in (None, host.site)]
+        return [host for host in self.hosts.values()
+                if host.role == "node" and host.name not in self.late and site in (None, host.site)]
 
     def sites(self) -> list[str]:
         return list(dict.fromkeys(node.site for node in self.nodes()))
@@ -241,14 +252,28 @@ class Lab:
         self.launch("coordinator", is_shown=True)
         self.process("coordinator").wait_for(READY, READY_SECONDS)
         for node in self.nodes():
-            self.say(f"TOKEN=$(cairn admin node token --data {self.data('coordinator')})")
-            self.tokens.append(self.token())
-            self.launch(node.name, ["--join", self.coordinator.listen, "--token", self.tokens[-1], "--name", node.name,
-                                    "--site", node.site, "--listen", node.listen, "--s3", node.s3,
-                                    "--disks", self.disks], is_shown=True)
+            self.launch_new(node)
         self.wait(JOINED)
         self.admin("cluster", "form", is_shown=True)
         self.wait(READY)
+        self.admin("recovery-kit", "--to", self.kit, is_shown=True)
+
+    def launch_new(self, node: Host):
+        """Starts a node that is no member yet, with a token and disks of its own."""
+        self.say(f"TOKEN=$(cairn admin node token --data {self.data('coordinator')})")
+        self.tokens.append(self.token())
+        disks = [self.disk(node.name, number) for number in range(1, self.disks + 1)]
+        for disk in disks:
+            disk.mkdir(parents=True, exist_ok=True)
+        self.launch(node.name, ["--join", self.coordinator.listen, "--token", self.tokens[-1], "--name", node.name,
+                                "--site", node.site, "--listen", node.listen, "--s3", node.s3,
+                                *(word for disk in disks for word in ("--disk", disk))], is_shown=True)
+
+    def join(self, name: str):
+        """A node that was held back becomes a member, with disks that hold nothing yet."""
+        self.late.remove(name)
+        self.launch_new(self.host(name))
+        self.process(name).wait_for(READY, READY_SECONDS)
 
     def wait(self, beginning: str, seconds: float = READY_SECONDS):
         """Until every node that runs has said a line that begins so."""
@@ -261,7 +286,8 @@ class Lab:
         """Starts a process and does not wait. A node remembers the options of its first start."""
         host = self.host(name)
         kind = "node" if host.role == "node" else "coordinator"
-        listen = ["--listen", host.listen] if kind == "coordinator" else []
+        # It knows where it listens from `cluster init`; one that takes over is to be told.
+        listen = ["--listen", host.listen] if "--take-over" in options else []
         arguments = [kind, "--data", self.data(name), *options, *listen]
         if is_shown:
             self.say(self.shown(arguments))
@@ -274,7 +300,7 @@ class Lab:
         if not keeps_data:
             for name in ("logs", "nodes", "coordinator", "coordinator-2"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
-            (self.folder / "kit").unlink(missing_ok=True)
+            self.kit.unlink(missing_ok=True)
         for name in (STATE, f"{STATE}.new"):
             (self.folder / name).unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
@@ -408,13 +434,14 @@ class Lab:
         self.save()
 
     def lose_site(self, site: str):
-        """A site is gone at once: its line first, so that nobody hears its nodes die, then every process in it."""
+        """A site is gone at once: its line first, so that nobody hears its nodes die, then every process in it, the
+        coordinator if it is there."""
         if site not in self.sites():
             raise LabError(f"no site {site}; there are {', '.join(self.sites())}")
         if self.network:
             self.network.lose(site)
-        for node in self.nodes(site):
-            self.kill(node.name)
+        for name in [node.name for node in self.nodes(site)] + ["coordinator"] * (self.coordinator.site == site):
+            self.kill(name)
         if site not in self.lost:
             self.lost.append(site)
         self.save()
