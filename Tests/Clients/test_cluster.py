@@ -6,8 +6,9 @@ All tests share one cluster and all that was ever acknowledged on it; each can b
 """
 
 import concurrent.futures
+import itertools
 import json
-import os
+import re
 import shutil
 import subprocess
 import time
@@ -18,50 +19,36 @@ from botocore.exceptions import ClientError
 
 from support.cluster import (
     ERRORS,
+    RETRIES,
     STUDIES,
     WHOLE_SECONDS,
     WORDS_SECONDS,
     WRITE_SECONDS,
-    Cluster,
-    Lab,
     answers,
     keys_of,
     listening,
     needs_network,
     report,
     stranger_certificate,
+    three_sites,
 )
 from support.data import KIB, MIB, noise, sha256
-from support.server import ACCESS_KEY, SECRET_KEY, START_SECONDS, binary, destroy
+from support.deployment import ROOT
+from support.server import START_SECONDS, destroy
 
-SCHEME = "rs-6-6"
 # A command that is to be refused, and a node that is to be known or forgotten, take less than this.
 COMMAND_SECONDS = 120
+# What three writers have not been acknowledged yet, at most.
+IN_FLIGHT = 3 * 5 * MIB
 # Far below what lies on a disk, and above what a few writes may leave out at a time.
 FEW_SHARDS = 20
 
 
 @pytest.fixture(scope="module")
 def shared(fast_folder):
-    """The cluster of all tests here, started once; every process must end well on SIGTERM."""
-    said = []
-    is_networked = False if os.environ.get("CAIRN_TEST_LOOPBACK") else None
-    lab = Lab(fast_folder / "lab", sites=3, nodes=3, disks=2, scheme=SCHEME, binary=binary(),
-              keys=(ACCESS_KEY, SECRET_KEY), say=said.append, is_networked=is_networked)
-    cluster = Cluster(lab)
-    try:
-        began = time.monotonic()
-        lab.up()
-        report(f"up in {time.monotonic() - began:.1f} s, {len(said)} lines said")
-        for sentence in lab.cannot:
-            report(f"this machine cannot test {sentence}")
-        if lab.cannot:
-            report(f"things that this machine cannot test: {len(lab.cannot)}")
-        cluster.fill()
+    """The cluster of all tests here, started once."""
+    with three_sites(fast_folder) as cluster:
         yield cluster
-        lab.stop_all()
-    finally:
-        lab.down()
 
 
 @pytest.fixture
@@ -71,6 +58,24 @@ def cluster(shared):
     yield shared
     died = shared.lab.died_unasked()
     assert not died, shared.tails(*died)
+
+
+def shapes(lines: list[str]) -> list[tuple]:
+    """Each command once, without what stands for a place or a name: its words, and its options."""
+    found = []
+    for line in lines:
+        words = re.sub(r"^TOKEN=\$\(|\)$|&$", "", line.partition(" #")[0].strip()).split()
+        options = sorted(word for word in words if word.startswith("--"))
+        found.append((*itertools.takewhile(lambda word: not word.startswith("--"), words), *options))
+    return list(dict.fromkeys(found))
+
+
+def test_made_by_the_commands_of_readme(cluster):
+    section = (ROOT / "README.md").read_text().partition("\n## A cluster\n")[2]
+    block = section.split("```")[1].replace("\\\n", " ")
+    told = [line for line in block.splitlines() if line]
+    assert len(told) == 6 and all(line.startswith("cairn ") for line in told), told
+    assert shapes(cluster.typed) == shapes(told)
 
 
 def test_serves_on_every_node(cluster, folder):
@@ -186,12 +191,17 @@ def test_a_node_killed_and_back(cluster):
 def test_a_site_lost_and_two_disks_elsewhere(cluster):
     lost, disks = "site-3", [("node-1", 1), ("node-5", 2)]
     others = cluster.names("site-1", "site-2")
-    with cluster.writing(others) as load:
+    # So much more lies in the site that copying all of it anew would be noticed.
+    large = noise(64 * MIB, "large")
+    cluster.client(others[0]).put_object(Bucket=STUDIES, Key="large", Body=large)
+    cluster.digests["large"] = sha256(large)
+    with cluster.writing(others, retries=RETRIES) as load:
         load.wait_for(10)
         cluster.lab.lose_site(lost)
-        began = time.monotonic()
+        written, began = cluster.written(), time.monotonic()
         elapsed = load.wait_for_all_since(began, WRITE_SECONDS)
         report(f"a site lost: every writer went on within {elapsed:.1f} s")
+    assert not load.errors, load.errors
     cluster.wait_until_whole_elsewhere(lost)
     for name, number in disks:
         destroy(cluster.lab.disk(name, number))
@@ -202,7 +212,15 @@ def test_a_site_lost_and_two_disks_elsewhere(cluster):
     cluster.lacks_something()
     cluster.read_all(others)
 
+    # Four shards of what was written meanwhile, each a sixth as long as the object; and of what was just being written.
+    missed = IN_FLIGHT + (cluster.written() - written) * 4 / 6
+    before = cluster.bytes_into(lost)
     cluster.lab.return_site(lost)
+    cluster.wait_until_nothing_is_missing([lost])
+    copied = cluster.bytes_into(lost) - before
+    held = sum(disk["liveBytes"] for disk in cluster.status()["disks"] if disk["site"] == lost)
+    report(f"a site back that missed at most {missed / MIB:.1f} of {held / MIB:.1f} MiB: {copied / MIB:.1f} MiB copied")
+    assert copied <= 1.5 * missed and copied < held / 2
     for name, number in disks:
         cluster.replace(name, number)
     report(f"a site back and two disks replaced: whole after {cluster.wait_until_whole():.1f} s")
@@ -284,6 +302,7 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
     forged = fresh[:middle] + ("A" if fresh[middle] != "A" else "B") + fresh[middle + 1:]
     time.sleep(2)
     client = lab.host("client")
+    logged = len(lab.process("coordinator").said())
     for number, (kind, token) in enumerate(
         [("used", lab.tokens[0]), ("forged", forged), ("expired", short_lived), ("nonsense", "token")]
     ):
@@ -297,7 +316,12 @@ def test_strangers_get_nothing(cluster, folder, fast_folder):
         assert result.returncode != 0, f"{kind}: {result.stdout}"
         assert "joined" not in result.stdout and "ready" not in result.stdout, f"{kind}: {result.stdout}"
         assert "token" in (result.stdout + result.stderr).lower(), f"{kind}: {result.stderr}"
-    said = [line for line in lab.process("coordinator").log.read_text().splitlines() if "a join was refused" in line]
+        if kind == "used":
+            # Each address and reason once a minute: the others' may be held back.
+            said = lab.process("coordinator").said()[logged:].splitlines()
+            refused = [line for line in said if "a join was refused" in line and "the token" in line]
+            assert len(refused) == 1 and f"address={client.address}:" in refused[0], said
+    said = [line for line in lab.process("coordinator").said()[logged:].splitlines() if "a join was refused" in line]
     assert said and all(f"address={client.address}:" in line for line in said), said
     for reason in ("the token has been used", "the token has expired"):
         assert any(reason in line for line in said), (reason, said)
@@ -477,19 +501,44 @@ def test_the_coordinators_database_is_gone(cluster):
     cluster.writes_go_on(cluster.names())
 
 
+def test_the_coordinators_database_is_an_old_copy(cluster, fast_folder):
+    """Put back from a backup, say: what was written, replaced and deleted since is read from the journal's keepers."""
+    lab, client = cluster.lab, cluster.client(cluster.names()[0])
+    for key in ("replaced since", "deleted since"):
+        client.put_object(Bucket=STUDIES, Key=key, Body=b"before")
+    lab.stop("coordinator")
+    database, copy = lab.data("coordinator") / "metadata", fast_folder / "old metadata"
+    shutil.copytree(database, copy)
+    lab.start("coordinator")
+    with cluster.writing(cluster.names(), retries=RETRIES) as load:
+        load.wait_for(20)
+    client.put_object(Bucket=STUDIES, Key="replaced since", Body=b"after")
+    cluster.digests["replaced since"] = sha256(b"after")
+    client.delete_object(Bucket=STUDIES, Key="deleted since")
+    before = cluster.status()["objects"]
+    lab.kill("coordinator")
+    shutil.rmtree(database)
+    shutil.move(copy, database)
+    lab.start("coordinator")
+    cluster.wait_until_serving()
+    assert cluster.status()["objects"] == before
+    assert "deleted since" not in keys_of(client, STUDIES)
+    cluster.verify()
+    cluster.writes_go_on(cluster.names())
+    cluster.wait_until_whole()
+
+
 def test_take_over_from_the_kit(cluster, fast_folder):
     lab = cluster.lab
     removed = Passing(cluster, fast_folder / "removed-before", "node-91")
     removed.serve_until_removed(lab.token())
-    kit = lab.folder / "kit"
-    kit.touch(0o600)
-    kit.write_text(lab.admin("recovery-kit").stdout)
     with cluster.writing(cluster.names()) as load:
         load.wait_for(20)
         lab.kill("coordinator")
     destroy(lab.data("coordinator"))
     began = time.monotonic()
-    lab.take_over(kit)
+    # As it was when the cluster was formed.
+    lab.take_over(lab.kit)
     ready = time.monotonic() - began
     cluster.writes_go_on(cluster.names(), max(10, WRITE_SECONDS - ready))
     report(f"a take-over: ready after {ready:.1f} s, all nodes wrote after {time.monotonic() - began:.1f} s")

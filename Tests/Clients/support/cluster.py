@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from support import points
 from support.background import running
 from support.data import KIB, MIB, noise, sha256
-from support.server import START_SECONDS, Endpoint, lacks
+from support.server import ACCESS_KEY, SECRET_KEY, START_SECONDS, Endpoint, binary, lacks
 from support.writers import BUCKET, Writer, verify_all
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "Cluster"))
@@ -47,6 +47,30 @@ def report(text: str):
     points.REPORT.append(f"cluster: {text}")
 
 
+@contextlib.contextmanager
+def three_sites(folder: pathlib.Path, **options):
+    """A cluster of three sites with three nodes each that has some objects; every process must end well on SIGTERM."""
+    said = []
+    lab = Lab(folder / "lab", sites=3, nodes=3, disks=2, scheme="rs-6-6", binary=binary(),
+              keys=(ACCESS_KEY, SECRET_KEY), say=said.append,
+              is_networked=False if os.environ.get("CAIRN_TEST_LOOPBACK") else None, **options)
+    cluster = Cluster(lab)
+    try:
+        began = time.monotonic()
+        lab.up()
+        cluster.typed = [line for line in said if not line.startswith("!!!")]
+        report(f"up in {time.monotonic() - began:.1f} s with {len(cluster.typed)} commands")
+        for sentence in lab.cannot:
+            report(f"this machine cannot test {sentence}")
+        if lab.cannot:
+            report(f"things that this machine cannot test: {len(lab.cannot)}")
+        cluster.fill()
+        yield cluster
+        lab.stop_all()
+    finally:
+        lab.down()
+
+
 class NodeEndpoint(Endpoint):
     """The S3 endpoint of one node."""
 
@@ -63,6 +87,10 @@ class Cluster:
         self.digests: dict[str, str] = {}
         self.writers = [ClusterWriter(number) for number in range(WRITERS)]
         self.numbers = itertools.count()
+        # What a person would have typed to make it.
+        self.typed: list[str] = []
+        # Bytes that were put by none of the writers.
+        self.put_apart = 0
 
     def names(self, *sites: str) -> list[str]:
         """The nodes of these sites, or of all."""
@@ -90,6 +118,11 @@ class Cluster:
         data = noise(size, key)
         client.put_object(Bucket=STUDIES, Key=key, Body=data)
         self.digests[key] = sha256(data)
+        self.put_apart += size
+
+    def written(self) -> int:
+        """Bytes of all objects and parts that were put so far, also of those that are gone again."""
+        return self.put_apart + sum(writer.written for writer in self.writers)
 
     def writes_go_on(self, names: list[str], seconds: float = WRITE_SECONDS) -> float:
         """Writes one object through each of these nodes, all at once, again and again until it is acknowledged; gives
@@ -115,6 +148,7 @@ class Cluster:
         for name in names:
             number = next(self.numbers)
             arguments = (name, f"study/{number:03}", SMALL[number % len(SMALL)])
+            self.put_apart += arguments[2]
             threads.append(threading.Thread(target=write, args=arguments, daemon=True))
         for thread in threads:
             thread.start()
@@ -178,13 +212,22 @@ class Cluster:
 
     def wait_until_whole_elsewhere(self, site: str, seconds: float = WHOLE_SECONDS):
         """Waits until disks of other sites than one that is lost miss nothing: a write leaves a slow disk behind."""
+        self.wait_until_nothing_is_missing([other for other in self.lab.sites() if other != site], seconds)
+
+    def wait_until_nothing_is_missing(self, sites: list[str], seconds: float = WHOLE_SECONDS):
+        """Waits until the disks of these sites have every shard that they are to have."""
         deadline = time.monotonic() + seconds
         while True:
-            missing = [disk for disk in self.status()["disks"] if disk["site"] != site and disk["missingShards"]]
+            disks = [disk for disk in self.status()["disks"] if disk["site"] in sites]
+            missing = [disk for disk in disks if disk["missingShards"] or disk["state"] not in ("healthy", "full")]
             if not missing:
                 return
             assert time.monotonic() < deadline, f"after {seconds} s still missing: {missing}"
             time.sleep(0.5)
+
+    def bytes_into(self, site: str) -> int:
+        """Bytes that came over the site's line so far; 0 where the lab has no network of its own."""
+        return self.lab.network.bytes_into(site) if self.lab.network else 0
 
     def lacks_something(self, seconds: float = WORDS_SECONDS):
         """Waits until the status says that something is lost: without that, being whole again proves nothing."""

@@ -28,6 +28,8 @@ class Writer:
         self.random = random.Random(number)
         self.sequence = 0
         self.acknowledged = 0
+        # Bytes that were put, acknowledged or not.
+        self.written = 0
         # One state when the last change was acknowledged; two or more when a change was cut off.
         self.states = {f"w{number}/{key}": {ABSENT} for key in range(KEYS_PER_WRITER)}
 
@@ -54,11 +56,13 @@ class Writer:
             # An upload that is aborted, or left as it is when the server is killed.
             upload = client.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
             body = noise(MIB, self.sequence)
+            self.written += len(body)
             client.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=1, Body=body)
             client.abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload)
             return
         data = noise(self.random.choice(SIZES), f"{self.number}/{self.sequence}")
         self.states[key] = before | {sha256(data)}
+        self.written += len(data)
         client.put_object(Bucket=BUCKET, Key=key, Body=data)
         self.states[key] = {sha256(data)}
 
