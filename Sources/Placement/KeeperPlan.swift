@@ -137,8 +137,8 @@ extension KeeperPlan {
         old == new ? 0 : counts[old, default: 0] - counts[new, default: 0] - 1
     }
 
-    /// What a set comes to once keepers that are to be empty have left it: each makes room for a stand-in while there is
-    /// one. The plan is that of the disks that stay.
+    /// What a set comes to once keepers that are to be empty have left it: each makes room for a stand-in while there
+    /// is one. The plan is that of the disks that stay.
     package func settled(from keepers: [DiskID], emptying draining: Set<DiskID>) -> [DiskID] {
         var staying = keepers.filter { !draining.contains($0) }
         while staying.count < keepers.count, let next = next(besides: staying, among: { _ in true }) {

@@ -103,8 +103,8 @@ private struct Wrapped: Transport {
         return answer
     }
 
-    /// What a message asks of a disk, the disk that it is for, and whether it may arrive twice: HTTP repeats nothing by itself, so a message
-    /// that hands out something or takes the next bytes of something does not.
+    /// What a message asks of a disk, the disk that it is for, and whether it may arrive twice: HTTP repeats nothing by
+    /// itself, so a message that hands out something or takes the next bytes of something does not.
     private func watch(_ message: TransportMessage) -> (request: ShardRequest?, disk: DiskID?, canRepeat: Bool) {
         if let call = try? KeeperCall(decoding: message.header) { return (nil, call.keeper, true) }
         guard let request = link.watch.begin(message) else { return (nil, nil, false) }
