@@ -101,7 +101,7 @@ test-mutants: $(stamps)/build-packages
 # Builds of their own, in .build/thread and .build/address: the first of each takes as long as a clean build. What is
 # known to be a false alarm, and why, is in Tests/Sanitizers.
 test-thread test-address: test-%: $(stamps)/build-packages
-	nice $(SWIFT) build -c release --build-tests --sanitize=$* --scratch-path .build/$*
+	CAIRN_SANITIZED=1 nice $(SWIFT) build -c release --build-tests --sanitize=$* --scratch-path .build/$*
 	Scripts/sanitizers/run $* .build/$* $(WATCHED)
 
 # A change that a patch no longer fits is to be noticed at once, and not when the mutants are built next.
