@@ -125,7 +125,9 @@ def test_a_node_joins_a_filled_cluster_and_leaves_it(cluster, newcomer):
     # Now to its end.
     assert "To move: " in followed(cluster, "rebalance", "--rate", FAST)
     assert is_level(cluster, site)
-    assert "Nothing would be moved" in lab.admin("rebalance", "--dry-run").stdout
+    # Places of groups that hold nothing may still be dealt out more evenly.
+    left = lab.admin("rebalance", "--dry-run").stdout
+    assert "Nothing would be moved" in left or ", 0 B:" in left, left
     cluster.read_all([newcomer])
     assert "being emptied: " in followed(cluster, "node", "drain", newcomer, "--rate", FAST)
     assert not disks_of(cluster, newcomer)
