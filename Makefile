@@ -60,7 +60,7 @@ help:
 	@echo "make demo    lose two disks and more while serving a study, and read it back"
 	@echo "make bench   measure this machine"
 	@echo "make deb     make the Debian package in .build/deb: program, libraries, units, manual; and look at it"
-	@echo "make format  format the Swift sources in place; make lint only looks"
+	@echo "make format  format the Swift sources in place; make lint only looks, at the Python too"
 
 run: build
 	exec $(cairn) serve --data $(DATA) --listen $(LISTEN)
@@ -143,8 +143,9 @@ deb: build $(stamps)/package-packages $(python)
 format:
 	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests
 
-lint:
+lint: $(python)
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+	.venv/bin/python -m pyflakes Benchmarks Cluster Scripts Tests
 
 clean:
 	rm -rf .build .venv

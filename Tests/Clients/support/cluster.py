@@ -24,7 +24,7 @@ from support.writers import BUCKET, Writer, verify_all
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "Cluster"))
 
-from lab_support import CannotTest, Host, Lab  # noqa: E402, F401
+from lab_support import Host, Lab  # noqa: E402
 
 STUDIES = "studies"
 SIZES = [1 * KIB, 10 * KIB, 100 * KIB, 300 * KIB, 1 * MIB, 5 * MIB, 9 * MIB + 1, 20 * MIB]
