@@ -1,5 +1,4 @@
 package import BlobStorage
-package import Checksums
 internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
@@ -88,79 +87,22 @@ package final class Store: Sendable {
         random = parts.random
         absent = Mutex(parts.absent)
         paths = Mutex(parts.paths)
-        let node = parts.configuration.holder ?? parts.configuration.slots.first?.node ?? NodeName("coordinator")
-        objects = ObjectStore(
-            metadata: metadata,
-            blobs: blobs,
-            node: node,
-            time: time,
-            random: random,
-            md5: parts.md5,
-            memoryLimit: configuration.requestMemory
-        )
+        objects = parts.makeObjects()
         badShards = BadShards(metadata: metadata, events: events, time: time)
-        let budget = RepairBudget(rates: parts.configuration.repairRates, time: time)
+        let budget = RepairBudget(rates: configuration.repairRates, time: time)
         repairer = Repairer(metadata: metadata, blobs: blobs, time: time, budget: budget)
-        mover = Mover(
-            metadata: metadata,
-            blobs: blobs,
-            time: time,
-            budget: budget,
-            notice: parts.configuration.nodes.isEmpty ? .zero : Membership.mapPatience,
-            folder: parts.configuration.stateFolder
-        )
+        mover = parts.makeMover(budget: budget)
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
-        scrubber = Scrubber(
-            metadata: metadata,
-            blobs: blobs,
-            time: time,
-            settings: parts.configuration.scrub,
-            folder: parts.configuration.stateFolder
-        )
-        let (readers, remote) = (objects.readers, RemoteReaders())
-        remoteReaders = remote
-        collector = GarbageCollector(metadata: metadata, blobs: blobs, time: time) { [time] dead in
-            let here = await readers.held(among: dead, time: time)
-            return here.union(await remote.held(among: dead))
-        }
-        repacker = Repacker(
-            metadata: metadata,
-            objects: objects,
-            time: time,
-            grace: parts.configuration.repackGrace
-        )
+        scrubber = parts.makeScrubber()
+        remoteReaders = RemoteReaders()
+        collector = parts.makeGarbageCollector(readers: objects.readers, remote: remoteReaders)
+        repacker = parts.makeRepacker(of: objects)
         classRewriter = ClassRewriter(metadata: metadata, objects: objects, time: time)
         inventory = InventoryCheck(metadata: metadata, blobs: blobs, time: time)
-        let rows = RowChecker(metadata: metadata, time: time)
-        self.rows = rows
-        orphans = OrphanCollector(
-            metadata: metadata,
-            blobs: blobs,
-            time: time,
-            quarantine: parts.configuration.orphanQuarantine,
-            isSound: { [metadata] in
-                guard await metadata.mayTellGarbage() else { return false }
-                return await rows.isSound()
-            }
-        ) { [journal = parts.journal] in journal.isConfirmed && journal.report.stopped == nil }
+        rows = RowChecker(metadata: metadata, time: time)
+        orphans = parts.makeOrphanCollector(rows: rows)
         checkpointer = Checkpointer(metadata: metadata, journal: journal, objects: objects, time: time)
-        checkpointer.hurries { [weak self] in self?.keepersWantCheckpoint ?? false }
-        let repairer = repairer
-        // Weakly: the repairer holds the blobs, and a store that starts again must let go of the one before.
-        blobs.onBadShard { [weak repairer] in repairer?.suspect($0) }
-        blobs.onDegradedRead { [weak repairer] in repairer?.prefer($0) }
-        let verifier = verifier
-        verifier.yields { [weak repairer] in repairer?.progress.isActive ?? false }
-        // A repair is over when an independent count has read what was put back.
-        repairer.onWhole { verifier.request(recounting: $0) }
-        orphans.report(to: events)
-        repairer.report(to: events)
-        repairer.report(to: badShards)
-        verifier.report(to: badShards)
-        mover.waits { [collector] in await collector.isReadWhileMoved() }
-        mover.onEnd { [weak self] in await self?.endMoves() }
-        verifier.onPass { [weak self] in await self?.mendSegments() ?? 0 }
-        connectScrub()
+        connect()
     }
 
     /// Ends the store: the journal stops, the disks write their footers and are closed.
@@ -299,23 +241,4 @@ extension [DiskRecord] {
     mutating func replace(_ record: DiskRecord) {
         for index in indices where self[index].id == record.id { self[index] = record }
     }
-}
-
-/// What `Store.open` has put together.
-struct StoreParts {
-    var configuration: StoreConfiguration
-    var cluster: ClusterID
-    var metadata: any ReplicatedMetadata
-    var journal: Journal
-    var journalTask: Task<Void, Never>
-    var blobs: BlobStore
-    var agents: [NodeName: NodeAgent]
-    var nodes: [NodeMember]
-    var served: [DiskID: ServedDisk]
-    var transport: any Transport
-    var time: any TimeSource
-    var random: any RandomSource
-    var md5: MD5Engine
-    var absent: [SlotPlace: String]
-    var paths: [SlotPlace: String]
 }
