@@ -64,7 +64,7 @@ extension BlobStore {
             }
         }
         if buggify.strikes(.hedgeAtOnce) { hedge = .zero }
-        let outcomes = await fanOut.wait(needed: Quorum(count: 0), grace: hedge, alarm: alarm)
+        let outcomes = await fanOut.wait(.atMost(hedge), alarm: alarm)
         return outcomes.map { try? $0?.get() }
     }
 

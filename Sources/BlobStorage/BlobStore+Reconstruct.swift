@@ -145,11 +145,7 @@ extension BlobStore {
             }
         }
         let patience = shards.map { view.hedgeDelay(for: location.members[$0]) }.max() ?? .zero
-        return await fanOut.wait(
-            needed: Quorum(count: 0),
-            grace: isPatient ? NodeClient.timeout : patience,
-            alarm: alarm
-        )
+        return await fanOut.wait(.atMost(isPatient ? NodeClient.timeout : patience), alarm: alarm)
     }
 
     private func decode(

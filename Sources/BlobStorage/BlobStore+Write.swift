@@ -88,15 +88,15 @@ extension BlobStore {
         let quorum = view.quorum(of: group)
         let isKnown = view.wasSlow(group.members, at: time.monotonic)
         let grace = isKnown ? Self.knownStragglerGrace : Self.stragglerGrace
-        let outcomes = await fanOut.wait(
+        let patience = FanOutPatience(
             needed: quorum,
             lesser: quorum.withoutSpare,
             grace: buggify.strikes(.stragglersAwaited) ? NodeClient.timeout : grace,
             // A disk that is known to be slow is no reason to settle for less any sooner.
             lesserGrace: isKnown ? Self.stragglerGrace * 2 - grace : nil,
-            notice: isKnown ? nil : (after: Self.slowWrite, call: { self.isWorthWaiting(for: $0, of: group) }),
-            alarm: alarm
+            notice: isKnown ? nil : (after: Self.slowWrite, call: { self.isWorthWaiting(for: $0, of: group) })
         )
+        let outcomes = await fanOut.wait(patience, alarm: alarm)
         for (index, outcome) in outcomes.enumerated() where outcome == nil {
             view.noteOverdue(group.members[index], at: time.monotonic)
         }
@@ -158,7 +158,7 @@ extension BlobStore {
                 await ShardFailure.result { () async throws(ShardFailure) in try await nodes.erase(disk, [shard]) }
             }
         }
-        let outcomes = await fanOut.wait(needed: Quorum(count: 0), grace: NodeClient.timeout, alarm: alarm)
+        let outcomes = await fanOut.wait(.atMost(NodeClient.timeout), alarm: alarm)
         return outcomes.allSatisfy { $0?.isSuccess ?? false }
     }
 

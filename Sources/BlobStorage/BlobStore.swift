@@ -12,7 +12,7 @@ package import SystemInterface
 /// nothing here is visible to clients by itself.
 package final class BlobStore: Sendable {
     /// How long a write waits for the shards beyond its quorum, or as long again as the quorum took if that is more
-    /// (`FanOut.wait`). What is later is noted as missing and left to repair: one slow disk never holds a write.
+    /// (`FanOutPatience`). What is later is noted as missing and left to repair: one slow disk never holds a write.
     package static let stragglerGrace = Duration.milliseconds(250)
     /// The same for a group with a disk that a write was lately left behind by, or waited for alone for longer than
     /// `slowWrite`: it would wait for that one again.

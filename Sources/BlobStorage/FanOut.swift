@@ -1,6 +1,29 @@
 internal import Synchronization
 internal import SystemInterface
 
+/// How long the calls of a `FanOut` are waited for.
+///
+/// Once the `needed` have succeeded the rest have their time: `grace` since the wait began and, when the `needed` took
+/// longer than that, as long again as those took. So one slow disk is left behind, and disks that are all slow wait for
+/// one another.
+struct FanOutPatience: Sendable {
+    /// What is told of calls that have been waited for alone, the others being enough, for the time `after`; false ends
+    /// their grace.
+    typealias Notice = (after: Duration, call: @Sendable ([Int]) -> Bool)
+
+    var needed: Quorum
+    /// Will do in its place after the grace and `lesserGrace` (another `grace` when nil), on the same terms.
+    var lesser: Quorum?
+    var grace: Duration
+    var lesserGrace: Duration?
+    var notice: Notice?
+
+    /// All calls are waited for, but no longer than this.
+    static func atMost(_ grace: Duration) -> FanOutPatience {
+        FanOutPatience(needed: Quorum(count: 0), grace: grace)
+    }
+}
+
 /// One call per shard, side by side, of which the caller waits for as many as it needs.
 ///
 /// The calls are tasks of their own so that a slow one can be left behind: it goes on until its transport's timeout,
@@ -19,6 +42,15 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         /// When enough had succeeded, from the beginning of the wait on.
         var enoughSince: MonotonicTime?
         var waiter: (needed: Quorum, alarm: Alarm, continuation: CheckedContinuation<Void, Never>)?
+    }
+
+    /// A wait under way.
+    private struct Watch {
+        let patience: FanOutPatience
+        let start: MonotonicTime
+        let alarm: Alarm
+
+        var elapsed: Duration { alarm.now.duration(since: start) }
     }
 
     private let state: Mutex<State>
@@ -60,42 +92,23 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         if isLate { late?(index, outcome) }
     }
 
-    /// Waits until all calls have settled, or until `needed` have succeeded and the rest have had their time: `grace`
-    /// since this call and, when the `needed` took longer than that, as long again as those took. So one slow disk is
-    /// left behind, and disks that are all slow wait for one another. After twice the grace, or the grace and
-    /// `lesserGrace`, `lesser` will do, if there is one, on the same terms. `notice` is told of calls that have been
-    /// waited for alone, the others being enough, for its time; false ends their grace.
-    /// Returns what has settled; nil is a call still under way. To be called once.
-    func wait(
-        needed: Quorum,
-        lesser: Quorum? = nil,
-        grace: Duration,
-        lesserGrace: Duration? = nil,
-        notice: (after: Duration, call: @Sendable ([Int]) -> Bool)? = nil,
-        alarm: Alarm
-    ) async -> [Outcome?] {
+    /// Waits until all calls have settled, or until enough have succeeded and the rest have had their time
+    /// (`FanOutPatience`). Returns what has settled; nil is a call still under way. To be called once.
+    func wait(_ patience: FanOutPatience, alarm: Alarm) async -> [Outcome?] {
         let isSettled = state.withLock { $0.settled == $0.outcomes.count }
         if !isSettled {
-            let start = alarm.now
-            let endGrace = { @Sendable in
-                let hadLess = lesser.map(self.has) ?? false
-                guard self.becomeOverdue(since: start, alarm), let lesser else { return }
-                // Rings in vain when the quorum is complete first.
-                _ = alarm.set(after: lesserGrace ?? grace) {
-                    self.settle(for: lesser, isLate: !hadLess, since: start, alarm)
-                }
-            }
+            let watch = Watch(patience: patience, start: alarm.now, alarm: alarm)
             var token: UInt64?
             await withCheckedContinuation { continuation in
                 let resumed = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                    state.waiter = (needed, alarm, continuation)
-                    if Self.hasEnough(state, needed) { state.enoughSince = start }
+                    state.waiter = (patience.needed, alarm, continuation)
+                    if Self.hasEnough(state, patience.needed) { state.enoughSince = watch.start }
                     return Self.takeWaiterIfDone(&state)
                 }
                 if let resumed { return resumed.resume() }
                 // Only now: an alarm that rang before there is a waiter would end its grace for good.
-                token = alarm.set(after: min(notice?.after ?? grace, grace)) {
-                    self.look(since: start, grace, notice, alarm, endGrace)
+                token = alarm.set(after: min(patience.notice?.after ?? patience.grace, patience.grace)) {
+                    self.look(watch)
                 }
             }
             if let token { alarm.cancel(token) }
@@ -108,28 +121,30 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     }
 
     /// Looks for calls that are waited for alone, until the grace is over.
-    private func look(
-        since start: MonotonicTime,
-        _ grace: Duration,
-        _ notice: (after: Duration, call: @Sendable ([Int]) -> Bool)?,
-        _ alarm: Alarm,
-        _ endGrace: @escaping @Sendable () -> Void
-    ) {
-        let left = grace - alarm.now.duration(since: start)
-        guard left > .zero, let notice else { return endGrace() }
+    private func look(_ watch: Watch) {
+        let left = watch.patience.grace - watch.elapsed
+        guard left > .zero, let notice = watch.patience.notice else { return endGrace(watch) }
         let (isOver, enoughSince, rest) = state.withLock { state in
             (state.isClosed, state.enoughSince, state.outcomes.indices.filter { state.outcomes[$0] == nil })
         }
         guard !isOver, !rest.isEmpty else { return }
-        let alone = enoughSince.map { alarm.now.duration(since: $0) } ?? .zero
+        let alone = enoughSince.map { watch.alarm.now.duration(since: $0) } ?? .zero
         if alone < notice.after {
-            _ = alarm.set(after: min(notice.after - alone, left)) {
-                self.look(since: start, grace, notice, alarm, endGrace)
-            }
+            _ = watch.alarm.set(after: min(notice.after - alone, left)) { self.look(watch) }
         } else if notice.call(rest) {
-            _ = alarm.set(after: left, endGrace)
+            _ = watch.alarm.set(after: left) { self.endGrace(watch) }
         } else {
-            endGrace()
+            endGrace(watch)
+        }
+    }
+
+    /// The rest have had their time, if there is enough; if not, less will soon be.
+    private func endGrace(_ watch: Watch) {
+        let hadLess = watch.patience.lesser.map(has) ?? false
+        guard becomeOverdue(watch), let lesser = watch.patience.lesser else { return }
+        // Rings in vain when the quorum is complete first.
+        _ = watch.alarm.set(after: watch.patience.lesserGrace ?? watch.patience.grace) {
+            self.settle(for: lesser, isLate: !hadLess, watch)
         }
     }
 
@@ -137,10 +152,10 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
 
     /// The grace is over: either enough have succeeded, or whoever completes the quorum gives the rest their time. True
     /// for the latter.
-    private func becomeOverdue(since start: MonotonicTime, _ alarm: Alarm) -> Bool {
+    private func becomeOverdue(_ watch: Watch) -> Bool {
         let isTooEarly = state.withLock { state in
             guard let waiter = state.waiter, !Self.hasEnough(state, waiter.needed) else { return false }
-            state.whenEnough = { self.giveTheRestTheirTime(since: start, alarm) }
+            state.whenEnough = { self.giveTheRestTheirTime(watch) }
             return true
         }
         if !isTooEarly { giveUpOnTheRest() }
@@ -148,22 +163,22 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
     }
 
     /// As long again as what there is took. Rings in vain when the rest settle first.
-    private func giveTheRestTheirTime(since start: MonotonicTime, _ alarm: Alarm) {
-        _ = alarm.set(after: alarm.now.duration(since: start)) { self.giveUpOnTheRest() }
+    private func giveTheRestTheirTime(_ watch: Watch) {
+        _ = watch.alarm.set(after: watch.elapsed) { self.giveUpOnTheRest() }
     }
 
     /// From here on less is enough. `isLate`: it was not there when the grace was over, so the rest get their time.
-    private func settle(for lesser: Quorum, isLate: Bool, since start: MonotonicTime, _ alarm: Alarm) {
+    private func settle(for lesser: Quorum, isLate: Bool, _ watch: Watch) {
         let isThere = state.withLock { state -> Bool in
             guard state.waiter != nil else { return false }
             state.waiter?.needed = lesser
             let isThere = Self.hasEnough(state, lesser)
             state.whenEnough = nil
-            if !isThere { state.whenEnough = { self.giveTheRestTheirTime(since: start, alarm) } }
+            if !isThere { state.whenEnough = { self.giveTheRestTheirTime(watch) } }
             return isThere
         }
         guard isThere else { return }
-        if isLate { giveTheRestTheirTime(since: start, alarm) } else { giveUpOnTheRest() }
+        if isLate { giveTheRestTheirTime(watch) } else { giveUpOnTheRest() }
     }
 
     private func giveUpOnTheRest() {
