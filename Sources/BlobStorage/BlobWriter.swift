@@ -18,12 +18,31 @@ package final class BlobWriter {
 
     private let store: BlobStore
     private let group: ClusterMap.Group
-    private let writeStamps: [UInt64]
     private var encoder: StripeEncoder
-    /// By shard: the writer's handle on its disk, nil once it failed.
-    private var handles: [UInt64?]
-    private var failures: [ShardFailure?]
-    private var inFlight: Task<[ShardFailure?], Never>?
+    private var shards: [Shard]
+    /// The stripe under way, with what becomes of the shards by it.
+    private var inFlight: Task<[Shard], Never>?
+
+    /// One shard as it is written.
+    private enum Shard: Sendable {
+        /// Its disk takes its cells for this handle.
+        case open(handle: UInt64)
+        /// Its disk is out of this blob.
+        case failed(ShardFailure)
+
+        /// After a call that gives, or leaves, it a handle; nil is one that was left behind.
+        init(_ outcome: Result<UInt64, ShardFailure>?) {
+            self =
+                switch outcome {
+                case .success(let handle): .open(handle: handle)
+                case .failure(let failure): .failed(failure)
+                case nil: .failed(.unknownOutcome)
+                }
+        }
+
+        var handle: UInt64? { if case .open(let handle) = self { handle } else { nil } }
+        var failure: ShardFailure? { if case .failed(let failure) = self { failure } else { nil } }
+    }
 
     /// Reserves room for `capacity` bytes on the disks of a group of `scheme`. Throws when fewer than k+1 could do so.
     package init(_ store: BlobStore, blob: BlobID, scheme: Scheme, capacity: Int) async throws(BlobError) {
@@ -38,7 +57,7 @@ package final class BlobWriter {
         self.group = group
         stripeCapacity = scheme.dataCount * scheme.cellSize
         stripe = store.pool.take(scheme.shardCount * scheme.cellSize)
-        writeStamps = store.writeStamps(scheme.shardCount)
+        let writeStamps = store.writeStamps(scheme.shardCount)
         encoder = StripeEncoder(coder: try store.coder(for: scheme), blob: blob, writeStamps: writeStamps)
         let outcomes = await Self.begin(
             store,
@@ -48,14 +67,7 @@ package final class BlobWriter {
             stamps: writeStamps,
             bodyCapacity: geometry.shardLength
         )
-        handles = outcomes.map { try? $0?.get() }
-        failures = outcomes.map { outcome in
-            switch outcome {
-            case .success: nil
-            case .failure(let failure): failure
-            case nil: .unknownOutcome
-            }
-        }
+        shards = outcomes.map { Shard($0) }
         try await requireQuorum()
     }
 
@@ -121,13 +133,16 @@ package final class BlobWriter {
     private func seal(length: Int, description: BlobDescription) async throws(BlobError) -> BlobReceipt {
         let digests = encoder.shardDigests()
         let checksums = encoder.leafChecksums
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) {
+        let fanOut = FanOut<Void, ShardFailure>(count: shards.count, executor: store.executor) {
             [view = store.view, members = group.members] index, _ in
             view.noteEnded(members[index])
         }
         for (index, disk) in group.members.enumerated() {
-            guard let handle = handles[index] else {
-                fanOut.settle(index, .failure(failures[index] ?? .unknownOutcome))
+            let handle: UInt64
+            switch shards[index] {
+            case .open(let open): handle = open
+            case .failed(let failure):
+                fanOut.settle(index, .failure(failure))
                 continue
             }
             let trailer = description.trailer(
@@ -144,7 +159,7 @@ package final class BlobWriter {
         }
         let outcomes = await store.waitForQuorum(fanOut, group)
         // The node may not have heard of it. Where it has, the handle is none any more.
-        store.giveUp(Self.failed(outcomes, handles, group))
+        store.giveUp(Self.failed(outcomes, shards, group))
         return try await store.receipt(blob, group: group, outcomes: outcomes)
     }
 
@@ -152,18 +167,18 @@ package final class BlobWriter {
     /// been cancelled.
     package func abort() async {
         await settleFlight()
-        let open = zip(group.members, handles).compactMap { disk, handle in handle.map { (disk, $0) } }
+        let open = zip(group.members, shards).compactMap { disk, shard in shard.handle.map { (disk, $0) } }
         for call in store.giveUp(open) { await call.value }
     }
 
     /// The writers of calls that have failed; one that is still under way is not among them.
     private static func failed<Value>(
         _ outcomes: [Result<Value, ShardFailure>?],
-        _ handles: [UInt64?],
+        _ shards: [Shard],
         _ group: ClusterMap.Group
     ) -> [(disk: DiskID, handle: UInt64)] {
         outcomes.indices.compactMap { index in
-            guard case .failure? = outcomes[index], let handle = handles[index] else { return nil }
+            guard case .failure? = outcomes[index], let handle = shards[index].handle else { return nil }
             return (group.members[index], handle)
         }
     }
@@ -175,37 +190,34 @@ package final class BlobWriter {
         try await requireQuorum()
         let cells = encoder.encode(stripe, cellSize: cellSize)
         let offset = encoder.shardLength - cellSize
-        let (store, group, handles) = (store, group, handles)
+        let (store, group, shards) = (store, group, shards)
         inFlight = Task {
-            await BlobWriter.append(store, group: group, handles: handles, offset: offset, cells: cells)
+            await BlobWriter.append(store, group: group, shards: shards, offset: offset, cells: cells)
         }
         stripe = store.pool.take(stripe.capacity)
     }
 
     /// Waits for the stripe under way: so at most two stripes of an upload are in memory.
     private func settleFlight() async {
-        guard let outcomes = await inFlight?.value else { return }
+        guard let shards = await inFlight?.value else { return }
         inFlight = nil
-        for (index, failure) in outcomes.enumerated() where failure != nil {
-            handles[index] = nil
-            failures[index] = failure
-        }
+        self.shards = shards
     }
 
     private static func append(
         _ store: BlobStore,
         group: ClusterMap.Group,
-        handles: [UInt64?],
+        shards: [Shard],
         offset: Int,
         cells: [BufferSlice]
-    ) async -> [ShardFailure?] {
-        let fanOut = FanOut<Void, ShardFailure>(count: handles.count, executor: store.executor) { index, _ in
+    ) async -> [Shard] {
+        let fanOut = FanOut<Void, ShardFailure>(count: shards.count, executor: store.executor) { index, _ in
             store.view.noteEnded(group.members[index])
             // Left behind, its disk is out of this blob: nobody will seal what it has taken.
-            if let handle = handles[index] { store.giveUp([(group.members[index], handle)]) }
+            if let handle = shards[index].handle { store.giveUp([(group.members[index], handle)]) }
         }
-        for (index, handle) in handles.enumerated() {
-            guard let handle else {
+        for (index, shard) in shards.enumerated() {
+            guard let handle = shard.handle else {
                 // Counts for nothing: a disk that is out must not let the next one be left behind.
                 fanOut.settle(index, .failure(.unknownOutcome))
                 continue
@@ -224,26 +236,23 @@ package final class BlobWriter {
         // A straggler keeps the stripe's memory alive by its reference; its disk is out of this blob from here on. None
         // is left behind that the write quorum needs.
         let outcomes = await store.waitForQuorum(fanOut, group)
-        store.giveUp(Self.failed(outcomes, handles, group))
-        return outcomes.indices.map { index in
-            guard handles[index] != nil else { return nil }
-            return switch outcomes[index] {
-            case .success: nil
-            case .failure(let failure): failure
-            case nil: .unknownOutcome
-            }
+        store.giveUp(Self.failed(outcomes, shards, group))
+        return zip(shards, outcomes).map { shard, outcome in
+            guard let handle = shard.handle else { return shard }
+            return Shard(outcome?.map { _ in handle })
         }
     }
 
     /// Throws when too few shards can still be stored; what the others hold is then freed.
     private func requireQuorum() async throws(BlobError) {
-        let alive = handles.count { $0 != nil }
+        let alive = shards.count { $0.handle != nil }
         guard alive < group.scheme.degradedQuorum else { return }
         await abort()
+        let failures = shards.compactMap(\.failure)
         if failures.contains(.leaseEnded) { throw .leaseEnded }
         if failures.contains(.full) { throw .full }
         throw .tooFewDisks(
-            "\(alive) of \(handles.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)"
+            "\(alive) of \(shards.count) shards can be stored, a write needs \(group.scheme.degradedQuorum)"
         )
     }
 }
