@@ -38,12 +38,19 @@ struct JournalCore: Sendable {
     enum Step: Sendable {
         case inspect
         case trim(base: JournalPosition, reference: [UInt8], number: Int)
-        /// Records after `previous`; without any it is a mark.
-        case append(previous: JournalPosition, records: [JournalRecord])
-        /// Its next records are no longer in memory: read them, and the one at `sequence`, from another keeper.
+        case send(Entry)
+        /// What comes after `sequence` is no longer in memory: read it, and the record there, from another keeper.
         case refeed(sequence: UInt64)
         case idle
         case leave
+    }
+
+    /// What one call puts into a keeper's log.
+    enum Entry: Sendable {
+        /// At least one, after a place.
+        case records([JournalRecord], after: JournalPosition)
+        /// That the log is whole up to a place, in the journal of this incarnation.
+        case mark(at: JournalPosition)
     }
 
     struct Waiter: Sendable {
@@ -146,13 +153,16 @@ struct JournalCore: Sendable {
             return .trim(base: base, reference: reference, number: referenceNumber)
         }
         let sequence = progress.sequence
-        if progress.phase == .feeding && sequence >= start {
-            guard let previous = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
-            return .append(previous: previous, records: [])
-        }
-        guard sequence < last.sequence else { return .idle }
-        guard let previous = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
-        return .append(previous: previous, records: ring.records(after: sequence, limit: limits.batchBytes))
+        let isMarkDue = isMarkDue(keeper, at: sequence)
+        guard isMarkDue || sequence < last.sequence else { return .idle }
+        guard let place = ring.position(at: sequence) else { return .refeed(sequence: sequence) }
+        if isMarkDue { return .send(.mark(at: place)) }
+        return .send(.records(ring.records(after: sequence, limit: limits.batchBytes), after: place))
+    }
+
+    /// Whether a keeper that holds all up to `sequence` lacks nothing but the mark.
+    func isMarkDue(_ keeper: DiskID, at sequence: UInt64) -> Bool {
+        progress[keeper]?.phase == .feeding && sequence >= start
     }
 
     /// What the keeper says it has counts as if it had just been acknowledged: that answer may have got lost, or its
@@ -191,19 +201,19 @@ struct JournalCore: Sendable {
         }
     }
 
-    /// The keeper has taken what was sent after `previous`: `count` records, or a mark.
-    mutating func acknowledged(
-        _ keeper: DiskID,
-        previous: JournalPosition,
-        count: Int,
-        sentAt: MonotonicTime
-    ) -> [Waiter] {
+    /// The keeper has taken what was sent.
+    mutating func acknowledged(_ keeper: DiskID, _ entry: Entry, sentAt: MonotonicTime) -> [Waiter] {
         let end = last.sequence
         update(keeper) { progress in
             progress.failures = 0
             progress.failure = nil
-            progress.sequence = previous.sequence + UInt64(count)
-            if count == 0 { progress.phase = .whole }
+            switch entry {
+            case .records(let records, let previous):
+                progress.sequence = previous.sequence + UInt64(records.count)
+            case .mark(let place):
+                progress.sequence = place.sequence
+                progress.phase = .whole
+            }
             progress.confirmedAt = sentAt
             progress.noteLag(last: end, now: sentAt)
         }

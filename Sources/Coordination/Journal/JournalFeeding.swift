@@ -51,13 +51,13 @@ extension Journal {
             case .trim(let base, let reference, let number):
                 try await client.trim(incarnation: incarnation, base: base, reference: reference)
                 _ = ifStillThere(keeper, tenure) { $0.trimmed(keeper, number: number) }
-            case .append(let previous, let records):
-                try await send(records, after: previous, to: client, tenure, sentAt)
+            case .send(let entry):
+                try await send(entry, to: client, tenure, sentAt)
             case .refeed(let sequence):
-                guard let (previous, records) = await fetch(from: sequence, for: keeper) else {
+                guard let entry = await fetch(from: sequence, for: keeper) else {
                     return refeedFailed(keeper, tenure)
                 }
-                try await send(records, after: previous, to: client, tenure, sentAt)
+                try await send(entry, to: client, tenure, sentAt)
             }
             return .done
         } catch {
@@ -71,17 +71,18 @@ extension Journal {
     }
 
     private func send(
-        _ records: [JournalRecord],
-        after previous: JournalPosition,
+        _ entry: JournalCore.Entry,
         to client: any KeeperClient,
         _ tenure: Int,
         _ sentAt: MonotonicTime
     ) async throws(KeeperCallError) {
-        _ = try await client.append(incarnation: incarnation, previous: previous, records)
-        let done = ifStillThere(client.keeper, tenure) { core in
-            core.acknowledged(client.keeper, previous: previous, count: records.count, sentAt: sentAt)
+        switch entry {
+        case .records(let records, let previous):
+            _ = try await client.append(incarnation: incarnation, previous: previous, records)
+        case .mark(let place):
+            try await client.mark(incarnation: incarnation, at: place)
         }
-        settle(done)
+        settle(ifStillThere(client.keeper, tenure) { $0.acknowledged(client.keeper, entry, sentAt: sentAt) })
     }
 
     /// Tells those whose records have become durable, then see `settle()`.
@@ -97,34 +98,36 @@ extension Journal {
         return .failed
     }
 
-    /// The position at `sequence` and records after it, from any keeper that is whole. A mark is due when there are
-    /// none.
-    private func fetch(from sequence: UInt64, for keeper: DiskID) async -> (JournalPosition, [JournalRecord])? {
-        let (donors, base, mayMark) = core.withLock { core in
+    /// What comes after `sequence`, from any keeper that is whole: records, or the mark if that is due.
+    private func fetch(from sequence: UInt64, for keeper: DiskID) async -> JournalCore.Entry? {
+        let (donors, base, isMarkDue) = core.withLock { core in
             (
                 core.members.filter { $0 != keeper && core.progress[$0]?.phase == .whole }, core.base,
-                core.progress[keeper]?.phase == .feeding && sequence >= core.start
+                core.isMarkDue(keeper, at: sequence)
             )
         }
-        let limit = configuration.batchBytes
         for donor in donors {
             guard let client = client(donor) else { continue }
             if sequence == base.sequence {
-                if mayMark { return (base, []) }
-                // Without any it would be a mark, of a log that is not whole.
-                guard let records = try? await client.read(from: sequence + 1, limit: limit), !records.isEmpty else {
-                    continue
-                }
-                return (base, records)
+                if isMarkDue { return .mark(at: base) }
+                guard let records = await read(after: sequence, from: client) else { continue }
+                return .records(records, after: base)
             }
+            let limit = configuration.batchBytes
             guard let records = try? await client.read(from: sequence, limit: limit), let first = records.first else {
                 continue
             }
-            if mayMark { return (first.position, []) }
-            if records.count > 1 { return (first.position, Array(records.dropFirst())) }
-            guard let rest = try? await client.read(from: sequence + 1, limit: limit), !rest.isEmpty else { continue }
-            return (first.position, rest)
+            if isMarkDue { return .mark(at: first.position) }
+            if records.count > 1 { return .records(Array(records.dropFirst()), after: first.position) }
+            guard let rest = await read(after: sequence, from: client) else { continue }
+            return .records(rest, after: first.position)
         }
         return nil
+    }
+
+    /// At least one record; nil when there is none, or no answer.
+    private func read(after sequence: UInt64, from client: any KeeperClient) async -> [JournalRecord]? {
+        let records = try? await client.read(from: sequence + 1, limit: configuration.batchBytes)
+        return records?.isEmpty ?? true ? nil : records
     }
 }

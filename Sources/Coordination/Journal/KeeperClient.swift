@@ -43,6 +43,11 @@ extension KeeperClient {
         try Self.last(try await call(.append(incarnation: incarnation, previous: previous, records: records)))
     }
 
+    /// To the keeper a mark is an append without records.
+    func mark(incarnation: UInt32, at place: JournalPosition) async throws(KeeperCallError) {
+        _ = try await append(incarnation: incarnation, previous: place, [])
+    }
+
     func read(from sequence: UInt64, limit: Int) async throws(KeeperCallError) -> [JournalRecord] {
         let response = try await call(.read(sequence: sequence, limit: limit))
         guard case .records(let records) = response else { throw Self.unexpected(response) }
