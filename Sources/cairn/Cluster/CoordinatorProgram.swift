@@ -22,6 +22,15 @@ struct CoordinatorProgram {
     let uploadAge: Duration
     let scrub: ScrubSettings
 
+    /// What the folder holds of the cluster.
+    private struct Contents {
+        let folder: DataFolder
+        let store: ClusterFiles
+        let settings: ClusterFiles.Settings
+        let authority: ClusterAuthority
+        let tokens: JoinTokens
+    }
+
     /// What the folder and the options give.
     struct Parts: Sendable {
         var folder: DataFolder
@@ -41,23 +50,12 @@ struct CoordinatorProgram {
         try ErasureCoder.selfTest()
         try ChecksumSelfTest.run()
         let logger = Logger(label: "cairn")
-        let folder = DataFolder(path: options.data)
-        let store = ClusterFiles(files: try await folder.open())
-        if options.takeOver {
-            try await TakeOver(options: options, folder: folder, store: store, logger: logger).run()
-        } else {
-            try store.checkNotTakingOver()
-        }
-        guard !store.has(.superseded) else {
-            throw ServeError(CoordinatorControl.supersededAdvice)
-        }
-        let settings = try store.settings()
-        let authority = try store.authority()
-        let tokens = try JoinTokens(store)
+        let contents = try await openFolder(logger)
+        let (folder, authority) = (contents.folder, contents.authority)
         let identity = try Self.identity(authority)
         let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
-        let listen = try ListenAddress(options.listen ?? settings.listen, option: "--listen")
-        let parts = try await parts(folder, store, settings, authority, tokens, client, listen, logger)
+        let listen = try ListenAddress(options.listen ?? contents.settings.listen, option: "--listen")
+        let parts = try await parts(contents, client, listen, logger)
         let control = try CoordinatorControl(parts, options: options, uploadAge: uploadAge, scrub: scrub)
         let server = try ClusterServer(
             identity: identity,
@@ -69,12 +67,11 @@ struct CoordinatorProgram {
             logger: logger,
             service: CoordinatorPort(service: parts.service)
         )
-        let current = Mutex(identity)
         let services: [any Service] = [
             CoordinatorLife(control: control),
             try AdminServer(
                 directory: folder.path,
-                service: CoordinatorAdmin(control: control, tokens: tokens, authority: authority),
+                service: CoordinatorAdmin(control: control, tokens: contents.tokens, authority: authority),
                 logger: logger
             ),
             Listening(
@@ -84,53 +81,72 @@ struct CoordinatorProgram {
                     Announcement.say("ready: coordinator on \(listen.urlHost):\(port)")
                 }
             ),
-            Renewal(logger: logger) {
-                current.withLock { $0 }
-            } renew: {
-                let fresh = try Self.identity(authority)
-                try client.replaceIdentity(fresh)
-                try server.replaceIdentity(fresh)
-                current.withLock { $0 = fresh }
-            },
+            Self.renewal(of: identity, by: authority, client, server, logger),
         ]
         let probes: [any Service] = try options.metrics.map { [try Self.probes($0, control, logger)] } ?? []
         try await ServiceRun.run(services + probes, logger: logger)
         client.close()
-        withExtendedLifetime(store) {}
+        withExtendedLifetime(contents.store) {}
+    }
+
+    /// Opens the folder, after a take-over if that is asked for. Throws when another coordinator has taken over.
+    private func openFolder(_ logger: Logger) async throws -> Contents {
+        let folder = DataFolder(path: options.data)
+        let store = ClusterFiles(files: try await folder.open())
+        if options.takeOver {
+            try await TakeOver(options: options, folder: folder, store: store, logger: logger).run()
+        } else {
+            try store.checkNotTakingOver()
+        }
+        guard !store.has(.superseded) else {
+            throw ServeError(CoordinatorControl.supersededAdvice)
+        }
+        return Contents(
+            folder: folder,
+            store: store,
+            settings: try store.settings(),
+            authority: try store.authority(),
+            tokens: try JoinTokens(store)
+        )
+    }
+
+    /// Gives the client and the server a certificate in time before theirs expires.
+    private static func renewal(
+        of identity: ClusterIdentity,
+        by authority: ClusterAuthority,
+        _ client: ClusterClient,
+        _ server: ClusterServer,
+        _ logger: Logger
+    ) -> Renewal {
+        let current = Mutex(identity)
+        return Renewal(logger: logger) {
+            current.withLock { $0 }
+        } renew: {
+            let fresh = try Self.identity(authority)
+            try client.replaceIdentity(fresh)
+            try server.replaceIdentity(fresh)
+            current.withLock { $0 = fresh }
+        }
     }
 
     private func parts(
-        _ folder: DataFolder,
-        _ store: ClusterFiles,
-        _ settings: ClusterFiles.Settings,
-        _ authority: ClusterAuthority,
-        _ tokens: JoinTokens,
+        _ contents: Contents,
         _ client: ClusterClient,
         _ listen: ListenAddress,
         _ logger: Logger
     ) async throws -> Parts {
+        let (folder, store, settings) = (contents.folder, contents.store, contents.settings)
         // Made by `cluster init`, or brought by a take-over.
         let masterKey = try await MasterKey.load(given: nil, folder: folder, files: store.files, isExpected: true)
         let root = try await RootCredentials.load(folder: folder, files: store.files, random: LinuxRandom())
         guard let id = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no cluster: restore it")
         }
-        let saver = NodeListSaver(store: store, logger: logger)
-        let membership = Membership(
-            known: try store.nodes(),
-            floors: await tokens.floors,
-            region: settings.region,
-            addresses: client,
-            transport: client,
-            time: LinuxTime()
-        ) { nodes in Task { await saver.save(nodes) } }
-        client.setAdmission { [weak membership] peer in
-            peer.role != .node || membership?.counts(NodeName(peer.name), generation: peer.generation) ?? true
-        }
+        let membership = try await Self.membership(contents, client, logger)
         let certificates = MemberCertificates(
             cluster: ClusterID(id),
-            authority: authority,
-            tokens: tokens,
+            authority: contents.authority,
+            tokens: contents.tokens,
             membership: membership,
             store: store,
             logger: logger
@@ -153,6 +169,27 @@ struct CoordinatorProgram {
             advertised: try options.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen,
             logger: logger
         )
+    }
+
+    /// The nodes as last heard of. What changes of them is written, and the client calls only those that count.
+    private static func membership(
+        _ contents: Contents,
+        _ client: ClusterClient,
+        _ logger: Logger
+    ) async throws -> Membership {
+        let saver = NodeListSaver(store: contents.store, logger: logger)
+        let membership = Membership(
+            known: try contents.store.nodes(),
+            floors: await contents.tokens.floors,
+            region: contents.settings.region,
+            addresses: client,
+            transport: client,
+            time: LinuxTime()
+        ) { nodes in Task { await saver.save(nodes) } }
+        client.setAdmission { [weak membership] peer in
+            peer.role != .node || membership?.counts(NodeName(peer.name), generation: peer.generation) ?? true
+        }
+        return membership
     }
 
     /// `/-/ready` and `/-/metrics` of the store, while there is one.
