@@ -48,14 +48,8 @@ extension BlobStore {
                 fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
                 continue
             }
-            let header = ShardHeader(
-                shard: ShardID(blob: blob, index: UInt8(index)),
-                group: group.id,
-                groupEpoch: group.epoch,
-                scheme: scheme,
-                writeStamp: stamps[index],
-                bodyCapacity: geometry.shardLength
-            )
+            let shard = ShardID(blob: blob, index: UInt8(index))
+            let header = group.header(of: shard, writeStamp: stamps[index], bodyCapacity: geometry.shardLength)
             let trailer = description.trailer(
                 blobLength: length,
                 shardDigests: digests,
@@ -196,4 +190,18 @@ extension ShardFailure {
 
 extension Result {
     var isSuccess: Bool { if case .success = self { true } else { false } }
+}
+
+extension ClusterMap.Group {
+    /// The header of a new shard on the disk of its place.
+    func header(of shard: ShardID, writeStamp: UInt64, bodyCapacity: Int) -> ShardHeader {
+        ShardHeader(
+            shard: shard,
+            group: id,
+            groupEpoch: epoch,
+            scheme: scheme,
+            writeStamp: writeStamp,
+            bodyCapacity: bodyCapacity
+        )
+    }
 }

@@ -93,14 +93,8 @@ package final class BlobWriter {
                 fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
                 continue
             }
-            let header = ShardHeader(
-                shard: ShardID(blob: blob, index: UInt8(index)),
-                group: group.id,
-                groupEpoch: group.epoch,
-                scheme: group.scheme,
-                writeStamp: stamps[index],
-                bodyCapacity: bodyCapacity
-            )
+            let shard = ShardID(blob: blob, index: UInt8(index))
+            let header = group.header(of: shard, writeStamp: stamps[index], bodyCapacity: bodyCapacity)
             fanOut.start(index) {
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.begin(disk, header: header)
