@@ -31,14 +31,13 @@ struct ServeProgram {
         try ChecksumSelfTest.run()
         let folder = DataFolder(path: options.data)
         let files = try await folder.open()
-        let random = LinuxRandom()
         let masterKey = try await MasterKey.load(
             given: options.masterKey,
             folder: folder,
             files: files,
             isExpected: folder.wasFounded
         )
-        let root = try await RootCredentials.load(folder: folder, files: files, random: random)
+        let root = try await RootCredentials.load(folder: folder, files: files, random: LinuxRandom())
         let reserve = LogReserve()
         let topology = Topology(
             sites: options.sites,
@@ -51,7 +50,6 @@ struct ServeProgram {
         let store = try await openStore(
             folder: folder,
             files: files,
-            random: random,
             reserve: reserve,
             slots: slots,
             disk: budget.disk
@@ -64,34 +62,19 @@ struct ServeProgram {
             masterKey: masterKey,
             folder: folder,
             files: files,
-            random: random
+            random: LinuxRandom()
         )
         let logger = Logger(label: "cairn")
         EventLog(logger: logger).follow(store)
         if options.scheme != nil, let own = store.blobs.view.standardScheme, own != scheme {
             logger.warning("--scheme \(scheme.name) is for a new store: this one keeps its own, \(own.name)")
         }
-        let address = try ListenAddress(options.listen, option: "--listen")
-        let server = S3Server(
-            serverConfiguration(address, connections: budget.connections),
-            objects: store.objects,
-            credentials: users,
-            time: LinuxTime(),
-            random: random,
-            logger: logger,
-            probes: StoreProbes.probes(store, folder)
-        )
+        let port = try port(of: store, users: users, root: root, connections: budget.connections, logger: logger)
         let services: [any Service] = [
             StoreService(store: store),
             MemoryService(store: store),
             try AdminServer(directory: folder.path, service: admin, logger: logger),
-            Listening(
-                address: address,
-                option: "--listen",
-                base: S3Service(server: server) { port in
-                    announce(host: address.urlHost, port: port, root: root, store: store)
-                }
-            ),
+            port,
         ]
         try await ServiceRun.run(services, logger: logger)
         await store.close()
@@ -101,7 +84,6 @@ struct ServeProgram {
     private func openStore(
         folder: DataFolder,
         files: LinuxFileSystem,
-        random: LinuxRandom,
         reserve: LogReserve,
         slots: [StoreSlot],
         disk: ShardDiskConfiguration
@@ -127,7 +109,7 @@ struct ServeProgram {
         let store = try await Store.open(
             configuration,
             time: LinuxTime(),
-            random: random,
+            random: LinuxRandom(),
             md5: try HashThread().makeEngine()
         ) { journal throws(MetadataError) in
             let metadata = try await JournaledMetadataStore.openSQLite(
@@ -142,6 +124,33 @@ struct ServeProgram {
         try await folder.unmarkForced(in: files)
         try await folder.markFounded(in: files)
         return store
+    }
+
+    /// The S3 port, announced once it listens.
+    private func port(
+        of store: Store,
+        users: UserDirectory,
+        root: RootCredentials,
+        connections: Int,
+        logger: Logger
+    ) throws -> Listening<S3Service> {
+        let address = try ListenAddress(options.listen, option: "--listen")
+        let server = S3Server(
+            serverConfiguration(address, connections: connections),
+            objects: store.objects,
+            credentials: users,
+            time: LinuxTime(),
+            random: LinuxRandom(),
+            logger: logger,
+            probes: StoreProbes.probes(store, DataFolder(path: options.data))
+        )
+        return Listening(
+            address: address,
+            option: "--listen",
+            base: S3Service(server: server) { port in
+                announce(host: address.urlHost, port: port, root: root, store: store)
+            }
+        )
     }
 
     private func serverConfiguration(_ address: ListenAddress, connections: Int) -> S3ServerConfiguration {
