@@ -206,7 +206,8 @@ actor CoordinatorControl {
         }
     }
 
-    private func openNow(mayFound: Bool) async throws {
+    /// A start that is forced is noted in the folder, from here on.
+    private func storeConfiguration(mayFound: Bool) async throws -> StoreConfiguration {
         guard let scheme = Scheme(name: settings.scheme), let cluster = Identifier128(text: settings.cluster) else {
             throw ServeError("\(store.root)/cluster.json names no scheme or cluster: restore it")
         }
@@ -231,6 +232,28 @@ actor CoordinatorControl {
         configuration.cluster = ClusterID(cluster)
         configuration.mayFound = mayFound
         configuration.holder = NodeName(CoordinatorName.name)
+        return configuration
+    }
+
+    /// The users of a store; who they are is told to every node.
+    private func userDirectory(in opened: Store) -> UserDirectory {
+        let membership = membership
+        return UserDirectory(root: root, masterKey: masterKey, metadata: opened.metadata) { credentials in
+            membership.setCredentials(
+                credentials.map {
+                    CredentialsUpdate.Entry(
+                        user: $0.user.text,
+                        displayName: $0.displayName,
+                        accessKey: $0.accessKey,
+                        secretKey: $0.secretKey
+                    )
+                }
+            )
+        }
+    }
+
+    private func openNow(mayFound: Bool) async throws {
+        let configuration = try await storeConfiguration(mayFound: mayFound)
         let reserve = LogReserve()
         let databaseReserve = try await folder.databaseReserve()
         let (folder, files) = (folder, store.files)
@@ -244,19 +267,7 @@ actor CoordinatorControl {
             await reserve.fill(folder, in: files)
             return metadata
         }
-        let membership = membership
-        let users = UserDirectory(root: root, masterKey: masterKey, metadata: opened.metadata) { credentials in
-            membership.setCredentials(
-                credentials.map {
-                    CredentialsUpdate.Entry(
-                        user: $0.user.text,
-                        displayName: $0.displayName,
-                        accessKey: $0.accessKey,
-                        secretKey: $0.secretKey
-                    )
-                }
-            )
-        }
+        let users = userDirectory(in: opened)
         try await users.reload()
         await noteCertificates(in: opened)
         try await folder.unmarkForced(in: store.files)
