@@ -60,6 +60,28 @@ import Testing
         #expect(await failure(client, timeout: .milliseconds(300)) == .unreachable(node: "node-2"))
         try await listener.close()
     }
+
+    @Test("a peer that takes seconds not to answer costs those once, and not each caller")
+    func theNextCallsFailAtOnce() async throws {
+        let attempts = Mutex(0)
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                attempts.withLock { $0 += 1 }
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = try Fixture().client()
+        defer { client.close() }
+        client.setAddress("node-2", host: "127.0.0.1", port: listener.localAddress?.port ?? 0)
+        // Until the handshake has had its time.
+        #expect(await failure(client, timeout: .seconds(60)) == .unreachable(node: "node-2"))
+        let failed = ContinuousClock.now
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(await failure(client, timeout: .milliseconds(300)) == .unreachable(node: "node-2"))
+        // On a machine that stood still meanwhile it may try again.
+        if ContinuousClock.now - failed < .milliseconds(1_500) { #expect(attempts.withLock { $0 } == 1) }
+        try await listener.close()
+    }
 }
 
 /// The machine's monotonic clock, five times as fast.

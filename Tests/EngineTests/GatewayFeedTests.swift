@@ -208,6 +208,24 @@ struct GatewayFeedTests {
         #expect(told.credentials.withLock { $0.last?.map(\.accessKey) } == ["B"])
     }
 
+    @Test("a node that follows knows the disks' condition before the coordinator has its answer")
+    func followed() async throws {
+        var state = try Self.state(5, disks: 3, key: "A")
+        state.conditions = [DiskFitness(disk: Self.disks[0], isUsable: true, hangs: false, room: 1 << 40)]
+        script.answer(state)
+        await feed.beat()
+        #expect(view.isUsable(Self.disks[0]))
+        state.incarnation = 6
+        state.conditions[0].isUsable = false
+        script.answer(state)
+        _ = await feed.answer(GatewayCall.follow(incarnation: 6, host: "10.9.9.9", port: 9).encoded)
+        #expect(!view.isUsable(Self.disks[0]))
+        let beats = script.beats.count
+        // Said again, it is no news.
+        _ = await feed.answer(GatewayCall.follow(incarnation: 6, host: "10.9.9.9", port: 9).encoded)
+        #expect(script.beats.count == beats)
+    }
+
     @Test("leases that could not be read leave the list as it was, and a newer coordinator ends it")
     func leases() async throws {
         var state = try Self.state(5, disks: 3, key: "A")

@@ -21,7 +21,8 @@ final class PeerLanes: Sendable {
     static let waitingLimit = 16_384
     /// How often timeouts and silence are looked at while there are calls.
     static let resolution = Duration.milliseconds(20)
-    /// The pause after a failed attempt at a connection: doubles from the first to the last.
+    /// The pause after a failed attempt at a connection: doubles from the first to the last, and is no shorter than the
+    /// attempt was. Calls of that time fail at once: a peer that takes seconds not to answer costs those once.
     static let firstPause = Duration.milliseconds(200)
     static let lastPause = Duration.seconds(2)
     /// After so much silence a peer that owes an answer is asked whether it is there; it is given up when it has not
@@ -157,7 +158,8 @@ final class PeerLanes: Sendable {
             if !wasReady {
                 // Attempts of several lanes that fail together count once.
                 if now >= state.retryAt { state.failures += 1 }
-                let pause = Self.firstPause * (1 << min(max(state.failures, 1) - 1, 8))
+                let attempt = now.duration(since: state.lanes[link.lane].began)
+                let pause = max(Self.firstPause * (1 << min(max(state.failures, 1) - 1, 8)), attempt)
                 state.retryAt = now.advanced(by: min(pause, Self.lastPause))
             }
             state.reset(link.lane, &actions)

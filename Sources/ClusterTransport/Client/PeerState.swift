@@ -31,6 +31,8 @@ struct PeerActions {
 struct PeerState {
     struct Lane {
         var link: ClientLink?
+        /// When the attempt at a connection began.
+        var began = MonotonicTime(nanoseconds: 0)
         /// Set once the peer has welcomed us.
         var connection: Connection?
         /// Calls whose turn it is, not yet written.
@@ -79,7 +81,7 @@ struct PeerState {
                 actions.wakes.append(connection)
             } else if lanes[lane].link == nil {
                 let new = link(lane)
-                lanes[lane].link = new
+                (lanes[lane].link, lanes[lane].began) = (new, now)
                 actions.connects.append(new)
             }
         }

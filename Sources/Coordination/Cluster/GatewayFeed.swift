@@ -278,18 +278,22 @@ package final class GatewayFeed: LeaseDirectory {
         case .nodes: return .nodes(state.withLock { $0.nodes })
         case .follow(let incarnation, let host, let port):
             let known = state.withLock { state in
-                guard incarnation >= state.incarnation else { return nil as [NodeAddress]? }
-                if incarnation > state.incarnation {
+                guard incarnation >= state.incarnation else { return nil as (nodes: [NodeAddress], isNewer: Bool)? }
+                let isNewer = incarnation > state.incarnation
+                if isNewer {
                     // Everything is asked for anew.
                     (state.incarnation, state.mapVersion, state.credentialsVersion) = (incarnation, 0, 0)
                     state.holders = [:]
                 }
-                return state.nodes
+                return (state.nodes, isNewer)
             }
             guard let known else { return .refused("a coordinator of a higher incarnation is known here") }
             addresses.setAddress(CoordinatorName.name, host: host, port: port)
             handlers.follow(host, port)
-            return .nodes(known)
+            // Writes that waited for a coordinator go on now: a beat later they would have gone to disks that are away.
+            // On a task of its own: that the coordinator waits no longer must not end it.
+            if known.isNewer { await Task { await beat() }.value }
+            return .nodes(known.nodes)
         }
     }
 }

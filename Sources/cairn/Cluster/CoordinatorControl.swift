@@ -150,7 +150,8 @@ actor CoordinatorControl {
         guard !isOpening, running == nil else { throw ServeError("the store is being started: try again") }
         isOpening = true
         defer { isOpening = false }
-        await duties.awaitNodes()
+        // Those of another coordinator beat there until this one runs: they are not waited for.
+        if !isTakingOver { await duties.awaitNodes() }
         do {
             try await openNow(mayFound: mayFound)
         } catch StoreStartError.databaseBehind {

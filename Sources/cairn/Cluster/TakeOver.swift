@@ -81,26 +81,36 @@ struct TakeOver {
         )
     }
 
-    /// Asks the given nodes where all the others are.
+    /// Asks the given nodes where all the others are: side by side, since those of a lost site take their time not to
+    /// answer.
     private func findNodes(_ client: ClusterClient) async throws -> [NodeAddress] {
-        var found: [NodeName: NodeAddress] = [:]
-        for text in options.node {
+        let given = try options.node.map { text in
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw ServeError("--node \(text): give NAME=ADDRESS:PORT") }
-            let address = try ListenAddress(parts[1], option: "--node")
-            client.setAddress(parts[0], host: address.host, port: address.port)
-            let message = TransportMessage(header: GatewayCall.nodes.encoded)
-            guard let answer = try? await client.call(parts[0], message, timeout: Self.timeout),
-                case .nodes(let nodes)? = try? GatewayResponse(decoding: answer.header)
-            else {
-                logger.warning("a node does not answer", metadata: ["node": "\(text)"])
-                continue
-            }
-            for node in nodes { found[node.name] = node }
+            return (text: text, name: parts[0], address: try ListenAddress(parts[1], option: "--node"))
         }
+        for node in given { client.setAddress(node.name, host: node.address.host, port: node.address.port) }
+        let lists = await withTaskGroup(of: [NodeAddress].self) { group in
+            for node in given { group.addTask { await nodes(known: node.name, at: node.text, client) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        var found: [NodeName: NodeAddress] = [:]
+        for node in lists.joined() { found[node.name] = node }
         guard !found.isEmpty else { throw ServeError("no node that was given by --node answers: name others") }
         for node in found.values { client.setAddress(node.name.name, host: node.host, port: node.port) }
         return found.values.sorted { $0.name < $1.name }
+    }
+
+    /// None when the node does not answer.
+    private func nodes(known name: String, at text: String, _ client: ClusterClient) async -> [NodeAddress] {
+        let message = TransportMessage(header: GatewayCall.nodes.encoded)
+        guard let answer = try? await client.call(name, message, timeout: Self.timeout),
+            case .nodes(let nodes)? = try? GatewayResponse(decoding: answer.header)
+        else {
+            logger.warning("a node does not answer", metadata: ["node": "\(text)"])
+            return []
+        }
+        return nodes
     }
 
     private func rebuild(_ kit: RecoveryKitText.Kit, _ nodes: [NodeAddress], _ client: ClusterClient) async throws {

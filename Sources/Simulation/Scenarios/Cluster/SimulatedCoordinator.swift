@@ -208,7 +208,7 @@ final class SimulatedCoordinator: Sendable {
     }
 
     private func open(_ life: Life) async throws -> Store {
-        await life.duties.awaitNodes()
+        if !state.withLock({ $0.isTakingOver }) { await life.duties.awaitNodes() }
         let (database, settings) = try state.withLock { state in
             (state.database, try configuration(life, state))
         }
