@@ -88,6 +88,26 @@ struct AdminCommandTests {
         }
     }
 
+    @Test("repair is paused for a time or until it is resumed")
+    func repairPause() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                let timed = try output(["repair", "pause", "--for", "2h"], client)
+                #expect(timed.hasPrefix("Repair is paused for another 2 h: ") && timed.contains("repair resume\n"))
+                let open = try output(["repair", "pause"], client)
+                #expect(open.hasPrefix("Repair is paused until it is resumed: "))
+                #expect(try output(["repair"], client).hasPrefix("Repair: PAUSED until it is resumed"))
+                let json = try output(["repair", "status", "--json"], client)
+                let report = try JSONDecoder().decode(RepairReport.self, from: Data(json.utf8))
+                #expect(report.paused && report.pauseSecondsLeft == nil)
+                #expect(try output(["repair", "resume"], client).hasPrefix("Going on. Repair: idle, nothing to do."))
+            }
+        }
+        for time in ["0s", "31d", "soon", "-1h"] {
+            #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["repair", "pause", "--for", time]) }
+        }
+    }
+
     @Test("disks are added, emptied and evened out, and moves are shown, paused and cancelled")
     func moves() async throws {
         try await withFolder { folder in

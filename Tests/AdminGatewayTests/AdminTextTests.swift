@@ -148,6 +148,28 @@ struct AdminTextTests {
         #expect(told[1].hasPrefix("Repair: waiting, 2.1 MB of 4.2 MB done"))
     }
 
+    @Test("a pause of repair is said first, whether anything is missing or not, and when it ends")
+    func pausedRepair() {
+        var report = StatusReport.sample()
+        report.repair.paused = true
+        report.recoveryKitTaken = false
+        var text = StatusText.text(report)
+        #expect(text.hasPrefix("REPAIR PAUSED: every shard is in place.\n  ! repair is paused until it is resumed: "))
+        #expect(text.contains("      run: cairn admin repair resume\n"))
+        #expect(text.contains("Repair        PAUSED until it is resumed; nothing is missing"))
+        report.missingShards = 3
+        report.disks[1].state = .suspect
+        (report.repair.bytesLeft, report.repair.blobsWithoutSpare) = (3 << 20, 1)
+        report.repair.pauseSecondsLeft = 7_300
+        text = StatusText.text(report)
+        #expect(text.hasPrefix("REPAIR PAUSED: no shard to spare: one disk or one bad block more"))
+        #expect(text.contains("\n  ! repair is paused for another 2 h: 3 shards missing, and only blobs"))
+        #expect(text.contains("PAUSED for another 2 h, 0 B of 3.1 MB done; 1 blob without a spare shard, repaired"))
+        #expect(!text.contains("nothing: repair is running") && !text.contains("repair waits"))
+        report.blobsBelowK = 1
+        #expect(StatusText.text(report).hasPrefix("DATA AT RISK"))
+    }
+
     @Test("shards that are being moved have a line while they are")
     func moving() {
         var report = StatusReport.sample()

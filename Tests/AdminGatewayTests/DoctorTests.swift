@@ -164,6 +164,16 @@ struct DoctorTests {
         Case("unverified", .notice, "1 disk not verified within 14 days", "cairn admin scrub") {
             $0.status.scrub.disks = [ScrubReport.Disk(place: "default/n1/1", id: "1", oldestUnverified: 40 * 86_400)]
         },
+        Case("repair paused", .warning, "repair is paused until it is resumed", "cairn admin repair resume") {
+            $0.status.repair.paused = true
+        },
+        Case("repair paused, shards missing", .warning, "for another 2 h: 100 shards", "cairn admin repair resume") {
+            $0.status.missingShards = 100
+            ($0.status.repair.paused, $0.status.repair.pauseSecondsLeft) = (true, 7_200)
+        },
+        Case("a pause of repair not kept", .notice, "of a pause of repair is not kept", "cairn admin repair") {
+            $0.status.troubles = [TroubleReport(work: .repair, reason: "it cannot be kept: no room")]
+        },
         Case("scrub paused", .notice, "the scrub is paused", "cairn admin scrub resume") {
             $0.status.scrub.paused = true
         },

@@ -68,6 +68,20 @@ final class MemoryService: AdminService {
         return report
     }
 
+    func pauseRepair(for seconds: Int?) async throws(AdminError) -> RepairReport {
+        state.withLock { state in
+            (state.report.repair.paused, state.report.repair.pauseSecondsLeft) = (true, seconds)
+            return state.report.repair
+        }
+    }
+
+    func resumeRepair() async throws(AdminError) -> RepairReport {
+        state.withLock { state in
+            (state.report.repair.paused, state.report.repair.pauseSecondsLeft) = (false, nil)
+            return state.report.repair
+        }
+    }
+
     private static func moves(isPaused: Bool, places: Int) -> MovesReport {
         MovesReport(
             places: places,

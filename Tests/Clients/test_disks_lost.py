@@ -118,6 +118,45 @@ def test_two_disks_destroyed_while_serving_then_replaced(servers):
     read_all(server, digests)
 
 
+def test_a_pause_of_repair_outlives_a_kill_and_spares_what_has_no_shard_to_spare(servers):
+    server = servers().start()
+    disks = server.disks()
+    digests = fill(server)
+    said = server.admin("repair", "pause", "--for", "2h").stdout
+    assert said.startswith("Repair is paused for another 2 h"), said
+    destroy(disks[1])
+    server.replace(disks[1])
+    missing = server.status()["missingShards"]
+    assert missing
+    server.kill()
+    server.start()
+    time.sleep(3)
+    status = server.status()
+    # A checkpoint that gave way to a newer one is not missed any more.
+    assert status["missingShards"] > missing // 2 and status["repair"]["paused"], status
+    assert 0 < status["repair"]["pauseSecondsLeft"] <= 7200
+    assert server.metric("cairn_repair_paused") == 1
+    assert server.admin("status").stdout.startswith("REPAIR PAUSED: ")
+    doctor = server.admin("doctor", check=False)
+    assert doctor.returncode == 1 and "cairn admin repair resume" in doctor.stdout, doctor
+    read_all(server, digests)
+
+    # With a second disk gone there is nothing to spare: that is repaired, pause or not.
+    destroy(disks[4])
+    server.replace(disks[4])
+    server.wait_until_whole()
+    assert server.status()["repair"]["paused"]
+    read_all(server, digests)
+
+    # Ended, the next disk is made anew.
+    assert server.admin("repair", "resume").stdout.startswith("Going on.")
+    destroy(disks[0])
+    server.replace(disks[0])
+    server.wait_until_whole()
+    assert server.metric("cairn_repair_paused") == 0
+    read_all(server, digests)
+
+
 def test_two_disks_destroyed_and_a_third_damaged_with_three_parities(servers):
     server = servers("--scheme", "rs-3-3").start()
     disks = server.disks()

@@ -5,8 +5,8 @@ import Foundation
 package struct RepairCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "repair",
-        abstract: "Show how missing shards are put back, and what that may take of disks and lines.",
-        subcommands: [Status.self, Rate.self],
+        abstract: "Show how missing shards are put back, set what that may take of disks and lines, or hold it.",
+        subcommands: [Status.self, Rate.self, Pause.self, Resume.self],
         defaultSubcommand: Status.self
     )
 
@@ -67,6 +67,53 @@ package struct RepairCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             let change = RepairRateChange(disk: RateOption.bytes(disk), wan: RateOption.bytes(wan))
             return RepairText.text(try client.setRepairRate(change)) + "\n" + Self.isUntilStart
+        }
+    }
+}
+
+extension RepairCommand {
+    /// `cairn admin repair pause`.
+    package struct Pause: AdminSubcommand {
+        package static let configuration = CommandConfiguration(
+            abstract: "Repair only blobs without a spare shard, also over a restart, for a time or until `resume`.",
+            discussion: """
+                What is lost meanwhile stays lost, so status and doctor warn of it all the time. What is being made is \
+                finished, and objects are read as before. Disks are given up after `--out-after` all the same: for a \
+                node that is taken down see `cairn admin node maintenance`.
+                """
+        )
+
+        /// Longer than that is no pause.
+        private static let longest = Duration.seconds(30 * 86_400)
+
+        @Option(name: .customLong("for"), help: "How long: a number with s, m, h or d. (default: until `resume`)")
+        var time: String?
+        @OptionGroup package var target: AdminTarget
+
+        package init() {}
+
+        package func validate() throws {
+            if let time, duration == nil { throw ValidationError("--for \(time): give from 1s to 30d") }
+        }
+
+        private var duration: Duration? {
+            time.flatMap(DurationText.parse).flatMap { $0 <= Self.longest ? $0 : nil }
+        }
+
+        package func perform(_ client: AdminClient) throws -> String {
+            RepairText.paused(try client.pauseRepair(for: duration.map { Int($0.components.seconds) }))
+        }
+    }
+
+    /// `cairn admin repair resume`.
+    package struct Resume: AdminSubcommand {
+        package static let configuration = CommandConfiguration(abstract: "Repair everything again, from now on.")
+
+        @OptionGroup package var target: AdminTarget
+        package init() {}
+
+        package func perform(_ client: AdminClient) throws -> String {
+            "Going on. \(RepairText.text(try client.resumeRepair()))"
         }
     }
 }

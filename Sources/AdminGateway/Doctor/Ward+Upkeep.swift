@@ -1,8 +1,8 @@
 // What repair, verification and the collection of garbage leave to be done, and how the groups are laid out.
 extension Ward {
     var repair: [Finding] {
-        var findings: [Finding] = []
-        if status.missingShards > 0 {
+        var findings = pausedRepair
+        if status.missingShards > 0, !status.repair.paused {
             let isStuck = !status.repair.active && examination.blobsNotRepaired > 0
             let left = status.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             let isLost = status.blobsBelowK > 0 && disksAway.isEmpty
@@ -33,6 +33,20 @@ extension Ward {
             )
         }
         return findings
+    }
+
+    /// In place of what else is said of missing shards: nothing makes them until it is over.
+    private var pausedRepair: [Finding] {
+        guard status.repair.paused else { return [] }
+        return [
+            Finding(
+                .warning,
+                RepairText.pauseProblem(status),
+                cause: "an operator paused it",
+                action: "let it go on as soon as it may: each loss meanwhile hits fewer spares",
+                command: RepairText.resume
+            )
+        ]
     }
 
     var upkeep: [Finding] {

@@ -43,6 +43,12 @@ package struct AdminClient: Sendable {
         try call(.setRepairRate, change)
     }
 
+    package func pauseRepair(for seconds: Int?) throws(AdminError) -> RepairReport {
+        try call(.pauseRepair, RepairPauseRequest(seconds: seconds))
+    }
+
+    package func resumeRepair() throws(AdminError) -> RepairReport { try call(.resumeRepair) }
+
     package func addUser(_ user: NewUser) throws(AdminError) -> UserKeys { try call(.addUser, user) }
 
     package func users() throws(AdminError) -> [UserReport] { try call(.listUsers) }

@@ -11,6 +11,8 @@ enum AdminRoute: String, CaseIterable {
     case moves = "/v1/moves"
     case controlMoves = "/v1/moves/control"
     case setRepairRate = "/v1/repair/rate"
+    case pauseRepair = "/v1/repair/pause"
+    case resumeRepair = "/v1/repair/resume"
     case addUser = "/v1/users/add"
     case listUsers = "/v1/users"
     case removeUser = "/v1/users/remove"
@@ -47,7 +49,7 @@ enum AdminRoute: String, CaseIterable {
         case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
             .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .removeNode, .formCluster,
             .planLoss, .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass,
-            .controlRewrite, .acceptForcedStart:
+            .controlRewrite, .acceptForcedStart, .pauseRepair, .resumeRepair:
             .POST
         }
     }
@@ -65,6 +67,9 @@ enum AdminRoute: String, CaseIterable {
         case .controlMoves:
             try Self.encode(await service.control(Self.decode(MovesRequest.self, body).action))
         case .setRepairRate: try Self.encode(await service.setRepairRate(Self.decode(RepairRateChange.self, body)))
+        case .pauseRepair:
+            try Self.encode(await service.pauseRepair(for: Self.decode(RepairPauseRequest.self, body).seconds))
+        case .resumeRepair: try Self.encode(await service.resumeRepair())
         case .addUser: try Self.encode(await service.addUser(Self.decode(NewUser.self, body)))
         case .listUsers: try Self.encode(await service.users())
         case .removeUser: try await Self.encode(Self.remove(Self.decode(NameRequest.self, body), by: service))

@@ -24,8 +24,8 @@ struct Diagnosis {
     init(_ report: StatusReport) {
         self.report = report
         let all =
-            Self.data(report) + Self.journal(report) + Self.nodes(report) + Self.disks(report)
-            + Self.unused(report) + Self.groups(report) + Self.shards(report) + Self.room(report)
+            Self.data(report) + Self.journal(report) + Self.pausedRepair(report) + Self.nodes(report)
+            + Self.disks(report) + Self.unused(report) + Self.groups(report) + Self.shards(report) + Self.room(report)
             + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
@@ -62,6 +62,7 @@ struct Diagnosis {
         case .critical where Self.journalSpares(report) < 0:
             "NOT WRITABLE: too few journal keepers answer; without them the store stops, and reads with it."
         case .critical: "NOT WRITABLE: new objects are refused; \(reading)"
+        case .warning where report.repair.paused: "REPAIR PAUSED: \(rest)"
         case .warning: "DEGRADED: \(reading)"
         case .notice: "OK: \(Self.place(report)) Something needs attention:"
         case nil: "OK: \(Self.place(report))"
@@ -69,9 +70,9 @@ struct Diagnosis {
     }
 
     private var isReduced: Bool {
-        let isRoom = Self.room(report).contains
-        return Self.hasNoSpare(report) || report.room.contains { $0.state == .degraded }
-            || findings.contains { $0.severity == .warning && !isRoom($0) }
+        let others = Self.room(report) + Self.pausedRepair(report)
+        return Self.hasNoSpare(report) || report.room.contains { $0.state == .degraded } || report.missingShards > 0
+            || findings.contains { $0.severity == .warning && !others.contains($0) }
     }
 
     private static func place(_ report: StatusReport) -> String {
@@ -276,8 +277,20 @@ struct Diagnosis {
         ]
     }
 
+    /// Whether anything is missing or not: what is lost from now on stays so.
+    private static func pausedRepair(_ report: StatusReport) -> [Finding] {
+        guard report.repair.paused else { return [] }
+        return [
+            Finding(
+                severity: .warning,
+                text: RepairText.pauseProblem(report),
+                action: "run: \(RepairText.resume)"
+            )
+        ]
+    }
+
     private static func shards(_ report: StatusReport) -> [Finding] {
-        guard report.missingShards > 0 else { return [] }
+        guard report.missingShards > 0, !report.repair.paused else { return [] }
         let text = "\(Words.plural(report.missingShards, "shard")) missing"
         if report.repair.active {
             let left = report.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""

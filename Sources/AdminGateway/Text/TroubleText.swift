@@ -10,6 +10,7 @@ enum TroubleText {
         case .moves: "what was said of moves is not kept"
         case .orphans: "shards that nothing names are not erased"
         case .repack: "mostly dead blobs are not rewritten: their dead bytes stay"
+        case .repair: "what was said of a pause of repair is not kept"
         case .rewrites: "objects are not rewritten into their class"
         case .other: "a work of the background does not get on"
         }
@@ -18,6 +19,7 @@ enum TroubleText {
     static func action(_ trouble: TroubleReport) -> String {
         switch trouble.work {
         case .moves: "see to the room and the rights of the data folder; then give the pause or the rate again"
+        case .repair: "see to the room and the rights of the data folder; then pause or resume it again"
         case .metadata: "free room on the file system of its folder: `df` tells how much there is"
         case .checkpoints, .repack, .rewrites: "see to disks that are away or full; it is tried again by itself"
         case .keepers:
@@ -29,6 +31,7 @@ enum TroubleText {
     static func command(_ trouble: TroubleReport) -> String {
         switch trouble.work {
         case .moves: "cairn admin moves"
+        case .repair: "cairn admin repair"
         case .rewrites: "cairn admin class rewrites"
         default: Ward.listCommand
         }

@@ -33,6 +33,13 @@ package protocol AdminService: Sendable {
     /// Sets what repair may take, until the program starts again; how it goes then.
     func setRepairRate(_ change: RepairRateChange) async throws(AdminError) -> RepairReport
 
+    /// Repairs only what has no spare shard, for so many seconds or (nil) until `resumeRepair`; how it goes then. Kept
+    /// over a restart; durable when it returns.
+    func pauseRepair(for seconds: Int?) async throws(AdminError) -> RepairReport
+
+    /// Repairs everything again. Durable when it returns.
+    func resumeRepair() async throws(AdminError) -> RepairReport
+
     /// Adds a user; the keys are made where they are not given. Durable when it returns.
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys
 

@@ -14,6 +14,10 @@ package struct RepairReport: Codable, Hashable, Sendable {
     package var wanRate: Int?
     /// Whether it makes way just now: for clients, or for blobs without spares.
     @Added package var makesWay: Bool
+    /// An operator has paused it: only blobs without a spare shard are repaired.
+    @Added package var paused: Bool
+    /// Seconds until that ends by itself; nil where it does not.
+    package var pauseSecondsLeft: Int?
 
     package init(
         active: Bool,
@@ -23,8 +27,12 @@ package struct RepairReport: Codable, Hashable, Sendable {
         blobsWithoutSpare: Int,
         diskRate: Int,
         wanRate: Int?,
-        makesWay: Bool
+        makesWay: Bool,
+        paused: Bool = false,
+        pauseSecondsLeft: Int? = nil
     ) {
+        self.paused = paused
+        self.pauseSecondsLeft = pauseSecondsLeft
         self.active = active
         self.bytesDone = bytesDone
         self.bytesLeft = bytesLeft
@@ -36,6 +44,14 @@ package struct RepairReport: Codable, Hashable, Sendable {
     }
 
     package var isDone: Bool { !active && bytesLeft == 0 }
+}
+
+/// For how long repair is paused from now on.
+package struct RepairPauseRequest: Codable, Hashable, Sendable {
+    /// Nil: until it is resumed.
+    package var seconds: Int?
+
+    package init(seconds: Int?) { self.seconds = seconds }
 }
 
 /// What repair may take from now on, until the program starts again.

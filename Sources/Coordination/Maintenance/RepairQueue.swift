@@ -108,13 +108,15 @@ package final class RepairQueue: Sendable {
         case failed
         /// It makes way for another, and is next among those that were asked for.
         case postponed
+        /// Repair is paused: a later pass finds it again.
+        case held
     }
 
     package func end(_ blob: BlobID, _ ending: Ending) {
         state.withLock { state in
             state.taken.remove(blob)
             switch ending {
-            case .whole: break
+            case .whole, .held: break
             case .failed:
                 state.failures += 1
                 if state.failed.count < Self.failedLimit { state.failed.insert(blob) }

@@ -14,7 +14,8 @@ package import SystemInterface
 /// blob live and its group unchanged. Nothing is ever purged: a blob below k shards stays listed.
 ///
 /// What is repaired does not wait for what has more spares: the list is looked at all the time, a blob that loses its
-/// last spare takes a place of its own, pays for nothing, and holds the others to their budget.
+/// last spare takes a place of its own, pays for nothing, and holds the others to their budget. While an operator has
+/// paused repair, only what has no spare is repaired.
 package final class Repairer: Sendable {
     /// Blobs repaired side by side: enough to keep the disks of a small machine busy.
     package static let concurrency = 8
@@ -57,8 +58,9 @@ package final class Repairer: Sendable {
         case spare(MissingBlob?)
         case below(MissingBlob?)
 
-        /// Of any scheme.
+        /// Of any scheme; and those that are repaired in a pause, too.
         static let spares = 0...Scheme.maximumShardCount
+        static let noSpares = 0...0
         static let belowSpares = -Scheme.maximumShardCount ... -1
     }
 
@@ -68,6 +70,7 @@ package final class Repairer: Sendable {
     private let queue = RepairQueue()
     private let activity: ClientActivity
     package let budget: RepairBudget
+    package let hold: RepairHold
     private let state = Mutex(State())
     /// Suspects are looked at by one call at a time, so that whoever waits for that knows of all before.
     private let noting = CallGate(limit: Repairer.waitingCallers)
@@ -75,16 +78,19 @@ package final class Repairer: Sendable {
     private let events = Mutex<StoreEvents?>(nil)
     private let badShards = Mutex<BadShards?>(nil)
 
+    /// `folder`: where an operator's pause is kept; without one a restart forgets it.
     package init(
         metadata: any ReplicatedMetadata,
         blobs: BlobStore,
         time: any TimeSource,
-        budget: RepairBudget
+        budget: RepairBudget,
+        folder: (any FileSystem)? = nil
     ) {
         self.metadata = metadata
         self.blobs = blobs
         self.time = time
         self.budget = budget
+        hold = RepairHold(time: time, folder: folder)
         activity = ClientActivity(metadata: metadata, quiet: Self.quiet, time: time)
     }
 
@@ -113,8 +119,13 @@ package final class Repairer: Sendable {
         }
     }
 
-    /// A client has read a blob that lacks a shard: it is repaired before others. Cheap, from any task.
-    package func prefer(_ blob: BlobID) { queue.ask(for: blob) }
+    /// A client has read a blob that lacks a shard: it is repaired before others. Cheap, from any task. Nothing is
+    /// noted while repair is paused: what has no spare is in line before it anyway.
+    package func prefer(_ blob: BlobID) {
+        if !isPaused { queue.ask(for: blob) }
+    }
+
+    private var isPaused: Bool { hold.pause != nil }
 
     /// Whether the rate of disks holds just now: clients ask for something, or blobs without spares need the disks.
     package var isSparing: Bool { activity.isBusy || queue.hasUrgent || state.withLock { $0.urgent > 0 } }
@@ -172,10 +183,16 @@ package final class Repairer: Sendable {
         }
     }
 
+    /// Of the blobs that are repaired now, as long as there are shards enough.
+    private var spares: ClosedRange<Int> { isPaused ? Walk.noSpares : Walk.spares }
+
     private func page(at place: Walk) async throws(StorageError) -> (blobs: [MissingBlob], next: Walk?) {
         switch place {
         case .spare(let last):
-            let blobs = try await metadata.missingBlobs(spares: Walk.spares, after: last, limit: Self.page)
+            let spares = spares
+            // Paused on the way: what is left of the walk has more.
+            if let last, last.spares > spares.upperBound { return ([], .below(nil)) }
+            let blobs = try await metadata.missingBlobs(spares: spares, after: last, limit: Self.page)
             return (blobs, blobs.last.map { .spare($0) } ?? .below(nil))
         case .below(let last):
             let blobs = try await metadata.missingBlobs(spares: Walk.belowSpares, after: last, limit: Self.page)
@@ -185,8 +202,8 @@ package final class Repairer: Sendable {
 
     /// Blobs with fewer spares than those which the walk has come to, or without any.
     private func ahead(of walk: Walk?) async throws(StorageError) -> [MissingBlob] {
-        var most = Walk.spares.upperBound
-        if case .spare(let last) = walk { most = max(0, (last?.spares ?? 0) - 1) }
+        var most = spares.upperBound
+        if case .spare(let last) = walk { most = min(most, max(0, (last?.spares ?? 0) - 1)) }
         return try await metadata.missingBlobs(spares: 0...most, after: nil, limit: Self.aheadLimit)
     }
 
@@ -280,10 +297,10 @@ package final class Repairer: Sendable {
             let mayBegin = await budget.pay(
                 for: blobs.load(repairing: request),
                 isSparing: { self.isSparing },
-                while: { !self.queue.hasUrgent }
+                while: { !self.isPaused && !self.queue.hasUrgent }
             )
             guard mayBegin else {
-                queue.end(id, .postponed)
+                queue.end(id, isPaused ? .held : .postponed)
                 return nil
             }
         }

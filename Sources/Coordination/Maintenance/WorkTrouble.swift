@@ -2,9 +2,9 @@ internal import ObjectInterface
 import Synchronization
 package import SystemInterface
 
-/// What a store does by itself, beside what is told of it elsewhere: repair, verification and the scrub.
+/// What a store does by itself, beside what is told of it elsewhere: how repair goes, verification and the scrub.
 package enum StoreWork: String, Sendable, CaseIterable {
-    case checkpoints, garbage, keepers, metadata, moves, orphans, repack, rewrites
+    case checkpoints, garbage, keepers, metadata, moves, orphans, repack, repair, rewrites
 }
 
 /// Why a work of the background does not get on. What fails is tried again, and is told once it has failed for a while.

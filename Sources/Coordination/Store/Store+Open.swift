@@ -46,6 +46,7 @@ extension Store {
             try await opening.settle(journal)
             let store = Store(opening.parts(journal: journal, running: running, md5: md5))
             await store.mover.load()
+            await store.repairer.hold.load()
             try await store.reloadMap()
             try await store.finishReplacements()
             await store.watchDisks()

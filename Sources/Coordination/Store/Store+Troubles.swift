@@ -20,6 +20,7 @@ extension Store {
                 case .moves: mover.problem
                 case .orphans: orphans.trouble.lasting
                 case .repack: repacker.trouble.lasting
+                case .repair: repairer.hold.problem
                 case .rewrites: problems.joined(separator: "; ")
                 }
             return reason.flatMap { $0.isEmpty ? nil : (work, $0) }

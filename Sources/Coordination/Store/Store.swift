@@ -90,7 +90,7 @@ package final class Store: Sendable {
         objects = parts.makeObjects()
         badShards = BadShards(metadata: metadata, events: events, time: time)
         let budget = RepairBudget(rates: configuration.repairRates, time: time)
-        repairer = Repairer(metadata: metadata, blobs: blobs, time: time, budget: budget)
+        repairer = parts.makeRepairer(budget: budget)
         mover = parts.makeMover(budget: budget)
         verifier = Verifier(metadata: metadata, blobs: blobs, time: time)
         scrubber = parts.makeScrubber()

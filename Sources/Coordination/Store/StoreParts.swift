@@ -40,7 +40,12 @@ extension StoreParts {
         )
     }
 
-    /// `budget`: shared with the repairs, so that both together keep within the rates.
+    /// `budget`: shared with the moves, so that both together keep within the rates.
+    func makeRepairer(budget: RepairBudget) -> Repairer {
+        Repairer(metadata: metadata, blobs: blobs, time: time, budget: budget, folder: configuration.stateFolder)
+    }
+
+    /// `budget`: that of the repairs.
     func makeMover(budget: RepairBudget) -> Mover {
         Mover(
             metadata: metadata,

@@ -74,6 +74,8 @@ package struct StoreStatus: Sendable {
     package var groups: GroupCounts
     package var repair: RepairProgress
     package var repairRates: RepairRates
+    /// Nil while it is not paused.
+    package var repairPause: RepairPause?
     /// Whether repair makes way just now, for clients or for blobs without spares.
     package var repairMakesWay: Bool
     /// Counted up to a limit.
@@ -166,6 +168,7 @@ extension Store {
             groups: groups,
             repair: repairer.progress,
             repairRates: repairer.budget.rates,
+            repairPause: repairer.hold.pause,
             repairMakesWay: repairer.isSparing,
             blobsWithoutSpare: Set(missing.lazy.filter { $0.spares == 0 }.map(\.shard.blob)).count,
             repack: repacker.progress,

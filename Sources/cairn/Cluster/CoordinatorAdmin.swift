@@ -71,6 +71,12 @@ struct CoordinatorAdmin: AdminService {
         try await store().setRepairRate(change)
     }
 
+    func pauseRepair(for seconds: Int?) async throws(AdminError) -> RepairReport {
+        try await store().pauseRepair(for: seconds)
+    }
+
+    func resumeRepair() async throws(AdminError) -> RepairReport { try await store().resumeRepair() }
+
     func classes() async throws(AdminError) -> ClassesReport { try await store().classes() }
 
     func addClass(_ request: ClassRequest) async throws(AdminError) -> ClassAddition {

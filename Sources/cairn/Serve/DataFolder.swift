@@ -17,6 +17,7 @@ import SystemInterface
 ///     DIR/metadata/metadata.reserve                 room that it is given when there is no other
 ///     DIR/scrub-position                            how far the scrub has come; only advice
 ///     DIR/move-settings                             the operator's pause and rate of moves
+///     DIR/repair-pause                              the operator's pause of repair
 ///     DIR/admin.sock                                the admin socket
 ///     DIR/sites/SITE/nodes/NODE/disks/DISK          disks that are folders
 struct DataFolder: Sendable {

@@ -143,12 +143,17 @@ struct StatusAssembly {
             active: status.repair.isActive,
             bytesDone: status.repair.bytesOfRepair,
             bytesLeft: left,
-            etaSeconds: status.repair.isActive
+            etaSeconds: status.repair.isActive && status.repairPause == nil
                 ? status.repair.secondsLeft(for: status.statistics.missingShards) : nil,
             blobsWithoutSpare: status.blobsWithoutSpare,
             diskRate: status.repairRates.disk,
             wanRate: status.repairRates.wan,
-            makesWay: status.repairMakesWay
+            makesWay: status.repairMakesWay,
+            paused: status.repairPause != nil,
+            pauseSecondsLeft: status.repairPause?.until.map { until in
+                // Rounded up: what has just begun for two hours has two hours left.
+                max(1, Int(until.milliseconds - LinuxTime().wall.milliseconds + 999) / 1_000)
+            }
         )
     }
 

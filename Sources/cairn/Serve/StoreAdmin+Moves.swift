@@ -138,6 +138,21 @@ extension StoreAdmin {
         budget.set(RepairRates(disk: disk, wan: wan > 0 ? wan : nil))
         return try await status().repair
     }
+
+    func pauseRepair(for seconds: Int?) async throws(AdminError) -> RepairReport {
+        store.repairer.hold.begin(for: seconds.map { .seconds($0) })
+        return try await keptRepair()
+    }
+
+    func resumeRepair() async throws(AdminError) -> RepairReport {
+        store.repairer.hold.end()
+        return try await keptRepair()
+    }
+
+    private func keptRepair() async throws(AdminError) -> RepairReport {
+        guard await store.repairer.hold.keep() else { throw .notKept(store.repairer.hold.problem) }
+        return try await status().repair
+    }
 }
 
 extension AdminError {

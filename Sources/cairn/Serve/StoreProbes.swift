@@ -40,6 +40,8 @@ enum StoreProbes {
         text.add("cairn_unreadable_groups", "Groups with fewer than k disks.", status.reach.unreadableGroups)
         text.add("cairn_repaired_shards_total", "Shards repaired since start.", status.repair.shardsDone)
         text.add("cairn_repaired_bytes_total", "Bytes repaired since start.", status.repair.bytesDone)
+        let isRepairPaused = status.repairPause != nil
+        text.add("cairn_repair_paused", "1 while an operator has paused repair.", isRepairPaused ? 1 : 0)
         text.add("cairn_repacked_blobs_total", "Mostly dead blobs given up since start.", status.repack.blobsDone)
         text.add("cairn_repacked_bytes_total", "Bytes written for what lived of them.", status.repack.bytesDone)
         text.add("cairn_unrepackable_blobs", "Mostly dead blobs that could not be read.", status.repack.waiting)
