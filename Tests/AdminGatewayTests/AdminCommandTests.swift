@@ -36,6 +36,9 @@ struct AdminCommandTests {
                 #expect(try output(["scrub", "now", "--disk", "n1/3"], client).hasPrefix("Reading n1/3 - -."))
                 #expect(try output(["scrub", "--node", "n1"], client).hasPrefix("Reading - n1 -."))
                 #expect(try output(["scrub", "now", "--bucket", "b"], client).hasPrefix("Reading - - b."))
+                let watched = try output(["scrub", "now", "--bucket", "b", "--watch"], client)
+                #expect(watched.hasPrefix("Done: no disk is being read; "))
+                #expect(try output(["scrub", "status", "--watch"], client) == watched)
                 #expect(try output(["scrub", "pause"], client) == "Paused - -.")
                 #expect(try output(["scrub", "status"], client).hasPrefix("PAUSED"))
                 #expect(throws: AdminError.self) { try output(["scrub", "now", "--disk", "n1/3"], client) }
@@ -44,7 +47,11 @@ struct AdminCommandTests {
                 #expect(try JSONDecoder().decode(ScrubReport.self, from: Data(json.utf8)) == ScrubReport())
             }
         }
-        for arguments in [["now", "--disk", "a", "--node", "b"], ["now", "--disk", "a", "--bucket", "b"], ["halt"]] {
+        let senseless = [
+            ["now", "--disk", "a", "--node", "b"], ["now", "--disk", "a", "--bucket", "b"], ["halt"],
+            ["status", "--watch", "--json"],
+        ]
+        for arguments in senseless {
             #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["scrub"] + arguments) }
         }
     }

@@ -386,6 +386,46 @@ struct AdminTextTests {
         #expect(ScrubText.text(report).contains("every stripe coded again within 6 s; the promise is 90 days"))
     }
 
+    @Test("a scrub that is watched is told while it changes, until what was asked for is read")
+    func watchedScrub() {
+        var disk = ScrubReport.Disk(place: "s/n/1", id: "1", oldestUnverified: 9, active: true, asked: true)
+        (disk.bytesDone, disk.bytes) = (1_000_000, 4_000_000)
+        var begun = StatusReport.sample()
+        var byDate = ScrubReport.Disk(place: "s/n/2", id: "2", oldestUnverified: 9, active: true)
+        (byDate.bytes, byDate.paused) = (1_000, true)
+        begun.scrub.disks = [disk, byDate]
+        begun.scrub.bucket = .init(name: "b", active: true, objects: 1, shards: 6, badShards: 0, unreadShards: 0)
+        begun.verification.active = true
+        var further = begun
+        further.scrub.disks[0].badShards = 2
+        further.scrub.bucket = nil
+        further.verification.active = false
+        further.scrub.paused = true
+        var end = begun
+        end.scrub.disks = [byDate]
+        end.scrub.bucket?.active = false
+        end.verification.active = false
+        var reports = [begun, begun, further, end]
+        var told: [String] = []
+        let text = ScrubWatch.run(show: { told.append($0) }, rest: {}, look: { reports.removeFirst() })
+        #expect(reports.isEmpty && told.count == 2)
+        #expect(text.hasPrefix("Done: what was asked for is read; no disk read through yet"))
+        #expect(
+            told[0]
+                == "Scrub: 1 disk asked for, 1.0 MB of 4.0 MB; 1 disk by date, 0 B of 1.0 kB, 1 paused; bucket b: being "
+                + "read, 1 object, 6 shards, 0 bad, 0 not answered; count of everything: 600 of 600 shards."
+        )
+        #expect(told[1].contains("of 4.0 MB, 2 bad;") && told[1].hasSuffix("PAUSED until: cairn admin scrub resume."))
+        // With nothing asked for, passes by date are followed.
+        reports = [end, StatusReport.sample()]
+        told = []
+        #expect(
+            ScrubWatch.run(show: { told.append($0) }, rest: {}, look: { reports.removeFirst() })
+                .hasPrefix("Done: no disk is being read; ")
+        )
+        #expect(told == ["Scrub: 1 disk by date, 0 B of 1.0 kB, 1 paused."])
+    }
+
     @Test("the scrub's own status shows each disk")
     func scrubStatus() {
         var report = ScrubReport()

@@ -156,7 +156,8 @@ def test_the_scrub_is_paused_and_told_to_read_now(cluster):
     assert not any(disk["paused"] for disk in scrub(cluster).values())
 
     began = time.monotonic()
-    assert "Reading begun: " in lab.admin("scrub", "now", "--node", name).stdout
+    shown = lab.admin("scrub", "now", "--node", name, "--watch").stdout
+    assert shown.startswith("Reading begun: ") and "Done: what was asked for is read" in shown, shown
     while True:
         # Each disk of the node was read through since then.
         disks = [disk for place, disk in scrub(cluster).items() if f"/{name}/" in place]

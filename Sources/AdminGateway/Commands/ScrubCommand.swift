@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// `cairn admin scrub …`.
 package struct ScrubCommand: ParsableCommand {
@@ -41,6 +42,8 @@ package struct ScrubCommand: ParsableCommand {
         @OptionGroup var disks: DiskTarget
         @Option(help: "Only what the objects of this bucket have on any disk.")
         var bucket: String?
+        @Flag(help: "Show the progress until all that was asked for is read.")
+        var watch = false
 
         package init() {}
 
@@ -53,14 +56,17 @@ package struct ScrubCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             var chosen = disks.target
             chosen.bucket = bucket
-            guard chosen.isEverything else {
-                return try client.startScrub(chosen).text + " Watch it with: cairn admin scrub status"
-            }
+            let begun = chosen.isEverything ? try startAll(client) : try client.startScrub(chosen).text
+            guard watch else { return begun + " Watch it with: cairn admin scrub status --watch" }
+            MovesWatch.show(begun)
+            return try ScrubWatch.run(client)
+        }
+
+        private func startAll(_ client: AdminClient) throws -> String {
             let start = try client.startScrub()
             let work = "\(Words.plural(start.shardsToVerify, "shard")), \(Words.bytes(start.bytesToVerify))"
-            let text =
+            return
                 start.wasRunning ? "A verification is running already: \(work) left." : "Verification begun: \(work)."
-            return text + " Watch it with: cairn admin status"
         }
     }
 
@@ -71,12 +77,19 @@ package struct ScrubCommand: ParsableCommand {
         )
 
         @OptionGroup package var target: AdminTarget
+        @Flag(help: "Show the progress until what was asked for is read; with nothing asked for, of passes by date.")
+        var watch = false
         @Flag(help: "Print everything as JSON.")
         var json = false
 
         package init() {}
 
+        package func validate() throws {
+            guard !(watch && json) else { throw ValidationError("give --watch or --json, not both") }
+        }
+
         package func perform(_ client: AdminClient) throws -> String {
+            if watch { return try ScrubWatch.run(client) }
             let report = try client.scrub()
             return json ? try JSONText.text(report) : ScrubText.text(report)
         }
@@ -108,5 +121,49 @@ package struct ScrubCommand: ParsableCommand {
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String { try client.resumeScrub(disks.target).text }
+    }
+}
+
+/// Progress, line by line, until what somebody asked for is read: disks, a bucket, a count of everything. Where nothing
+/// was asked for, until no disk is being read by date either.
+package enum ScrubWatch {
+    /// Seconds between two looks.
+    private static let interval = 1.0
+
+    static func run(_ client: AdminClient) throws -> String {
+        try run(
+            show: MovesWatch.show,
+            rest: { Thread.sleep(forTimeInterval: interval) },
+            look: { try client.status() }
+        )
+    }
+
+    package static func run(
+        show: (String) -> Void,
+        rest: () -> Void,
+        look: () throws -> StatusReport
+    ) rethrows -> String {
+        var last = ""
+        var wasAsked = false
+        while true {
+            let report = try look()
+            let isAsked = report.isReadAsAsked
+            wasAsked = wasAsked || isAsked
+            guard isAsked || !wasAsked && report.scrub.disks.contains(where: \.active) else {
+                return "Done: \(wasAsked ? "what was asked for is read" : "no disk is being read"); "
+                    + ScrubText.summary(report.scrub) + "."
+            }
+            let text = ScrubText.progress(report)
+            if text != last { show("Scrub: \(text).") }
+            last = text
+            rest()
+        }
+    }
+}
+
+extension StatusReport {
+    /// Something that somebody asked for is not read through yet.
+    fileprivate var isReadAsAsked: Bool {
+        verification.active || scrub.bucket?.active ?? false || scrub.disks.contains { $0.active && $0.asked }
     }
 }

@@ -38,6 +38,34 @@ package enum ScrubText {
             : "every stripe coded again within \(span)"
     }
 
+    /// One line, of what is being read just now.
+    static func progress(_ report: StatusReport) -> String {
+        let active = report.scrub.disks.filter(\.active)
+        var parts = [passes(active.filter(\.asked), "asked for"), passes(active.filter { !$0.asked }, "by date")]
+        if let bucket = report.scrub.bucket, bucket.active { parts.append(self.bucket(bucket)) }
+        let count = report.verification
+        if count.active {
+            parts.append(
+                "count of everything: \(Words.count(count.shardsVerified)) of "
+                    + Words.plural(count.shardsExpected, "shard")
+            )
+        }
+        if report.scrub.paused { parts.append("PAUSED until: cairn admin scrub resume") }
+        return parts.filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+
+    private static func passes(_ disks: [ScrubReport.Disk], _ reason: String) -> String {
+        guard !disks.isEmpty else { return "" }
+        let done = disks.reduce(0) { $0 + $1.bytesDone }
+        let bytes = disks.reduce(0) { $0 + max($1.bytes, $1.bytesDone) }
+        let notes = [
+            (disks.reduce(0) { $0 + $1.badShards }, "bad"), (disks.reduce(0) { $0 + $1.unreadShards }, "not answered"),
+            (disks.count { $0.waiting }, "away"), (disks.count { $0.paused }, "paused"),
+        ]
+        return "\(Words.plural(disks.count, "disk")) \(reason), \(Words.bytes(done)) of \(Words.bytes(bytes))"
+            + notes.filter { $0.0 > 0 }.map { ", \(Words.count($0.0)) \($0.1)" }.joined()
+    }
+
     private static func bucket(_ bucket: ScrubReport.Bucket) -> String {
         "bucket \(bucket.name): \(bucket.active ? "being read" : "read"), \(Words.plural(bucket.objects, "object")), "
             + "\(Words.plural(bucket.shards, "shard")), \(Words.count(bucket.badShards)) bad, "

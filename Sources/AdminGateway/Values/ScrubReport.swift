@@ -9,6 +9,8 @@ package struct ScrubReport: Codable, Hashable, Sendable {
         package var oldestUnverified: Int
         /// Whether a pass is under way, and how far it is.
         package var active: Bool
+        /// Somebody asked for that pass.
+        @Added package var asked: Bool
         package var bytesDone: Int
         package var bytes: Int
         /// Bytes a second that it is slowed to; nil while it is not.
@@ -27,6 +29,7 @@ package struct ScrubReport: Codable, Hashable, Sendable {
             id: String,
             oldestUnverified: Int,
             active: Bool = false,
+            asked: Bool = false,
             bytesDone: Int = 0,
             bytes: Int = 0,
             rate: Int? = nil,
@@ -40,6 +43,7 @@ package struct ScrubReport: Codable, Hashable, Sendable {
             self.id = id
             self.oldestUnverified = oldestUnverified
             self.active = active
+            self.asked = asked
             self.bytesDone = bytesDone
             self.bytes = bytes
             self.rate = rate

@@ -146,6 +146,7 @@ struct ScrubAssembly {
             id: record.id.description,
             oldestUnverified: walk.oldestSeconds,
             active: walk.started != nil,
+            asked: walk.isUrgent,
             bytesDone: walk.bytesDone,
             bytes: walk.bytes,
             rate: walk.rate,
