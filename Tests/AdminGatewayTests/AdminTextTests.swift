@@ -1,4 +1,5 @@
 import AdminGateway
+import ArgumentParser
 import Testing
 
 @Suite("What the operator reads")
@@ -384,6 +385,46 @@ struct AdminTextTests {
         #expect(text.contains("stripes not all coded again yet since the record began, 6 s ago; the promise"))
         report.lastCoding = 1
         #expect(ScrubText.text(report).contains("every stripe coded again within 6 s; the promise is 90 days"))
+    }
+
+    @Test("moves that are watched and cancelled end as that, and with an error; those that go back already do not")
+    func watchedMoves() throws {
+        func report(places: Int, isCancelled: Bool = false) -> MovesReport {
+            MovesReport(
+                places: places,
+                shardsLeft: places * 10,
+                bytesLeft: 0,
+                shardsDone: 0,
+                bytesDone: 0,
+                isPaused: false,
+                isCancelled: isCancelled,
+                draining: [],
+                secondsLeft: nil
+            )
+        }
+        func watch(hasBegun: Bool = false, _ reports: [MovesReport]) throws -> (told: [String], end: String?) {
+            var (left, told) = (reports, [String]())
+            do {
+                let end = try MovesWatch.run(
+                    hasBegun: hasBegun,
+                    show: { told.append($0) },
+                    rest: {},
+                    look: { left.removeFirst() }
+                )
+                return (told, end)
+            } catch is ExitCode {
+                return (told, nil)
+            }
+        }
+        let (open, back, end) = (report(places: 2), report(places: 1, isCancelled: true), report(places: 0))
+        let ended = report(places: 0, isCancelled: true)
+        let done = "Done: nothing is being moved."
+        #expect(try watch([open, end]).end == done)
+        let cancelled = try watch([open, back, ended])
+        #expect(cancelled.end == nil && cancelled.told.last == "Cancelled: what had been moved has gone back.")
+        #expect(cancelled.told.count == 3 && cancelled.told[1].hasPrefix("To move back: 1 place, 10 shards"))
+        #expect(try watch([back, ended]).end == done && watch([ended]).end == done)
+        #expect(try watch(hasBegun: true, [ended]).end == nil)
     }
 
     @Test("a scrub that is watched is told while it changes, until what was asked for is read")

@@ -53,6 +53,32 @@ struct ClassRewriteTests {
         #expect(text.contains("into COLD: counting;") && text.hasSuffix("; not going on: the disks are full."))
     }
 
+    @Test("A rewrite that is watched and cancelled ends as that, and with an error; an old cancellation says nothing")
+    func watched() throws {
+        let open = ClassRewritesReport(rewrites: [.sample])
+        let cancelled = ClassRewritesReport(rewrites: [], cancelled: ["archive", "other"])
+        func watch(hasBegun: Bool = false, _ reports: [ClassRewritesReport]) throws -> (told: [String], end: String?) {
+            var (left, told) = (reports, [String]())
+            do {
+                let end = try ClassRewritesWatch.run(
+                    bucket: hasBegun ? "archive" : nil,
+                    hasBegun: hasBegun,
+                    show: { told.append($0) },
+                    rest: {},
+                    look: { left.removeFirst() }
+                )
+                return (told, end)
+            } catch is ExitCode {
+                return (told, nil)
+            }
+        }
+        let end = try watch([open, cancelled])
+        #expect(end.end == nil && end.told.last == "Cancelled: archive; what was rewritten stays so.")
+        #expect(try watch(hasBegun: true, [cancelled]).end == nil)
+        let done = "Done: nothing is being rewritten."
+        #expect(try watch([cancelled]).end == done && watch([open, ClassRewritesReport(rewrites: [])]).end == done)
+    }
+
     @Test(
         "Arguments that make no sense are refused before anything is asked",
         arguments: [["--rate", "0"], ["--watch", "--json"], ["--bucket"]]

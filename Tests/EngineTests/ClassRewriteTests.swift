@@ -328,6 +328,11 @@ struct ClassRewriteTests {
         await #expect(throws: ClassChangeError.notRewriting(Self.bucket)) {
             try await harness.store.cancelClassRewrite(Self.bucket)
         }
+        // Who looks on learns how it ended, until another one begins.
+        try await harness.store.beginClassRewrite(Self.into("COLD"))
+        #expect(try harness.store.classRewriter.cancelled.isEmpty)
+        try await harness.store.cancelClassRewrite(Self.bucket)
+        #expect(try harness.store.classRewriter.cancelled == [Self.bucket])
         try await harness.close()
     }
 

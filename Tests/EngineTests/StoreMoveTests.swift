@@ -252,7 +252,9 @@ struct StoreMoveTests {
         try await store.store.metadata.markMissing(wherePlaced: [first])
         await #expect(throws: DiskChangeError.isLacking(shards: 1)) { try await store.store.cancelMoves() }
         try await store.store.repairer.pass()
+        #expect(try !store.store.mover.progress.isCancelled)
         #expect(try await store.store.cancelMoves() >= 0)
+        #expect(try store.store.mover.progress.isCancelled)
         try store.store.mover.resume()
         try await store.running {
             try await Self.waitUntilMoved(store)
@@ -264,6 +266,9 @@ struct StoreMoveTests {
         #expect(try await store.store.metadata.disks().allSatisfy { $0.state == .active })
         try await Self.check(store)
         await #expect(throws: DiskChangeError.notMoving) { try await store.store.cancelMoves() }
+        #expect(try store.store.mover.progress.isCancelled, "who looks on learns it at the end, too")
+        _ = try await store.store.beginMoves(.even)
+        #expect(try !store.store.mover.progress.isCancelled)
         try await store.close()
     }
 

@@ -49,7 +49,7 @@ extension ClassCommand {
             if json { return try JSONText.text(report) }
             guard watch, !dryRun else { return ClassRewriteText.application(report) }
             MovesWatch.show(ClassRewriteText.application(report))
-            return try ClassRewritesWatch.run(client, bucket: bucket)
+            return try ClassRewritesWatch.run(client, bucket: bucket, hasBegun: true)
         }
     }
 
@@ -135,21 +135,45 @@ extension ClassCommand {
     }
 }
 
-/// Progress, line by line, until nothing is rewritten any more.
-enum ClassRewritesWatch {
+/// Progress, line by line, until nothing is rewritten any more. Ends with an error where what was watched was cancelled.
+package enum ClassRewritesWatch {
     /// Seconds between two looks.
     private static let interval = 1.0
 
-    /// Of one bucket, or of all.
-    static func run(_ client: AdminClient, bucket: String?) throws -> String {
+    /// Of one bucket, or of all. `hasBegun`: a rewrite of that bucket, which this command began.
+    static func run(_ client: AdminClient, bucket: String?, hasBegun: Bool = false) throws -> String {
+        try run(
+            bucket: bucket,
+            hasBegun: hasBegun,
+            show: MovesWatch.show,
+            rest: { Thread.sleep(forTimeInterval: interval) },
+            look: { try client.classRewrites() }
+        )
+    }
+
+    package static func run(
+        bucket: String?,
+        hasBegun: Bool,
+        show: (String) -> Void,
+        rest: () -> Void,
+        look: () throws -> ClassRewritesReport
+    ) throws -> String {
         var last = ""
+        var seen = Set(hasBegun ? [bucket].compactMap(\.self) : [])
         while true {
-            let open = try client.classRewrites().rewrites.filter { bucket == nil || $0.bucket == bucket }
-            guard !open.isEmpty else { return "Done: nothing is being rewritten." }
+            let report = try look()
+            let open = report.rewrites.filter { bucket == nil || $0.bucket == bucket }
+            guard !open.isEmpty else {
+                let cancelled = seen.intersection(report.cancelled).sorted()
+                guard !cancelled.isEmpty else { return "Done: nothing is being rewritten." }
+                show("Cancelled: \(cancelled.joined(separator: ", ")); what was rewritten stays so.")
+                throw ExitCode.failure
+            }
+            seen.formUnion(open.map(\.bucket))
             let text = open.map(ClassRewriteText.line).joined(separator: "\n")
-            if text != last { MovesWatch.show(text) }
+            if text != last { show(text) }
             last = text
-            Thread.sleep(forTimeInterval: interval)
+            rest()
         }
     }
 }

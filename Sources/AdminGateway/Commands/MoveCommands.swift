@@ -120,8 +120,9 @@ package struct MovesCommand: ParsableCommand {
     }
 }
 
-/// Progress, line by line, until nothing is moved any more.
-enum MovesWatch {
+/// Progress, line by line, until nothing is moved any more. Ends with an error where what was watched was cancelled:
+/// whoever waits for a disk to be empty must not go on as if it were.
+package enum MovesWatch {
     /// Seconds between two looks.
     private static let interval = 1.0
 
@@ -129,18 +130,40 @@ enum MovesWatch {
     static func told(_ plan: MovePlanReport, watching: Bool, _ client: AdminClient) throws -> String {
         guard watching else { return MovesText.plan(plan) }
         show(MovesText.plan(plan))
-        return try run(client)
+        return try run(client, hasBegun: plan.places > 0)
     }
 
-    static func run(_ client: AdminClient) throws -> String {
+    /// `hasBegun`: moves that this command began.
+    static func run(_ client: AdminClient, hasBegun: Bool = false) throws -> String {
+        try run(
+            hasBegun: hasBegun,
+            show: show,
+            rest: { Thread.sleep(forTimeInterval: interval) },
+            look: { try client.moves() }
+        )
+    }
+
+    package static func run(
+        hasBegun: Bool,
+        show: (String) -> Void,
+        rest: () -> Void,
+        look: () throws -> MovesReport
+    ) throws -> String {
         var last = ""
+        // Those that go back already when they are first seen come to the end that is waited for.
+        var wasOpen = hasBegun
         while true {
-            let report = try client.moves()
-            if report.isDone { return "Done: nothing is being moved." }
+            let report = try look()
+            if report.isDone {
+                guard wasOpen, report.isCancelled else { return "Done: nothing is being moved." }
+                show("Cancelled: what had been moved has gone back.")
+                throw ExitCode.failure
+            }
+            wasOpen = wasOpen || !report.isCancelled
             let text = MovesText.text(report)
             if text != last { show(text) }
             last = text
-            Thread.sleep(forTimeInterval: interval)
+            rest()
         }
     }
 
@@ -218,7 +241,8 @@ package enum MovesText {
             // A pause holds for what comes, too.
             return (report.isPaused ? "Nothing is being moved; paused." : "Nothing is being moved.") + trouble
         }
-        var text = "To move: \(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
+        var text = report.isCancelled ? "To move back: " : "To move: "
+        text += "\(Words.plural(report.places, "place")), \(Words.plural(report.shardsLeft, "shard"))"
         if report.bytesLeft > 0 { text += ", about \(Words.bytes(report.bytesLeft))" }
         text += "; moved so far: \(Words.bytes(report.bytesDone))"
         let rate = report.rate.map { "; at most \(Words.bytes($0)) a second" } ?? ""

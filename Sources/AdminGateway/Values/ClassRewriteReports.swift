@@ -109,8 +109,13 @@ package struct ClassRewriteReport: Codable, Hashable, Sendable {
 /// All that are open, by bucket.
 package struct ClassRewritesReport: Codable, Hashable, Sendable {
     package var rewrites: [ClassRewriteReport]
+    /// Buckets whose last one was cancelled since the program started.
+    @Added package var cancelled: [String]
 
-    package init(rewrites: [ClassRewriteReport]) { self.rewrites = rewrites }
+    package init(rewrites: [ClassRewriteReport], cancelled: [String] = []) {
+        self.rewrites = rewrites
+        self.cancelled = cancelled
+    }
 }
 
 /// What an operator may do to a rewrite: the same words as for moves.

@@ -119,6 +119,8 @@ package struct MovesReport: Codable, Hashable, Sendable {
     package var shardsDone: Int
     package var bytesDone: Int
     package var isPaused: Bool
+    /// The moves under way, or the last ones, are such that were cancelled: what had been moved goes back.
+    @Added package var isCancelled: Bool
     /// Disks that are being emptied, as `SITE/NODE/SLOT`.
     package var draining: [String]
     /// Disks that places move from and that do not answer, as `SITE/NODE/SLOT`.
@@ -139,6 +141,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
         shardsDone: Int,
         bytesDone: Int,
         isPaused: Bool,
+        isCancelled: Bool = false,
         draining: [String],
         away: [String] = [],
         keeping: [String] = [],
@@ -152,6 +155,7 @@ package struct MovesReport: Codable, Hashable, Sendable {
         self.shardsDone = shardsDone
         self.bytesDone = bytesDone
         self.isPaused = isPaused
+        self.isCancelled = isCancelled
         self.draining = draining
         self.away = away
         self.keeping = keeping

@@ -29,10 +29,14 @@ package final class ClassRewriter: Sendable {
     private static let labelLimit = 256
     /// Blobs that could not be rewritten, of one pass at most: with more the pass ends there.
     private static let failureLimit = 10_000
+    /// Buckets that are remembered as cancelled, for those who look on.
+    private static let cancelledLimit = 1_000
 
     private struct State {
         /// By bucket.
         var works: [String: Work] = [:]
+        /// Buckets whose last rewrite an operator has ended.
+        var cancelled: Set<String> = []
     }
 
     /// What this program knows of one rewrite.
@@ -62,6 +66,17 @@ package final class ClassRewriter: Sendable {
     package func progress(of rewrite: ClassRewrite) -> ClassRewriteProgress? {
         state.withLock { $0.works[rewrite.bucket] }
             .flatMap { $0.before == rewrite.before ? $0.progress.asOf(time.monotonic) : nil }
+    }
+
+    /// Buckets whose last rewrite was cancelled since the program started, of very many some.
+    package var cancelled: Set<String> { state.withLock { $0.cancelled } }
+
+    func note(_ bucket: String, isCancelled: Bool) {
+        state.withLock { state in
+            guard isCancelled else { return _ = state.cancelled.remove(bucket) }
+            if state.cancelled.count >= Self.cancelledLimit { state.cancelled = [] }
+            state.cancelled.insert(bucket)
+        }
     }
 
     /// Rewrites until cancelled.

@@ -53,6 +53,8 @@ package final class Mover: Sendable {
         var typicalBytes = 0
         /// Since when the mover knows of a group's epoch, of groups whose places are being moved.
         var known: [GroupID: (epoch: UInt32, since: MonotonicTime)] = [:]
+        /// The moves under way, or the last ones, were cancelled: what goes, goes back.
+        var isCancelled = false
         /// Since when the end of moves has waited for readers.
         var readSince: MonotonicTime?
 
@@ -108,9 +110,13 @@ package final class Mover: Sendable {
         return state.withLock { state in
             var progress = state.progress
             progress.isPaused = state.settings.isPaused
+            progress.isCancelled = state.isCancelled
             return progress.asOf(time.monotonic)
         }
     }
+
+    /// Whether what is under way from here on is what an operator has put back; for those who look on, until a restart.
+    func note(isCancelled: Bool) { state.withLock { $0.isCancelled = isCancelled } }
 
     // MARK: An operator's word
 
@@ -395,6 +401,8 @@ package final class Mover: Sendable {
 package struct MoveProgress: Hashable, Sendable {
     package var isActive = false
     package var isPaused = false
+    /// What is under way, or was last, are moves that were cancelled, going back.
+    package var isCancelled = false
     package var shardsDone = 0
     package var bytesDone = 0
     /// What had been done when the moves under way, or the last ones, began.

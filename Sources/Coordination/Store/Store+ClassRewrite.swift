@@ -34,6 +34,7 @@ extension Store {
             guard !open.contains(where: { $0.bucket == rewrite.bucket }) else {
                 throw ClassChangeError.isRewriting(rewrite.bucket)
             }
+            classRewriter.note(rewrite.bucket, isCancelled: false)
             _ = try await metadata.beginClassRewrite(rewrite)
         } catch let error as ClassChangeError {
             throw error
@@ -66,6 +67,10 @@ extension Store {
 
     /// Ends a rewrite where it is: what was rewritten stays so, the rest stays as it was.
     package func cancelClassRewrite(_ bucket: String) async throws(ClassChangeError) {
+        // Before it is so: who looks on sees no end without it.
+        if let open = try? await metadata.classRewrites(), open.contains(where: { $0.bucket == bucket }) {
+            classRewriter.note(bucket, isCancelled: true)
+        }
         try await require(bucket) { () async throws in try await self.metadata.endClassRewrite(bucket, before: nil) }
     }
 

@@ -169,6 +169,7 @@ extension Store {
                 guard blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) else { throw DiskChangeError.isMoving }
                 let lower = plan.outlooks.filter(\.isLower)
                 guard isForced || lower.isEmpty else { throw DiskChangeError.weakens(lower) }
+                mover.note(isCancelled: false)
                 if case .empty(let disks) = goal { try await mark(disks, .draining) }
                 try await begin(plan.moves)
                 await retireEmptied()
@@ -205,6 +206,8 @@ extension Store {
                 // look for it there once the place has gone back.
                 let missing = try await metadata.missingShardCount()
                 guard missing == 0 else { throw DiskChangeError.isLacking(shards: missing) }
+                // Before it is so: who looks on sees no end without it.
+                mover.note(isCancelled: true)
                 try await mark(Set(draining.map(\.id)), .active)
                 try await metadata.moveMembers(back)
                 let places = back.values.reduce(0) { $0 + $1.count }

@@ -33,7 +33,10 @@ extension StoreAdmin {
 
     func classRewrites() async throws(AdminError) -> ClassRewritesReport {
         do {
-            return ClassRewritesReport(rewrites: try await store.metadata.classRewrites().map { report($0) })
+            // The rows first: what is gone from them is known to be cancelled by then.
+            let open = try await store.metadata.classRewrites()
+            let cancelled = store.classRewriter.cancelled.subtracting(open.map(\.bucket))
+            return ClassRewritesReport(rewrites: open.map { report($0) }, cancelled: cancelled.sorted())
         } catch {
             throw AdminError(.unavailable, error.message)
         }

@@ -101,6 +101,7 @@ extension StoreAdmin {
             shardsDone: progress.shardsOfMoves,
             bytesDone: progress.bytesOfMoves,
             isPaused: progress.isPaused,
+            isCancelled: progress.isCancelled,
             draining: disks.filter { $0.state == .draining }.map(\.name).sorted(),
             away: disks.filter { away.contains($0.id) }.map(\.name).sorted(),
             keeping: try await store.keepersWithoutStandIn().map(\.name).sorted(),
