@@ -53,6 +53,18 @@ struct ClassRewriteTests {
         #expect(text.contains("into COLD: counting;") && text.hasSuffix("; not going on: the disks are full."))
     }
 
+    @Test("One that is paused is a notice of the status, one that goes on is none")
+    func paused() {
+        var report = StatusReport.sample()
+        report.rewrites = [.sample]
+        #expect(!StatusText.text(report).contains("archive"))
+        report.rewrites[0].isPaused = true
+        let text = StatusText.text(report)
+        #expect(text.hasPrefix("OK: every shard is in place. Something needs attention:"))
+        #expect(text.contains("\n  - the rewriting of archive/2019/… into COLD is paused, with 200 objects left\n"))
+        #expect(text.contains("run: cairn admin class rewrites resume --bucket archive; or"))
+    }
+
     @Test("A rewrite that is watched and cancelled ends as that, and with an error; an old cancellation says nothing")
     func watched() throws {
         let open = ClassRewritesReport(rewrites: [.sample])

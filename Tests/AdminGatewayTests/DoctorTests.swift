@@ -189,6 +189,15 @@ struct DoctorTests {
                 secondsLeft: nil
             )
         },
+        Case(
+            "rewrite paused",
+            .notice,
+            "the rewriting of archive/2019/… into COLD is paused, with 200 objects left",
+            "cairn admin class rewrites resume --bucket archive"
+        ) {
+            $0.status.rewrites = [.sample]
+            $0.status.rewrites[0].isPaused = true
+        },
         Case("not as it came in", .warning, "1 object not as they came in", "cairn admin scrub status") {
             $0.status.scrub.damagedObjects = ["archive/1"]
         },

@@ -275,6 +275,10 @@ def test_objects_that_are_there_go_over_while_clients_go_on(nine):
     server.start()
     client = server.client()
     assert rewrites(server)[0]["isPaused"]
+    told = server.admin("doctor", check=False)
+    assert told.returncode == 1 and f"cairn admin class rewrites resume --bucket {BUCKET}" in told.stdout, told
+    assert f"the rewriting of {BUCKET}" in server.admin("status").stdout
+    assert server.metric("cairn_class_rewrites_paused") == 1
     read_all(server, digests)
     server.admin("class", "rewrites", "resume", "--bucket", BUCKET)
     wait_until_rewritten(server)

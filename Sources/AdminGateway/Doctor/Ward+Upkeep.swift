@@ -62,7 +62,7 @@ extension Ward {
                 )
             )
         }
-        return findings + troubles + pausedMoves + verification
+        return findings + troubles + pausedMoves + pausedRewrites + verification
     }
 
     /// A pause outlives the moves that it was meant for, and a restart.
@@ -77,6 +77,18 @@ extension Ward {
                 command: "cairn admin moves resume"
             )
         ]
+    }
+
+    private var pausedRewrites: [Finding] {
+        status.rewrites.filter(\.isPaused).map { item in
+            Finding(
+                .notice,
+                ClassRewriteText.pauseProblem(item),
+                cause: "an operator paused it",
+                action: "let it go on, or end it where it is by `cairn admin class rewrites cancel`",
+                command: ClassRewriteText.resume(item)
+            )
+        }
     }
 
     private var troubles: [Finding] {

@@ -29,8 +29,22 @@ package enum ClassRewriteText {
         return report.rewrites.map(line).joined(separator: "\n")
     }
 
+    private static func name(_ item: ClassRewriteReport) -> String {
+        "\(item.bucket)\(item.prefix.isEmpty ? "" : "/\(item.prefix)…") into \(item.storageClass)"
+    }
+
+    /// What status and doctor say of one that is paused: a pause outlives the day that it was meant for, and restarts.
+    static func pauseProblem(_ item: ClassRewriteReport) -> String {
+        "the rewriting of \(name(item)) is paused"
+            + (item.objectsLeft.map { ", with \(Words.plural($0, "object")) left" } ?? "")
+    }
+
+    static func resume(_ item: ClassRewriteReport) -> String {
+        "cairn admin class rewrites resume --bucket \(item.bucket)"
+    }
+
     static func line(_ item: ClassRewriteReport) -> String {
-        var text = "\(item.bucket)\(item.prefix.isEmpty ? "" : "/\(item.prefix)…") into \(item.storageClass): "
+        var text = name(item) + ": "
         if let objects = item.objectsLeft, let bytes = item.bytesLeft {
             text += "\(Words.plural(objects, "object")), \(Words.bytes(bytes)) left"
         } else {

@@ -326,6 +326,17 @@ struct Diagnosis {
         ]
     }
 
+    private static func pausedRewrites(_ report: StatusReport) -> [Finding] {
+        report.rewrites.filter(\.isPaused).map { item in
+            Finding(
+                severity: .notice,
+                text: ClassRewriteText.pauseProblem(item),
+                action: "run: \(ClassRewriteText.resume(item)); or end it where it is by "
+                    + "`cairn admin class rewrites cancel`"
+            )
+        }
+    }
+
     private static func upkeep(_ report: StatusReport) -> [Finding] {
         var findings: [Finding] = []
         if !report.recoveryKitTaken {
@@ -347,6 +358,7 @@ struct Diagnosis {
                 action: TroubleText.action(trouble)
             )
         }
-        return findings + troubles + pausedMoves(report) + ScrubDiagnosis.findings(report.scrub)
+        return findings + troubles + pausedMoves(report) + pausedRewrites(report)
+            + ScrubDiagnosis.findings(report.scrub)
     }
 }

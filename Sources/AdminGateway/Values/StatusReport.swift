@@ -261,6 +261,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     @Added package var silentNodes: [NamedNode]
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
+    /// Buckets whose objects are being rewritten into another class.
+    @Added package var rewrites: [ClassRewriteReport]
     /// Storage classes that are short of room.
     @Added package var room: [RoomReport]
     /// What the store does by itself and does not get on with.
@@ -292,6 +294,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         maintained: [MaintenanceReport.Node] = [],
         silentNodes: [NamedNode] = [],
         moves: MovesReport? = nil,
+        rewrites: [ClassRewriteReport] = [],
         room: [RoomReport] = [],
         troubles: [TroubleReport] = []
     ) {
@@ -321,6 +324,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
         self.maintained = maintained
         self.silentNodes = silentNodes
         self.moves = moves
+        self.rewrites = rewrites
         self.room = room
     }
 }

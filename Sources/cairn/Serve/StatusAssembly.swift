@@ -56,6 +56,7 @@ struct StatusAssembly {
             maintained: try await StoreAdmin.maintained(store),
             silentNodes: silentNodes(status.disks),
             moves: try await moves(status),
+            rewrites: try await store.metadata.classRewrites().map { StoreAdmin.report($0, of: store) },
             room: room(status.disks),
             troubles: troubles.map { work, reason in
                 TroubleReport(work: TroubleReport.Work(rawValue: work.rawValue) ?? .other, reason: reason)

@@ -36,7 +36,10 @@ extension StoreAdmin {
             // The rows first: what is gone from them is known to be cancelled by then.
             let open = try await store.metadata.classRewrites()
             let cancelled = store.classRewriter.cancelled.subtracting(open.map(\.bucket))
-            return ClassRewritesReport(rewrites: open.map { report($0) }, cancelled: cancelled.sorted())
+            return ClassRewritesReport(
+                rewrites: open.map { Self.report($0, of: store) },
+                cancelled: cancelled.sorted()
+            )
         } catch {
             throw AdminError(.unavailable, error.message)
         }
@@ -55,7 +58,7 @@ extension StoreAdmin {
         return try await classRewrites()
     }
 
-    private func report(_ rewrite: ClassRewrite) -> ClassRewriteReport {
+    static func report(_ rewrite: ClassRewrite, of store: Store) -> ClassRewriteReport {
         let progress = store.classRewriter.progress(of: rewrite) ?? ClassRewriteProgress()
         return ClassRewriteReport(
             bucket: rewrite.bucket,

@@ -35,6 +35,8 @@ enum StoreProbes {
         text.add("cairn_metadata_damaged", "Whether damaged rows were met: 1, or 0.", status.damage == nil ? 0 : 1)
         text.add("cairn_missing_shards", "Shards not on their disks.", status.statistics.missingShards)
         addMoves(status, store.mover.progress, to: &text)
+        let rewritesPaused = ((try? await store.metadata.classRewrites()) ?? []).count(where: \.isPaused)
+        text.add("cairn_class_rewrites_paused", "Buckets whose rewriting an operator has paused.", rewritesPaused)
         let unreadable = max(status.statistics.blobsBelowQuorum, status.reach.unreadable.count)
         text.add("cairn_unreadable_blobs", "Blobs with fewer than k shards where they can be read.", unreadable)
         text.add("cairn_unreadable_groups", "Groups with fewer than k disks.", status.reach.unreadableGroups)
