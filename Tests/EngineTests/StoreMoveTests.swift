@@ -216,6 +216,32 @@ struct StoreMoveTests {
         try await store.close()
     }
 
+    @Test("a rate ends with the moves that it was given with, over a restart too, and is none of those that follow")
+    func rateEnds() async throws {
+        let folder = MemoryDisk(device: 99)
+        let store = try await StoreHarness.open(disks: 8) { $0.stateFolder = folder.mount() }
+        for number in 0..<10 { try await store.put("k\(number)", Content.random(70_000)) }
+        let disk = try await Self.disk(0, of: store)
+        _ = try await store.store.beginMoves(.empty([disk]), rate: 64 << 20)
+        #expect(await (try store.store.mover).keep())
+        try await store.close()
+        try await store.start()
+        #expect(try store.store.mover.givenRate == 64 << 20, "they are under way")
+        try await store.running {
+            try await Self.waitUntilMoved(store)
+            try await store.wait { try store.store.mover.givenRate == nil }
+        }
+        #expect(try store.store.mover.rate == Mover.defaultRate)
+        try await store.close()
+        try await store.start()
+        #expect(try store.store.mover.givenRate == nil)
+        // One that has stayed all the same, and one of moves that are none.
+        try store.store.mover.setRate(5)
+        _ = try await store.store.beginMoves(.even)
+        #expect(try store.store.mover.givenRate == nil)
+        try await store.close()
+    }
+
     @Test("an operator's word on moves comes back as it was kept, and nothing else")
     func settings() {
         for (isPaused, rate) in [(false, nil), (true, 7), (false, Int.max), (true, nil)] as [(Bool, Int?)] {

@@ -7,7 +7,7 @@ package struct MoveOptions: ParsableArguments {
     var dryRun = false
     @Flag(help: "Show the progress until all is moved.")
     var watch = false
-    @Option(help: "MiB a second to move at most, in all.")
+    @Option(help: "MiB a second to move at most, in all; of these moves alone. (default: 200)")
     var rate: Int?
     @Flag(help: "Print what is begun as JSON.")
     var json = false

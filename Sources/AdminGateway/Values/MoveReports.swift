@@ -16,7 +16,7 @@ package struct MoveRequest: Codable, Hashable, Sendable {
     package var isDryRun: Bool
     /// Also where a class then survives less than it does.
     @Added package var isForced: Bool
-    /// Bytes a second at most; nil leaves the rate as it is.
+    /// Bytes a second at most, of these moves alone; nil for the usual rate.
     package var rate: Int?
 
     package init(

@@ -12,7 +12,7 @@ package struct MoveSettings: Hashable, Sendable {
     private static let head = "cairn-moves 1"
 
     package var isPaused = false
-    /// Bytes a second; nil unless an operator said so.
+    /// Bytes a second of the moves under way; nil unless an operator said so.
     package var rate: Int?
 
     package init() {}

@@ -124,10 +124,14 @@ package final class Mover: Sendable {
     /// `keep` has returned true.
     package func pause() { state.withLock { $0.settings.isPaused = true } }
     package func resume() { state.withLock { $0.settings.isPaused = false } }
-    /// Bytes a second from now on; what was moved before is paid for.
-    package func setRate(_ rate: Int) {
-        state.withLock { ($0.settings.rate, $0.paidUntil) = (max(1, rate), time.monotonic) }
+    /// Bytes a second from now on, nil for the usual rate; what was moved before is paid for. It is that of the moves
+    /// under way: the store takes it back when they have ended.
+    package func setRate(_ rate: Int?) {
+        state.withLock { ($0.settings.rate, $0.paidUntil) = (rate.map { max(1, $0) }, time.monotonic) }
     }
+
+    /// What an operator has set; nil for the usual rate.
+    package var givenRate: Int? { state.withLock { $0.settings.rate } }
 
     package var rate: Int { state.withLock { $0.rate } }
     /// Why what operators said could not be read or kept; empty when it could.

@@ -158,10 +158,12 @@ extension Store {
     /// Begins the moves that reach a goal; the mover does the rest. Durable on return, and goes on after a restart.
     ///
     /// A disk that is to be empty takes nothing new from here on, and leaves the store by itself once it is.
-    /// `isForced`: also where a class then survives less than it does.
+    /// `isForced`: also where a class then survives less than it does. `rate`: bytes a second at most, of these moves
+    /// alone; nil for the usual rate.
     package func beginMoves(
         _ goal: MoveGoal,
-        isForced: Bool = true
+        isForced: Bool = true,
+        rate: Int? = nil
     ) async throws(DiskChangeError) -> MovePlan {
         try await changing { () async throws(DiskChangeError) in
             let plan = try await plan(goal)
@@ -171,6 +173,8 @@ extension Store {
                 guard isForced || lower.isEmpty else { throw DiskChangeError.weakens(lower) }
                 mover.note(isCancelled: false)
                 if case .empty(let disks) = goal { try await mark(disks, .draining) }
+                // Before the first of them goes; one that was given for earlier moves is none of theirs.
+                mover.setRate(plan.moves.isEmpty ? nil : rate)
                 try await begin(plan.moves)
                 await retireEmptied()
                 return plan
@@ -240,8 +244,25 @@ extension Store {
     /// After the moves of some places have ended: the map says so, and disks that are empty now leave.
     func endMoves() async {
         try? await reloadMap()
-        if blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) { events.note(.movesEnded) }
+        if blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) {
+            events.note(.movesEnded)
+            await endRate()
+        }
         await lookForEmptied()
+    }
+
+    /// A rate is that of the moves it was given with, whose end this is. What cannot be written down is told as a
+    /// trouble, and does no harm: other moves begin with a rate of their own.
+    private func endRate() async {
+        await alone(.replacement) {
+            let draining = Set(((try? await metadata.disks()) ?? []).filter { $0.state == .draining }.map(\.id))
+            // Others may have begun since, and a disk may have to be emptied further.
+            guard mover.givenRate != nil,
+                blobs.view.map.groups.values.allSatisfy({ $0.former.isEmpty && draining.isDisjoint(with: $0.members) })
+            else { return }
+            mover.setRate(nil)
+            _ = await mover.keep()
+        }
     }
 
     /// Lets disks go that were to be emptied and are, unless an operator's command is under way: then later.
@@ -263,7 +284,7 @@ extension Store {
             drainPatience.withLock({ $0.isDue(now: time.monotonic) })
         else { return }
         do {
-            _ = try await beginMoves(.empty(draining))
+            _ = try await beginMoves(.empty(draining), rate: mover.givenRate)
         } catch .noRoom {
             // A plan reads every blob's record, so the next is made later and later.
             drainPatience.withLock { $0.noteFailure(now: time.monotonic) }

@@ -38,9 +38,9 @@ extension StoreAdmin {
                 idealShare: plan.idealShare,
                 seconds: plan.seconds(
                     bytesPerSecond: question.megabytesPerSecond * Self.megabyte,
-                    totalPerSecond: store.mover.rate
+                    totalPerSecond: Mover.defaultRate
                 ),
-                totalRate: store.mover.rate,
+                totalRate: Mover.defaultRate,
                 disks: Self.disks(plan, records, question),
                 capacityBefore: Self.capacity(plan.before),
                 capacityAfter: Self.capacity(plan.after),

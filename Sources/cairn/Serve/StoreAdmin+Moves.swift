@@ -26,18 +26,16 @@ extension StoreAdmin {
         }
         let goal = try await goal(request, among: records)
         let plan: MovePlan
+        let rateBefore = store.mover.givenRate
         do throws(DiskChangeError) {
             plan =
                 request.isDryRun
-                ? try await store.plan(goal) : try await store.beginMoves(goal, isForced: request.isForced)
+                ? try await store.plan(goal)
+                : try await store.beginMoves(goal, isForced: request.isForced, rate: request.rate)
         } catch {
             throw AdminError(error)
         }
-        // A question changes nothing, and neither does what was refused.
-        if let rate = request.rate, !request.isDryRun {
-            store.mover.setRate(rate)
-            try await keepMoves()
-        }
+        if store.mover.givenRate != rateBefore { try await keepMoves() }
         return await report(plan, of: records, request)
     }
 
@@ -52,7 +50,7 @@ extension StoreAdmin {
         return MovePlanReport(
             places: plan.moves.count,
             bytes: plan.bytes,
-            seconds: plan.bytes / max(1, request.rate ?? store.mover.rate),
+            seconds: plan.bytes / max(1, request.rate ?? Mover.defaultRate),
             disks: records.sorted { $0.name < $1.name }.map { record in
                 let status = disks.first { $0.record.id == record.id }
                 return MovePlanReport.Disk(
