@@ -299,5 +299,44 @@ struct KeeperCrashTests {
         }
     }
 
+    /// Of a new log that takes ten records, one by one, and begins a second file with the ninth.
+    private static let writesOfTen = 20
+
+    @Test(
+        "A write that was acknowledged and is nowhere, or elsewhere, is damage or the log's end, and is healed",
+        arguments: 0..<writesOfTen as Range<Int>,
+        0...3 as ClosedRange<Int>
+    )
+    func lyingWrite(number: Int, blocks: Int) async throws {
+        let disk = MemoryDisk()
+        let kind = blocks == 0 ? WriteLie.Kind.lost : .misdirected(by: blocks * JournalFormat.blockSize)
+        disk.inject(WriteLie(kind, pathPrefix: "journal/", after: number))
+        var log = try await openLog(disk)
+        for sequence in 1...10 as ClosedRange<UInt64> {
+            let previous = sequence == 1 ? JournalPosition.origin : position(1, sequence - 1)
+            try await log.append(incarnation: 1, after: previous, [record(1, sequence)])
+        }
+        disk.restart()
+        disk.clearFaults()
+        log = try await openLog(disk)
+        let state = try await log.state()
+        #expect(state.promised == 1)
+        for sequence in 1...10 as ClosedRange<UInt64> {
+            let found = (try? await log.read(from: sequence, limitBytes: 1))?.first
+            #expect(found == nil || found == record(1, sequence))
+            // What no later batch vouches for is taken for never written.
+            let isKnown = found != nil || state.damaged.contains { $0.contains(sequence) }
+            #expect(isKnown || sequence == 10, "record \(sequence)")
+        }
+        try await log.append(incarnation: 2, after: .origin, records(1, 1...10))
+        try await log.append(incarnation: 2, after: position(1, 10), [])
+        for _ in 0..<2 {
+            #expect(try await log.state().damaged.isEmpty)
+            #expect(try await readAll(log) == records(1, 1...10))
+            disk.restart()
+            log = try await openLog(disk)
+        }
+    }
+
     private func logPath(_ disk: MemoryDisk) -> String { disk.files.last { $0.contains("/log-") } ?? "" }
 }

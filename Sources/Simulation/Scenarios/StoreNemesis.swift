@@ -21,6 +21,8 @@ final class StoreNemesis: Sendable {
         var ends: [(operation: Int, end: @Sendable () -> Void)] = []
         /// Slots whose disk must be replaced at the end of the round.
         var replaced: Set<Int> = []
+        /// A disk's journal may lack what its keeper believes to have.
+        var mustReopen = false
         var images: [Int: MemoryDisk] = [:]
         var tasks: [Task<Void, Never>] = []
     }
@@ -65,10 +67,20 @@ final class StoreNemesis: Sendable {
         }
         for task in tasks { await task.value }
         for slot in 0..<StoreServer.slotCount { world.disk(server.disk(slot)).clearFaults() }
+        await reopen()
         return state.withLock { state in
             defer { state.replaced = [] }
             return state.replaced.sorted()
         }
+    }
+
+    /// What a journal lacks is found when its log is opened: before the next round hurts other keepers.
+    private func reopen() async {
+        let mustReopen = state.withLock { state in
+            defer { state.mustReopen = false }
+            return state.mustReopen
+        }
+        if mustReopen { await server.crash(losingPower: false, databaseBack: nil) }
     }
 
     private func keepCopies() {
@@ -81,12 +93,16 @@ final class StoreNemesis: Sendable {
         }
     }
 
-    /// Whose disk lied about syncs.
+    /// Whose disk lied about syncs, or about writes to more than shards.
     var liars: Set<Int> {
         Set(
             faults.compactMap { fault -> Int? in
-                guard case .lieAboutSync(let slot, _) = fault.kind else { return nil }
-                return slot
+                switch fault.kind {
+                case .lieAboutSync(let slot, _): slot
+                case .lostWrite(let slot, _, let files), .misdirectedWrite(let slot, _, _, let files):
+                    files.mustBeReopened ? slot : nil
+                default: nil
+                }
             }
         )
     }
@@ -114,11 +130,9 @@ final class StoreNemesis: Sendable {
             crash(after: .zero, losingPower: false, databaseBack: nil)
         case .rollBack(let slot): rollBack(slot)
         case .rot(let slot, let bits): world.rot(server.disk(slot), bits: bits)
-        case .lostWrite(let slot, let count):
-            world.disk(server.disk(slot)).inject(WriteLie(.lost, pathPrefix: "segments/", after: count))
-        case .misdirectedWrite(let slot, let count, let distance):
-            world.disk(server.disk(slot))
-                .inject(WriteLie(.misdirected(by: distance), pathPrefix: "segments/", after: count))
+        case .lostWrite(let slot, let count, let files): lie(.lost, slot, files, after: count)
+        case .misdirectedWrite(let slot, let count, let distance, let files):
+            lie(.misdirected(by: distance), slot, files, after: count)
         case .misread(let slot, let count, let times, let kind):
             world.disk(server.disk(slot)).inject(ReadLie(kind, after: count, times: times))
         case .lieAboutSync(let slot, let operations):
@@ -147,6 +161,11 @@ final class StoreNemesis: Sendable {
             operate { [world] in await $0.maintain(work, random: world.random) }
         case .set: break
         }
+    }
+
+    private func lie(_ kind: WriteLie.Kind, _ slot: Int, _ files: LiedFiles, after count: Int) {
+        world.disk(server.disk(slot)).inject(WriteLie(kind, pathPrefix: files.pathPrefix, after: count))
+        if files.mustBeReopened { state.withLock { $0.mustReopen = true } }
     }
 
     private func pull(_ slot: Int, until operation: Int) {

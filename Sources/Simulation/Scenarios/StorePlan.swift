@@ -21,8 +21,8 @@ struct StoreFault: Sendable, CustomStringConvertible {
         /// Bits flip, in segments and journal.
         case rot(slot: Int, bits: Int)
         /// Writes that are acknowledged and land nowhere, or elsewhere.
-        case lostWrite(slot: Int, after: Int)
-        case misdirectedWrite(slot: Int, after: Int, by: Int)
+        case lostWrite(slot: Int, after: Int, among: LiedFiles)
+        case misdirectedWrite(slot: Int, after: Int, by: Int, among: LiedFiles)
         /// Reads that say they went well and give wrong bytes: a bit is another, or they are another place's.
         case misread(slot: Int, after: Int, times: Int, kind: ReadLie.Kind)
         /// Syncs say that they were done and are not, for so many operations: then power is lost.
@@ -143,6 +143,9 @@ struct StorePlan: Sendable {
         return generator.next() % 2 == 0 ? .flipped(bit: number) : .misdirected(by: 4_096 * (1 + number % 64))
     }
 
+    /// How far from its place a write lands that lands elsewhere.
+    static func misdirection(using generator: inout SplitMix64) -> Int { 4_096 * (1 + Int(generator.next() % 64)) }
+
     private static func crash(using generator: inout SplitMix64) -> StoreFault.Kind {
         let losesPower = generator.next() % 3 != 0
         return .crash(
@@ -165,8 +168,15 @@ struct StorePlan: Sendable {
         case 3: return .swapEmpty(slot: slot)
         case 4: return .rollBack(slot: slot)
         case 5: return .rot(slot: slot, bits: 1 + Int(generator.next() % 200))
-        case 6: return .lostWrite(slot: slot, after: few)
-        case 7: return .misdirectedWrite(slot: slot, after: few, by: 4_096 * (1 + Int(generator.next() % 64)))
+        // Nothing else is drawn for the files: the other faults of a seed stay what they are.
+        case 6: return .lostWrite(slot: slot, after: few, among: LiedFiles(draw: length))
+        case 7:
+            return .misdirectedWrite(
+                slot: slot,
+                after: few,
+                by: misdirection(using: &generator),
+                among: LiedFiles(draw: length)
+            )
         case 8: return .slow(slot: slot, operations: length)
         case 9: return .full(slot: slot, operations: length)
         case 10: return .flaky(slot: slot, operations: length)

@@ -23,6 +23,8 @@ final class ClusterNemesis: Sendable {
     private struct State {
         /// Places whose disk must be replaced at the end of the round.
         var replaced: Set<Int> = []
+        /// Nodes with a disk whose journal may lack what its keeper believes to have.
+        var reopened: Set<Int> = []
         /// By place that is rolled back: a disk's name, and what it held a while ago.
         var images: [Int: (name: String, disk: MemoryDisk)] = [:]
         var tasks: [Task<Void, Never>] = []
@@ -69,6 +71,7 @@ final class ClusterNemesis: Sendable {
         world.network.heal()
         world.network.profile = Self.calm
         for place in 0..<ClusterLayout.diskCount { world.disk(cluster.disk(place)).clearFaults() }
+        reopen()
         cluster.startAll()
         return state.withLock { state in
             defer { state.replaced = [] }
@@ -76,12 +79,25 @@ final class ClusterNemesis: Sendable {
         }
     }
 
-    /// Whose disk lied about syncs.
+    /// What a journal lacks is found when its log is opened: before the next round hurts other keepers.
+    private func reopen() {
+        let nodes = state.withLock { state in
+            defer { state.reopened = [] }
+            return state.reopened.sorted()
+        }
+        for node in nodes { cluster.nodes[node].crash(losingPower: false) }
+    }
+
+    /// Whose disk lied about syncs, or about writes to more than shards.
     var liars: Set<Int> {
         Set(
             faults.compactMap { fault -> Int? in
-                guard case .lieAboutSync(let place, _) = fault.kind else { return nil }
-                return place
+                switch fault.kind {
+                case .lieAboutSync(let place, _): place
+                case .lostWrite(let place, _, let files), .misdirectedWrite(let place, _, _, let files):
+                    files.mustBeReopened ? place : nil
+                default: nil
+                }
             }
         )
     }
@@ -114,7 +130,8 @@ final class ClusterNemesis: Sendable {
         case .maintain(let work):
             // Not waited for: its process may die in it.
             Task { [cluster, world] in await cluster.coordinator?.store?.maintain(work, random: world.random) }
-        case .lose, .retire, .pull, .swapEmpty, .rollBack, .rot, .misread, .lieAboutSync, .slow, .full, .fail:
+        case .lose, .retire, .pull, .swapEmpty, .rollBack, .rot, .lostWrite, .misdirectedWrite, .misread, .lieAboutSync,
+            .slow, .full, .fail:
             hurt(kind)
         case .set: break
         }
@@ -153,6 +170,9 @@ final class ClusterNemesis: Sendable {
                 restart(ClusterLayout.node(ofPlace: place)) { disk.liesAboutSync = false }
             }
         case .rot(let place, let bits): world.rot(cluster.disk(place), bits: bits)
+        case .lostWrite(let place, let count, let files): lie(.lost, place, files, after: count)
+        case .misdirectedWrite(let place, let count, let distance, let files):
+            lie(.misdirected(by: distance), place, files, after: count)
         case .slow(let place, let duration):
             let name = cluster.disk(place)
             world.slow(name, times: Self.slowness)
@@ -165,6 +185,12 @@ final class ClusterNemesis: Sendable {
             world.disk(cluster.disk(place)).inject(DiskFault(operation, after: count, times: times))
         default: break
         }
+    }
+
+    private func lie(_ kind: WriteLie.Kind, _ place: Int, _ files: LiedFiles, after count: Int) {
+        world.disk(cluster.disk(place)).inject(WriteLie(kind, pathPrefix: files.pathPrefix, after: count))
+        guard files.mustBeReopened else { return }
+        state.withLock { _ = $0.reopened.insert(ClusterLayout.node(ofPlace: place)) }
     }
 
     private func crash(_ nodes: [Int], losingPower: Bool, for duration: Duration) {

@@ -42,6 +42,9 @@ struct ClusterFault: Sendable, CustomStringConvertible {
         /// The machine loses power, and the disk wakes as it was some operations ago.
         case rollBack(place: Int)
         case rot(place: Int, bits: Int)
+        /// Writes that are acknowledged and land nowhere, or elsewhere.
+        case lostWrite(place: Int, after: Int, among: LiedFiles)
+        case misdirectedWrite(place: Int, after: Int, by: Int, among: LiedFiles)
         /// Reads that say they went well and give wrong bytes.
         case misread(place: Int, after: Int, times: Int, kind: ReadLie.Kind)
         /// Syncs say that they were done and are not, for a while: then the machine loses power.
@@ -170,7 +173,8 @@ struct ClusterPlan: Sendable {
         case 1: return .pull(place: place, duration)
         case 2: return .swapEmpty(place: place)
         case 3: return .rot(place: place, bits: 1 + Int(generator.next() % 200))
-        case 4, 5: return .slow(place: place, duration)
+        case 4: return .slow(place: place, duration)
+        case 5: return lie(place, after: few, using: &generator)
         case 6: return .full(place: place, duration)
         case 7: return .fail(place: place, operation: .sync, after: few, times: 1)
         default:
@@ -178,6 +182,14 @@ struct ClusterPlan: Sendable {
             let kind = kinds[Int(generator.next() % UInt64(kinds.count))]
             return .fail(place: place, operation: kind, after: few, times: 1 + few)
         }
+    }
+
+    private static func lie(_ place: Int, after few: Int, using generator: inout SplitMix64) -> ClusterFault.Kind {
+        let files = LiedFiles(draw: Int(generator.next() % UInt64(LiedFiles.allCases.count)))
+        let distance = StorePlan.misdirection(using: &generator)
+        return generator.next() % 2 == 0
+            ? .lostWrite(place: place, after: few, among: files)
+            : .misdirectedWrite(place: place, after: few, by: distance, among: files)
     }
 
     private static func process(using generator: inout SplitMix64) -> ClusterFault.Process {
