@@ -48,13 +48,21 @@ package final class KeeperLog: Sendable {
     let files: any FileSystem
     let random: any RandomSource
     let configuration: Configuration
+    let buggify: Buggify
     let gate: CallGate
     private let shared: Mutex<State>
 
-    init(files: any FileSystem, random: any RandomSource, configuration: Configuration, state: State) {
+    init(
+        files: any FileSystem,
+        random: any RandomSource,
+        configuration: Configuration,
+        buggify: Buggify,
+        state: State
+    ) {
         self.files = files
         self.random = random
         self.configuration = configuration
+        self.buggify = buggify
         gate = CallGate(limit: configuration.waitingCalls)
         shared = Mutex(state)
     }
@@ -90,6 +98,7 @@ package final class KeeperLog: Sendable {
         _ records: [JournalRecord]
     ) async throws(KeeperError) -> UInt64 {
         try Self.check(records, after: previous)
+        if buggify.strikes(.keeperBusy) { throw .busy }
         return try await exclusive { state async throws(KeeperError) in
             try await self.admit(incarnation, &state)
             switch try state.index.plan(records, after: previous, incarnation: incarnation) {
@@ -146,7 +155,7 @@ package final class KeeperLog: Sendable {
             guard base.sequence >= state.index.base.sequence else { throw .trimmed(state.index.base) }
             if base != state.index.base || reference != state.reference {
                 try await self.writeReference(base, reference, &state)
-                try await self.recycle(&state)
+                if !self.buggify.strikes(.trimCutShort) { try await self.recycle(&state) }
             }
             return state.index.last.sequence
         }

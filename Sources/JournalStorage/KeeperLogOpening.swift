@@ -11,10 +11,15 @@ extension KeeperLog {
     package static func open(
         _ files: any FileSystem,
         random: any RandomSource,
-        configuration: Configuration = Configuration()
+        configuration: Configuration = Configuration(),
+        buggify: Buggify = .never
     ) async throws(KeeperError) -> KeeperLog {
         let state: State
         do throws(LogFileError) {
+            if buggify.strikes(.openingCutShort) {
+                var first = LogOpening(files: files)
+                _ = try await first.run()
+            }
             var opening = LogOpening(files: files)
             state = try await opening.run()
         } catch {
@@ -23,7 +28,13 @@ extension KeeperLog {
             case .format(let error, let path): throw .failed("\(path): \(error)")
             }
         }
-        let log = KeeperLog(files: files, random: random, configuration: configuration, state: state)
+        let log = KeeperLog(
+            files: files,
+            random: random,
+            configuration: configuration,
+            buggify: buggify,
+            state: state
+        )
         try await log.prepare()
         return log
     }

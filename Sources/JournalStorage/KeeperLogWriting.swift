@@ -36,6 +36,10 @@ extension KeeperLog {
             if error.code == .full { throw .full }
             throw Self.fail(error, &state)
         }
+        // Not of a mark: a store begins only with all its keepers.
+        if !records.isEmpty, buggify.strikes(.keeperFails) {
+            throw Self.fail(FileError(.medium, operation: "sync", path: log.path), &state)
+        }
         state.index.join(
             records,
             after: previous,

@@ -17,12 +17,20 @@ package struct ClusterRebuild: Sendable {
     package var transport: any Transport
     /// The operator's word to go on with fewer journal keepers than an acknowledgement needed.
     package var isForced: Bool
+    package var buggify: Buggify
 
-    package init(nodes: [NodeMember], cluster: ClusterID, transport: any Transport, isForced: Bool) {
+    package init(
+        nodes: [NodeMember],
+        cluster: ClusterID,
+        transport: any Transport,
+        isForced: Bool,
+        buggify: Buggify = .never
+    ) {
         self.nodes = nodes
         self.cluster = cluster
         self.transport = transport
         self.isForced = isForced
+        self.buggify = buggify
     }
 
     /// `open` opens or makes the database, only once a journal has been found.
@@ -42,7 +50,8 @@ package struct ClusterRebuild: Sendable {
         let replay = MetadataReplay(
             keepers: disks.keepers,
             checkpoints: RemoteCheckpointBlobs(disks: disks, contents: BlobContents(store: disks.blobs)),
-            isForced: isForced
+            isForced: isForced,
+            buggify: buggify
         )
         do {
             return try await replay.run(into: try await open(ReadOnlyJournal()))

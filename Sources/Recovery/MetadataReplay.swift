@@ -4,6 +4,7 @@ package import DiskFormat
 internal import Metadata
 package import ObjectInterface
 package import ObjectModel
+internal import SystemInterface
 
 /// What reading the journal from the disks gave.
 package struct ReplayReport: Sendable {
@@ -37,11 +38,18 @@ struct MetadataReplay {
     let checkpoints: any CheckpointStore
     /// Go on with fewer than J keepers.
     let isForced: Bool
+    let buggify: Buggify
 
-    init(keepers: [any KeeperClient], checkpoints: any CheckpointStore, isForced: Bool) {
+    init(
+        keepers: [any KeeperClient],
+        checkpoints: any CheckpointStore,
+        isForced: Bool,
+        buggify: Buggify = .never
+    ) {
         self.keepers = keepers
         self.checkpoints = checkpoints
         self.isForced = isForced
+        self.buggify = buggify
     }
 
     /// Of the disks of this machine.
@@ -135,6 +143,7 @@ struct MetadataReplay {
         do {
             let reader = CheckpointReader(store: checkpoints)
             let checkpoint = try await reader.list(list)
+            if buggify.strikes(.importCutShort) { try await beginImport(checkpoint, reader, into: store) }
             try await store.beginImport()
             try await reader.read(checkpoint) { _, bytes in try await store.importRows(bytes) }
             try await store.finishImport()
@@ -144,6 +153,23 @@ struct MetadataReplay {
         } catch {
             throw .checkpoint("\(error)")
         }
+    }
+
+    private struct ImportCutShort: Error {}
+
+    /// Leaves the store as an import that was broken off behind its first rows does.
+    private func beginImport(
+        _ checkpoint: CheckpointList,
+        _ reader: CheckpointReader,
+        into store: any ReplicatedMetadata
+    ) async throws {
+        try await store.beginImport()
+        do {
+            try await reader.read(checkpoint) { _, bytes in
+                try await store.importRows(bytes)
+                throw ImportCutShort()
+            }
+        } catch is ImportCutShort {}
     }
 
     /// Applies what lies behind `start`; the record at `start` itself is compared.

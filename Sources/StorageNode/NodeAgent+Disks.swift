@@ -63,6 +63,7 @@ extension NodeAgent {
     }
 
     private func look(_ disk: HostedDisk) async -> HostedDiskReport {
+        await configuration.buggify.pause(.nodeLooksLate, time)
         let failure = disk.shards.failure
         let isInPlace = failure == nil ? await disk.shards.isInPlace() : true
         return HostedDiskReport(
@@ -226,7 +227,7 @@ extension NodeAgent {
     // MARK: Journal logs
 
     private func openLog(_ files: any FileSystem) async throws(KeeperError) -> KeeperLog {
-        try await KeeperLog.open(files, random: random, configuration: keeper)
+        try await KeeperLog.open(files, random: random, configuration: keeper, buggify: configuration.buggify)
     }
 
     private func served(_ disk: DiskID) throws(NodeRefusal) -> HostedDisk {
@@ -237,6 +238,7 @@ extension NodeAgent {
     func reopenLog(of id: DiskID) async throws(NodeRefusal) {
         var disk = try served(id)
         if let log = disk.journal, log.failure == nil { return }
+        if configuration.buggify.strikes(.logStaysShut) { throw .busy }
         let files = disk.shards.fileSystem
         await forgetCached(files, DiskFolder.journal)
         guard await KeeperLog.isThere(on: files) else { throw .failed("the log's files are gone") }

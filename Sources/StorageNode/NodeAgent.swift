@@ -40,7 +40,7 @@ package final class NodeAgent: TransportService {
         time: any TimeSource,
         random: any RandomSource
     ) {
-        service = StorageNodeService(time: time)
+        service = StorageNodeService(time: time, buggify: configuration.buggify)
         self.slots = slots
         self.configuration = configuration
         self.keeper = keeper
@@ -106,6 +106,7 @@ package final class NodeAgent: TransportService {
         switch call.request {
         case .format(let slot, let disk):
             return try await alone(with: disk.disk, in: slot) { () async throws(NodeRefusal) in
+                if configuration.buggify.strikes(.nodeCallTwice) { try await format(slot, disk) }
                 try await format(slot, disk)
                 return .done
             }
@@ -115,11 +116,15 @@ package final class NodeAgent: TransportService {
             }
         case .reopenLog(let disk):
             return try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in
+                if configuration.buggify.strikes(.nodeCallTwice) { try await reopenLog(of: disk) }
                 try await reopenLog(of: disk)
                 return .done
             }
         case .renewLog(let disk):
             return try await alone(with: .disk(disk)) { () async throws(NodeRefusal) in
+                if configuration.buggify.strikes(.nodeCallTwice) {
+                    try await renewLog(of: disk, by: call.incarnation)
+                }
                 try await renewLog(of: disk, by: call.incarnation)
                 return .done
             }

@@ -82,6 +82,7 @@ extension StorageNodeService {
         ranges: [Range<Int>],
         on disk: ShardDisk
     ) async throws -> (ShardResponse, [BufferSlice]) {
+        await buggify.pause(.shardReadLate, time)
         let read: ShardRead
         if let warm = disk.readNow(shard, ranges: ranges) {
             read = warm

@@ -44,9 +44,13 @@ package final class StorageNodeService: TransportService {
     }
 
     private let state = Mutex(State())
-    private let time: any TimeSource
+    let time: any TimeSource
+    let buggify: Buggify
 
-    package init(time: any TimeSource) { self.time = time }
+    package init(time: any TimeSource, buggify: Buggify = .never) {
+        self.time = time
+        self.buggify = buggify
+    }
 
     /// Serves a disk from here on; a disk of the same id is replaced.
     package func host(_ disk: HostedDisk) {
@@ -81,8 +85,19 @@ package final class StorageNodeService: TransportService {
     }
 
     private func answer(_ call: KeeperCall) async -> KeeperResponse {
+        if Self.mayWait(call.request) { await buggify.pause(.keeperCallLate, time) }
         guard let log = disk(call.keeper)?.journal else { return .refused(.failed("this node has no such keeper")) }
-        return await KeeperService(log: log).answer(call.request)
+        let service = KeeperService(log: log)
+        if buggify.strikes(.keeperCallTwice) { _ = await service.answer(call.request) }
+        return await service.answer(call.request)
+    }
+
+    /// By what keepers confirm a coordinator answers in time or not at all.
+    private static func mayWait(_ request: KeeperRequest) -> Bool {
+        switch request {
+        case .append, .read, .trim: true
+        case .state, .promise, .confirm: false
+        }
     }
 
     func answer(

@@ -62,6 +62,37 @@ package enum BuggifyPoint: String, CaseIterable, Sendable {
     case compactionLate
     /// A round of the group commit takes few writes.
     case smallRounds
+
+    // MARK: Journal keepers
+
+    /// A keeper refuses an append, as if too many calls waited for its disk.
+    case keeperBusy
+    /// A keeper's log fails behind a write: the records are there, and nobody knows.
+    case keeperFails
+    /// A keeper has noted what a checkpoint covers, and keeps the files of that.
+    case trimCutShort
+    /// The opening of a keeper's log ends when it has read everything, and is begun again.
+    case openingCutShort
+    /// Long before a keeper does what it was called for.
+    case keeperCallLate
+    /// A keeper's call is carried out twice.
+    case keeperCallTwice
+
+    // MARK: Nodes
+
+    /// Long before a node looks at a disk that it serves.
+    case nodeLooksLate
+    /// A node formats a disk, opens a failed log or begins a new one twice.
+    case nodeCallTwice
+    /// A node refuses to open a failed log, this time.
+    case logStaysShut
+    /// Long before a shard is read.
+    case shardReadLate
+
+    // MARK: Recovery
+
+    /// The import of a checkpoint ends behind its first rows, and is begun again.
+    case importCutShort
 }
 
 /// Which points strike: none, but in a simulation. A parameter below the outside world, like time and randomness.

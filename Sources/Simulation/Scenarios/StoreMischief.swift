@@ -16,17 +16,12 @@ final class StoreMischief: Sendable {
         var description: String { "\(number): \(point.rawValue) one time in \(rate)" }
     }
 
-    private static let rates: [UInt64] = [2, 8, 40]
-    /// The same of points that are passed now and then; never always, or nothing would ever become whole.
-    private static let rareRates: [UInt64] = [2, 3, 5]
-    /// The same of a point that ends the process.
-    private static let endingRate: UInt64 = 200
-
     private struct State {
         var generators: [BuggifyPoint: SplitMix64] = [:]
         var isOver = false
-        /// Points that end the process strike while clients work. Not while somebody works with the store directly; nor
-        /// while it is founded: a founding that is cut off may leave disks that are formatted and unknown to it.
+        /// Points that end the process, or a keeper's log, strike while clients work. Not while somebody works with the
+        /// store directly; nor while it is founded: a founding that is cut off may leave disks that are formatted and
+        /// unknown to it.
         var mayEnd = false
     }
 
@@ -45,8 +40,8 @@ final class StoreMischief: Sendable {
         for point in BuggifyPoint.allCases {
             let draw = generator.next()
             guard draw % 3 == 0, !point.costsShard || mayCostShards else { continue }
-            let choice = point.isRare ? rareRates : rates
-            let rate = point.endsProcess ? endingRate : choice[Int(truncatingIfNeeded: draw >> 8 & 0xFF) % choice.count]
+            let choice = point.rates
+            let rate = choice[Int(truncatingIfNeeded: draw >> 8 & 0xFF) % choice.count]
             let number = count + settings.count + 1
             settings.append(Setting(number: number, point: point, rate: rate, seed: generator.next()))
         }
@@ -79,7 +74,7 @@ final class StoreMischief: Sendable {
     private func draw(_ point: BuggifyPoint, _ onEnd: () -> Void) -> UInt64? {
         guard let rate = rates[point] else { return nil }
         let number: UInt64? = state.withLock { state in
-            guard !state.isOver, !point.endsProcess || state.mayEnd,
+            guard !state.isOver, !point.needsClients || state.mayEnd,
                 let draw = state.generators[point]?.next(), draw % rate == 0
             else { return nil }
             return draw / rate
@@ -97,16 +92,28 @@ extension BuggifyPoint {
     /// The process ends with it, as `cairn serve` does when its metadata stops, and a supervisor starts it again.
     fileprivate var endsProcess: Bool { self == .commitFails }
 
-    /// A blob lacks a shard after it, for a while.
-    fileprivate var costsShard: Bool { self == .answerLost }
+    /// A blob lacks a shard after it, or the journal a keeper, for a while.
+    fileprivate var costsShard: Bool { self == .answerLost || self == .keeperFails }
 
-    /// Passed a few times in a run at most, not with every request.
-    fileprivate var isRare: Bool {
+    /// Strikes while clients work only.
+    fileprivate var needsClients: Bool { endsProcess || self == .keeperFails }
+
+    /// It strikes one time in one of these.
+    fileprivate var rates: [UInt64] {
         switch self {
+        case .commitFails: [200]
+        // Passed a few times in a run at most, not with every request; never always, or nothing would become whole.
         case .checkpointCutShort, .journalUntrimmed, .journalForgets, .repackLate, .repairReadsBad, .lookLate,
-            .moveCutShort, .moveErasesLate, .orphansLate, .compactionCutShort, .compactionLate, .smallRounds:
-            true
-        default: false
+            .moveCutShort, .moveErasesLate, .orphansLate, .compactionCutShort, .compactionLate, .smallRounds,
+            .trimCutShort, .openingCutShort, .nodeCallTwice, .logStaysShut, .importCutShort:
+            [2, 3, 5]
+        // Passed by every call to every disk: more often nothing would come of anything.
+        case .nodeLooksLate, .shardReadLate: [100, 500, 2_000]
+        // A keeper that waits takes a thousand records less: more often most of them would wait at any time.
+        case .keeperBusy, .keeperCallLate: [1_000, 5_000]
+        // So seldom that two keepers are hardly ever out at once.
+        case .keeperFails: [2_000]
+        default: [2, 8, 40]
         }
     }
 }

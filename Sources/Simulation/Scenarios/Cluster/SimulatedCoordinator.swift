@@ -199,7 +199,8 @@ final class SimulatedCoordinator: Sendable {
             nodes: state.withLock { $0.nodes }.map { NodeMember(name: $0.name, site: $0.site) },
             cluster: cluster,
             transport: life.transport,
-            isForced: false
+            isForced: false,
+            buggify: life.buggify
         )
         _ = try await rebuild.run(time: life.process.time, random: life.process.random) { journal in
             JournaledMetadataStore.inMemory(database, journal: journal)
