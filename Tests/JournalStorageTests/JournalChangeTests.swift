@@ -194,8 +194,8 @@ struct JournalChangeTests {
         #expect(replayed.records == records(1, 1...3))
     }
 
-    /// Coordinators come and go, keepers lose power and are away; now and then two coordinators overlap. Whatever was
-    /// acknowledged is found by every later start, at its place.
+    /// Coordinators come and go, keepers lose power, rot and are away; now and then two coordinators overlap. Whatever
+    /// was acknowledged is found by every later start, at its place.
     @Test("No acknowledged record is ever lost, reordered or mixed", arguments: 1..<9 as Range<UInt64>)
     func randomHistory(seed: UInt64) async throws {
         var generator = SplitMix64(seed: seed)
@@ -208,9 +208,9 @@ struct JournalChangeTests {
         )
         for generation in 1...6 {
             for keeper in fixture.keepers { keeper.isDown = false }
-            for keeper in fixture.keepers.shuffled(using: &generator).prefix(Int.random(in: 0...2, using: &generator)) {
-                // A new store begins with all its keepers.
-                keeper.isDown = generation > 1
+            // A new store begins with all its keepers.
+            if generation > 1 {
+                try await fixture.hurt(acknowledged: UInt64(acknowledged.count), using: &generator)
             }
             let replayed = Replayed()
             let journal = try await fixture.start(configuration: configuration, replayed: replayed)
@@ -248,6 +248,58 @@ struct JournalChangeTests {
                 try await keeper.open()
             }
         }
+    }
+}
+
+extension JournalFixture {
+    /// Of five keepers.
+    private static let mayBeLost = 2
+
+    /// Before a start some keepers rot and others are away: with those that have not been mended yet no more than may
+    /// be lost.
+    fileprivate func hurt(acknowledged: UInt64, using generator: inout SplitMix64) async throws {
+        let intact = await JournalSurvey.take(keepers).answers.filter { $0.state.damaged.isEmpty }
+        var left = max(0, Self.mayBeLost - (keepers.count - intact.count))
+        // Records that one log alone has were never acknowledged, but a start takes them, and all before them: where
+        // that log cannot be read just before them, nobody can prove what was there, and the start is refused.
+        let fit = intact.filter { $0.state.last.sequence <= acknowledged }.map(\.keeper)
+        let rotting = Bool.random(using: &generator) ? Int.random(in: 0...left, using: &generator) : 0
+        for keeper in keepers.filter({ fit.contains($0.keeper) }).shuffled(using: &generator).prefix(rotting) {
+            try await keeper.rot(using: &generator)
+            left -= 1
+        }
+        let away = Int.random(in: 0...left, using: &generator)
+        for keeper in keepers.shuffled(using: &generator).prefix(away) { keeper.isDown = true }
+    }
+}
+
+extension TestKeeper {
+    /// Bytes from a block's beginning where a small batch has its own.
+    private static let batchBytes = 192
+
+    /// Flips a few bits of the log's files, or of one copy of the promise, and opens the log again: a keeper that has
+    /// not seen its rot would say that it holds what it does not.
+    fileprivate func rot(using generator: inout SplitMix64) async throws {
+        disk.restart()
+        let logs = disk.files.filter { $0.contains("/log-") }
+        for _ in 0..<Int.random(in: 1...3, using: &generator) {
+            let mask = UInt8(1) << UInt8.random(in: 0..<8, using: &generator)
+            guard let log = logs.randomElement(using: &generator), let length = disk.length(log) else { continue }
+            switch Int.random(in: 0..<8, using: &generator) {
+            case 0:
+                disk.flip("journal/promise", offset: Int.random(in: 0..<64, using: &generator), mask: mask)
+            case 1:
+                let slot = JournalFormat.headerSlot * Int.random(in: 0...1, using: &generator)
+                let offset = Int.random(in: 0..<JournalFormat.headerLength, using: &generator)
+                disk.flip(log, offset: slot + offset, mask: mask)
+            default:
+                let blocks = (length - JournalFormat.dataOffset) / JournalFormat.blockSize
+                let block = Int.random(in: 0..<max(1, blocks), using: &generator)
+                let offset = Int.random(in: 0..<Self.batchBytes, using: &generator)
+                disk.flip(log, offset: JournalFormat.dataOffset + block * JournalFormat.blockSize + offset, mask: mask)
+            }
+        }
+        try await open()
     }
 }
 
