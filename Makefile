@@ -31,8 +31,8 @@ CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.p
            test_awscli.py test_other_clients.py test_conformance.py test_completions.py test_refused_requests.py \
            test_bad_input.py test_subresources.py test_signature.py test_trailers.py test_tls.py test_secrets.py \
            test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py test_damaged_state.py \
-           test_stop.py test_metrics.py test_disks_lost.py test_growth.py test_storage_classes.py \
-           test_disk_faults.py test_raw_disks.py test_salvage.py \
+           test_stop.py test_metrics.py test_disks_lost.py test_failing_rebuild.py test_growth.py \
+           test_storage_classes.py test_disk_faults.py test_raw_disks.py test_salvage.py \
            test_disk_full.py::test_deletes_one_by_one_on_small_full_disks test_metadata_full.py test_crash_points.py \
            test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_cluster_changes.py test_node_disks.py \
            test_take_over.py test_histories.py test_linearizable.py test_deployment.py test_package.py \
@@ -87,7 +87,7 @@ test-swift: build-tests
 
 # Every client test, with kills, full disks, memory and salvage, and with every crash point; and many more seeds.
 test-long: build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
-	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_TEST_PAIRS=all CAIRN_TEST_MEMORY_MIB=1024 \
+	CAIRN_TEST_POINTS_STRIDE=$(STRIDE) CAIRN_TEST_PAIRS=all CAIRN_TEST_MEMORY_MIB=1024 CAIRN_TEST_EIO_SECONDS=60 \
 	    CAIRN_TEST_FULL_SMALL_OBJECTS=200000 CAIRN_BINARY=$(cairn) \
 	    .venv/bin/python -m pytest Tests/Clients
 	.build/release/simulator run --first-seed $$(( $(SEEDS) + 1 )) --seeds $(LONG_SEEDS)

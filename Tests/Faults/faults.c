@@ -1,5 +1,5 @@
 // A library to preload (LD_PRELOAD): counts the calls by which a process changes files below one folder, and at the
-// n-th kills the process, lets the call fail, or delays it.
+// n-th kills the process, lets the call fail, or delays it; or does so from the n-th on until it is disarmed.
 //
 //   FAULTS_ROOT     the folder; calls on anything else are passed on untouched
 //   FAULTS_CONTROL  a file of sizeof(struct plan) bytes that a test maps too (plan.h); it arms the plan at the moment
@@ -89,11 +89,16 @@ static bool is_armed(enum kind kind) {
 /// What shall happen to this call. The caller's errno is left as it was.
 static enum action count(enum kind kind, const char *call, const char *path) {
     if (!is_below_root(path) || (plan->match[0] != 0 && strstr(path, plan->match) == NULL)) return ACTION_NONE;
-    if (atomic_fetch_add(&plan->counted, 1) + 1 != plan->target) return ACTION_NONE;
-    plan->hit_kind = kind;
-    strncpy(plan->hit_path, path, sizeof(plan->hit_path) - 1);
-    strncpy(plan->hit_call, call, sizeof(plan->hit_call) - 1);
-    atomic_store(&plan->hits, 1);
+    uint64_t number = atomic_fetch_add(&plan->counted, 1) + 1;
+    if (number != plan->target && (plan->target == 0 || number < plan->target || number > plan->last)) {
+        return ACTION_NONE;
+    }
+    if (number == plan->target) {
+        plan->hit_kind = kind;
+        strncpy(plan->hit_path, path, sizeof(plan->hit_path) - 1);
+        strncpy(plan->hit_call, call, sizeof(plan->hit_call) - 1);
+    }
+    atomic_fetch_add(&plan->hits, 1);
     return (enum action)plan->action;
 }
 

@@ -36,12 +36,13 @@ struct plan {
     int32_t error;  // an errno
     uint32_t delay;
     _Atomic uint64_t counted; // calls since it was armed
-    _Atomic uint64_t hits;    // 1 when the n-th call was reached
+    _Atomic uint64_t hits;    // calls that met the fault
     uint32_t hit_kind;
     uint32_t loaded; // processes that have mapped this file so far
     char match[256]; // counts only calls on paths that hold this text; empty: on all
-    char hit_path[512];
+    char hit_path[512]; // of the n-th call
     char hit_call[32];
+    uint64_t last; // calls from the n-th to this one meet the fault; when it is less, the n-th alone
 };
 
 #endif

@@ -1,4 +1,4 @@
-"""Faults at the n-th file call of a server: the test's side of the library in Tests/Faults."""
+"""Faults at the n-th file call of a server, or at all from there on: the test's side of the library in Tests/Faults."""
 
 import errno
 import mmap
@@ -9,9 +9,9 @@ import time
 
 # The layout of `struct plan` in Tests/Faults/plan.h.
 MAGIC = 0x43464C54
-LENGTH = 56 + 8 + 256 + 512 + 32
-ARMED, TARGET, ACTION, COUNTED, HITS, HIT_KIND, LOADED, MATCH, HIT_PATH, HIT_CALL = (
-    4, 8, 16, 32, 40, 48, 52, 56, 312, 824
+LENGTH = 56 + 256 + 512 + 32 + 8
+ARMED, TARGET, ACTION, COUNTED, HITS, HIT_KIND, LOADED, MATCH, HIT_PATH, HIT_CALL, LAST = (
+    4, 8, 16, 32, 40, 48, 52, 56, 312, 824, 856
 )
 MATCH_ROOM, PATH_ROOM, CALL_ROOM = 256, 512, 32
 
@@ -20,6 +20,7 @@ WRITE, SYNC, ALLOCATE, NAME, READ = 1, 2, 4, 8, 16
 CHANGES = WRITE | SYNC | ALLOCATE | NAME
 
 KILL, TORN, FAIL, SHORT, DELAY = 1, 2, 3, 4, 5
+FOR_EVER = 2 ** 64 - 1
 
 
 def library() -> pathlib.Path:
@@ -49,9 +50,11 @@ class Faults:
         }
 
     def arm(self, target: int, action: int, kinds: int = CHANGES, error: int = errno.EIO, match: str = "",
-            delay: float = 0):
-        """From now on calls count; the `target`-th meets its fault. 0 only counts."""
+            delay: float = 0, lasts: bool = False):
+        """From now on calls count; the `target`-th meets its fault. 0 only counts. What `lasts` befalls all that
+        follow as well, until `disarm`."""
         self.disarm()
+        self.memory[LAST:LAST + 8] = struct.pack("<Q", FOR_EVER if lasts else 0)
         self.memory[TARGET:TARGET + 24] = struct.pack("<QIIiI", target, action, kinds, error, int(delay * 1000))
         self.memory[COUNTED:COUNTED + 20] = bytes(20)
         for offset, room in ((HIT_PATH, PATH_ROOM), (HIT_CALL, CALL_ROOM)):
@@ -72,8 +75,13 @@ class Faults:
         return self._number(COUNTED, "<Q")
 
     @property
+    def hits(self) -> int:
+        """Calls that met the fault."""
+        return self._number(HITS, "<Q")
+
+    @property
     def is_hit(self) -> bool:
-        return self._number(HITS, "<Q") > 0
+        return self.hits > 0
 
     @property
     def loaded(self) -> int:
