@@ -11,8 +11,8 @@ import pytest
 
 from support.data import KIB, MIB, sha256
 from support.points import (
-    ABSENT, BUCKET, CHANGING, DELAYED, KILLED, MODES, READ_ERROR, READING, REPORT, Operation, Store, Sweep, check,
-    load_until_checkpoint_is_due,
+    ABSENT, BUCKET, CHANGING, DELAYED, DISKS, KILLED, MODES, READ_ERROR, READING, REPORT, Operation, Store, Sweep,
+    check, load_until_checkpoint_is_due,
 )
 from support.server import WHOLE_SECONDS, Server, destroy, lacks
 
@@ -270,9 +270,12 @@ class Compaction(Operation):
 
     name, floor, points_per_folder, modes, reading_stride = "compaction", 40, 1, MODES, 5
     speed, quiet, patience = 10, 0.5, 8
-    # All disks are compacted one after the other, each by itself and in the same way: the calls of one count.
-    match = "/disk-2/"
     rounds = 9
+
+    def match(self, number):
+        """All disks are compacted one after the other, each by itself and in the same way: the calls of one count, of
+        the first as of the last, with the others compacted before or not yet."""
+        return f"/disk-{1 + number % DISKS}/"
 
     def make_template(self, store):
         super().make_template(store)

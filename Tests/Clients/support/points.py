@@ -23,7 +23,8 @@ ABSENT = "absent"
 OPEN, GONE = "open", "gone"
 
 # Four disks, of which two may go: with fewer calls than six, and starts that take less, and the same code.
-SHAPE = ["--disks", "4", "--scheme", "rs-2-2"]
+DISKS = 4
+SHAPE = ["--disks", str(DISKS), "--scheme", "rs-2-2"]
 # A process that was told to die is dead within this time; one that lives on is a fault of the library.
 DEATH_SECONDS = 120
 # Calls no longer reached in a row until an operation counts as over: their number varies a little.
@@ -336,8 +337,10 @@ class Operation:
     may_refuse = False
     # Too long for a sample.
     is_long = False
-    # Counts only calls on paths that hold this.
-    match = ""
+
+    def match(self, number: int) -> str:
+        """At the point of that number, only calls on paths that hold this count."""
+        return ""
 
     def make_template(self, store: Store):
         """What every folder of the operation begins with."""
@@ -477,7 +480,7 @@ class Sweep:
         if operation.erases:
             store.wait_for_erasures()
         faults.settle(operation.quiet, operation.patience)
-        faults.arm(number, mode.action, mode.kinds, mode.error, operation.match, DELAY_SECONDS)
+        faults.arm(number, mode.action, mode.kinds, mode.error, operation.match(number), DELAY_SECONDS)
         try:
             operation.act(store)
             self.settle(store)
