@@ -1,8 +1,10 @@
 """What `cairn serve` says when it is told something that cannot be: one sentence with the name of what is wrong, status
 64, and nothing made."""
 
+import fcntl
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -60,6 +62,37 @@ def test_a_file_that_is_no_certificate_is_named(folder):
     result = serve(folder / "data", "--tls-certificate", file, "--tls-key", file)
     assert result.returncode == WRONG_OPTION
     assert f"{file} cannot be read or holds no certificate" in result.stderr
+
+
+def test_one_folder_by_two_paths_is_refused(folder):
+    disks = [folder / f"disk-{number}" for number in range(1, 6)]
+    for disk in disks:
+        disk.mkdir()
+    link = folder / "disk-6"
+    link.symlink_to(disks[2])
+    result = serve(folder / "data", *(part for disk in [*disks, link] for part in ("--disk", disk)))
+    assert result.returncode != 0
+    assert f"--disk {disks[2]} and --disk {link} are the same folder" in " ".join(result.stderr.split())
+    assert not any(list(disk.iterdir()) for disk in disks)
+
+
+def test_a_load_with_a_wrong_secret_names_the_keys(servers):
+    server = servers().start()
+    result = server.run("bench", "put", "--endpoint", server.url, "--access-key", server.access_key,
+                        "--secret-key", "wrong", "--size", "16", "--count", 1, "--quiet", check=False)
+    assert result.returncode != 0 and "secret" in result.stderr and "key" in result.stderr, result
+
+
+def test_a_folder_is_waited_for_that_is_about_to_be_free(servers):
+    """As one is whose process was killed a moment ago."""
+    server = servers()
+    server.start().stop()
+    with open(server.data / "lock", "r+b") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        timer = threading.Timer(0.7, fcntl.lockf, (lock, fcntl.LOCK_UN))
+        timer.start()
+        server.start()
+        timer.join()
 
 
 def test_a_data_folder_that_cannot_be_is_named(folder):

@@ -339,6 +339,41 @@ struct MembershipTests {
         await node.agent.close()
     }
 
+    @Test(
+        "right after a start nothing is erased that a node may be reading which has not beaten yet, for a minute",
+        arguments: [true, false]
+    )
+    func readersOfBefore(allBeat: Bool) async throws {
+        let cluster = try await ClusterHarness()
+        let time = ManualTime()
+        time.advance(by: .seconds(3_600))
+        let membership = Membership(
+            known: cluster.nodes.map { Self.beat($0).address },
+            region: ClusterHarness.region,
+            addresses: ClusterHarness.NoAddresses(),
+            transport: ClusterHarness.Line(board: cluster.board, caller: .coordinator),
+            time: time
+        ) { _ in }
+        membership.attach(cluster.store)
+        func deadAfterAPass() async throws -> Int {
+            try await cluster.store.collector.pass()
+            return try await cluster.store.metadata.statistics().deadBlobs
+        }
+        _ = try await cluster.put("a", Content.random(100_000), at: 0)
+        _ = try await cluster.put("a", Content.random(10), at: 0)
+        #expect(try await deadAfterAPass() == 1)
+        for node in cluster.nodes.dropLast(allBeat ? 0 : 1) {
+            _ = await membership.answer(Self.beat(node), from: node.name)
+            if node.name != cluster.nodes[2].name { #expect(try await deadAfterAPass() == 1) }
+        }
+        #expect(try await deadAfterAPass() == (allBeat ? 0 : 1))
+        time.advance(by: .seconds(61))
+        #expect(try await deadAfterAPass() == 0)
+        // The store holds it weakly.
+        withExtendedLifetime(membership) {}
+        await cluster.close()
+    }
+
     @Test("a coordinator that has just begun gives nodes the time to beat")
     func begin() async throws {
         let cluster = try await ClusterHarness()

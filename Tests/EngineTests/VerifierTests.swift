@@ -1,4 +1,7 @@
+import ClusterProtocol
 import Coordination
+import LinuxSystem
+import Metadata
 import Synchronization
 import TestKit
 import Testing
@@ -26,5 +29,24 @@ struct VerifierTests {
         #expect(verifier.report.shardsExpected > 0 && verifier.report.isCurrent)
         #expect(verifier.report.shardsVerified == verifier.report.shardsExpected)
         try await harness.close()
+    }
+
+    @Test("a pass that an error of the metadata cuts off does not count, and is made anew")
+    func cutOff() async throws {
+        let cluster = try await ClusterHarness()
+        _ = try await cluster.put("a", Content.random(70_000), at: 0)
+        // It refuses to list blobs, as a coordinator's own business.
+        let metadata = RemoteMetadataStore(
+            transport: ClusterHarness.Line(board: cluster.board, caller: .coordinator),
+            coordinator: CoordinatorName.name,
+            time: LinuxTime()
+        )
+        let verifier = Verifier(metadata: metadata, blobs: cluster.store.blobs, time: LinuxTime())
+        let ends = Mutex(0)
+        verifier.onEnd { _ in ends.withLock { $0 += 1 } }
+        await verifier.pass()
+        #expect(verifier.report.isRunning && !verifier.report.isCurrent && verifier.report.finished == nil)
+        #expect(ends.withLock { $0 } == 0)
+        await cluster.close()
     }
 }

@@ -119,6 +119,22 @@ struct JournalChangeTests {
         try await fixture.withJournal { try await $0.appendNext(2) }
     }
 
+    @Test("A coordinator that another has taken over from does not start again, and the keepers promise it nothing")
+    func takenOver() async throws {
+        let fixture = try await JournalFixture(3)
+        let old = try await fixture.start()
+        try await fixture.run(old) { try await $0.appendNext(2) }
+        let new = try await fixture.start()
+        try await fixture.run(new) { try await $0.appendNext(2) }
+        #expect(new.incarnation > old.incarnation)
+        await #expect(throws: JournalError.superseded(incarnation: new.incarnation)) {
+            _ = try await fixture.start(own: old.incarnation)
+        }
+        #expect(await JournalSurvey.take(fixture.keepers).highestIncarnation == new.incarnation)
+        let again = try await fixture.start(own: new.incarnation)
+        try await fixture.run(again) { try await $0.appendNext() }
+    }
+
     @Test("An empty disk in a keeper's place does not count at start")
     func emptyKeeper() async throws {
         let fixture = try await JournalFixture(3)

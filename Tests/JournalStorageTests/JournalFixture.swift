@@ -20,23 +20,26 @@ final class JournalFixture: Sendable {
 
     var ids: [DiskID] { keepers.map(\.keeper) }
 
-    /// Starts a journal on the keepers; `replayed` gets the records it hands over.
+    /// Starts a journal on the keepers; `replayed` gets the records it hands over. `incarnation`: the highest that the
+    /// coordinator has drawn itself, where there may be others.
     func start(
         _ clients: [any KeeperClient]? = nil,
         founding: [DiskID]? = nil,
         database: JournalPosition = .origin,
+        own incarnation: UInt32? = nil,
         isForced: Bool = false,
         configuration: JournalConfiguration = JournalFixture.configuration,
         time: any TimeSource = LinuxTime(),
         random: any RandomSource = SeededRandom(seed: 5),
         replayed: Replayed = Replayed()
     ) async throws(JournalError) -> Journal {
-        let opening = JournalOpening(
+        var opening = JournalOpening(
             clients: clients ?? keepers,
             founding: founding ?? ids,
             database: database,
             isForced: isForced
         )
+        opening.ownIncarnation = incarnation
         return try await Journal.start(
             opening,
             configuration: configuration,

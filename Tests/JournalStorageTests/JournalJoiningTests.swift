@@ -58,6 +58,34 @@ struct JournalJoiningTests {
         }
     }
 
+    @Test("Feeding a disk that would join makes way for what is more urgent: the set stays as it was, and may change")
+    func makesWay() async throws {
+        let fixture = try await JournalFixture(3)
+        let (slow, fresh) = (try await freshKeeper(8), try await freshKeeper(9))
+        slow.isDown = true
+        // Nothing here hangs on how long a disk that takes nothing is waited for.
+        let patient = JournalConfiguration(confirmation: .milliseconds(40), patience: .seconds(3_600))
+        try await fixture.withJournal(configuration: patient) { journal async throws in
+            try await journal.appendNext(5)
+            let before = journal.report.keepers
+            let isMoreUrgent = Atomic(false)
+            await #expect(throws: JournalError.invalid("another change of the journal's keepers is more urgent")) {
+                try await journal.changeKeepers(
+                    to: fixture.ids[1...] + [slow.keeper],
+                    joining: slow,
+                    while: { !isMoreUrgent.exchange(true, ordering: .relaxed) }
+                ) { _ in
+                    Issue.record("a change was submitted")
+                }
+            }
+            #expect(journal.report.keepers == before && journal.report.members.count == 3)
+            try await journal.changeKeepers(to: fixture.ids[1...] + [fresh.keeper], joining: fresh) { payload in
+                try await journal.append([JournalRecord(position: position(1, 6), payload: payload)])
+            }
+            #expect(journal.report.keepers.contains(fresh.keeper))
+        }
+    }
+
     @Test("What was under way to the log that a disk had before does not count for the one that it has now")
     func lateAnswer() async throws {
         let fixture = try await JournalFixture(3)
