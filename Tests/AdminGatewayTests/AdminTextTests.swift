@@ -53,6 +53,14 @@ struct AdminTextTests {
         #expect(StatusText.text(report).hasPrefix("DATA AT RISK: more disks are away"))
     }
 
+    @Test("blobs that cannot be read are counted by their own classes' k, and none is named")
+    func belowK() {
+        var report = StatusReport.sample()
+        (report.missingShards, report.blobsBelowK) = (21, 3)
+        let text = StatusText.text(report)
+        #expect(text.contains("Shards        21 missing; 3 blobs with fewer than reading needs\n"))
+    }
+
     @Test("damaged metadata comes before everything else, with the command that leads out")
     func damagedMetadata() {
         var report = StatusReport.sample()

@@ -92,8 +92,9 @@ package enum StatusText {
 
     private static func shards(_ report: StatusReport) -> String {
         guard report.missingShards > 0 || report.blobsBelowK > 0 else { return "none missing" }
-        return "\(Words.count(report.missingShards)) missing; \(Words.plural(report.blobsBelowK, "blob")) below "
-            + "\(report.dataShards)"
+        // Each blob counts by the k of its own class.
+        return "\(Words.count(report.missingShards)) missing; \(Words.plural(report.blobsBelowK, "blob")) with fewer "
+            + "than reading needs"
     }
 
     private static func verified(_ report: StatusReport) -> String {
