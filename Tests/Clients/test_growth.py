@@ -139,3 +139,32 @@ def test_a_disk_that_stays_away_is_out_and_takes_its_share_when_it_is_back(serve
     for number in (1, 8):
         destroy(folder / f"disk-{number}")
     read_all(server, digests)
+
+
+def test_a_drain_after_which_less_is_survived_is_refused_without_force(servers):
+    # Three nodes with 3, 2 and 2 disks: two shards of rs-4-2 on each, so any one may go. With one disk on the last,
+    # three have to be on the first.
+    server = servers("--nodes", "3", "--disks", "7").start()
+    digests = fill(server, 16)
+    drain = ("disk", "drain", "node-3/disk-3")
+    told = server.admin(*drain, "--dry-run").stdout
+    now, then = "any 2 disks, or any 1 node; no site", "any 2 disks; no node; no site"
+    assert f"! STANDARD survives then {then} (now: {now})." in told, told
+    assert "This is refused without --force" in told, told
+    refused = server.admin(*drain, check=False)
+    assert refused.returncode == 1 and f"STANDARD survives then {then} (now: {now})" in refused.stderr, refused
+    assert "add disks first" in refused.stderr.lower() and "--force" in refused.stderr, refused
+    # What is refused, and what is only asked, changes nothing.
+    report = moves(server)
+    assert report["places"] == 0 and not report["draining"], report
+    assert "disk-3" in used(server)
+
+    # A disk of the node with three costs nothing, and needs no force.
+    told = server.admin("disk", "drain", "node-1/disk-1", "--dry-run").stdout
+    assert "Every class survives then what it survives now." in told, told
+
+    server.admin(*drain, "--force")
+    wait_until_moved(server)
+    assert "disk-3" not in used(server)
+    server.wait_until_whole()
+    read_all(server, digests)
