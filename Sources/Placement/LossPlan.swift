@@ -59,6 +59,8 @@ package struct LossPlan: Sendable {
         package var full: Set<DiskID>
         /// Bytes of live shards by disk, of those that answer.
         package var liveBytes: [DiskID: Int]
+        /// Bytes that a group has in each of its places, where that was counted; else `liveBytes` tell about how many.
+        package var bytesPerPlace: [GroupID: Int]
         package var keepers: Keepers
 
         package init(
@@ -66,21 +68,25 @@ package struct LossPlan: Sendable {
             away: Set<DiskID> = [],
             full: Set<DiskID> = [],
             liveBytes: [DiskID: Int],
+            bytesPerPlace: [GroupID: Int] = [:],
             keepers: Keepers
         ) {
             self.layout = layout
             self.away = away
             self.full = full
             self.liveBytes = liveBytes
+            self.bytesPerPlace = bytesPerPlace
             self.keepers = keepers
         }
     }
 
-    /// `bytesPerSecond`: what each disk reads and writes for the rebuild; above zero.
+    /// `bytesPerSecond`: what each disk reads and writes for the rebuild; above zero. `isReplaced`: each lost disk
+    /// has a new one in its place, which takes all that it held.
     package init(
         _ store: Store,
         losing lost: Set<DiskID>,
         bytesPerSecond: Int,
+        isReplaced: Bool = false,
         failureRate: Double = DurabilityModel.usualFailureRate
     ) {
         let gone = lost.union(store.away)
@@ -97,7 +103,7 @@ package struct LossPlan: Sendable {
         bytesToRebuild = rebuild.bytes
         bytesBelowK = rebuild.bytesBelowK
         groupsWithoutStandIn = rebuild.groupsWithoutStandIn
-        rebuildSeconds = rebuild.seconds(bytesPerSecond: max(1, bytesPerSecond))
+        rebuildSeconds = rebuild.seconds(bytesPerSecond: max(1, bytesPerSecond), isReplaced: isReplaced)
         riskMeanwhile = Self.risk(store.layout, without: gone, seconds: rebuildSeconds, failureRate: failureRate)
     }
 
@@ -147,7 +153,7 @@ private struct Rebuild {
             let members = group.members.filter(lost.contains)
             guard !members.isEmpty else { continue }
             let present = group.members.filter { !gone.contains($0) && store.layout.disks[$0] != nil }
-            let share = Self.share(of: group, shares)
+            let share = store.bytesPerPlace[group.id] ?? Self.share(of: group, shares)
             guard present.count >= group.scheme.dataCount else {
                 bytesBelowK += share * group.scheme.dataCount
                 continue
@@ -192,10 +198,11 @@ private struct Rebuild {
 
     /// As long as the disks left need for reading and writing, side by side; and where a new disk has to take all that
     /// a lost one held, as long as that needs to write it.
-    func seconds(bytesPerSecond: Int) -> Int? {
+    func seconds(bytesPerSecond: Int, isReplaced: Bool) -> Int? {
         guard bytes > 0, !workers.isEmpty else { return nil }
         let spread = traffic / workers.count / bytesPerSecond
-        let onNew = groupsWithoutStandIn > 0 ? (byDisk.values.max() ?? 0) / bytesPerSecond : 0
+        let isOnNew = isReplaced || groupsWithoutStandIn > 0
+        let onNew = isOnNew ? (byDisk.values.max() ?? 0) / bytesPerSecond : 0
         return max(1, spread, onNew)
     }
 }

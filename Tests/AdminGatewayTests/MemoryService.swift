@@ -117,6 +117,22 @@ final class MemoryService: AdminService {
         )
     }
 
+    func planAddition(_ question: AdditionQuestion) async throws(AdminError) -> DiskAdditionReport {
+        let added = try await addDisks(node: question.node, slot: question.slot).disks
+        let moves = try await beginMoves(MoveRequest(isDryRun: true, rate: question.rate))
+        return DiskAdditionReport(disks: added, capacity: 4_000_000_000_000, moves: moves)
+    }
+
+    func planReplacement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
+        _ = try await replaceDisk(named: name, isForced: isForced)
+        return .sample(name, isReplaced: true, refusal: isForced ? nil : "it is needed")
+    }
+
+    func planRetirement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
+        _ = try await retireDisk(named: name, isForced: isForced)
+        return .sample(name, isReplaced: false, refusal: isForced ? nil : "it is needed")
+    }
+
     func addUser(_ user: NewUser) async throws(AdminError) -> UserKeys {
         let isNew = state.withLock { state in
             guard !state.users.contains(where: { $0.name == user.name }) else { return false }
@@ -306,6 +322,28 @@ extension StatusReport {
                 wanted: 5
             ),
             recoveryKitTaken: true
+        )
+    }
+}
+
+extension DiskLossReport {
+    /// One of the disks of the sample store.
+    static func sample(_ disk: String, isReplaced: Bool, refusal: String? = nil) -> Self {
+        Self(
+            disk: disk,
+            path: "/data/disk2",
+            isReplaced: isReplaced,
+            groupsMoved: 12,
+            groupsLeft: 0,
+            bytes: 990_000_000_000,
+            bytesBelowK: 0,
+            megabytesPerSecond: 30,
+            seconds: 33_000,
+            riskMeanwhile: 1 / 4_000_000,
+            classes: [.init(name: "STANDARD", meanwhile: .sample(spares: 1), then: .sample())],
+            journal: .sample(spares: 1),
+            journalThen: .sample(),
+            refusal: refusal
         )
     }
 }

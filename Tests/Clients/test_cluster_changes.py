@@ -108,6 +108,12 @@ def leave(cluster, name: str):
 def test_a_node_joins_a_filled_cluster_and_leaves_it(cluster, newcomer):
     lab, site = cluster.lab, cluster.lab.host(newcomer).site
     others = [name for name in cluster.names() if name != newcomer]
+    told = lab.admin("disk", "add", "--node", newcomer, "--dry-run").stdout
+    assert f"Would add: {site}/{newcomer}/" in told and "\nWould move " in told, told
+    assert not disks_of(cluster, newcomer)
+    place = lab.place(others[0], 1)
+    told = lab.admin("disk", "retire", place, "--dry-run").stdout
+    assert "Would make " in told and f"! This is refused as things are: disk {place} is served" in told, told
     with cluster.writing(others) as load:
         load.wait_for(20)
         looking = watched(cluster, "disk", "add", "--node", newcomer, "--rate", SLOW)

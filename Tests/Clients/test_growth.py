@@ -1,9 +1,10 @@
 """A store of one server that grows and shrinks while clients use it."""
 
 import json
+import re
 import time
 
-from support.server import WHOLE_SECONDS, destroy
+from support.server import WHOLE_SECONDS, destroy, wait_for
 
 from test_disks_lost import Reader, fill, read_all
 
@@ -166,5 +167,83 @@ def test_a_drain_after_which_less_is_survived_is_refused_without_force(servers):
     server.admin(*drain, "--force")
     wait_until_moved(server)
     assert "disk-3" not in used(server)
+    server.wait_until_whole()
+    read_all(server, digests)
+
+
+UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def bytes_of(told: str) -> int:
+    """What is moved, or made anew, by what is said."""
+    number, unit = re.search(r"places?(?: anew on [^,]*)?, ([0-9.]+) (k?B|MB|GB)", told).groups()
+    return round(float(number) * UNITS[unit])
+
+
+def state(server, slot: str) -> str:
+    return next(disk["state"] for disk in server.status()["disks"] if disk["slot"] == slot)
+
+
+def picture(server) -> list:
+    """What no question may change."""
+    report = moves(server)
+    disks = [(disk["id"], disk["slot"], disk["state"]) for disk in server.status()["disks"]]
+    return [disks, report["places"], report["draining"]]
+
+
+def test_disks_added_replaced_and_retired_are_told_before(servers, tmp_path):
+    folder = tmp_path / "disks"
+    for number in range(1, 9):
+        (folder / f"disk-{number}").mkdir(parents=True)
+    server = servers(*disk_arguments(folder, 7)).start()
+    digests = fill(server, 24)
+    server.stop()
+    server.arguments = disk_arguments(folder, 8)
+    server.start()
+    server.wait_until_whole()
+
+    # A disk added: told, not formatted; and then it is as it was told.
+    before = picture(server)
+    told = server.admin("disk", "add", "--node", NODE, "--dry-run").stdout
+    assert told.startswith(f"Would add: site-1/{NODE}/disk-8; taken for as large as") and "\nWould move " in told, told
+    assert "or more at the rate allowed" in told and "Nothing lacks a shard meanwhile" in told, told
+    assert "Every class survives then what it survives now." in told and told.endswith("Nothing was changed.\n"), told
+    assert picture(server) == before and not list((folder / "disk-8").iterdir())
+    refused = server.admin("disk", "add", "--node", NODE, "--slot", "disk-7", "--dry-run", check=False)
+    assert refused.returncode == 1 and "no empty disk" in refused.stderr, refused
+    said = server.admin("disk", "add", "--node", NODE).stdout
+    assert abs(bytes_of(said) - bytes_of(told)) < 0.3 * bytes_of(said), (said, told)
+    wait_until_moved(server)
+    server.wait_until_whole()
+
+    # A disk that works is to be pulled first; what is at risk without it is told before.
+    held = used(server)["disk-2"]
+    told = server.admin("disk", "replace", "disk-2", "--dry-run").stdout
+    assert "! This is refused as things are: disk site-1/node-1/disk-2 is served and healthy" in told, told
+    assert "STANDARD survives meanwhile any 1 disk; no node; no site (then: any 2 disks; no" in told, told
+    assert 0.5 * held < bytes_of(told) < 1.5 * held, (told, held)
+    destroy(folder / "disk-2")
+    wait_for(lambda: state(server, "disk-2") != "healthy")
+    told = server.admin("disk", "replace", "disk-2", "--dry-run").stdout
+    assert "! This is refused as things are: its slot: " in told, told
+    (folder / "disk-2").mkdir()
+    before = picture(server)
+    told = server.admin("disk", "replace", "disk-2", "--dry-run").stdout
+    assert f" anew on the empty disk at {folder}/disk-2, " in told and "or more at 30 MB/s a disk" in told, told
+    assert "What lies there lacks a shard until that is made anew" in told and "refused" not in told, told
+    assert picture(server) == before and not list((folder / "disk-2").iterdir())
+    server.admin("disk", "replace", "disk-2")
+    server.wait_until_whole()
+
+    # Given up: the seven others take its place.
+    destroy(folder / "disk-3")
+    wait_for(lambda: state(server, "disk-3") != "healthy")
+    before = picture(server)
+    told = server.admin("disk", "retire", "disk-3", "--dry-run").stdout
+    assert " anew on other disks, " in told and "The disk would be in use no more." in told, told
+    assert bytes_of(told) > 0 and "refused" not in told and picture(server) == before, told
+    said = server.admin("disk", "retire", "disk-3").stdout
+    places = re.search(r"Would make (\d+) places", told).group(1)
+    assert f" in {places} groups." in said and "It is in use no more." in said, (told, said)
     server.wait_until_whole()
     read_all(server, digests)

@@ -42,6 +42,8 @@ package struct DiskCommand: ParsableCommand {
         var slot: String?
         @Flag(help: "Move nothing to them now: `cairn admin rebalance` does that.")
         var noRebalance = false
+        @Flag(help: "Only tell which disks would be taken, how many bytes would move to them, and how long that takes.")
+        var dryRun = false
         @Option(help: "MiB a second to move at most, in all.")
         var rate: Int?
         @Flag(help: "Show the progress until all is moved.")
@@ -58,6 +60,10 @@ package struct DiskCommand: ParsableCommand {
         }
 
         package func perform(_ client: AdminClient) throws -> String {
+            if dryRun {
+                let question = AdditionQuestion(node: node, slot: slot, rate: RateOption.bytes(rate))
+                return AdditionText.text(try client.planAddition(question), isRebalanced: !noRebalance)
+            }
             let added = try client.addDisks(node: node, slot: slot).disks
             let text = "Added: \(added.joined(separator: ", "))."
             if noRebalance { return text + " They hold nothing until: cairn admin rebalance" }
@@ -102,11 +108,14 @@ package struct DiskCommand: ParsableCommand {
         var disk: String
         @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
         var force = false
+        @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
+        var dryRun = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
+            if dryRun { return DiskLossText.text(try client.planReplacement(ofDisk: disk, isForced: force)) }
             let done = try client.replaceDisk(named: disk, isForced: force)
             return """
                 Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
@@ -130,11 +139,14 @@ package struct DiskCommand: ParsableCommand {
         var disk: String
         @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
         var force = false
+        @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
+        var dryRun = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
         package func perform(_ client: AdminClient) throws -> String {
+            if dryRun { return DiskLossText.text(try client.planRetirement(ofDisk: disk, isForced: force)) }
             let done = try client.retireDisk(named: disk, isForced: force)
             let moved = "Others stand in for disk \(done.disk.prefix(8)) in \(Words.plural(done.groupsMoved, "group"))."
             guard done.groupsLeft == 0 else {

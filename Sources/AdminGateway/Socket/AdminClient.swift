@@ -29,6 +29,18 @@ package struct AdminClient: Sendable {
         try call(.addDisks, AdditionRequest(node: node, slot: slot), timeout: Self.diskTimeout)
     }
 
+    package func planReplacement(ofDisk name: String, isForced: Bool = false) throws(AdminError) -> DiskLossReport {
+        try call(.planReplacement, GivenUpDisk(name: name, isForced: isForced))
+    }
+
+    package func planRetirement(ofDisk name: String, isForced: Bool = false) throws(AdminError) -> DiskLossReport {
+        try call(.planRetirement, GivenUpDisk(name: name, isForced: isForced))
+    }
+
+    package func planAddition(_ question: AdditionQuestion) throws(AdminError) -> DiskAdditionReport {
+        try call(.planAddition, question)
+    }
+
     package func beginMoves(_ request: MoveRequest) throws(AdminError) -> MovePlanReport {
         try call(.beginMoves, request)
     }

@@ -7,6 +7,10 @@ enum AdminRoute: String, CaseIterable {
     case replaceDisk = "/v1/disks/replace"
     case retireDisk = "/v1/disks/retire"
     case addDisks = "/v1/disks/add"
+    // Questions have routes of their own: a store of before they came refuses them, and does nothing.
+    case planReplacement = "/v1/disks/replace/plan"
+    case planRetirement = "/v1/disks/retire/plan"
+    case planAddition = "/v1/disks/add/plan"
     case beginMoves = "/v1/moves/begin"
     case moves = "/v1/moves"
     case controlMoves = "/v1/moves/control"
@@ -46,7 +50,8 @@ enum AdminRoute: String, CaseIterable {
         case .status, .listUsers, .moves, .examine, .scrubStatus, .classes, .classRewrites, .maintenances,
             .nodes:
             .GET
-        case .replaceDisk, .retireDisk, .addDisks, .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
+        case .replaceDisk, .retireDisk, .addDisks, .planReplacement, .planRetirement, .planAddition,
+            .beginMoves, .controlMoves, .setRepairRate, .addUser, .removeUser,
             .recoveryKit, .scrub, .scrubNow, .pauseScrub, .resumeScrub, .nodeToken, .removeNode, .formCluster,
             .planLoss, .planGrowth, .addClass, .removeClass, .setBucketClass, .setMaintenance, .applyClass,
             .controlRewrite, .acceptForcedStart, .pauseRepair, .resumeRepair:
@@ -62,6 +67,11 @@ enum AdminRoute: String, CaseIterable {
         case .retireDisk: try await Self.encode(Self.retireDisk(Self.decode(GivenUpDisk.self, body), by: service))
         case .addDisks:
             try await Self.encode(Self.add(Self.decode(AdditionRequest.self, body), by: service))
+        case .planReplacement:
+            try await Self.encode(Self.planReplacement(Self.decode(GivenUpDisk.self, body), by: service))
+        case .planRetirement:
+            try await Self.encode(Self.planRetirement(Self.decode(GivenUpDisk.self, body), by: service))
+        case .planAddition: try Self.encode(await service.planAddition(Self.decode(AdditionQuestion.self, body)))
         case .beginMoves: try Self.encode(await service.beginMoves(Self.decode(MoveRequest.self, body)))
         case .moves: try Self.encode(await service.moves())
         case .controlMoves:
@@ -118,6 +128,20 @@ enum AdminRoute: String, CaseIterable {
         by service: some AdminService
     ) async throws -> DiskRetirementReport {
         try await service.retireDisk(named: disk.name, isForced: disk.isForced)
+    }
+
+    private static func planReplacement(
+        _ disk: GivenUpDisk,
+        by service: some AdminService
+    ) async throws -> DiskLossReport {
+        try await service.planReplacement(ofDisk: disk.name, isForced: disk.isForced)
+    }
+
+    private static func planRetirement(
+        _ disk: GivenUpDisk,
+        by service: some AdminService
+    ) async throws -> DiskLossReport {
+        try await service.planRetirement(ofDisk: disk.name, isForced: disk.isForced)
     }
 
     private static func removeClass(_ request: NameRequest, by service: some AdminService) async throws -> NameRequest {

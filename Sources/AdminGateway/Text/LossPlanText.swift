@@ -143,9 +143,13 @@ package enum LossPlanText {
     }
 
     private static func risk(_ report: LossPlanReport) -> String {
-        guard report.rebuildSeconds != nil else { return "-" }
-        guard report.riskMeanwhile > 0 else { return "no risk by the model" }
-        let odds = 1 / report.riskMeanwhile
+        report.rebuildSeconds == nil ? "-" : odds(of: report.riskMeanwhile)
+    }
+
+    /// Of the chance that something more falls below k until a rebuild is done.
+    static func odds(of riskMeanwhile: Double) -> String {
+        guard riskMeanwhile > 0 else { return "no risk by the model" }
+        let odds = 1 / riskMeanwhile
         guard odds < 1e12 else { return "less than 1 in 10^12 that more is lost before it is done" }
         return "about 1 in \(Words.count(Int(odds))) that more falls below k before it is done"
     }

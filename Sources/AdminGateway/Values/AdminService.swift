@@ -12,14 +12,23 @@ package protocol AdminService: Sendable {
     /// `conflict` when something that cannot be read now may need the disk, unless `isForced`.
     func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement
 
+    /// What `replaceDisk` would come to. Changes nothing; what would refuse it is told in the answer.
+    func planReplacement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport
+
     /// Gives up a disk that is gone: others take its place, and what it held is made anew on them.
     ///
     /// Durable when it returns; the rebuild begins at once. `name` as for `replaceDisk`.
     func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport
 
+    /// What `retireDisk` would come to. As for `planReplacement`.
+    func planRetirement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport
+
     /// Takes empty disks of a node that are not in use into the store: all of them, or the one in a slot. Durable when
     /// it returns; they hold nothing until shards are moved to them.
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition
+
+    /// What `addDisks`, and evening out after it, would come to. Changes nothing.
+    func planAddition(_ question: AdditionQuestion) async throws(AdminError) -> DiskAdditionReport
 
     /// Begins to move shards, or only tells what that would take. Durable when it returns, and goes on after a restart.
     func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport

@@ -6,6 +6,37 @@ package struct DiskAddition: Codable, Hashable, Sendable {
     package init(disks: [String]) { self.disks = disks }
 }
 
+/// What if disks of a node were added?
+package struct AdditionQuestion: Codable, Hashable, Sendable {
+    package var node: String
+    /// Only the disk in this slot; nil for all that are empty and not in use.
+    package var slot: String?
+    /// Bytes a second that are moved at most; nil for the rate that holds.
+    package var rate: Int?
+
+    package init(node: String, slot: String? = nil, rate: Int? = nil) {
+        self.node = node
+        self.slot = slot
+        self.rate = rate
+    }
+}
+
+/// The answer to an `AdditionQuestion`. Nothing was changed for it.
+package struct DiskAdditionReport: Codable, Hashable, Sendable {
+    /// `SITE/NODE/SLOT` of each disk that would be taken.
+    package var disks: [String]
+    /// Bytes that each is taken to hold: what the smallest in use does.
+    package var capacity: Int
+    /// What would be moved then.
+    package var moves: MovePlanReport
+
+    package init(disks: [String], capacity: Int, moves: MovePlanReport) {
+        self.disks = disks
+        self.capacity = capacity
+        self.moves = moves
+    }
+}
+
 /// What shards are to be moved for.
 package struct MoveRequest: Codable, Hashable, Sendable {
     /// Disks to empty, as `replaceDisk` names them; with none and no node, all disks are evened out.

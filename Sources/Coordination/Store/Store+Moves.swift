@@ -75,31 +75,39 @@ package struct MovePlan: Sendable {
     /// By disk: bytes of shards before and after.
     package var before: [DiskID: Int]
     package var after: [DiskID: Int]
-    /// What each class survives now and then, where disks are to be empty; else none.
+    /// What each class survives now and then, where disks are to be empty or would be added; else none.
     package var outlooks: [ClassOutlook]
 }
 
 extension Store {
     // MARK: Plans
 
-    /// What it would take to reach a goal, without doing any of it. Reads every live blob's record.
-    package func plan(_ goal: MoveGoal) async throws(DiskChangeError) -> MovePlan {
+    /// What it would take to reach a goal, without doing any of it. Reads every live blob's record. `added`: disks that
+    /// are only supposed, as large as the smallest in use.
+    package func plan(
+        _ goal: MoveGoal,
+        adding added: [DiskRecord] = []
+    ) async throws(DiskChangeError) -> MovePlan {
         do {
             let loads = try await groupLoads()
-            let records = try await metadata.disks().filter(\.isInUse)
+            let known = try await metadata.disks().filter(\.isInUse)
+            let records = known + added
             var draining = Set(records.filter { $0.state == .draining }.map(\.id))
             if case .empty(let disks) = goal { draining.formUnion(disks) }
             let weights = await capacities()
+            let smallest = weights.values.min() ?? 1
             let disks = records.map {
-                PlacementDisk(id: $0.id, site: $0.site, node: $0.node, weight: Double(weights[$0.id] ?? 1))
+                PlacementDisk(id: $0.id, site: $0.site, node: $0.node, weight: Double(weights[$0.id] ?? smallest))
             }
             // What is not there can take nothing: moves to it would stand still until it is back.
-            let away = Set(records.map(\.id).filter { !blobs.view.isUsable($0) })
+            let away = Set(known.map(\.id).filter { !blobs.view.isUsable($0) })
             var planner = MovePlanner(disks: disks, draining: draining, away: away, groups: loads)
             let moves: [PlaceMove]
             var outlooks: [ClassOutlook] = []
             switch goal {
-            case .even: moves = planner.balance()
+            case .even:
+                moves = planner.balance()
+                if !added.isEmpty { outlooks = try await self.outlooks(of: moves, emptying: draining, records, loads) }
             case .empty:
                 let (drained, unplaced) = planner.drain()
                 guard unplaced == 0 else { throw DiskChangeError.noRoom(places: unplaced) }
@@ -326,10 +334,7 @@ extension Store {
             do {
                 guard let member = members.withLock({ $0[node] }) else { throw DiskChangeError.noSuchNode(node.name) }
                 let known = try await metadata.disks()
-                let places = Set(known.filter(\.isInUse).map(\.place))
-                let slots = try await survey(node).filter {
-                    (slot == nil || $0.slot == slot) && !places.contains(SlotPlace(node: node, slot: $0.slot))
-                }
+                let slots = Self.idle(try await survey(node), of: node, slot, known)
                 var added: [DiskRecord] = []
                 do {
                     for report in slots {
@@ -349,6 +354,14 @@ extension Store {
             } catch {
                 throw .failed("\(error)")
             }
+        }
+    }
+
+    /// The slots of which no disk is in use: all of them, or the one named.
+    static func idle(_ slots: [SlotReport], of node: NodeName, _ slot: String?, _ known: [DiskRecord]) -> [SlotReport] {
+        let places = Set(known.filter(\.isInUse).map(\.place))
+        return slots.filter {
+            (slot == nil || $0.slot == slot) && !places.contains(SlotPlace(node: node, slot: $0.slot))
         }
     }
 

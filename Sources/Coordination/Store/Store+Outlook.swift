@@ -31,14 +31,14 @@ extension Store {
     }
 
     /// The journal's keepers once those that are to be empty have been relieved.
-    private func settled(_ draining: Set<DiskID>, _ records: [DiskRecord]) -> LossPlan.Keepers {
+    func settled(_ draining: Set<DiskID>, _ records: [DiskRecord]) -> LossPlan.Keepers {
         let keepers = journal.report.keepers.keepers
         let staying = records.filter { !draining.contains($0.id) }
         return LossPlan.Keepers(keeperPlan(staying)?.settled(from: keepers, emptying: draining) ?? keepers)
     }
 
     /// The classes, and by their names the schemes in which removed ones have left blobs.
-    private func schemesInUse() async throws(StorageError) -> [(name: String, scheme: Scheme)] {
+    func schemesInUse() async throws(StorageError) -> [(name: String, scheme: Scheme)] {
         var items = try await metadata.classes().map { (name: $0.name, scheme: $0.scheme) }
         if let standard = blobs.view.standardScheme { items.insert((StorageClass.standard, standard), at: 0) }
         let left = Set(blobs.view.schemes).subtracting(items.map(\.scheme)).subtracting(unusedSchemes)

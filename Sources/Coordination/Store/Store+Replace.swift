@@ -120,16 +120,25 @@ extension Store {
 
     private func letGo(_ record: DiskRecord) async throws(DiskReplacementError) {
         guard let served = served.withLock({ $0[record.id] }) else { return }
+        try await checkFailing(record)
         do {
-            let report = try await calls.watch(served.place.node).first { $0.disk == record.id }
-            if let report, report.failure.isEmpty, report.isInPlace { throw NodeRefusal.busy }
             self.served.withLock { $0[record.id] = nil }
             try await calls.release(record.id, on: served.place.node)
-        } catch is NodeRefusal {
-            throw .isHealthy(record.name)
         } catch {
             throw .failed("\(error)")
         }
+    }
+
+    /// Throws when a disk is served and works.
+    func checkFailing(_ record: DiskRecord) async throws(DiskReplacementError) {
+        guard let served = served.withLock({ $0[record.id] }) else { return }
+        do {
+            let report = try await calls.watch(served.place.node).first { $0.disk == record.id }
+            guard let report, report.failure.isEmpty, report.isInPlace else { return }
+        } catch {
+            throw .failed("\(error)")
+        }
+        throw .isHealthy(record.name)
     }
 
     /// Ends replacements that a crash cut off between their steps: of two disks in use in one slot the one that is

@@ -40,21 +40,23 @@ extension Store {
             // It must not come back while its place is given away.
             try await wait(toBegin: .slot(lost.place))
             defer { end(.slot(lost.place)) }
-            guard served.withLock({ $0[lost.id]?.isAway ?? true }) else {
-                throw DiskReplacementError.isHealthy(lost.name)
-            }
-            if !isForced {
-                if let place = whereItStands(lost.id) {
-                    throw DiskReplacementError.standsElsewhere(lost.name, "\(place.node)/\(place.slot)")
-                }
-                try await checkUnneeded(lost)
-            }
+            try await checkGone(lost, isForced: isForced)
             return try await retire(lost, of: records)
         } catch let error as DiskReplacementError {
             throw error
         } catch {
             throw .failed("\(error)")
         }
+    }
+
+    /// Throws when a disk is not to be given up: it is there, or, unless `isForced`, it may come back or is needed.
+    func checkGone(_ disk: DiskRecord, isForced: Bool) async throws(DiskReplacementError) {
+        guard served.withLock({ $0[disk.id]?.isAway ?? true }) else { throw .isHealthy(disk.name) }
+        guard !isForced else { return }
+        if let place = whereItStands(disk.id) {
+            throw .standsElsewhere(disk.name, "\(place.node)/\(place.slot)")
+        }
+        try await checkUnneeded(disk)
     }
 
     /// The slot of another disk in which this one has been found.

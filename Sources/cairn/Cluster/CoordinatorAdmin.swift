@@ -57,6 +57,18 @@ struct CoordinatorAdmin: AdminService {
         try await store().addDisks(node: node, slot: slot)
     }
 
+    func planReplacement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
+        try await store().planReplacement(ofDisk: name, isForced: isForced)
+    }
+
+    func planRetirement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
+        try await store().planRetirement(ofDisk: name, isForced: isForced)
+    }
+
+    func planAddition(_ question: AdditionQuestion) async throws(AdminError) -> DiskAdditionReport {
+        try await store().planAddition(question)
+    }
+
     func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {
         try await store().beginMoves(request)
     }

@@ -17,6 +17,26 @@ extension StoreAdmin {
         }
     }
 
+    func planAddition(_ question: AdditionQuestion) async throws(AdminError) -> DiskAdditionReport {
+        let plan: DiskAdditionPlan
+        do throws(DiskChangeError) {
+            plan = try await store.planAddition(of: NodeName(question.node), slot: question.slot)
+        } catch {
+            throw AdminError(error)
+        }
+        let records: [DiskRecord]
+        do {
+            records = try await store.metadata.disks().filter(\.isInUse)
+        } catch {
+            throw AdminError(.unavailable, error.message)
+        }
+        return DiskAdditionReport(
+            disks: plan.added.map(\.name),
+            capacity: plan.capacity,
+            moves: await report(plan.moves, of: records + plan.added, MoveRequest(isDryRun: true, rate: question.rate))
+        )
+    }
+
     func beginMoves(_ request: MoveRequest) async throws(AdminError) -> MovePlanReport {
         let records: [DiskRecord]
         do {

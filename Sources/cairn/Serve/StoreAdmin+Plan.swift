@@ -109,9 +109,9 @@ struct LossAssembly {
         Survival(store.keepers, on: store.layout.disks, without: store.away)
     }
 
-    private static let megabyte = 1_000_000
+    static let megabyte = 1_000_000
     /// Bytes a second of a disk, where nobody says.
-    private static let usualRate = 30 * megabyte
+    static let usualRate = 30 * megabyte
 
     /// A disk is made good within a day, or within the rebuild of the fullest one where that takes longer.
     static func durability(_ store: LossPlan.Store, bytesPerSecond: Int = usualRate) throws -> DurabilityReport {

@@ -192,7 +192,7 @@ struct StoreAdmin: AdminService {
 }
 
 extension AdminError {
-    fileprivate init(_ error: DiskReplacementError) {
+    init(_ error: DiskReplacementError) {
         let code: Code =
             switch error {
             case .noSuchDisk: .notFound
