@@ -461,8 +461,8 @@ struct AdminTextTests {
         #expect(text.hasPrefix("Done: what was asked for is read; no disk read through yet"))
         #expect(
             told[0]
-                == "Scrub: 1 disk asked for, 1.0 MB of 4.0 MB; 1 disk by date, 0 B of 1.0 kB, 1 paused; bucket b: being "
-                + "read, 1 object, 6 shards, 0 bad, 0 not answered; count of everything: 600 of 600 shards."
+                == "Scrub: 1 disk asked for, 1.0 MB of 4.0 MB; 1 disk by date, 0 B of 1.0 kB, 1 paused; bucket b: "
+                + "being read, 1 object, 6 shards, 0 bad, 0 not answered; count of everything: 600 of 600 shards."
         )
         #expect(told[1].contains("of 4.0 MB, 2 bad;") && told[1].hasSuffix("PAUSED until: cairn admin scrub resume."))
         // With nothing asked for, passes by date are followed.

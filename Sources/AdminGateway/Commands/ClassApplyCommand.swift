@@ -135,7 +135,8 @@ extension ClassCommand {
     }
 }
 
-/// Progress, line by line, until nothing is rewritten any more. Ends with an error where what was watched was cancelled.
+/// Progress, line by line, until nothing is rewritten any more. Ends with an error where what was watched was
+/// cancelled.
 package enum ClassRewritesWatch {
     /// Seconds between two looks.
     private static let interval = 1.0

@@ -2,8 +2,8 @@
 ///
 /// A disk that lies about a record of the journal has it in no place, or out of order, and its keeper believes that it
 /// has it until the log is opened again. So it is one of the f keepers that may be lost, as one that lies about syncs:
-/// the disk is one of those that a round may hurt, and at the round's end its log is opened again, so that what it lacks
-/// is found and made up for before others may be hurt.
+/// the disk is one of those that a round may hurt, and at the round's end its log is opened again, so that what it
+/// lacks is found and made up for before others may be hurt.
 enum LiedFiles: String, CaseIterable, Sendable {
     case segments
     /// The journal's log and the keeper's promise.
