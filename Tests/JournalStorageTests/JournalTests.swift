@@ -292,6 +292,30 @@ struct JournalTests {
         }
     }
 
+    @Test("Rot just before a tail that one keeper alone holds is mended from the others")
+    func rotBeforeTail() async throws {
+        let fixture = try await JournalFixture(3)
+        var expected: [JournalRecord] = []
+        try await fixture.withJournal { journal async throws in
+            for _ in 0..<3 { expected += try await journal.appendNext() }
+            #expect(try await eventually { journal.report.members.allSatisfy { $0.lag == 0 } })
+            for keeper in fixture.keepers[1...] { keeper.isDown = true }
+            await #expect(throws: JournalError.self) { try await journal.appendNext() }
+        }
+        let holder = fixture.keepers[0]
+        holder.disk.restart()
+        // Block 0 is the mark of the start, and the third record's the last that others have.
+        let path = holder.disk.files.last { $0.contains("/log-") } ?? ""
+        holder.disk.flip(path, offset: JournalFormat.dataOffset + 4_096 * 3 + 70, mask: 4)
+        try await holder.open()
+        guard case .state(let state) = try await holder.call(.state) else { return }
+        #expect(state.last == position(1, 4) && state.damaged == [3..<4])
+        for keeper in fixture.keepers { keeper.isDown = false }
+        let replayed = Replayed()
+        _ = try await fixture.start(replayed: replayed)
+        #expect(replayed.records == expected + [record(1, 4)])
+    }
+
     @Test("A start goes on though the first keeper's disk reads none of its log right", arguments: [1, 6])
     func misread(count: Int) async throws {
         let fixture = try await JournalFixture(3)

@@ -7,11 +7,17 @@ struct JournalReader: Sendable {
     /// Best first; the first one's log is the journal.
     private let clients: [any KeeperClient]
     let last: JournalPosition
+    /// The incarnation that last wrote to the journal, and the keepers whose logs it wrote to last, too.
+    private let written: UInt32
+    private let together: Set<DiskID>
     private let batchBytes: Int
 
     init(ranked: [JournalSurvey.Answer], clients: [any KeeperClient], batchBytes: Int) {
         self.clients = ranked.compactMap { answer in clients.first { $0.keeper == answer.keeper } }
         last = ranked.first?.state.last ?? .origin
+        let written = ranked.first?.state.written ?? 0
+        self.written = written
+        together = Set(ranked.filter { $0.state.written == written }.map(\.keeper))
         self.batchBytes = batchBytes
     }
 
@@ -55,9 +61,18 @@ struct JournalReader: Sendable {
             records += more
         }
         records.removeAll { $0.position.sequence >= range.upperBound }
+        if isPrefix(records, of: other) { return records }
         if await holdsLast(other) { return records }
         guard let end = await identity(at: range.upperBound - 1) else { return nil }
         return records.last?.position == end ? records : nil
+    }
+
+    /// Whether what a keeper has of these records is the journal's, though its log may end before that. An incarnation
+    /// makes a log the journal that it has chosen when it declares it whole, and only adds to it from then on: of logs
+    /// that the same one declared whole the shorter is the longer's beginning. What a later one put behind it, and did
+    /// not come to declare whole, does not count.
+    private func isPrefix(_ records: [JournalRecord], of keeper: any KeeperClient) -> Bool {
+        together.contains(keeper.keeper) && records.allSatisfy { $0.position.incarnation <= written }
     }
 
     /// Whether a keeper has the journal's last record, and so all of it: the first one's disk may read none of its log
