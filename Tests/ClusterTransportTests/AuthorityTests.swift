@@ -54,6 +54,13 @@ import Testing
         #expect(throws: AuthorityError.malformed(what: "certificate")) {
             try ClusterIdentity(certificatePEM: "x", keyPEM: one.keyPEM, authorityPEM: one.authorityPEM)
         }
+        // Which of the three is damaged is what an operator needs to hear.
+        #expect(throws: AuthorityError.malformed(what: "authority")) {
+            try ClusterIdentity(certificatePEM: one.certificatePEM, keyPEM: one.keyPEM, authorityPEM: "x")
+        }
+        #expect(throws: AuthorityError.malformed(what: "key")) {
+            try ClusterIdentity(certificatePEM: one.certificatePEM, keyPEM: "x", authorityPEM: one.authorityPEM)
+        }
     }
 
     @Test(arguments: ["", "a b", "a/b", String(repeating: "x", count: 64), "ä", "coordinator"])

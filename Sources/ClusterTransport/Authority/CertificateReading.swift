@@ -29,8 +29,9 @@ enum CertificateReading {
             }
     }
 
-    static func parse(pem: String) throws(AuthorityError) -> Certificate {
-        do { return try Certificate(pemEncoded: pem) } catch { throw .malformed(what: "certificate") }
+    /// `what` it is, for the error.
+    static func parse(pem: String, what: String = "certificate") throws(AuthorityError) -> Certificate {
+        do { return try Certificate(pemEncoded: pem) } catch { throw .malformed(what: what) }
     }
 
     static func parse(der: [UInt8]) throws(AuthorityError) -> Certificate {

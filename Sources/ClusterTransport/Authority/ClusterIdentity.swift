@@ -18,11 +18,12 @@ package struct ClusterIdentity: Sendable {
     /// After this moment nobody takes the certificate.
     package let notAfter: WallTime
 
-    /// Throws unless the authority signed the certificate and the key belongs to it. The dates are not looked at: a
-    /// member that slept too long may still start, to be told that it must join anew.
+    /// Throws unless the authority signed the certificate and the key belongs to it; of what is malformed, `authority`
+    /// and `key` are these, and anything else is the certificate. The dates are not looked at: a member that slept too
+    /// long may still start, to be told that it must join anew.
     package init(certificatePEM: String, keyPEM: String, authorityPEM: String) throws(AuthorityError) {
         let certificate = try CertificateReading.parse(pem: certificatePEM)
-        let authority = try CertificateReading.parse(pem: authorityPEM)
+        let authority = try CertificateReading.parse(pem: authorityPEM, what: "authority")
         try CertificateReading.checkAuthority(authority)
         try CertificateReading.checkChain(certificate, to: authority)
         guard let key = try? Certificate.PrivateKey(pemEncoded: keyPEM) else { throw .malformed(what: "key") }

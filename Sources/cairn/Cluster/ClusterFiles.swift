@@ -46,16 +46,42 @@ struct ClusterFiles: Sendable {
 
     func write(_ settings: Settings) async throws { try await write(settings, name: "cluster.json") }
 
+    private static let authorityFile = "authority.pem"
+    private static let authorityKeyFile = "authority.key"
+
     func authority() throws -> ClusterAuthority {
-        guard let certificate = try DataFolder.read(root + "/authority.pem"),
-            let key = try DataFolder.read(root + "/authority.key")
+        guard let certificate = try readAuthority(Self.authorityFile),
+            let key = try readAuthority(Self.authorityKeyFile)
         else { throw ServeError("\(root) has no authority.pem and authority.key: take over from the recovery kit") }
-        return try ClusterAuthority(certificatePEM: certificate, keyPEM: key)
+        do throws(AuthorityError) {
+            return try ClusterAuthority(certificatePEM: certificate, keyPEM: key)
+        } catch {
+            switch error {
+            case .malformed(what: "key"): throw damaged(Self.authorityKeyFile)
+            case .keyMismatch:
+                throw ServeError(
+                    "\(root)/\(Self.authorityKeyFile) does not belong to \(root)/\(Self.authorityFile): "
+                        + Self.authorityRemedy
+                )
+            case .malformed, .invalidName, .foreign, .expired: throw damaged(Self.authorityFile)
+            }
+        }
     }
 
+    private func readAuthority(_ name: String) throws -> String? {
+        do { return try DataFolder.read(root + "/" + name) } catch { throw damaged(name) }
+    }
+
+    private func damaged(_ name: String) -> ServeError {
+        ServeError("\(root)/\(name) cannot be read, or is damaged: \(Self.authorityRemedy)")
+    }
+
+    private static let authorityRemedy =
+        "restore authority.pem and authority.key from a backup, or take over from the kit, with an empty --data folder"
+
     func write(_ authority: ClusterAuthority) async throws {
-        try await DataFolder.writeSecret(authority.certificatePEM, name: "authority.pem", in: files)
-        try await DataFolder.writeSecret(authority.keyPEM, name: "authority.key", in: files)
+        try await DataFolder.writeSecret(authority.certificatePEM, name: Self.authorityFile, in: files)
+        try await DataFolder.writeSecret(authority.keyPEM, name: Self.authorityKeyFile, in: files)
     }
 
     // MARK: Nodes
