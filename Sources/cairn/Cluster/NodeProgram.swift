@@ -66,26 +66,78 @@ struct NodeProgram {
         _ settings: NodeSettings,
         isFirstStart: Bool
     ) async throws -> ClusterIdentity {
-        if let identity = try membership.identity() {
-            let isExpired = identity.isExpired(now: LinuxTime().wall)
-            let hasToken = options.join != nil && options.token != nil
-            guard try isExpired || hasToken && membership.isDismissed(identity) else {
+        let reason: Reason
+        do {
+            try await membership.finishKeeping()
+            guard let identity = try membership.identity() else {
+                return try await joinFirst(membership, settings, isFirstStart: isFirstStart)
+            }
+            guard let found = try self.reason(toReplace: identity, membership, settings, isFirstStart: isFirstStart)
+            else {
                 if isFirstStart { try await settings.check(against: identity, in: DataFolder(path: options.data)) }
                 return identity
             }
-            // The old token that a configuration still names is refused, and that is said.
-            let trouble =
-                "the certificate of node \(identity.name) "
-                + (isExpired ? "has expired on \(DateText.text(identity.notAfter))" : "counts no more")
-            let remedy = Self.remedy(identity.name)
-            guard options.join != nil, let token = options.token else { throw ServeError("\(trouble): \(remedy)") }
-            do {
-                try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
-                return try await membership.join(settings, token: token)
-            } catch {
-                throw ServeError("\(trouble), and it could not join anew (\(error)): \(remedy)")
-            }
+            reason = found
+        } catch let damage as IdentityDamage {
+            reason = Reason(trouble: damage.description, remedy: Self.remedy(settings.name))
         }
+        return try await joinAnew(membership, settings, isFirstStart: isFirstStart, reason)
+    }
+
+    /// Why a node must join anew, and how.
+    private struct Reason {
+        var trouble: String
+        var remedy: String
+    }
+
+    /// Nil where the identity is good for a start.
+    private func reason(
+        toReplace identity: ClusterIdentity,
+        _ membership: NodeMembership,
+        _ settings: NodeSettings,
+        isFirstStart: Bool
+    ) throws -> Reason? {
+        // Without node.json the certificate is what says who it is.
+        guard isFirstStart || identity.name == settings.name else {
+            return Reason(
+                trouble: "\(options.data)/node.pem is the certificate of node \(identity.name), and "
+                    + "\(options.data)/node.json says \(settings.name)",
+                remedy: "put back this node's node.pem and node.key, or " + Self.remedy(settings.name)
+            )
+        }
+        let isExpired = identity.isExpired(now: LinuxTime().wall)
+        let hasToken = options.join != nil && options.token != nil
+        guard try isExpired || hasToken && membership.isDismissed(identity) else { return nil }
+        return Reason(
+            trouble: "the certificate of node \(identity.name) "
+                + (isExpired ? "has expired on \(DateText.text(identity.notAfter))" : "counts no more"),
+            remedy: Self.remedy(identity.name)
+        )
+    }
+
+    private func joinAnew(
+        _ membership: NodeMembership,
+        _ settings: NodeSettings,
+        isFirstStart: Bool,
+        _ reason: Reason
+    ) async throws -> ClusterIdentity {
+        guard options.join != nil, let token = options.token else {
+            throw ServeError("\(reason.trouble): \(reason.remedy)")
+        }
+        do {
+            try await Self.checkBeforeJoining(settings, isFirstStart: isFirstStart)
+            return try await membership.join(settings, token: token)
+        } catch {
+            // The old token that a configuration still names is refused, and that is said.
+            throw ServeError("\(reason.trouble), and it could not join anew (\(error)): \(reason.remedy)")
+        }
+    }
+
+    private func joinFirst(
+        _ membership: NodeMembership,
+        _ settings: NodeSettings,
+        isFirstStart: Bool
+    ) async throws -> ClusterIdentity {
         guard let token = options.token else {
             throw ServeError("this node has not joined yet: give --token, which `cairn admin node token` prints")
         }
