@@ -1,12 +1,18 @@
-"""Take-overs that come to nothing: what they leave starts as nothing else, and its operator is told what to do."""
+"""Take-overs that come to nothing: what they leave starts as nothing else, and its operator is told what to do. And what
+one that succeeds knows of the cluster."""
 
 import base64
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from support.server import START_SECONDS, binary, free_port
+from support.cluster import Cluster, Lab
+from support.server import ACCESS_KEY, SECRET_KEY, START_SECONDS, binary, free_port
+
+# One that is let in would serve on.
+JOIN_SECONDS = 60
 
 
 def cairn(*arguments):
@@ -78,3 +84,60 @@ def test_the_folder_of_another_cluster_is_not_taken(cluster):
     refused = take_over(made, kit)
     assert refused.returncode != 0 and "empty --data" in refused.stderr, refused
     assert (made / "authority.key").read_bytes() == before
+
+
+@pytest.fixture
+def taken_over(fast_folder):
+    """A cluster of three nodes on loopback ports that another coordinator has taken over, and how a node without a disk
+    in use, which joined before that and was stopped since, is started."""
+    lab = Lab(fast_folder / "lab", sites=1, nodes=3, disks=1, scheme="rs-2-1", binary=binary(),
+              keys=(ACCESS_KEY, SECRET_KEY), is_networked=False)
+    cluster, client = Cluster(lab), lab.host("client")
+
+    def command(folder, *more):
+        return ["node", "--data", fast_folder / folder, "--join", lab.coordinator.listen, "--name", "idle", "--site",
+                "site-1", "--listen", client.listen, "--s3", client.s3, "--disks", "1", *more]
+
+    try:
+        lab.up()
+        with open(fast_folder / "idle.log", "w") as log:
+            words = map(str, [binary(), *command("idle", "--token", lab.token())])
+            idle = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_until(lambda: "idle" in lab.admin("node", "list").stdout)
+            # The others hear of it by their next beats, and the take-over from them.
+            time.sleep(2)
+            lab.kill("coordinator")
+            lab.take_over(lab.kit)
+            cluster.wait_until_serving()
+        finally:
+            idle.terminate()
+            idle.wait(START_SECONDS)
+        yield lab, command
+        lab.stop_all()
+    finally:
+        lab.down()
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + START_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_what_the_new_coordinator_knows(taken_over):
+    lab, command = taken_over
+    # The name of a node that joined by the coordinator before, and is removed by this one, stays taken.
+    wait_until(lambda: lab.admin("node", "remove", "idle", check=False).returncode == 0)
+    usual = lab.token()
+    refused = lab.run(*command("other", "--token", usual), host="client", check=False, timeout=JOIN_SECONDS)
+    assert refused.returncode != 0 and "joined:" not in refused.stdout, refused
+    assert "node token --replace idle" in refused.stderr, refused
+    # Also once only its certificates tell of it; and with the token that was named it could join.
+    lab.stop("coordinator")
+    (lab.data("coordinator") / "members.json").unlink()
+    lab.start("coordinator")
+    refused = lab.run(*command("other", "--token", usual), host="client", check=False, timeout=JOIN_SECONDS)
+    assert "node token --replace idle" in refused.stderr, refused
+    lab.token("--replace", "idle")

@@ -152,12 +152,11 @@ package struct JoinBook: Hashable, Sendable {
             guard !known.isPresent else { throw .memberRuns(name) }
             // One machine in two sites would be two failure domains.
             if let home = known.site, home != site { throw .siteOfDisks(name, site: home) }
-        } else if names.contains(name) || known.isMember {
+        } else if isTaken(name, known) {
             throw .nameOfMember(name)
         }
         let floor = floors[name]
-        let isFirst = tokens[found].name == nil && floor == nil && known.shown == 0
-        let generation = isFirst ? 0 : raiseFloor(of: name, above: known.shown, now: now)
+        let generation = tokens[found].name == nil ? 0 : raiseFloor(of: name, above: known.shown, now: now)
         let token = tokens.remove(at: found)
         note(token, wasUsed: true)
         return Admission(
@@ -167,6 +166,12 @@ package struct JoinBook: Hashable, Sendable {
             generation: generation,
             floor: floor
         )
+    }
+
+    /// Also of a name that only its certificates tell of: they were of a machine, and those of it that count no more say
+    /// that it was removed or replaced.
+    private func isTaken(_ name: String, _ known: Known) -> Bool {
+        names.contains(name) || known.isMember || floors[name] != nil || known.shown > 0
     }
 
     private static func isDigest(_ text: String, _ digest: [UInt8]) -> Bool {
@@ -184,10 +189,11 @@ package struct JoinBook: Hashable, Sendable {
         spent.removeFirst(max(0, spent.count - Self.spentLimit))
     }
 
-    /// No certificate that a name has been given counts any more; gives the generation from which on others do.
-    /// `shown`: `Known`.
+    /// No certificate that a name has been given counts any more; gives the generation from which on others do. The name
+    /// stays taken, also where it was given by another coordinator. `shown`: `Known`.
     package mutating func dismiss(_ name: String, shown: UInt32, now: Int) -> UInt32 {
-        raiseFloor(of: name, above: shown, now: now)
+        names.insert(name)
+        return raiseFloor(of: name, above: shown, now: now)
     }
 
     /// What is known of generations may be less than what was: the folder was put back from a backup, or is that of a

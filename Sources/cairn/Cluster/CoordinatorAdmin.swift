@@ -224,7 +224,9 @@ struct CoordinatorAdmin: AdminService {
 
     func makeNodeToken(validFor seconds: Int, replacing member: String?) async throws(AdminError) -> NodeToken {
         if let member {
+            // A name of which only its certificates tell can be had by no other token: `JoinBook`.
             let names = await tokens.names.union(control.membership.members.map(\.name))
+                .union(control.membership.certificateFloors.map(\.node.name))
             guard names.contains(member) else {
                 throw AdminError(
                     .notFound,

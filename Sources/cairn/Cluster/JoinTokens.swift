@@ -84,6 +84,11 @@ actor JoinTokens {
         return generation
     }
 
+    /// The names of nodes that joined by another coordinator, for the folder that takes over from it.
+    static func write(joined names: Set<String>, to store: ClusterFiles) async throws {
+        try await store.write(names.sorted(), name: namesFile)
+    }
+
     /// The tokens first: one that is used up for nothing can be had anew.
     private func save() async throws {
         guard await gate.enter() else { throw ServeError("too many nodes join at once: try again") }

@@ -49,6 +49,7 @@ struct TakeOver {
         try await keep(kit, authority)
         try await rebuild(kit, nodes, client)
         try await store.write(nodes)
+        try await JoinTokens.write(joined: Set(nodes.map(\.name.name)), to: store)
         try await store.set(.formed)
     }
 
