@@ -1,7 +1,8 @@
-"""Take-overs that come to nothing: what they leave starts as nothing else, and its operator is told what to do. And what
-one that succeeds knows of the cluster."""
+"""Take-overs that come to nothing: what they leave starts as nothing else, and its operator is told what to do. And
+what one that succeeds knows of the cluster."""
 
 import base64
+import json
 import shutil
 import subprocess
 import time
@@ -128,6 +129,7 @@ def wait_until(is_so):
 
 def test_what_the_new_coordinator_knows(taken_over):
     lab, command = taken_over
+    assert json.loads(lab.admin("status", "--json").stdout)["recoveryKitTaken"], "it is from the kit"
     # The name of a node that joined by the coordinator before, and is removed by this one, stays taken.
     wait_until(lambda: lab.admin("node", "remove", "idle", check=False).returncode == 0)
     usual = lab.token()

@@ -80,6 +80,8 @@ struct TakeOver {
                 listen: options.listen ?? "127.0.0.1:7400"
             )
         )
+        // The operator has the kit that all of this is from.
+        try await DataFolder.noteRecoveryKitTaken(in: store.files)
     }
 
     /// Asks the given nodes where all the others are: side by side, since those of a lost site take their time not to

@@ -40,7 +40,8 @@ struct DataFolder: Sendable {
     }
     var credentials: String { path + "/credentials" }
     var masterKey: String { path + "/master.key" }
-    var recoveryKitMark: String { path + "/recovery-kit-taken" }
+    private static let kitMark = "recovery-kit-taken"
+    var recoveryKitMark: String { path + "/" + Self.kitMark }
     var isRecoveryKitTaken: Bool { FileManager.default.fileExists(atPath: recoveryKitMark) }
     /// There as long as the generated root keys have not been shown.
     var unseenMark: String { path + "/" + Self.unseenMarkName }
@@ -133,6 +134,11 @@ struct DataFolder: Sendable {
             guard time.monotonic < deadline else { return false }
             try await time.sleep(for: lockPoll)
         }
+    }
+
+    /// The operator has the recovery kit.
+    static func noteRecoveryKitTaken(in files: LinuxFileSystem) async throws {
+        try await writeSecret("taken\n", name: kitMark, in: files)
     }
 
     /// Reads a small file; nil when it is not there. One that cannot be read, or is no text, is named.

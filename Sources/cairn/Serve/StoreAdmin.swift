@@ -158,7 +158,7 @@ struct StoreAdmin: AdminService {
 
             """ + kitExtra.map { $0 + "\n" }.joined()
         do {
-            try await DataFolder.writeSecret("taken\n", name: "recovery-kit-taken", in: files)
+            try await DataFolder.noteRecoveryKitTaken(in: files)
         } catch {
             throw adminError(error)
         }
