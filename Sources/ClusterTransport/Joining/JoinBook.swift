@@ -168,8 +168,8 @@ package struct JoinBook: Hashable, Sendable {
         )
     }
 
-    /// Also of a name that only its certificates tell of: they were of a machine, and those of it that count no more say
-    /// that it was removed or replaced.
+    /// Also of a name that only its certificates tell of: they were of a machine, and those of it that count no more
+    /// say that it was removed or replaced.
     private func isTaken(_ name: String, _ known: Known) -> Bool {
         names.contains(name) || known.isMember || floors[name] != nil || known.shown > 0
     }
@@ -189,8 +189,8 @@ package struct JoinBook: Hashable, Sendable {
         spent.removeFirst(max(0, spent.count - Self.spentLimit))
     }
 
-    /// No certificate that a name has been given counts any more; gives the generation from which on others do. The name
-    /// stays taken, also where it was given by another coordinator. `shown`: `Known`.
+    /// No certificate that a name has been given counts any more; gives the generation from which on others do. The
+    /// name stays taken, also where it was given by another coordinator. `shown`: `Known`.
     package mutating func dismiss(_ name: String, shown: UInt32, now: Int) -> UInt32 {
         names.insert(name)
         return raiseFloor(of: name, above: shown, now: now)
