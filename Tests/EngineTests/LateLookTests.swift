@@ -1,3 +1,4 @@
+import BlobStorage
 import ClusterProtocol
 import Coordination
 import DiskFormat
@@ -53,6 +54,21 @@ struct LateLookTests {
         #expect(store.absentSlots.isEmpty)
         #expect(node.agent.service.disks.map(\.shards.identity.disk) == [disk])
         await cluster.close()
+    }
+
+    /// Found by a test that failed by chance: what was written just after the background work had ended was refused.
+    @Test("a look at disks that is cancelled tells nothing of them", .timeLimit(.minutes(10)))
+    func cancelled() async throws {
+        let store = try await StoreHarness.open()
+        let look = Task { [store = try store.store] in
+            withUnsafeCurrentTask { $0?.cancel() }
+            await store.watchDisks()
+        }
+        await look.value
+        let conditions = try store.store.blobs.view.conditions
+        #expect(conditions.count == 6 && conditions.values.allSatisfy(\.isUsable))
+        #expect(try store.store.absentSlots.isEmpty)
+        try await store.close()
     }
 
     /// Found by the simulator, seed 1611 of `store`: the next disk in its slot was told as away for good.

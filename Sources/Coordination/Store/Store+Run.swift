@@ -89,6 +89,8 @@ extension Store {
         let nodes = members.withLock { $0.keys.sorted() }
         let mark = journal.room.mark
         let answers = await ask(nodes, { [calls] node in await Self.watch(node, calls) })
+        // Calls of one who is cancelled fail, whatever their nodes say.
+        guard !Task.isCancelled else { return }
         noteSilence(in: answers)
         for (node, answer) in answers {
             let known = before.filter { $0.value.place.node == node }

@@ -158,6 +158,7 @@ package final class Store: Sendable {
             for disk in disks { group.addTask { (disk, await self.condition(of: disk)) } }
             return await group.reduce(into: [DiskID: DiskCondition]()) { $0[$1.0] = $1.1 }
         }
+        guard !Task.isCancelled else { return }
         for disk in disks { if let condition = conditions[disk] { blobs.view.update(disk, condition: condition) } }
     }
 
