@@ -4,6 +4,7 @@ import Coordination
 import DiskFormat
 import Metadata
 import ObjectModel
+import Placement
 import ShardStorage
 import StorageNode
 import Synchronization

@@ -88,7 +88,7 @@ struct StoreRetireTests {
     /// Found by hand: with two of six disks away and blocks of a third gone bad, both were given up.
     @Test("a disk without which something cannot be read is given up by force only")
     func needed() async throws {
-        let (store, blob, members, away) = try await Self.openWithTwoAway()
+        let (store, blob, _, away) = try await Self.openWithTwoAway()
         var status = try await store.store.status()
         #expect(status.reach.fewestSpares == 0 && status.reach.unreadable.isEmpty)
         try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob.id, index: 5)])
