@@ -410,6 +410,27 @@ struct StoreDiskLossTests {
         try await store.close()
     }
 
+    /// Found by the simulator, seed 273 of `store`: what lay on such a disk was never collected.
+    @Test("a disk that an old copy of the database takes for in use, and the journal for retired, is not served")
+    func retiredSince() async throws {
+        let store = try await StoreHarness.open(scheme: "rs-1-2", disks: 6)
+        try await store.put("object", Content.random(1_000))
+        let keepers = try store.store.journal.report.keepers
+        let retired = try #require(try await store.store.metadata.disks().first { !keepers.contains($0.id) }).id
+        let before = store.database.copy()
+        _ = try await store.store.beginMoves(.empty([retired]))
+        func isRetired() async throws -> Bool {
+            try await store.store.metadata.disks().contains { $0.id == retired && $0.state == .retired }
+        }
+        try await store.running { try await store.wait(until: isRetired) }
+        try await store.crash(database: before)
+        #expect(try await isRetired())
+        #expect(try store.store.hosted.count == 5)
+        #expect(try store.store.hosted.allSatisfy { $0.disk.shards.identity.disk != retired })
+        #expect(try await store.holds("object", Content.random(1_000)))
+        try await store.close()
+    }
+
     @Test("one on which no segment can be made is not taken up again before that works")
     func returnedWithoutWrites() async throws {
         let store = try await StoreHarness.open()

@@ -323,6 +323,22 @@ extension Store {
         try? await reloadMap()
     }
 
+    /// An old copy of the database took disks for in use, and had them served, of which the journal says that they are
+    /// not any more: nobody would look after what lies on them, and their nodes would hold them until they end.
+    func letGoOfRetired() async throws {
+        let inUse = Set(try await metadata.disks().filter(\.isInUse).map(\.id))
+        // A forced start takes for keepers whatever answers.
+        let keepers = journal.report.keepers
+        let retired = served.withLock { served in
+            let retired = served.filter { !inUse.contains($0.key) && !keepers.contains($0.key) }
+            for disk in retired.keys { served[disk] = nil }
+            return retired
+        }
+        for (disk, served) in retired.sorted(by: { $0.key < $1.key }) {
+            try? await calls.release(disk, on: served.place.node)
+        }
+    }
+
     // MARK: Growth
 
     /// Takes the empty disks in slots of a node that are not in use into the store: all of them, or the one named.

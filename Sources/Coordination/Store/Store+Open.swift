@@ -49,6 +49,7 @@ extension Store {
             await store.repairer.hold.load()
             try await store.reloadMap()
             try await store.finishReplacements()
+            try await store.letGoOfRetired()
             await store.watchDisks()
             return store
         } catch let error as StoreStartError {
