@@ -94,7 +94,7 @@ extension BlobStore {
         for (index, outcome) in outcomes.enumerated() where outcome == nil {
             view.noteOverdue(group.members[index], at: time.monotonic)
         }
-        return buggify.strikes(.answerLost) ? Self.losingAnAnswer(outcomes, quorum) : outcomes
+        return buggify.strikes(.answerLost) ? losingAnAnswer(outcomes, quorum, fanOut, group) : outcomes
     }
 
     /// A write waits for these places alone: their disks are slow. Whether it is the first that finds them so.
@@ -102,15 +102,22 @@ extension BlobStore {
         !view.noteSlow(places.map { group.members[$0] }, at: alarm.now)
     }
 
-    /// One success less, if the quorum holds without it: as if its answer had not come in time.
-    private static func losingAnAnswer<Value>(
+    /// One success less, if the quorum holds without it: as if its answer came only now. So what the call left on its
+    /// disk is given up, as it is then.
+    private func losingAnAnswer<Value>(
         _ outcomes: [Result<Value, ShardFailure>?],
-        _ quorum: Quorum
+        _ quorum: Quorum,
+        _ fanOut: FanOut<Value, ShardFailure>,
+        _ group: ClusterMap.Group
     ) -> [Result<Value, ShardFailure>?] {
-        for index in outcomes.indices where outcomes[index]?.isSuccess ?? false {
+        for index in outcomes.indices {
+            guard let outcome = outcomes[index], outcome.isSuccess else { continue }
             var fewer = outcomes
             fewer[index] = nil
-            if quorum.isMet({ fewer[$0]?.isSuccess ?? false }, of: fewer.count) { return fewer }
+            guard quorum.isMet({ fewer[$0]?.isSuccess ?? false }, of: fewer.count) else { continue }
+            view.noteOverdue(group.members[index], at: time.monotonic)
+            fanOut.settleLate(index, outcome)
+            return fewer
         }
         return outcomes
     }

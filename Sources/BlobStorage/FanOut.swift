@@ -120,6 +120,9 @@ final class FanOut<Value: Sendable, Failure: Error>: Sendable {
         }
     }
 
+    /// Treats a call that has settled as one that was still under way when the wait ended, and settles now.
+    func settleLate(_ index: Int, _ outcome: Outcome) { late?(index, outcome) }
+
     /// Looks for calls that are waited for alone, until the grace is over.
     private func look(_ watch: Watch) {
         let left = watch.patience.grace - watch.elapsed

@@ -51,6 +51,14 @@ package enum SelfTest {
             return expect("planted", of: scenario) ?? expect("p failed: planted", of: process)
         },
         Check(name: "a dead process takes no further step, and its name can start again") { deadProcess() },
+        Check(name: "a process that is killed at once takes not even its first step") {
+            let log = Log()
+            let outcome = Probe { world in
+                world.start("p") { _ in log.append(1) }.crash(losingPower: false)
+                await world.start("p") { _ in log.append(2) }.wait()
+            }.outcome(seed: 1)
+            return log.entries == [2] ? outcome.failure : "steps of \(log.entries)"
+        },
         Check(name: "a cut drops messages one way only") { oneWayCut() },
         Check(name: "the plain store keeps its promise over 50 seeds") {
             let failed = (1...50).lazy.map { PlainFilesScenario(syncsBeforeAnswering: true).outcome(seed: $0) }

@@ -113,6 +113,8 @@ package final class World: Sendable {
         let process = SimulatedProcess(name: name, disks: mounted, seed: seed, world: self)
         state.withLock { $0.processes.append(process) }
         process.run { [weak self] in
+            // Killed before its first step: whoever started it may have started its successor since.
+            guard process.isAlive else { return }
             do {
                 try await main(process)
             } catch {

@@ -36,7 +36,8 @@ final class BlobHarness: Sendable {
         parity: Int = 2,
         sites: Int = 1,
         nodes: Int = 1,
-        standpoint: Standpoint? = nil
+        standpoint: Standpoint? = nil,
+        buggify: Buggify = .never
     ) async throws {
         view = ClusterView(standpoint: standpoint)
         scheme = try #require(Scheme(dataCount: data, parityCount: parity, cellSize: cellSize))
@@ -86,7 +87,7 @@ final class BlobHarness: Sendable {
         self.memory = memory
         transport = FaultyTransport(local, time: time)
         view.update(map: map)
-        store = BlobStore(transport: transport, view: view, time: time, random: random)
+        store = BlobStore(transport: transport, view: view, time: time, random: random, buggify: buggify)
         for disk in ids { view.update(disk, condition: DiskCondition(isUsable: true, room: 1 << 40)) }
         store.onDegradedRead { [weak self] blob in self?.degraded.withLock { $0.append(blob) } }
         store.onBadShard { [weak self] shard in self?.bad.withLock { _ = $0.insert(shard) } }

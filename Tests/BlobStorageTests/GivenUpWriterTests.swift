@@ -44,6 +44,20 @@ struct GivenUpWriterTests {
         #expect(try await Self.isFree(harness))
     }
 
+    /// Found by the simulator, seed 986 of `store`: such a writer kept its segment for an hour.
+    @Test("one whose answer is late by a simulation's will is given up, as one whose answer is late")
+    func answerLost() async throws {
+        let harness = try await BlobHarness(buggify: Buggify { $0 == .answerLost ? 0 : nil })
+        let bytes = BlobHarness.bytes(5)
+        let writer = try await Self.writer(harness, length: 2 * harness.scheme.dataCount * harness.scheme.cellSize)
+        try await Self.fill(writer)
+        writer.stripe.mutableBytes.copyBytes(from: bytes)
+        let description = BlobDescription(frames: .uniform, ingestDigest: BlobHarness.digest(bytes))
+        let receipt = try await writer.finish(rest: 5, description: description)
+        #expect(!receipt.missing.isEmpty)
+        #expect(try await Self.isFree(harness))
+    }
+
     @Test("those of a write that is given up are, also when the writer's task has been cancelled")
     func cancelled() async throws {
         let harness = try await BlobHarness()

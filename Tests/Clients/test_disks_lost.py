@@ -4,12 +4,12 @@ import os
 import pathlib
 import random
 import shutil
-import threading
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
+from support.background import Background
 from support.data import KIB, MIB, noise, sha256, text
 from support.server import WHOLE_SECONDS, destroy, flip_bytes, lacks
 
@@ -46,32 +46,18 @@ def read_all(server, digests, is_listed=True):
     assert listed == sorted(digests)
 
 
-class Reader:
-    """Reads everything again and again in the background; keeps the first failure."""
+class Reader(Background):
+    """Reads everything again and again."""
+
+    patience = WHOLE_SECONDS
 
     def __init__(self, server, digests):
-        self.server, self.digests = server, digests
-        self.rounds, self.failure = 0, None
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        super().__init__()
+        self.server, self.digests, self.rounds = server, digests, 0
 
-    def run(self):
-        while not self.is_over.is_set() and self.failure is None:
-            try:
-                read_all(self.server, self.digests, is_listed=False)
-                self.rounds += 1
-            except BaseException as error:  # Told to the test by __exit__.
-                self.failure = error
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.thread.join(WHOLE_SECONDS)
-        assert self.failure is None, self.failure
-        assert not self.thread.is_alive()
+    def step(self):
+        read_all(self.server, self.digests, is_listed=False)
+        self.rounds += 1
 
 
 def test_two_disks_destroyed_while_serving_then_replaced(servers):

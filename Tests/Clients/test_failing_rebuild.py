@@ -1,11 +1,11 @@
 """A disk that gives EIO for a minute in the middle of a rebuild: the store converges without a restart."""
 
 import os
-import threading
 import time
 
 import pytest
 
+from support.background import Background
 from support.data import KIB, noise, sha256
 from support.faults import CHANGES, FAIL, READ, Faults
 from support.server import WHOLE_SECONDS, Server, destroy, lacks, wait_for
@@ -25,35 +25,20 @@ if SECONDS >= 60:
     CASES += [("source", READ | CHANGES), ("new", READ)]
 
 
-class Writer:
+class Writer(Background):
     """Writes small objects, one after another; each must be acknowledged."""
 
+    pause, patience = 0.1, WHOLE_SECONDS
+
     def __init__(self, server, digests):
-        self.server, self.digests = server, digests
-        self.count, self.failure, self.is_over = 0, None, threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        super().__init__()
+        self.client, self.digests, self.count = server.client(timeout=60), digests, 0
 
-    def run(self):
-        client = self.server.client(timeout=60)
-        while not self.is_over.wait(0.1):
-            key, data = f"meanwhile/{self.count:04}", noise(20 * KIB, self.count)
-            try:
-                client.put_object(Bucket=BUCKET, Key=key, Body=data)
-            except BaseException as error:  # Told to the test by __exit__.
-                self.failure = error
-                return
-            self.digests[key] = sha256(data)
-            self.count += 1
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.thread.join(WHOLE_SECONDS)
-        assert self.failure is None, self.failure
-        assert not self.thread.is_alive()
+    def step(self):
+        key, data = f"meanwhile/{self.count:04}", noise(20 * KIB, self.count)
+        self.client.put_object(Bucket=BUCKET, Key=key, Body=data)
+        self.digests[key] = sha256(data)
+        self.count += 1
 
 
 @pytest.fixture

@@ -6,21 +6,6 @@ import Testing
 
 @Suite("Repair within its budget")
 struct RepairOrderTests {
-    /// Puts an object and notes shards of its blob as missing.
-    private static func lack(_ key: String, _ shards: [UInt8], _ store: StoreHarness) async throws -> BlobID {
-        let known = Set(try await store.store.metadata.blobs(after: nil, limit: 100).map(\.id))
-        try await store.put(key, Content.random(90_000))
-        let blob = try #require(
-            try await store.store.metadata.blobs(after: nil, limit: 100).map(\.id).first { !known.contains($0) }
-        )
-        try await store.store.metadata.markMissing(wherePlaced: shards.map { ShardID(blob: blob, index: $0) })
-        return blob
-    }
-
-    private static func isWhole(_ blob: BlobID, _ store: StoreHarness) async throws -> Bool {
-        try await store.store.metadata.blob(blob)?.missing.isEmpty ?? false
-    }
-
     /// At a byte a second nothing would be whole in years.
     private static func slowStore() async throws -> StoreHarness {
         try await StoreHarness.open { $0.repairRates = RepairRates(disk: 1) }
@@ -29,9 +14,9 @@ struct RepairOrderTests {
     @Test("a second repair is counted from where it began, also when the first came to no end")
     func counted() async throws {
         let store = try await StoreHarness.open()
-        let whole = try await Self.lack("whole", [0, 1], store)
+        let whole = try await store.putLacking("whole", [0, 1])
         try await store.store.repairer.pass()
-        #expect(try await Self.isWhole(whole, store))
+        #expect(try await store.isWhole(whole))
         let once = try store.store.repairer.progress.bytesDone
         #expect(once > 0)
         #expect(try store.store.repairer.progress.bytesOfRepair == 0, "nothing is missing")
@@ -39,12 +24,12 @@ struct RepairOrderTests {
         try await store.store.watchDisks()
         for key in ["half", "another"] {
             // Of the two that it lacks one belongs on the disk that is away.
-            let blob = try await Self.lack(key, [], store)
+            let blob = try await store.putLacking(key, [])
             let away = try #require(try await store.store.metadata.blob(blob)?.missing)
             let other: UInt8 = away == [0] ? 1 : 0
             try await store.store.metadata.markMissing(wherePlaced: [ShardID(blob: blob, index: other)])
             try await store.store.repairer.pass()
-            #expect(try await !Self.isWhole(blob, store))
+            #expect(try await !store.isWhole(blob))
             #expect(try store.store.repairer.progress.bytesOfRepair == once / 2)
             try await store.store.repairer.pass()
         }
@@ -56,17 +41,17 @@ struct RepairOrderTests {
     func urgent() async throws {
         let store = try await Self.slowStore()
         var others: [BlobID] = []
-        for number in 0..<12 { others.append(try await Self.lack("other-\(number)", [1], store)) }
+        for number in 0..<12 { others.append(try await store.putLacking("other-\(number)", [1])) }
         try await store.running {
             // The first pays afterwards, and the second waits for that.
             try await store.wait { try await store.store.metadata.missingShardCount() == 11 }
-            let urgent = try await Self.lack("urgent", [0, 5], store)
-            try await store.wait { try await Self.isWhole(urgent, store) }
+            let urgent = try await store.putLacking("urgent", [0, 5])
+            try await store.wait { try await store.isWhole(urgent) }
             #expect(try await store.store.metadata.missingShardCount() == 11)
             try store.store.repairer.budget.set(RepairRates())
             try await store.wait { try await store.store.metadata.missingShardCount() == 0 }
         }
-        for blob in others { #expect(try await Self.isWhole(blob, store)) }
+        for blob in others { #expect(try await store.isWhole(blob)) }
         try await store.close()
     }
 }

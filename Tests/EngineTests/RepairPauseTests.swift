@@ -7,41 +7,26 @@ import Testing
 
 @Suite("An operator's pause of repair")
 struct RepairPauseTests {
-    /// Puts an object and notes shards of its blob as missing.
-    private static func lack(_ key: String, _ shards: [UInt8], _ store: StoreHarness) async throws -> BlobID {
-        let known = Set(try await store.store.metadata.blobs(after: nil, limit: 100).map(\.id))
-        try await store.put(key, Content.random(90_000))
-        let blob = try #require(
-            try await store.store.metadata.blobs(after: nil, limit: 100).map(\.id).first { !known.contains($0) }
-        )
-        try await store.store.metadata.markMissing(wherePlaced: shards.map { ShardID(blob: blob, index: $0) })
-        return blob
-    }
-
-    private static func isWhole(_ blob: BlobID, _ store: StoreHarness) async throws -> Bool {
-        try await store.store.metadata.blob(blob)?.missing.isEmpty ?? false
-    }
-
     @Test("what has spares waits until it is over, also what clients read; what has none is repaired, and all is read")
     func holds() async throws {
         let store = try await StoreHarness.open()
-        let before = try await Self.lack("before", [1], store)
+        let before = try await store.putLacking("before", [1])
         let hold = try store.store.repairer.hold
         hold.begin()
         #expect(hold.pause == RepairPause())
         try await store.running {
-            let spare = try await Self.lack("spare", [0], store)
+            let spare = try await store.putLacking("spare", [0])
             #expect(try await store.holds("spare", Content.random(90_000)))
             try store.store.repairer.prefer(spare)
-            let urgent = try await Self.lack("urgent", [0, 5], store)
-            try await store.wait { try await Self.isWhole(urgent, store) }
+            let urgent = try await store.putLacking("urgent", [0, 5])
+            try await store.wait { try await store.isWhole(urgent) }
             // Two looks at the list, and more.
             try await Task.sleep(for: .seconds(2.5))
             #expect(try await store.store.metadata.missingShardCount() == 2)
             #expect(try store.store.repairer.progress.waiting == 0, "nothing failed")
             hold.end()
             try await store.wait { try await store.store.metadata.missingShardCount() == 0 }
-            #expect(try await Self.isWhole(before, store))
+            #expect(try await store.isWhole(before))
         }
         try await store.close()
     }
@@ -49,7 +34,7 @@ struct RepairPauseTests {
     @Test("it holds also what had begun to wait for its rate, and ends by itself after its time")
     func midway() async throws {
         let store = try await StoreHarness.open { $0.repairRates = RepairRates(disk: 1) }
-        for number in 0..<12 { _ = try await Self.lack("other-\(number)", [1], store) }
+        for number in 0..<12 { _ = try await store.putLacking("other-\(number)", [1]) }
         let hold = try store.store.repairer.hold
         try await store.running {
             try await store.wait { try await store.store.metadata.missingShardCount() == 11 }
@@ -76,13 +61,13 @@ struct RepairPauseTests {
             folder.crash(using: &generator)
             try await store.crash()
         }
-        let blob = try await Self.lack("k", [1], store)
+        let blob = try await store.putLacking("k", [1])
         try store.store.repairer.hold.begin()
         #expect(await (try store.store.repairer).hold.keep())
         try await crash()
         #expect(try store.store.repairer.hold.pause == RepairPause())
         await (try store.store.repairer).pass()
-        #expect(try await !Self.isWhole(blob, store))
+        #expect(try await !store.isWhole(blob))
 
         folder.inject(DiskFault(.write, pathPrefix: RepairHold.name))
         try store.store.repairer.hold.end()
@@ -96,7 +81,7 @@ struct RepairPauseTests {
         #expect(try store.store.repairer.hold.pause == nil)
         #expect(try store.store.repairer.hold.problem.contains("damaged"))
         await (try store.store.repairer).pass()
-        #expect(try await Self.isWhole(blob, store))
+        #expect(try await store.isWhole(blob))
         try await store.close()
     }
 

@@ -12,6 +12,7 @@ import StorageNode
 import Synchronization
 import SystemInterface
 import TestKit
+import Testing
 
 /// A whole store on disks in memory that can be pulled, swapped, flipped and crashed.
 final class StoreHarness: Sendable {
@@ -194,6 +195,21 @@ final class StoreHarness: Sendable {
 
     func head(_ key: String) async throws -> ObjectSummary {
         try await objects.get(GetRequest(bucket: Self.bucket, key: key, isHead: true)).object
+    }
+
+    /// Puts an object and notes shards of its blob as missing.
+    func putLacking(_ key: String, _ shards: [UInt8]) async throws -> BlobID {
+        let known = Set(try await store.metadata.blobs(after: nil, limit: 100).map(\.id))
+        try await put(key, Content.random(90_000))
+        let blob = try #require(
+            try await store.metadata.blobs(after: nil, limit: 100).map(\.id).first { !known.contains($0) }
+        )
+        try await store.metadata.markMissing(wherePlaced: shards.map { ShardID(blob: blob, index: $0) })
+        return blob
+    }
+
+    func isWhole(_ blob: BlobID) async throws -> Bool {
+        try await store.metadata.blob(blob)?.missing.isEmpty ?? false
     }
 
     func delete(_ key: String) async throws {

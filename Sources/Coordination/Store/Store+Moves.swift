@@ -325,10 +325,7 @@ extension Store {
 
     /// An old copy of the database took disks for in use, and had them served, of which the journal says that they are
     /// not any more: nobody would look after what lies on them, and their nodes would hold them until they end.
-    ///
-    /// Not yet where nodes are processes of their own: there the simulator saw a cluster not become whole by it.
     func letGoOfRetired() async throws {
-        guard configuration.nodes.isEmpty else { return }
         let inUse = Set(try await metadata.disks().filter(\.isInUse).map(\.id))
         // A forced start takes for keepers whatever answers.
         let keepers = journal.report.keepers

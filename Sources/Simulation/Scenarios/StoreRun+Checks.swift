@@ -26,9 +26,8 @@ extension StoreRun {
 
     /// How often garbage is looked for before what is left counts as leaked.
     private static let collections = 6
-    /// Bytes of segments that a disk without objects may keep: those that are open, one that waits to be removed, and
-    /// one more. Where half of all answers are lost (seed 986) disks kept that; what holds it is not known.
-    private static let emptyDisk = 4 * StoreServer.segmentLength
+    /// Bytes of segments that a disk without objects may keep: those that are open, and one that waits to be removed.
+    private static let emptyDisk = 3 * StoreServer.segmentLength
 
     /// Deletes everything: then the disks hold nothing but what metadata still names, its own checkpoints.
     func checkLeaks() async throws {

@@ -1,35 +1,32 @@
 import AdminGateway
 import Coordination
 import Metadata
+import ObjectModel
 import Placement
 
 /// What giving up a disk would come to.
 extension StoreAdmin {
     func planReplacement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
-        let disk = try await disk(named: name)
-        do throws(DiskReplacementError) {
-            let plan = try await store.planReplacement(
-                inSlot: disk.record.slot,
-                of: disk.record.node,
-                isForced: isForced,
-                bytesPerSecond: LossAssembly.usualRate
-            )
-            return Self.report(plan, of: disk, isReplaced: true)
-        } catch {
-            throw AdminError(error)
-        }
+        try await report(ofDisk: name, isForced: isForced, isReplaced: true, store.planReplacement)
     }
 
     func planRetirement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
+        try await report(ofDisk: name, isForced: isForced, isReplaced: false, store.planRetirement)
+    }
+
+    /// Of the slot, its node, whether it is forced, and bytes a second.
+    private typealias Plan = (String, NodeName, Bool, Int) async throws(DiskReplacementError) -> DiskLossPlan
+
+    private func report(
+        ofDisk name: String,
+        isForced: Bool,
+        isReplaced: Bool,
+        _ plan: Plan
+    ) async throws(AdminError) -> DiskLossReport {
         let disk = try await disk(named: name)
         do throws(DiskReplacementError) {
-            let plan = try await store.planRetirement(
-                inSlot: disk.record.slot,
-                of: disk.record.node,
-                isForced: isForced,
-                bytesPerSecond: LossAssembly.usualRate
-            )
-            return Self.report(plan, of: disk, isReplaced: false)
+            let plan = try await plan(disk.record.slot, disk.record.node, isForced, LossAssembly.usualRate)
+            return Self.report(plan, of: disk, isReplaced: isReplaced)
         } catch {
             throw AdminError(error)
         }
