@@ -37,6 +37,14 @@ CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.p
            test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_cluster_changes.py test_node_disks.py \
            test_take_over.py test_histories.py test_linearizable.py test_deployment.py test_package.py \
            test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
+# Of them those that `make test` runs after the Swift tests; the rest, with faults and clusters, takes about as long as
+# both together and runs beside them.
+AFTER_SWIFT := $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py \
+           test_awscli.py test_other_clients.py test_conformance.py test_completions.py test_refused_requests.py \
+           test_bad_input.py test_subresources.py test_signature.py test_trailers.py test_tls.py test_secrets.py \
+           test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py test_damaged_state.py \
+           test_stop.py test_metrics.py test_disks_lost.py test_growth.py \
+           test_disk_full.py::test_deletes_one_by_one_on_small_full_disks test_crash_points.py)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete
@@ -69,10 +77,15 @@ build: $(stamps)/build-packages
 	$(SWIFT) build -c release --product cairn
 
 # One configuration only: the tests build what they test, and the programs beside it. The other tests wait much of their
-# time, for disks and clients; the simulator has what they leave of the processors.
-test: check-mutants build-tests
-	Scripts/test/beside $(simulator-log) "$(MAKE) --old-file=build-tests test-simulator" \
-	    "$(MAKE) --old-file=build-tests test-swift test-clients"
+# time, for disks and clients: they run in two rows, and the simulator has what they leave of the processors.
+test: check-mutants build-tests $(faults) $(stamps)/client-packages $(stamps)/package-packages $(python)
+	Scripts/test/beside $(simulator-log) "$(part) test-simulator" \
+	    "$(part) test-swift && $(call clients-part,$(filter $(AFTER_SWIFT),$(CLIENTS)))" \
+	    "$(call clients-part,$(filter-out $(AFTER_SWIFT),$(CLIENTS)))"
+
+part = $(MAKE) --old-file=build-tests
+# Without files pytest would run all.
+clients-part = $(if $(strip $(1)),$(part) test-clients CLIENTS='$(strip $(1))',true)
 
 build-tests: $(stamps)/build-packages
 	$(SWIFT) build -c release --build-tests

@@ -1,9 +1,13 @@
 """Who lives where in a lab: names, sites, addresses and ports."""
 
 import dataclasses
+import fcntl
+import io
+import os
 import pathlib
 import random
 import socket
+import tempfile
 
 from .errors import LabError
 
@@ -22,6 +26,9 @@ LARGEST = 100
 LOWEST_PORT, HIGHEST_PORT = 10_000, 65_535
 # What `free_ports` gave so far. A server that is down for a moment finds its port free when it is back.
 _given: set[int] = set()
+# Tells the same to other processes of this user: the byte of each port that one gave is locked while it runs.
+PORTS_LOCK = pathlib.Path(tempfile.gettempdir()) / f"cairn-ports-{os.getuid()}"
+_lock: io.FileIO | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +75,8 @@ def plan(sites: int, nodes: int, is_networked: bool, coordinator_site: str = OFF
 
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback that nobody listens on. They stay free until they are used: the kernel gives none of them
-    to whoever connects or asks for any port, and no call of this process gives one again."""
+    to whoever connects or asks for any port, and no call gives one again, nor does one of another process before this
+    one has ended."""
     candidates = [port for port in unassigned_ports() if port not in _given]
     random.SystemRandom().shuffle(candidates)
     found = []
@@ -80,11 +88,25 @@ def free_ports(count: int) -> list[int]:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        found.append(port)
+        if _lock_port(port):
+            found.append(port)
     if len(found) < count:
         raise LabError(f"only {len(found)} of {count} ports are free")
     _given.update(found)
     return found
+
+
+def _lock_port(port: int) -> bool:
+    """Whether no other process has it. Locks of lockf(3) are a process's own, and end with it."""
+    global _lock
+    if _lock is None:
+        # One descriptor for all: closing any of the file would let go of every lock.
+        _lock = open(PORTS_LOCK, "ab", buffering=0)
+    try:
+        fcntl.lockf(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
 
 
 def unassigned_ports() -> list[int]:
