@@ -51,7 +51,8 @@ extension CoordinatorCall {
             out.append(UInt8(2))
             out.append(text: key)
         case .beat(let beat):
-            out.append(UInt8(3))
+            out.append(UInt8(beat.process == nil ? 3 : 5))
+            if let process = beat.process { out.append(process) }
             out.append(beat.address)
             out.append(beat.incarnation)
             out.append(beat.mapVersion)
@@ -77,25 +78,28 @@ extension CoordinatorCall {
                 )
             )
         case 2: self = .renew(publicKey: try decoder.text(limit: CoordinatorMessageKind.certificateLimit))
-        case 3:
-            self = .beat(
-                NodeBeat(
-                    address: try decoder.nodeAddress(),
-                    incarnation: try decoder.integer(),
-                    mapVersion: try decoder.integer(),
-                    credentialsVersion: try decoder.integer(),
-                    suspects: try decoder.list(limit: NodeBeat.suspectLimit) { d throws(MessageError) in
-                        try d.shardID()
-                    },
-                    degraded: try decoder.list(limit: NodeBeat.degradedLimit) { d throws(MessageError) in
-                        try d.blobID()
-                    }
-                )
-            )
+        case 3: self = .beat(try decoder.beat(process: nil))
         case 4: self = .certificates
+        case 5:
+            let process: UInt64 = try decoder.integer()
+            self = .beat(try decoder.beat(process: process))
         default: throw .invalid(field: "coordinator call")
         }
         try decoder.finish()
+    }
+}
+
+extension MessageDecoder {
+    fileprivate mutating func beat(process: UInt64?) throws(MessageError) -> NodeBeat {
+        NodeBeat(
+            address: try nodeAddress(),
+            incarnation: try integer(),
+            mapVersion: try integer(),
+            credentialsVersion: try integer(),
+            suspects: try list(limit: NodeBeat.suspectLimit) { d throws(MessageError) in try d.shardID() },
+            degraded: try list(limit: NodeBeat.degradedLimit) { d throws(MessageError) in try d.blobID() },
+            process: process
+        )
     }
 }
 

@@ -90,6 +90,9 @@ package struct NodeBeat: Hashable, Sendable {
     package var suspects: [ShardID]
     /// Blobs of which its clients read what lacks a shard: they are repaired before others.
     package var degraded: [BlobID]
+    /// Drawn at the start of the process, which two that run under one name are told apart by. A coordinator of the
+    /// version before refuses a beat that has it; a node of that version says nothing.
+    package var process: UInt64?
 
     /// Suspects in one beat at most.
     package static let suspectLimit = 4_096
@@ -102,7 +105,8 @@ package struct NodeBeat: Hashable, Sendable {
         mapVersion: UInt64,
         credentialsVersion: UInt64,
         suspects: [ShardID],
-        degraded: [BlobID] = []
+        degraded: [BlobID] = [],
+        process: UInt64? = nil
     ) {
         self.address = address
         self.incarnation = incarnation
@@ -110,6 +114,7 @@ package struct NodeBeat: Hashable, Sendable {
         self.credentialsVersion = credentialsVersion
         self.suspects = suspects
         self.degraded = degraded
+        self.process = process
     }
 }
 

@@ -56,8 +56,10 @@ enum ClusterSeeds {
             suspects: [shard],
             degraded: [shard.blob]
         )
+        var named = beat
+        named.process = 6
         let join = JoinRequest(secret: [1, 2], name: node.name, site: node.site, publicKey: "-----BEGIN")
-        let calls: [CoordinatorCall] = [.join(join), .renew(publicKey: "-----BEGIN"), .beat(beat)]
+        let calls: [CoordinatorCall] = [.join(join), .renew(publicKey: "-----BEGIN"), .beat(beat), .beat(named)]
         return calls.map(\.encoded)
     }
 

@@ -14,6 +14,17 @@ struct CoordinatorMessageTests {
         .join(JoinRequest(secret: [1, 2, 3], name: NodeName("n"), site: SiteName("s"), publicKey: "-----BEGIN")),
         .renew(publicKey: "key"),
         .beat(NodeBeat(address: address, incarnation: 3, mapVersion: .max, credentialsVersion: 0, suspects: [shard])),
+        .beat(
+            NodeBeat(
+                address: address,
+                incarnation: 3,
+                mapVersion: 1,
+                credentialsVersion: 2,
+                suspects: [],
+                degraded: [shard.blob],
+                process: .max
+            )
+        ),
         .certificates,
     ]
 

@@ -22,6 +22,8 @@ struct GatewayFeedTests {
     private final class Script: Transport, AddressBook {
         private struct State {
             var answer: ClusterState?
+            /// As one of the version before does, which does not read it.
+            var refusesProcess = false
             var beats: [NodeBeat] = []
             var addresses: [String: String] = [:]
         }
@@ -33,6 +35,8 @@ struct GatewayFeedTests {
         /// What beats are answered with; nil is a coordinator that cannot be reached.
         func answer(_ state: ClusterState?) { self.state.withLock { $0.answer = state } }
 
+        func refuseProcess(_ refuses: Bool) { state.withLock { $0.refusesProcess = refuses } }
+
         func setAddress(_ node: String, host: String, port: Int) {
             state.withLock { $0.addresses[node] = "\(host):\(port)" }
         }
@@ -42,9 +46,15 @@ struct GatewayFeedTests {
             _ message: TransportMessage,
             timeout: Duration
         ) async throws(TransportError) -> TransportMessage {
-            let answer = state.withLock { state in
-                if case .beat(let beat)? = try? CoordinatorCall(decoding: message.header) { state.beats.append(beat) }
-                return state.answer
+            let (answer, isRefused) = state.withLock { state in
+                guard case .beat(let beat)? = try? CoordinatorCall(decoding: message.header) else {
+                    return (state.answer, false)
+                }
+                state.beats.append(beat)
+                return (state.answer, state.refusesProcess && beat.process != nil)
+            }
+            guard !isRefused else {
+                return TransportMessage(header: CoordinatorResponse.refused("not known here").encoded)
             }
             guard let answer else { throw .unreachable(node: node) }
             return TransportMessage(header: CoordinatorResponse.state(answer).encoded)
@@ -62,10 +72,12 @@ struct GatewayFeedTests {
         _ script: Script,
         _ view: ClusterView,
         _ told: ClusterHarness.Told,
-        _ time: any TimeSource
+        _ time: any TimeSource,
+        process: UInt64? = nil
     ) -> GatewayFeed {
         GatewayFeed(
             address: NodeAddress(name: NodeName("node-1"), site: SiteName("s"), host: "10.0.0.1", port: 1),
+            process: process,
             transport: script,
             addresses: script,
             view: view,
@@ -148,6 +160,26 @@ struct GatewayFeedTests {
         script.answer(try Self.state(5, disks: 3, key: "A"))
         await feed.beat()
         #expect(feed.problem == nil && feed.silence == .zero)
+    }
+
+    @Test("a beat says which process it is of, to a coordinator that reads it, and loses nothing to one that does not")
+    func process() async throws {
+        let feed = Self.feed(script, view, told, LinuxTime(), process: 7)
+        script.answer(try Self.state(5, disks: 3, key: "A"))
+        script.refuseProcess(true)
+        let shard = ShardID(blob: BlobID(incarnation: 1, lease: 2, sequence: 3), index: 0)
+        feed.suspect(shard)
+        for _ in 0..<3 { await feed.beat() }
+        // A first answer may be of one of a later version: it is tried once more.
+        #expect(script.beats.map(\.process) == [7, nil, 7])
+        #expect(script.beats[1].suspects == [shard])
+        for _ in 0..<3 { await feed.beat() }
+        #expect(script.beats.suffix(3).map(\.process) == [nil, nil, nil])
+        #expect(feed.region == "eu")
+        script.refuseProcess(false)
+        script.answer(try Self.state(6, disks: 3, key: "A"))
+        for _ in 0..<2 { await feed.beat() }
+        #expect(script.beats.suffix(2).map(\.process) == [nil, 7])
     }
 
     @Test("half of what is needed is not enough to serve")

@@ -18,6 +18,9 @@ package enum ClusterCaller: Hashable, Sendable {
         case .coordinator: ""
         }
     }
+
+    /// Of the address, without the port, which is another one for each connection.
+    var host: String { address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address }
 }
 
 /// Told what a node asked for that is not its to ask: it was broken into, or runs another version.
@@ -115,7 +118,8 @@ package final class CoordinatorService: Sendable {
         case (_, .node) where isDismissed: return .refused(Self.dismissal)
         case (.renew(let key), .node(let name, let generation, _)):
             return await certificate(.renew(name, generation: generation, publicKey: key))
-        case (.beat(let beat), .node(let name, _, _)): return .state(await membership.answer(beat, from: name))
+        case (.beat(let beat), .node(let name, _, _)):
+            return .state(await membership.answer(beat, from: name, at: caller.host))
         case (.certificates, .node): return .certificates(membership.certificateFloors)
         default: return .refused("this call needs a node's certificate")
         }

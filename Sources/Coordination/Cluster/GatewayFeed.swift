@@ -52,6 +52,8 @@ package final class GatewayFeed: LeaseDirectory {
         var floorsVersion: UInt64 = 0
         /// Why this node is no member any more.
         var dismissal: String?
+        /// The coordinator takes beats that say which process this is; one of the version before does not.
+        var tellsProcess = true
         /// Beats that have begun, and when the last of them did.
         var beats: UInt64 = 0
         var lastBeat = MonotonicTime(nanoseconds: 0)
@@ -61,6 +63,7 @@ package final class GatewayFeed: LeaseDirectory {
 
     private let state: Mutex<State>
     private let address: NodeAddress
+    private let process: UInt64?
     private let transport: any Transport
     private let addresses: any AddressBook
     private let view: ClusterView
@@ -70,8 +73,10 @@ package final class GatewayFeed: LeaseDirectory {
     /// One beat at a time, so that no older answer comes behind a newer one.
     private let gate = CallGate(limit: GatewayFeed.waitingCallers)
 
+    /// `process`: drawn anew at each start; nil is never told from another process of this name.
     package init(
         address: NodeAddress,
+        process: UInt64? = nil,
         transport: any Transport,
         addresses: any AddressBook,
         view: ClusterView,
@@ -81,6 +86,7 @@ package final class GatewayFeed: LeaseDirectory {
     ) {
         state = Mutex(State(lastAnswer: time.monotonic))
         self.address = address
+        self.process = process
         self.transport = transport
         self.addresses = addresses
         self.view = view
@@ -143,7 +149,8 @@ package final class GatewayFeed: LeaseDirectory {
                 mapVersion: state.mapVersion,
                 credentialsVersion: state.credentialsVersion,
                 suspects: state.suspects.sorted(),
-                degraded: state.degraded.sorted()
+                degraded: state.degraded.sorted(),
+                process: state.tellsProcess ? process : nil
             )
         }
         let message = TransportMessage(header: CoordinatorCall.beat(beat).encoded)
@@ -152,7 +159,9 @@ package final class GatewayFeed: LeaseDirectory {
             apply(update)
             await askForFloors()
         case .dismissed(let reason): state.withLock { $0.dismissal = reason }
-        default:
+        case let answer:
+            // The next beat goes without what it cannot read.
+            if case .refused = answer, beat.process != nil { state.withLock { $0.tellsProcess = false } }
             beat.suspects.forEach { suspect($0) }
             beat.degraded.forEach { prefer($0) }
         }
@@ -171,7 +180,8 @@ package final class GatewayFeed: LeaseDirectory {
         let isNewer = state.withLock { state in
             guard update.incarnation >= state.incarnation else { return false }
             // A coordinator that begins ends all leases there were.
-            if update.incarnation > state.incarnation { state.holders = [:] }
+            // It may be of a later version, too.
+            if update.incarnation > state.incarnation { (state.holders, state.tellsProcess) = ([:], true) }
             state.incarnation = update.incarnation
             state.lastAnswer = time.monotonic
             state.region = update.region
@@ -283,7 +293,7 @@ package final class GatewayFeed: LeaseDirectory {
                 if isNewer {
                     // Everything is asked for anew.
                     (state.incarnation, state.mapVersion, state.credentialsVersion) = (incarnation, 0, 0)
-                    state.holders = [:]
+                    (state.holders, state.tellsProcess) = ([:], true)
                 }
                 return (state.nodes, isNewer)
             }

@@ -6,6 +6,9 @@ internal import Placement
 import Synchronization
 package import SystemInterface
 
+/// Told where the processes are that run under the name of one node at the same time.
+package typealias CopiesReport = @Sendable (_ name: NodeName, _ places: [String]) -> Void
+
 /// The nodes of a cluster as their beats tell, and what each must know in turn (DESIGN §8, membership).
 ///
 /// A beat comes over a connection that proved the node's name. Nothing here decides where shards lie: a silent node's
@@ -27,6 +30,7 @@ package final class Membership: Sendable {
     private struct Entry {
         var address: NodeAddress
         var lastBeat: MonotonicTime
+        var sources = BeatSources()
     }
 
     private struct State {
@@ -56,10 +60,12 @@ package final class Membership: Sendable {
     private let addresses: any AddressBook
     private let transport: any Transport
     private let time: any TimeSource
+    private let onCopies: CopiesReport
     private let onChange: @Sendable ([NodeAddress]) -> Void
 
     /// `known`: the nodes of an earlier run, which may be called though they have not beaten yet; `floors`: what counts
-    /// of certificates by then. `onChange` is told all nodes whenever one is new or has moved.
+    /// of certificates by then. `onChange` is told all nodes whenever one is new or has moved, `onCopies` at each beat
+    /// that shows that it is not the only process of its name.
     package init(
         known: [NodeAddress],
         floors: [NodeName: UInt32] = [:],
@@ -67,12 +73,14 @@ package final class Membership: Sendable {
         addresses: any AddressBook,
         transport: any Transport,
         time: any TimeSource,
+        onCopies: @escaping CopiesReport = { _, _ in },
         onChange: @escaping @Sendable ([NodeAddress]) -> Void
     ) {
         self.region = region
         self.addresses = addresses
         self.transport = transport
         self.time = time
+        self.onCopies = onCopies
         self.onChange = onChange
         // Above that of every earlier run, so that no node takes an old map for this one's.
         var first = State(version: UInt64(max(0, time.wall.milliseconds)) << 16)
@@ -176,17 +184,23 @@ package final class Membership: Sendable {
 
     // MARK: Beats
 
-    /// What the node lacks. `name` is what its certificate says.
-    package func answer(_ beat: NodeBeat, from name: NodeName) async -> ClusterState {
+    /// What the node lacks. `name` is what its certificate says, `origin` the host that it calls from.
+    package func answer(_ beat: NodeBeat, from name: NodeName, at origin: String = "") async -> ClusterState {
         var address = beat.address
         address.name = name
-        let (isNew, all, store) = state.withLock { state in
+        let now = time.monotonic
+        let (isNew, copies, all, store) = state.withLock { state in
             let isNew = state.nodes[name]?.address != address
-            state.nodes[name] = Entry(address: address, lastBeat: time.monotonic)
+            var entry = state.nodes[name] ?? Entry(address: address, lastBeat: now)
+            (entry.address, entry.lastBeat) = (address, now)
+            let source = BeatSources.Source(address: address, process: beat.process)
+            let copies = entry.sources.hear(source, from: origin, at: now)
+            state.nodes[name] = entry
             state.expected.remove(name)
             if isNew { state.version += 1 }
-            return (isNew, state.nodes.values.map(\.address), state.store)
+            return (isNew, copies, state.nodes.values.map(\.address), state.store)
         }
+        if let copies { onCopies(name, copies) }
         if isNew {
             addresses.setAddress(name.name, host: address.host, port: address.port)
             onChange(all.sorted { $0.name < $1.name })
@@ -195,6 +209,15 @@ package final class Membership: Sendable {
         for shard in beat.suspects { store?.repairer.suspect(shard) }
         for blob in beat.degraded { store?.repairer.prefer(blob) }
         return await clusterState(for: beat)
+    }
+
+    /// The nodes under whose name several processes run, by name.
+    package var copied: [CopiedNode] {
+        let now = time.monotonic
+        return state.withLock { $0.nodes.values.map { ($0.address, $0.sources.places(at: now)) } }
+            .filter { !$0.1.isEmpty }
+            .map { CopiedNode(address: $0.0, places: $0.1) }
+            .sorted { $0.address.name < $1.address.name }
     }
 
     private func clusterState(for beat: NodeBeat) async -> ClusterState {

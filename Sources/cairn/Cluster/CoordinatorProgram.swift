@@ -184,7 +184,8 @@ struct CoordinatorProgram {
             region: contents.settings.region,
             addresses: client,
             transport: client,
-            time: LinuxTime()
+            time: LinuxTime(),
+            onCopies: CopiesLog(logger).report
         ) { nodes in Task { await saver.save(nodes) } }
         client.setAdmission { [weak membership] peer in
             peer.role != .node || membership?.counts(NodeName(peer.name), generation: peer.generation) ?? true

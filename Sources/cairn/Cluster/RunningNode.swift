@@ -68,6 +68,7 @@ struct RunningNode: Sendable {
         )
         feed = GatewayFeed(
             address: own,
+            process: LinuxRandom().next(),
             transport: client,
             addresses: client,
             view: blobs.view,
