@@ -231,6 +231,9 @@ struct DoctorTests {
         Case("node unheard", .warning, "n1 answers, and does not report", "cairn admin node list") {
             $0.unheardNodes = [NamedNode(site: "default", name: "n1")]
         },
+        Case("node twice", .critical, "two processes run as node default/n1: a:1 and b:1", "cairn admin node list") {
+            $0.status.copiedNodes = [CopiedNodeReport(site: "default", name: "n1", processes: ["a:1", "b:1"])]
+        },
         Case("node gone", .notice, "n9 does not answer, and has no disk", "cairn admin node remove n9") {
             $0.silentNodes = [NamedNode(site: "default", name: "n9")]
         },
@@ -314,6 +317,38 @@ struct DoctorTests {
         }
         let text = StatusText.text(examination.status)
         #expect(text.contains("is not in its slot") && !text.contains("admin disk re"))
+    }
+
+    @Test("While two processes run as one node, that is said first, and none of its disks is to be given up")
+    func copied() {
+        var examination = StoreExamination.sample()
+        examination.lose(0)
+        examination.status.disks[1].state = .suspect
+        examination.status.disks[2].state = .hanging
+        examination.status.disks[3].state = .foreign
+        examination.status.unusedDisks = [.sample(.retired), .sample(.foreign)]
+        examination.status.unusedDisks[0].node = "n1"
+        examination.status.unusedDisks[1].node = "n1"
+        let places = ["10.0.0.5:7401", "10.0.0.5:7401 (calling from 10.0.0.9)"]
+        examination.status.copiedNodes = [CopiedNodeReport(site: "default", name: "n1", processes: places)]
+        let findings = Doctor.findings(in: examination)
+        #expect(findings[0].severity == .critical)
+        #expect(
+            findings[0].problem == "two processes run as node default/n1: \(places.joined(separator: " and "))"
+        )
+        #expect(findings[0].action.contains("stop the copy"))
+        let disks = findings.filter { $0.problem.contains("disk default/n1/") || $0.problem.contains("not in use") }
+        #expect(disks.count == 6)
+        #expect(disks.allSatisfy { $0.action.hasPrefix("stop the copy of node n1 first") })
+        #expect(findings.allSatisfy { !($0.action + ($0.command ?? "")).contains("admin disk re") })
+        let text = StatusText.text(examination.status)
+        #expect(text.hasPrefix("NODE RUNS TWICE: stop the copy; "))
+        #expect(text.contains("two processes run as node default/n1: 10.0.0.5:7401 and "))
+        #expect(text.contains("stop the copy of node n1 first") && !text.contains("admin disk re"))
+        // The disks of another node are seen to as before.
+        examination.status.disks[0].node = "n2"
+        #expect(Doctor.findings(in: examination).contains { $0.command == "cairn admin disk replace default/n2/0" })
+        #expect(StatusText.text(examination.status).contains("cairn admin disk replace default/n2/0"))
     }
 
     @Test("The disks of a silent node or site are not called missing one by one")

@@ -37,6 +37,7 @@ struct OtherVersionsTests {
     func oldStatus() throws {
         let report = try Self.decode(StatusReport.self, Self.oldest)
         #expect(report.isCounted && report.room.isEmpty && report.unusedDisks.isEmpty && report.groups.closed == 0)
+        #expect(report.copiedNodes.isEmpty)
         #expect(StatusText.text(report).hasPrefix("OK: every shard is in place."))
         // And comes back as it was.
         let again = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)

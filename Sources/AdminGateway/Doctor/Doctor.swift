@@ -7,8 +7,8 @@ package enum Doctor {
     package static func findings(in examination: StoreExamination) -> [Finding] {
         let ward = Ward(examination)
         let all =
-            ward.data + ward.coordinator + ward.journal + ward.writes + ward.places + ward.disks + ward.unused
-            + ward.room + ward.repair + ward.upkeep + ward.garbage + ward.layout
+            ward.copies + ward.data + ward.coordinator + ward.journal + ward.writes + ward.places + ward.disks
+            + ward.unused + ward.room + ward.repair + ward.upkeep + ward.garbage + ward.layout
         return all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
     }

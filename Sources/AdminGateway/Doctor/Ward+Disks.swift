@@ -16,6 +16,19 @@ extension Ward {
         nodesAway.contains { $0.site == disk.site && $0.name == disk.node }
     }
 
+    /// First of all: what is said of the disks of such a node may be true of the copy alone.
+    var copies: [Finding] {
+        status.copiedNodes.map { node in
+            Finding(
+                .critical,
+                CopyText.problem(node),
+                cause: CopyText.cause,
+                action: CopyText.action,
+                command: "cairn admin node list"
+            )
+        }
+    }
+
     /// Sites and nodes that do not answer: their disks are not to be replaced but to be waited for.
     var places: [Finding] {
         let nodes = Dictionary(grouping: status.disks) { $0.site }.mapValues {
@@ -85,7 +98,9 @@ extension Ward {
 
     var disks: [Finding] {
         status.disks.compactMap { disk in
-            if disk.state.needsAttention { return isAwayWithItsNode(disk) ? nil : away(disk) }
+            if disk.state.needsAttention, isAwayWithItsNode(disk) { return nil }
+            if status.isCopied(disk), disk.isInDoubt { return inDoubt(disk) }
+            if disk.state.needsAttention { return away(disk) }
             switch disk.state {
             case .suspect:
                 return Finding(
@@ -129,6 +144,16 @@ extension Ward {
         return fact.lastIndex { $0 == ":" || $0 == ";" || $0 == "." }.map { String(fact[..<$0]) } ?? "it is not served"
     }
 
+    private func inDoubt(_ disk: DiskReport) -> Finding {
+        Finding(
+            .warning,
+            "\(name(disk)) is \(disk.state.rawValue)",
+            cause: reason(disk),
+            action: CopyText.disk(of: disk.node),
+            command: "cairn admin doctor"
+        )
+    }
+
     private func away(_ disk: DiskReport) -> Finding {
         let cause = reason(disk)
         let problem = "\(name(disk)) is \(disk.state.rawValue)"
@@ -166,7 +191,8 @@ extension Ward {
     /// Disks that nodes were given and that are not in use: nothing is lacking without them.
     var unused: [Finding] {
         status.unusedDisks.map { disk in
-            Finding(
+            guard !status.isCopied(disk) else { return unusedInDoubt(disk) }
+            return Finding(
                 disk.needsAttention ? .notice : .hint,
                 "\(disk.name) is not in use",
                 cause: disk.reason,
@@ -175,6 +201,16 @@ extension Ward {
                     ? "cairn admin disk add --node \(disk.node) --slot \(disk.slot)" : Self.listCommand
             )
         }
+    }
+
+    private func unusedInDoubt(_ disk: UnusedDiskReport) -> Finding {
+        Finding(
+            disk.needsAttention ? .notice : .hint,
+            "\(disk.name) is not in use",
+            cause: disk.reason,
+            action: CopyText.disk(of: disk.node),
+            command: "cairn admin doctor"
+        )
     }
 
     var room: [Finding] { classesWithoutRoom + fullDisks }

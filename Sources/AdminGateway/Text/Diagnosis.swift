@@ -24,9 +24,9 @@ struct Diagnosis {
     init(_ report: StatusReport) {
         self.report = report
         let all =
-            Self.data(report) + Self.journal(report) + Self.pausedRepair(report) + Self.nodes(report)
-            + Self.disks(report) + Self.unused(report) + Self.groups(report) + Self.shards(report) + Self.room(report)
-            + Self.upkeep(report)
+            Self.copies(report) + Self.data(report) + Self.journal(report) + Self.pausedRepair(report)
+            + Self.nodes(report) + Self.disks(report) + Self.unused(report) + Self.groups(report)
+            + Self.shards(report) + Self.room(report) + Self.upkeep(report)
         // Stable: findings of one severity keep the order in which an operator should see to them.
         findings = all.enumerated().sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
             .map(\.element)
@@ -61,6 +61,7 @@ struct Diagnosis {
             "DATA AT RISK: more disks are away than a scheme can do without."
         case .critical where Self.journalSpares(report) < 0:
             "NOT WRITABLE: too few journal keepers answer; without them the store stops, and reads with it."
+        case .critical where !report.copiedNodes.isEmpty: "NODE RUNS TWICE: stop the copy; \(rest)"
         case .critical: "NOT WRITABLE: new objects are refused; \(reading)"
         case .warning where report.repair.paused: "REPAIR PAUSED: \(rest)"
         case .warning: "DEGRADED: \(reading)"
@@ -77,6 +78,13 @@ struct Diagnosis {
 
     private static func place(_ report: StatusReport) -> String {
         report.isCounted ? "every shard is in place." : "nothing is known to be missing; the disks are being compared."
+    }
+
+    /// First of all: what is said of the disks of such a node may be true of the copy alone.
+    private static func copies(_ report: StatusReport) -> [Finding] {
+        report.copiedNodes.map {
+            Finding(severity: .critical, text: CopyText.problem($0), action: CopyText.action)
+        }
     }
 
     /// Of each class by itself: what is stored in a weaker one needs more of its disks.
@@ -194,6 +202,13 @@ struct Diagnosis {
         let isLast = hasNoSpare(report)
         return report.disks.filter { !isAwayWithItsNode($0, report) }.compactMap { disk in
             let name = "disk \(disk.place)" + (disk.path.isEmpty ? "" : " (\(disk.path))")
+            if report.isCopied(disk), disk.isInDoubt {
+                return Finding(
+                    severity: .warning,
+                    text: "\(name) is \(disk.state.rawValue)",
+                    action: CopyText.disk(of: disk.node)
+                )
+            }
             if disk.state.needsAttention, mayBeNeeded {
                 return Finding(
                     severity: .warning,
@@ -259,7 +274,8 @@ struct Diagnosis {
             Finding(
                 severity: .notice,
                 text: "\(disk.name) is not in use: \(disk.reason)",
-                action: mayBeNeeded ? Advice.keep : Advice.unused(disk.kind)
+                action: report.isCopied(disk)
+                    ? CopyText.disk(of: disk.node) : mayBeNeeded ? Advice.keep : Advice.unused(disk.kind)
             )
         }
     }
@@ -272,7 +288,7 @@ struct Diagnosis {
             Finding(
                 severity: .critical,
                 text: "no placement group has enough usable disks for a write",
-                action: "bring missing disks back, or replace them"
+                action: "bring missing disks back" + (report.copiedNodes.isEmpty ? ", or replace them" : "")
             )
         ]
     }

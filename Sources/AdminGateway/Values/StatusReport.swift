@@ -259,6 +259,8 @@ package struct StatusReport: Codable, Hashable, Sendable {
     @Added package var maintained: [MaintenanceReport.Node]
     /// Nodes with disks of which nothing is heard.
     @Added package var silentNodes: [NamedNode]
+    /// Nodes under whose name several processes run.
+    @Added package var copiedNodes: [CopiedNodeReport] = []
     /// How shards are being moved; nil when none are.
     package var moves: MovesReport?
     /// Buckets whose objects are being rewritten into another class.

@@ -43,7 +43,21 @@ struct CoordinatorAdmin: AdminService {
         )
     }
 
-    func status() async throws(AdminError) -> StatusReport { try await store().status() }
+    func status() async throws(AdminError) -> StatusReport {
+        var report = try await store().status()
+        report.copiedNodes = copiedNodes
+        return report
+    }
+
+    private var copiedNodes: [CopiedNodeReport] {
+        control.membership.copied.map { node in
+            CopiedNodeReport(
+                site: node.address.site.name,
+                name: node.address.name.name,
+                processes: node.places
+            )
+        }
+    }
 
     func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
         try await store().replaceDisk(named: name, isForced: isForced)
@@ -149,7 +163,9 @@ struct CoordinatorAdmin: AdminService {
     func examine() async throws(AdminError) -> StoreExamination {
         let store = try await store()
         let members = control.membership.nodes.map { NamedNode(site: $0.site.name, name: $0.name.name) }
-        return try await store.examine(members: members)
+        var examination = try await store.examine(members: members)
+        examination.status.copiedNodes = copiedNodes
+        return examination
     }
 
     func nodes() async throws(AdminError) -> NodesReport {
