@@ -89,7 +89,7 @@ extension BlobStore {
                 }
                 let location = request.location
                 let verdict = await nodes.judge(location.shard(Int(shard)), on: location.members[Int(shard)])
-                if verdict == .bad { bad.append(shard) }
+                if verdict.isBad { bad.append(shard) }
             }
         }
         return (moved, bad)

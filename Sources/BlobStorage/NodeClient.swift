@@ -90,9 +90,13 @@ package struct NodeClient: Sendable {
     /// The same as a judgement of the shard: a disk that does not answer says nothing of it.
     package func judge(_ shard: ShardID, on disk: DiskID) async -> ShardVerdict {
         do throws(ShardFailure) {
-            return try await verify(disk, shard) ? .good : .bad
+            return try await verify(disk, shard) ? .good : .damaged
         } catch {
-            return error == .notFound || error == .corrupt ? .bad : .silent
+            switch error {
+            case .notFound: return .absent
+            case .corrupt: return .damaged
+            default: return .silent
+            }
         }
     }
 
@@ -163,8 +167,13 @@ extension ShardFailure {
 /// What a disk says of a shard that it should have.
 package enum ShardVerdict: Sendable {
     case good
-    /// It has none, or one that is not good.
-    case bad
+    /// It has none.
+    case absent
+    /// It has one that is not good.
+    case damaged
     /// It gave no answer that says either.
     case silent
+
+    /// It has to be made anew, whichever it is.
+    package var isBad: Bool { self == .absent || self == .damaged }
 }

@@ -152,6 +152,12 @@ struct DoctorTests {
         },
         Case("missing shards", .warning, "100 shards missing", "cairn admin status") { $0.status.missingShards = 100 },
         Case("damage", .notice, "3 damaged shards", "cairn admin scrub") { $0.badShards = 3 },
+        Case("absence", .notice, "1 missing shard found by the last verification", "cairn admin scrub") {
+            ($0.badShards, $0.absentShards) = (1, 1)
+        },
+        Case("absence and damage", .notice, "4 missing, 3 damaged shards found by the last", "cairn admin scrub") {
+            ($0.badShards, $0.absentShards) = (7, 4)
+        },
         Case("settings of moves", .notice, "what was said of moves is not kept", "cairn admin moves") {
             $0.status.troubles = [TroubleReport(work: .moves, reason: "the pause cannot be kept: no room")]
         },

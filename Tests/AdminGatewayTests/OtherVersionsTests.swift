@@ -54,7 +54,7 @@ struct OtherVersionsTests {
     func oldExamination() throws {
         let added = [
             "isSuperseded", "isConfirmed", "suspectShards", "blobsNotRepaired", "blobsNotRepacked", "badShards",
-            "reasons", "silentNodes", "unheardNodes", "idleDisks", "groupsAgainstTheRule",
+            "absentShards", "reasons", "silentNodes", "unheardNodes", "idleDisks", "groupsAgainstTheRule",
         ]
         let sample = StoreExamination.sample()
         let text = try Self.changed(sample) { fields in

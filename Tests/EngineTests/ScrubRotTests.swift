@@ -33,7 +33,8 @@ struct ScrubRotTests {
         try scrub.start()
         try await scrub.advance(days: 13)
         for shard in [data, parity, lost] { #expect(try await scrub.missing(shard), "\(shard)") }
-        #expect(try scrub.status.totals.bad == 3)
+        let totals = try scrub.status.totals
+        #expect((totals.bad, totals.absent) == (3, 1), "the one that is gone is not damaged")
         #expect(try await scrub.store.metadata.missingShardCount() == 3)
         try await Self.repair(scrub)
         await scrub.stop()
@@ -80,6 +81,23 @@ struct ScrubRotTests {
             await store.verifier.pass()
         }
         #expect(disks.map { badShards.count(on: $0) } == [1, 1])
+        try await Self.repair(scrub)
+    }
+
+    @Test("a count of everything tells shards that are not there from those that are damaged")
+    func absentAndDamaged() async throws {
+        let scrub = try await ScrubHarness.open()
+        let store = try scrub.store
+        for (number, index) in [(2, UInt8(0)), (6, 5)] {
+            let lost = ShardID(blob: try await scrub.blob(of: ScrubHarness.key(number)).id, index: index)
+            try await store.blobs.nodes.erase(scrub.disk(of: lost), [lost])
+        }
+        try await scrub.rot(ShardID(blob: try await scrub.blob(of: ScrubHarness.key(3)).id, index: 1))
+        store.verifier.request()
+        await store.verifier.pass()
+        let report = store.verifier.report
+        #expect((report.shardsBad, report.shardsAbsent) == (3, 2))
+        #expect(try await store.metadata.missingShardCount() == 3, "both kinds are made anew")
         try await Self.repair(scrub)
     }
 

@@ -107,12 +107,14 @@ struct ScrubWalkTests {
         record.disks[disks[1]]?.begin(now: time(2_000), live: 1_000, isUrgent: true)
         var step = ScrubWalk.Step(end: blob(3), began: time(2_001))
         (step.bytes, step.shards, step.bad, step.skipped) = (40, 4, 2, 1)
+        step.absent = 1
         record.disks[disks[1]]?.advance(step, window: 1_000)
         record.stripes = ScrubWalk(joined: start)
         record.isPaused = true
         record.pausedDisks = [disks[2]]
         var job = ScrubRecord.BucketJob(bucket: "archive", started: time(5))
         (job.after, job.objects, job.shards, job.bad, job.skipped) = ("a key/ä \n", 3, 18, 1, 2)
+        job.absent = 1
         record.bucket = job
         return record
     }
@@ -122,6 +124,9 @@ struct ScrubWalkTests {
         let record = Self.record()
         #expect(ScrubRecord(encoded: record.encoded) == record)
         #expect(ScrubRecord(encoded: ScrubRecord().encoded) == ScrubRecord())
+        var without = record
+        without.bucket?.absent = 0
+        #expect(ScrubRecord(encoded: without.encoded) == without, "as versions wrote it that did not tell absent ones")
     }
 
     @Test("a record of which anything was changed or cut off is none")

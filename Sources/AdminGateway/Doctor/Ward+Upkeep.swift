@@ -20,19 +20,29 @@ extension Ward {
                 )
             )
         }
-        let bad = examination.badShards
-        if bad > 0 {
-            findings.append(
-                Finding(
-                    .notice,
-                    "\(Words.plural(bad, "damaged shard")) found by the last verification",
-                    cause: "bytes on a disk changed or could not be read; they are rebuilt from the others",
-                    action: "look at dmesg and smartctl of the disks, and verify again",
-                    command: "cairn admin scrub"
-                )
+        return findings + badShards
+    }
+
+    /// What is not there says nothing against a disk's surface, and what is damaged says nothing of its age.
+    private var badShards: [Finding] {
+        let (bad, absent) = (examination.badShards, examination.absentShards)
+        guard bad > 0 else { return [] }
+        let isDamaged = bad > absent
+        let causes = [
+            absent > 0 ? "a disk lacks what it had: it was put back in an older state, or files of it are gone" : nil,
+            isDamaged ? "bytes on a disk changed or could not be read" : nil,
+        ]
+        return [
+            Finding(
+                .notice,
+                "\(Words.bad(bad, absent: absent)) \(bad == 1 ? "shard" : "shards") found by the last verification",
+                cause: causes.compactMap(\.self).joined(separator: "; ") + "; they are rebuilt from the others",
+                action: isDamaged
+                    ? "look at dmesg and smartctl of the disks, and verify again"
+                    : "look which disk was exchanged or put back, and verify again",
+                command: "cairn admin scrub"
             )
-        }
-        return findings
+        ]
     }
 
     /// In place of what else is said of missing shards: nothing makes them until it is over.

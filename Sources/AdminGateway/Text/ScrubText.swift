@@ -59,7 +59,9 @@ package enum ScrubText {
         let done = disks.reduce(0) { $0 + $1.bytesDone }
         let bytes = disks.reduce(0) { $0 + max($1.bytes, $1.bytesDone) }
         let notes = [
-            (disks.reduce(0) { $0 + $1.badShards }, "bad"), (disks.reduce(0) { $0 + $1.unreadShards }, "not answered"),
+            (disks.reduce(0) { $0 + $1.absentShards }, "missing"),
+            (disks.reduce(0) { $0 + $1.badShards - $1.absentShards }, "damaged"),
+            (disks.reduce(0) { $0 + $1.unreadShards }, "not answered"),
             (disks.count { $0.waiting }, "away"), (disks.count { $0.paused }, "paused"),
         ]
         return "\(Words.plural(disks.count, "disk")) \(reason), \(Words.bytes(done)) of \(Words.bytes(bytes))"
@@ -68,7 +70,7 @@ package enum ScrubText {
 
     private static func bucket(_ bucket: ScrubReport.Bucket) -> String {
         "bucket \(bucket.name): \(bucket.active ? "being read" : "read"), \(Words.plural(bucket.objects, "object")), "
-            + "\(Words.plural(bucket.shards, "shard")), \(Words.count(bucket.badShards)) bad, "
+            + "\(Words.plural(bucket.shards, "shard")), \(Words.bad(bucket.badShards, absent: bucket.absentShards)), "
             + "\(Words.count(bucket.unreadShards)) not answered"
     }
 
@@ -79,7 +81,8 @@ package enum ScrubText {
             ("STATE", .left),
             ("DONE", .right),
             ("RATE", .right),
-            ("BAD", .right),
+            ("MISSING", .right),
+            ("DAMAGED", .right),
             ("UNREAD", .right),
             ("ID", .left)
         )
@@ -90,7 +93,8 @@ package enum ScrubText {
                 state(disk),
                 disk.active ? Words.percent(disk.bytesDone, of: disk.bytes) : "-",
                 disk.rate.map { Words.bytes($0) + "/s" } ?? "-",
-                Words.count(disk.badShards),
+                Words.count(disk.absentShards),
+                Words.count(disk.badShards - disk.absentShards),
                 Words.count(disk.unreadShards),
                 String(disk.id.prefix(8))
             )

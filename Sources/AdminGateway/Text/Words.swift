@@ -35,6 +35,13 @@ package enum Words {
         "\(count(number)) \(noun)\(number == 1 ? "" : "s")"
     }
 
+    /// Of `bad` shards, of which `absent` are not on their disks: `2 missing, 1 damaged`; what there is none of is left
+    /// out, and of none is said `0 bad`.
+    package static func bad(_ bad: Int, absent: Int) -> String {
+        let parts = [(absent, "missing"), (bad - absent, "damaged")].filter { $0.0 > 0 }
+        return parts.isEmpty ? "0 bad" : parts.map { "\(count($0.0)) \($0.1)" }.joined(separator: ", ")
+    }
+
     /// `40 s`, `12 min`, `3 h`, `5 days`.
     package static func span(_ seconds: Int) -> String {
         switch max(0, seconds) {

@@ -20,6 +20,8 @@ package struct ScrubReport: Codable, Hashable, Sendable {
         package var waiting: Bool
         /// Of the pass under way.
         package var badShards: Int
+        /// Of the bad ones, those that the disk does not have at all; the others are damaged.
+        @Added package var absentShards: Int
         package var unreadShards: Int
         /// Seconds since 1970; nil when no pass has ended.
         package var lastPass: Int?
@@ -36,6 +38,7 @@ package struct ScrubReport: Codable, Hashable, Sendable {
             paused: Bool = false,
             waiting: Bool = false,
             badShards: Int = 0,
+            absentShards: Int = 0,
             unreadShards: Int = 0,
             lastPass: Int? = nil
         ) {
@@ -50,6 +53,7 @@ package struct ScrubReport: Codable, Hashable, Sendable {
             self.paused = paused
             self.waiting = waiting
             self.badShards = badShards
+            self.absentShards = absentShards
             self.unreadShards = unreadShards
             self.lastPass = lastPass
         }
@@ -62,14 +66,25 @@ package struct ScrubReport: Codable, Hashable, Sendable {
         package var objects: Int
         package var shards: Int
         package var badShards: Int
+        /// Of the bad ones, those that the disk does not have at all; the others are damaged.
+        @Added package var absentShards: Int
         package var unreadShards: Int
 
-        package init(name: String, active: Bool, objects: Int, shards: Int, badShards: Int, unreadShards: Int) {
+        package init(
+            name: String,
+            active: Bool,
+            objects: Int,
+            shards: Int,
+            badShards: Int,
+            absentShards: Int = 0,
+            unreadShards: Int
+        ) {
             self.name = name
             self.active = active
             self.objects = objects
             self.shards = shards
             self.badShards = badShards
+            self.absentShards = absentShards
             self.unreadShards = unreadShards
         }
     }

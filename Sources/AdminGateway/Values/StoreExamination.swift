@@ -28,6 +28,8 @@ package struct StoreExamination: Codable, Hashable, Sendable {
     @Added package var blobsNotRepacked = 0
     /// Shards that the last verification found bad.
     @Added package var badShards = 0
+    /// Of those, shards that their disks do not have at all; the others are damaged.
+    @Added package var absentShards = 0
     /// By a disk's id: why it is not served.
     @Added package var reasons: [String: String] = [:]
     /// Nodes that do not answer.

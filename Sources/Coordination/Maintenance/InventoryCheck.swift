@@ -109,7 +109,7 @@ package final class InventoryCheck: Sendable {
         do {
             for placed in lacking {
                 guard case .at(let disk) = try await metadata.place(of: placed.shard, in: blobs.view),
-                    await blobs.nodes.judge(placed.shard, on: disk) == .bad
+                    await blobs.nodes.judge(placed.shard, on: disk).isBad
                 else { continue }
                 bad.append(PlacedShard(placed.shard, on: disk))
             }

@@ -224,7 +224,7 @@ package final class Repairer: Sendable {
         var bad: [PlacedShard] = []
         for shard in suspects {
             guard case .at(let disk) = try await metadata.place(of: shard, in: blobs.view),
-                await blobs.nodes.judge(shard, on: disk) == .bad
+                await blobs.nodes.judge(shard, on: disk).isBad
             else { continue }
             bad.append(PlacedShard(shard, on: disk))
         }

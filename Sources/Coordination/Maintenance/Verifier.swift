@@ -214,7 +214,8 @@ package final class Verifier: Sendable {
             state.report.shardsExpected += seen.count + known
             state.report.shardsPresent += seen.count { $0.verdict == .good }
             state.report.shardsVerified += seen.count { $0.verdict == .good }
-            state.report.shardsBad += seen.count { $0.verdict == .bad }
+            state.report.shardsBad += seen.count(where: \.isBad)
+            state.report.shardsAbsent += seen.count { $0.verdict == .absent }
             state.unread.formUnion(seen.lazy.filter { $0.verdict == .silent }.map(\.placed.disk))
             state.lacking?.formUnion(lacking)
             if let all = state.lacking, all.count > Self.recountLimit { state.lacking = nil }
@@ -229,18 +230,20 @@ package final class Verifier: Sendable {
         var verdict: ShardVerdict?
         /// Somebody else has noted it missing meanwhile.
         var isKnown = false
+
+        var isBad: Bool { verdict?.isBad ?? false }
     }
 
     /// What is bad is looked at once more, where it is by now: it may have been moved, deleted or put back meanwhile.
     private func verify(_ shards: [PlacedShard]) async -> [Look] {
         let first = await look(shards)
-        var looks = first.filter { $0.verdict != .bad }
+        var looks = first.filter { !$0.isBad }
         var again: [PlacedShard] = []
-        for look in first where look.verdict == .bad {
+        for look in first where look.isBad {
             let shard = look.placed.shard
             switch try? await metadata.place(of: shard, in: blobs.view) {
             case .at(let disk)?: again.append(PlacedShard(shard, on: disk))
-            case .missing?: looks.append(Look(placed: look.placed, verdict: .bad, isKnown: true))
+            case .missing?: looks.append(Look(placed: look.placed, verdict: look.verdict, isKnown: true))
             case .gone?: looks.append(Look(placed: look.placed, verdict: nil))
             case nil: looks.append(Look(placed: look.placed, verdict: .silent))
             }
@@ -270,11 +273,11 @@ package final class Verifier: Sendable {
 
     /// A blob may have been deleted while it was read: only what is still live and placed there is missing.
     private func note(_ looks: [Look]) async {
-        let bad = looks.filter { $0.verdict == .bad }.map(\.placed).sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) }
+        let bad = looks.filter(\.isBad).map(\.placed).sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) }
         if !bad.isEmpty {
             await blobs.buggify.pause(.lookLate, time)
             guard (try? await metadata.markMissing(bad)) != nil else { return }
-            let found = looks.filter { $0.verdict == .bad && !$0.isKnown }.map(\.placed)
+            let found = looks.filter { $0.isBad && !$0.isKnown }.map(\.placed)
             await badShards.withLock { $0 }?.note(found.sorted { ($0.shard, $0.disk) < ($1.shard, $1.disk) })
         }
     }
@@ -293,6 +296,8 @@ package struct VerificationReport: Hashable, Sendable {
     package var shardsPresent = 0
     package var shardsVerified = 0
     package var shardsBad = 0
+    /// Of those, shards that their disks do not have at all; the others are damaged.
+    package var shardsAbsent = 0
     /// Segments whose header, copy or footer was bad and has been written again.
     package var segmentsMended = 0
 

@@ -8,12 +8,12 @@ internal import SystemInterface
 ///     paused-disk DISK
 ///     walk DISK|stripes JOINED LAST-STARTED|- LAST-ENDED|-
 ///     read END|- BYTES SINCE
-///     pass STARTED CURSOR|- BYTES SHARDS BAD SKIPPED URGENT SPAN-BYTES
+///     pass STARTED CURSOR|- BYTES SHARDS BAD SKIPPED URGENT SPAN-BYTES [ABSENT]
 ///     pass-read END|- BYTES SINCE
-///     bucket NAME AFTER|- STARTED OBJECTS SHARDS BAD SKIPPED ENDED|-
+///     bucket NAME AFTER|- STARTED OBJECTS SHARDS BAD SKIPPED ENDED|- [ABSENT]
 ///
 /// `read`, `pass` and `pass-read` belong to the `walk` above them. Times are milliseconds since 1970; keys are in
-/// hexadecimal.
+/// hexadecimal. ABSENT is left out where it is 0: a version that does not know it reads the others.
 extension ScrubRecord {
     private static let head = "cairn-scrub 1"
     private static let stripesName = "stripes"
@@ -34,22 +34,25 @@ extension ScrubRecord {
         var lines = ["walk \(name) \(text(walk.joined)) \(text(walk.lastStarted)) \(text(walk.lastEnded))"]
         lines += walk.verified.map { "read " + text($0) }
         guard let pass = walk.pass else { return lines }
-        let words = [
-            "pass", text(pass.started), text(pass.cursor), "\(pass.bytes)", "\(pass.shards)", "\(pass.bad)",
-            "\(pass.skipped)", pass.isUrgent ? "1" : "0", "\(pass.spanBytes)",
-        ]
+        let words =
+            [
+                "pass", text(pass.started), text(pass.cursor), "\(pass.bytes)", "\(pass.shards)", "\(pass.bad)",
+                "\(pass.skipped)", pass.isUrgent ? "1" : "0", "\(pass.spanBytes)",
+            ] + text(absent: pass.absent)
         return lines + [words.joined(separator: " ")] + pass.spans.map { "pass-read " + text($0) }
     }
 
     private static func line(_ job: BucketJob) -> String {
-        let words = [
-            "bucket", job.bucket, job.after.isEmpty ? "-" : Hexadecimal.text(job.after.utf8), text(job.started),
-            "\(job.objects)", "\(job.shards)", "\(job.bad)", "\(job.skipped)", text(job.ended),
-        ]
+        let words =
+            [
+                "bucket", job.bucket, job.after.isEmpty ? "-" : Hexadecimal.text(job.after.utf8), text(job.started),
+                "\(job.objects)", "\(job.shards)", "\(job.bad)", "\(job.skipped)", text(job.ended),
+            ] + text(absent: job.absent)
         return words.joined(separator: " ")
     }
 
     private static func text(_ time: WallTime?) -> String { time.map { "\(max(0, $0.milliseconds))" } ?? "-" }
+    private static func text(absent: Int) -> [String] { absent > 0 ? ["\(absent)"] : [] }
     private static func text(_ blob: BlobID?) -> String { blob?.description ?? "-" }
     private static func text(_ span: ScrubWalk.Span) -> String { "\(text(span.end)) \(span.bytes) \(text(span.since))" }
 
@@ -80,6 +83,9 @@ extension ScrubRecord {
             }
             return value
         }
+
+        /// The last word of a line, which may be left out.
+        mutating func lastNumber() -> Int? { rest.isEmpty ? 0 : number() }
 
         mutating func time() -> WallTime? { number().map { WallTime(milliseconds: Int64($0)) } }
 
@@ -151,10 +157,11 @@ extension ScrubRecord {
     private static func pass(_ words: inout Words) -> ScrubWalk.Pass? {
         guard let started = words.time(), let cursor = words.optionalBlob(), let bytes = words.number(),
             let shards = words.number(), let bad = words.number(), let skipped = words.number(),
-            let urgent = words.number(), let spanBytes = words.number()
+            let urgent = words.number(), let spanBytes = words.number(), let absent = words.lastNumber()
         else { return nil }
         var pass = ScrubWalk.Pass(started: started, isUrgent: urgent == 1, spanBytes: max(1, spanBytes))
         (pass.cursor, pass.bytes, pass.shards, pass.bad, pass.skipped) = (cursor, bytes, shards, bad, skipped)
+        pass.absent = absent
         return pass
     }
 
@@ -166,9 +173,10 @@ extension ScrubRecord {
             job.after = String(decoding: bytes, as: UTF8.self)
         }
         guard let objects = words.number(), let shards = words.number(), let bad = words.number(),
-            let skipped = words.number(), let ended = words.optionalTime()
+            let skipped = words.number(), let ended = words.optionalTime(), let absent = words.lastNumber()
         else { return nil }
         (job.objects, job.shards, job.bad, job.skipped, job.ended) = (objects, shards, bad, skipped, ended)
+        job.absent = absent
         return job
     }
 

@@ -13,6 +13,8 @@ package struct ScrubRecord: Hashable, Sendable {
         package var objects = 0
         package var shards = 0
         package var bad = 0
+        /// Of those, shards that their disks do not have at all.
+        package var absent = 0
         package var skipped = 0
         package var ended: WallTime?
 

@@ -23,6 +23,8 @@ package struct ScrubStatus: Sendable {
         package var isWaiting: Bool
         /// Shards that the pass under way found bad, and could not read.
         package var bad: Int
+        /// Of the bad ones, those that the disk does not have at all.
+        package var absent: Int
         package var skipped: Int
         package var lastEnded: WallTime?
     }
@@ -85,6 +87,7 @@ extension Scrubber {
             isUrgent: walk.pass?.isUrgent ?? false,
             isWaiting: false,
             bad: walk.pass?.bad ?? 0,
+            absent: walk.pass?.absent ?? 0,
             skipped: walk.pass?.skipped ?? 0,
             lastEnded: walk.lastEnded
         )

@@ -21,6 +21,8 @@ package struct ScrubWalk: Hashable, Sendable {
         package var bytes = 0
         package var shards = 0
         package var bad = 0
+        /// Of those, shards that the disk does not have at all.
+        package var absent = 0
         /// Shards that could not be read although their disk answered: their age stays what it was.
         package var skipped = 0
         /// Somebody waits for it: it does not slow down.
@@ -36,6 +38,8 @@ package struct ScrubWalk: Hashable, Sendable {
         package var bytes = 0
         package var shards = 0
         package var bad = 0
+        /// Of those, shards that the disk does not have at all.
+        package var absent = 0
         package var skipped = 0
         package var began: WallTime
 
@@ -115,6 +119,7 @@ package struct ScrubWalk: Hashable, Sendable {
         pass.bytes += step.bytes
         pass.shards += step.shards
         pass.bad += step.bad
+        pass.absent += step.absent
         pass.skipped += step.skipped
         if let last = pass.spans.last, last.bytes - opened < pass.spanBytes,
             since.seconds(since: last.since) < window / Double(Self.spanCount)

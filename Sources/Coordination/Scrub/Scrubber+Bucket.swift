@@ -47,7 +47,7 @@ extension Scrubber {
     }
 
     private func readObject(_ key: String, of job: ScrubRecord.BucketJob, _ read: inout Set<BlobID>) async -> Bool {
-        var (shards, bad, skipped) = (0, 0, 0)
+        var (shards, bad, absent, skipped) = (0, 0, 0, 0)
         do throws(StorageError) {
             let detail = try await metadata.version(bucket: job.bucket, key: key)
             for blob in (detail?.blobs.values.sorted { $0.id < $1.id } ?? []) where !read.contains(blob.id) {
@@ -55,6 +55,7 @@ extension Scrubber {
                 guard let result else { return false }
                 shards += result.shards
                 bad += result.bad
+                absent += result.absent
                 skipped += result.skipped
                 if read.count >= Self.rememberedBlobs { read = [] }
                 read.insert(blob.id)
@@ -62,23 +63,25 @@ extension Scrubber {
         } catch {
             return false
         }
-        change(job) { [shards, bad, skipped] job in
+        change(job) { [shards, bad, absent, skipped] job in
             job.after = key
             job.objects += 1
             job.shards += shards
             job.bad += bad
+            job.absent += absent
             job.skipped += skipped
         }
-        state.withLock { [shards, bad] state in
+        state.withLock { [shards, bad, absent] state in
             state.totals.shards += shards
             state.totals.bad += bad
+            state.totals.absent += absent
         }
         return true
     }
 
     /// All disks side by side; nil when what was found could not be noted.
-    private func readBlob(_ blob: BlobRecord) async -> (shards: Int, bad: Int, skipped: Int)? {
-        guard let group = blobs.view.group(blob.group) else { return (0, 0, 0) }
+    private func readBlob(_ blob: BlobRecord) async -> (shards: Int, bad: Int, absent: Int, skipped: Int)? {
+        guard let group = blobs.view.group(blob.group) else { return (0, 0, 0, 0) }
         let holders = group.holders(moving: blob.moving)
         let present = holders.indices.filter { !blob.missing.contains(UInt8($0)) }
         let verdicts = await withTaskGroup(of: (Int, ShardVerdict).self) { tasks in
@@ -88,13 +91,14 @@ extension Scrubber {
             }
             return await tasks.reduce(into: []) { $0.append($1) }
         }
-        var bad = 0
-        for (index, verdict) in verdicts.sorted(by: { $0.0 < $1.0 }) where verdict == .bad {
+        var (bad, absent) = (0, 0)
+        for (index, verdict) in verdicts.sorted(by: { $0.0 < $1.0 }) where verdict.isBad {
             let shard = ShardID(blob: blob.id, index: UInt8(index))
-            guard let count = await note([shard], on: holders[index]) else { return nil }
-            bad += count
+            guard let found = await note([shard], on: holders[index]) else { return nil }
+            bad += found.bad
+            absent += found.absent
         }
-        return (present.count, bad, verdicts.count { $0.1 == .silent })
+        return (present.count, bad, absent, verdicts.count { $0.1 == .silent })
     }
 
     /// Changes the job, if it is still this one.

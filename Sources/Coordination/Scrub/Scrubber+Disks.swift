@@ -84,18 +84,19 @@ extension Scrubber {
             guard goesOn(disk, turn) else { return false }
             switch await patientlyVerify(shard, on: disk, turn) {
             case .good: break
-            case .bad: suspects.append(shard)
+            case .absent, .damaged: suspects.append(shard)
             case .silent: step.skipped += 1
             }
         }
-        guard goesOn(disk, turn), let bad = await note(suspects, on: disk) else { return false }
-        step.bad = bad
+        guard goesOn(disk, turn), let found = await note(suspects, on: disk) else { return false }
+        (step.bad, step.absent) = (found.bad, found.absent)
         state.withLock { [step] state in
             guard state.turns[disk, default: 0] == turn else { return }
             state.record.disks[disk]?.advance(step, window: window)
             state.totals.shards += step.shards
             state.totals.bytes += step.bytes
             state.totals.bad += step.bad
+            state.totals.absent += step.absent
             state.isChanged = true
         }
         await pace(bytes, since: start, rate: { rate(of: disk) }, goesOn: { goesOn(disk, turn) })
@@ -112,22 +113,26 @@ extension Scrubber {
         return await blobs.nodes.judge(shard, on: disk)
     }
 
-    /// Hands shards to repair that are still placed on the disk and, looked at once more, still bad; how many. Nil when
-    /// that could not be noted.
-    func note(_ suspects: [ShardID], on disk: DiskID) async -> Int? {
+    /// Hands shards to repair that are still placed on the disk and, looked at once more, still bad; how many, and how
+    /// many of them the disk does not have at all. Nil when that could not be noted.
+    func note(_ suspects: [ShardID], on disk: DiskID) async -> (bad: Int, absent: Int)? {
         var bad: [ShardID] = []
+        var absent = 0
         do {
             for shard in suspects {
                 guard let blob = try await metadata.blob(shard.blob), let place = self.shard(of: blob, on: disk),
-                    place.0 == shard, await blobs.nodes.judge(shard, on: disk) == .bad
+                    place.0 == shard
                 else { continue }
+                let verdict = await blobs.nodes.judge(shard, on: disk)
+                guard verdict.isBad else { continue }
                 bad.append(shard)
+                absent += verdict == .absent ? 1 : 0
             }
-            guard !bad.isEmpty else { return 0 }
+            guard !bad.isEmpty else { return (0, 0) }
             let placed = bad.map { PlacedShard($0, on: disk) }
             try await metadata.markMissing(placed)
             await helpers.withLock { $0.found }(placed)
-            return placed.count
+            return (placed.count, absent)
         } catch {
             return nil
         }

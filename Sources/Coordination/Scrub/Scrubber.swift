@@ -328,6 +328,8 @@ package struct ScrubTotals: Hashable, Sendable {
     package var bytes = 0
     /// Shards that were handed to repair.
     package var bad = 0
+    /// Of those, shards that their disks did not have at all; the others were damaged.
+    package var absent = 0
     /// Blobs that were coded again.
     package var blobsChecked = 0
     /// Of those, blobs of which shards or trailers were not what coding gives.

@@ -25,6 +25,7 @@ extension MetricText {
         add("cairn_scrub_shards_total", "Shards the scrub has read since start.", scrub.totals.shards)
         add("cairn_scrub_bytes_total", "Bytes of them.", scrub.totals.bytes)
         add("cairn_scrub_bad_shards_total", "Shards it has handed to repair since start.", scrub.totals.bad)
+        add("cairn_scrub_absent_shards_total", "Of them, shards that their disks did not have.", scrub.totals.absent)
         add("cairn_scrub_re_encoded_blobs_total", "Blobs coded again since start.", scrub.totals.blobsChecked)
         add("cairn_scrub_miscoded_blobs_total", "Of them, blobs that did not fit.", scrub.totals.blobsMiscoded)
         add("cairn_scrub_damaged_blobs", "Blobs whose bytes are not those that came in.", scrub.damaged.count)

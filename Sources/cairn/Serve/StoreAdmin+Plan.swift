@@ -51,6 +51,7 @@ struct LossAssembly {
         examination.blobsNotRepaired = status.repair.waiting
         examination.blobsNotRepacked = status.repack.waiting
         examination.badShards = status.verification.shardsBad
+        examination.absentShards = status.verification.shardsAbsent
         for (disk, reason) in snapshot.reasons { examination.reasons[disk.description] = reason }
         // As the status says, and nodes of which it has no disk to tell.
         let silent = Set(examination.status.silentNodes + members.filter { store.isSilent(NodeName($0.name)) })

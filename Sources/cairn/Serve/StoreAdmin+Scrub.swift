@@ -126,6 +126,7 @@ struct ScrubAssembly {
                 objects: job.objects,
                 shards: job.shards,
                 badShards: job.bad,
+                absentShards: job.absent,
                 unreadShards: job.skipped
             )
         }
@@ -153,6 +154,7 @@ struct ScrubAssembly {
             paused: walk.isPaused,
             waiting: walk.isWaiting,
             badShards: walk.bad,
+            absentShards: walk.absent,
             unreadShards: walk.skipped,
             lastPass: walk.lastEnded.map { Int($0.milliseconds / 1_000) }
         )

@@ -51,6 +51,8 @@ enum StoreProbes {
         text.add("cairn_orphan_shards_erased_total", "Such shards erased since start.", status.orphans.erasedShards)
         text.add("cairn_verified_shards", "Shards found good by the last pass.", status.verification.shardsVerified)
         text.add("cairn_bad_shards", "Shards found bad by the last pass.", status.verification.shardsBad)
+        let absent = status.verification.shardsAbsent
+        text.add("cairn_absent_shards", "Of them, shards that their disks do not have.", absent)
         text.add(
             "cairn_mended_segments",
             "Segments that the last pass mended.",
