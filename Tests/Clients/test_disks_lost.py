@@ -140,6 +140,8 @@ def test_a_pause_of_repair_outlives_a_kill_and_spares_what_has_no_shard_to_spare
     server.replace(disks[0])
     server.wait_until_whole()
     assert server.metric("cairn_repair_paused") == 0
+    log = server.log.read_text()
+    assert "7200 s" in log and "repair was paused" in log and "repair was resumed" in log, server.tail()
     read_all(server, digests)
 
 

@@ -85,6 +85,41 @@ struct RepairPauseTests {
         try await store.close()
     }
 
+    @Test("a pause is told with its length, and so is its end: by a word, or by itself, also while the store was down")
+    func told() async throws {
+        let folder = MemoryDisk(device: 99)
+        let store = try await StoreHarness.open { $0.stateFolder = folder.mount() }
+        let told = StoreEventTests.Told()
+        func crash() async throws {
+            var generator = SplitMix64(seed: 3)
+            folder.crash(using: &generator)
+            try await store.crash()
+            try store.store.events.observe(told.note)
+        }
+        try store.store.events.observe(told.note)
+        try store.store.pauseRepair(for: .seconds(7_200))
+        await (try store.store).watchRepairPause()
+        for _ in 0..<2 { try store.store.resumeRepair() }
+        let words = told.take()
+        #expect(words == [.repairPaused(seconds: 7_200), .repairResumed])
+        #expect(words.first?.details.map(\.value) == ["7200 s"])
+        try store.store.pauseRepair()
+        await (try store.store).watchRepairPause()
+        #expect(told.take() == [.repairPaused(seconds: nil)])
+
+        try store.store.pauseRepair(for: .milliseconds(1))
+        #expect(await (try store.store.repairer).hold.keep())
+        try await crash()
+        _ = told.take()
+        try await Task.sleep(for: .milliseconds(20))
+        for _ in 0..<2 { await (try store.store).watchRepairPause() }
+        #expect(told.take() == [.repairPauseEnded])
+        try await crash()
+        await (try store.store).watchRepairPause()
+        #expect(told.take().isEmpty, "its end was told before")
+        try await store.close()
+    }
+
     @Test("an operator's word comes back as it was kept, and nothing else")
     func word() {
         for pause in [nil, RepairPause(), RepairPause(until: WallTime(milliseconds: 1_800_000_000_000))] {

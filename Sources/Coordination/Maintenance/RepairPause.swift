@@ -87,7 +87,34 @@ package final class RepairHold: Sendable {
         state.withLock { $0.pause = RepairPause(until: until) }
     }
 
-    package func end() { state.withLock { $0.pause = nil } }
+    /// False when there was none.
+    @discardableResult
+    package func end() -> Bool {
+        state.withLock { state in
+            defer { state.pause = nil }
+            return state.pause != nil
+        }
+    }
+
+    /// Takes away a pause whose time is over; true once for each: a clock that is set back does not begin it anew.
+    func takeEnded() async -> Bool {
+        let now = time.wall
+        let hasEnded = state.withLock { state in
+            guard let pause = state.pause, !pause.holds(at: now) else { return false }
+            state.pause = nil
+            return true
+        }
+        if hasEnded { await forgetEnded() }
+        return hasEnded
+    }
+
+    /// Where that fails nothing is lost: after a restart the end is told once more.
+    private func forgetEnded() async {
+        guard let file, await saving.enter() else { return }
+        defer { saving.leave() }
+        let pause = state.withLock { $0.pause }
+        try? await file.save(RepairPause.encode(pause))
+    }
 
     /// Reads what operators said in an earlier run; before they are heard in this one. What cannot be read holds
     /// nothing up: a store that repairs is the safer one.
@@ -118,5 +145,23 @@ package final class RepairHold: Sendable {
             state.withLock { $0.problem = "it cannot be kept, a restart would forget it: \(error.description)" }
             return false
         }
+    }
+}
+
+extension Store {
+    /// As `RepairHold.begin`, told in the log: whoever looks later why nothing was repaired finds it there.
+    package func pauseRepair(for duration: Duration? = nil) {
+        repairer.hold.begin(for: duration)
+        events.note(.repairPaused(seconds: duration.map { Int($0.components.seconds) }))
+    }
+
+    /// The end of a pause by an operator's word; without a pause nothing is told.
+    package func resumeRepair() {
+        if repairer.hold.end() { events.note(.repairResumed) }
+    }
+
+    /// Tells of a pause that has ended by itself; to be called now and then.
+    package func watchRepairPause() async {
+        if await repairer.hold.takeEnded() { events.note(.repairPauseEnded) }
     }
 }

@@ -37,7 +37,12 @@ extension Store {
                 { await self.every(Self.inventoryInterval) { await self.inventory.run() } },
                 { await self.rows.run() }, { await self.scrubber.run() }, { await self.classRewriter.run() },
                 { await self.every(Self.monitorInterval) { await self.watchDisks() } },
-                { await self.every(Self.monitorInterval) { await self.watchMetadata() } },
+                {
+                    await self.every(Self.monitorInterval) {
+                        await self.watchMetadata()
+                        await self.watchRepairPause()
+                    }
+                },
                 {
                     // At once: what the journal had beyond an old database tells which disks are in use.
                     await self.takeUpReturned()

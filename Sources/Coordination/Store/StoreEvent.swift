@@ -28,6 +28,12 @@ package enum StoreEvent: Hashable, Sendable {
     case repairBegun(missing: Int)
     /// Nothing is missing any more, or what is left cannot be repaired now.
     case repairEnded(shards: Int, bytes: Int, missing: Int)
+    /// An operator has paused it, for so long or (nil) until it is resumed.
+    case repairPaused(seconds: Int?)
+    /// An operator has ended the pause.
+    case repairResumed
+    /// The pause's time is over.
+    case repairPauseEnded
     case movesBegun(places: Int, bytes: Int)
     case movesCancelled(places: Int)
     case movesEnded
@@ -57,7 +63,7 @@ package enum StoreEvent: Hashable, Sendable {
     package var isWarning: Bool {
         switch self {
         case .diskLost, .diskHangs, .diskGivenUp, .nodeSilent, .siteSilent, .keepersUnchanged, .historyForgotten,
-            .shardsBad, .metadataRemoved:
+            .shardsBad, .metadataRemoved, .repairPaused:
             true
         case .repairEnded(_, _, let missing): missing > 0
         case .diskUnused(let disk): disk.kind != .retired
@@ -84,6 +90,9 @@ package enum StoreEvent: Hashable, Sendable {
         case .siteBack: "a site is back"
         case .repairBegun: "repair has begun"
         case .repairEnded(_, _, let missing): missing == 0 ? "repair has ended" : "repair cannot go on for now"
+        case .repairPaused: "repair was paused: only blobs without a spare shard are repaired"
+        case .repairResumed: "repair was resumed"
+        case .repairPauseEnded: "the pause of repair has ended by itself: everything is repaired again"
         case .movesBegun: "moves have begun"
         case .movesCancelled: "moves are being put back"
         case .movesEnded: "moves have ended"
@@ -115,9 +124,10 @@ package enum StoreEvent: Hashable, Sendable {
         case .repairBegun(let missing): [("missing", "\(missing)")]
         case .repairEnded(let shards, let bytes, let missing):
             [("shards", "\(shards)"), ("bytes", "\(bytes)"), ("missing", "\(missing)")]
+        case .repairPaused(let seconds): [("for", seconds.map { "\($0) s" } ?? "until it is resumed")]
         case .movesBegun(let places, let bytes): [("places", "\(places)"), ("bytes", "\(bytes)")]
         case .movesCancelled(let places): [("places", "\(places)")]
-        case .movesEnded, .forcedStartAccepted, .metadataRemoved: []
+        case .movesEnded, .forcedStartAccepted, .metadataRemoved, .repairResumed, .repairPauseEnded: []
         case .keepersUnchanged(let reason): [("reason", reason)]
         case .historyForgotten(let incarnation): [("incarnation", "\(incarnation)")]
         case .shardsBad(let disk, let site, let id, let blob, let count):

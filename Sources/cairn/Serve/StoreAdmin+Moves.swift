@@ -159,12 +159,12 @@ extension StoreAdmin {
     }
 
     func pauseRepair(for seconds: Int?) async throws(AdminError) -> RepairReport {
-        store.repairer.hold.begin(for: seconds.map { .seconds($0) })
+        store.pauseRepair(for: seconds.map { .seconds($0) })
         return try await keptRepair()
     }
 
     func resumeRepair() async throws(AdminError) -> RepairReport {
-        store.repairer.hold.end()
+        store.resumeRepair()
         return try await keptRepair()
     }
 
