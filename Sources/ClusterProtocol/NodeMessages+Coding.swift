@@ -203,6 +203,9 @@ extension MessageEncoder {
         case .unusable(let reason):
             append(UInt8(3))
             append(words: reason)
+        case .occupied(let what):
+            append(UInt8(4))
+            append(words: what)
         }
     }
 
@@ -236,6 +239,7 @@ extension MessageDecoder {
         case 1: finding = .disk(try clusterID(), try diskID())
         case 2: finding = .empty
         case 3: finding = .unusable(try words())
+        case 4: finding = .occupied(try words())
         default: throw .invalid(field: "slot")
         }
         return SlotReport(slot: slot, path: path, finding: finding)

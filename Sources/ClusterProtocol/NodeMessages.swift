@@ -89,6 +89,8 @@ package struct SlotReport: Hashable, Sendable {
     package enum Finding: Hashable, Sendable {
         case disk(ClusterID, DiskID)
         case empty
+        /// No disk, and something that is never formatted over.
+        case occupied(String)
         case unusable(String)
     }
 

@@ -26,7 +26,7 @@ enum ClusterSeeds {
     }
 
     private static func nodeResponses() -> [[UInt8]] {
-        let findings: [SlotReport.Finding] = [.disk(cluster, disk), .empty, .unusable("EIO")]
+        let findings: [SlotReport.Finding] = [.disk(cluster, disk), .empty, .unusable("EIO"), .occupied("a")]
         let hosted = HostedDiskReport(
             disk: disk,
             slot: "disk-1",

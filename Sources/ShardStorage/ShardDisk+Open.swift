@@ -40,7 +40,7 @@ extension ShardDisk {
 
     /// The name of something in a folder that is no disk yet and is worth keeping; nil when there is nothing. What a
     /// formatting leaves that was cut off by a crash is not: it is done over.
-    private static func content(of fileSystem: any FileSystem) async throws(FileError) -> String? {
+    package static func content(of fileSystem: any FileSystem) async throws(FileError) -> String? {
         for name in try await fileSystem.list(RelativePath.root).sorted() where !DiskFolder.foreign.contains(name) {
             switch name {
             case DiskFolder.newIdentity: continue

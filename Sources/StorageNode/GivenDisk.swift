@@ -8,6 +8,8 @@ package struct GivenDisk: Sendable {
     package enum Finding: Hashable, Sendable {
         case disk(DiskIdentity)
         case empty
+        /// No disk, and something that is never formatted over.
+        case occupied(String)
         case unusable(String)
     }
 
@@ -45,9 +47,13 @@ package struct GivenDisk: Sendable {
 
     private static func finding(_ open: @Sendable () async throws(FileError) -> any FileSystem) async -> Finding {
         do {
-            return .disk(try await ShardDisk.readIdentity(try await open()))
-        } catch ShardStorageError.notFormatted {
-            return .empty
+            let files = try await open()
+            do {
+                return .disk(try await ShardDisk.readIdentity(files))
+            } catch ShardStorageError.notFormatted {
+                // As formatting would: a question is to be refused where the command would be.
+                return try await ShardDisk.content(of: files).map { .occupied($0) } ?? .empty
+            }
         } catch let error as ShardStorageError {
             return .unusable(error.description)
         } catch let error as FileError where error.code == .gone {
@@ -64,6 +70,7 @@ package struct GivenDisk: Sendable {
         switch finding {
         case .disk(let identity): .disk(identity.cluster, identity.disk)
         case .empty: .empty
+        case .occupied(let what): .occupied(what)
         case .unusable(let reason): .unusable(reason)
         }
     }

@@ -52,6 +52,7 @@ package struct SlotNaming: Sendable {
     package func remark(on disk: GivenDisk, named name: String) -> String? {
         switch disk.finding {
         case .empty: return "its folder is empty: it is new, or not mounted"
+        case .occupied(let what): return "no disk is in its folder, which holds \(what): it is not formatted over"
         case .unusable(let reason): return reason
         case .disk(let identity):
             guard identity.cluster == cluster else {

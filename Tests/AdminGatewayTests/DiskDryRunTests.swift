@@ -39,7 +39,7 @@ struct DiskDryRunTests {
                 let replaced = try output(["disk", "replace", "default/n1/2", "--dry-run"], client)
                 #expect(
                     replaced == """
-                        Would make 12 places anew on the empty disk at /data/disk2, 990 GB: 9 h or more at 30 MB/s \
+                        Would make 12 places anew on an empty disk at /data/disk2, 990 GB: 9 h or more at 30 MB/s \
                         a disk.
                         What lies there lacks a shard until that is made anew from others: about 1 in 4,000,000 that \
                         more falls below k before it is done.
@@ -71,6 +71,8 @@ struct DiskDryRunTests {
         #expect(text.hasPrefix("Would make 12 places anew on other disks, 0 B.\n"))
         #expect(text.contains("! About 4.0 MB cannot be made anew: fewer shards are left than reading needs."))
         #expect(!text.contains("What lies there"))
+        (report.isReplaced, report.refusal) = (true, nil)
+        #expect(DiskLossText.text(report).hasPrefix("Would make 12 places anew on the empty disk at "))
         report.groupsMoved = 0
         #expect(DiskLossText.text(report).hasPrefix("Nothing would be made anew.\n"))
     }

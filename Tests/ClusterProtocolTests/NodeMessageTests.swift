@@ -20,6 +20,7 @@ struct NodeMessageTests {
         .slots([
             SlotReport(slot: "a", path: "/srv/a", finding: .disk(cluster, disk)),
             SlotReport(slot: "b", path: "", finding: .empty),
+            SlotReport(slot: "d", path: "/srv/d", finding: .occupied("patient.dcm")),
             SlotReport(slot: "c", path: "/srv/c", finding: .unusable("not mounted")),
         ]),
         .opened(OpenedDisk(hasLog: true, isUnused: false)),

@@ -120,6 +120,38 @@ struct DiskDryRunTests {
         try await store.close()
     }
 
+    @Test("a folder that holds something is refused on paper with the words of the command, which takes none beside it")
+    func occupied() async throws {
+        let store = try await Self.filled(disks: 6)
+        store.swapDisk(0)
+        try await store.disk(0).mount().createDirectory("patients")
+        try await store.store.watchDisks()
+        let words = DiskReplacementError.notEmpty("patients")
+        #expect(try await Self.replacement(store).refusal == words)
+        await #expect(throws: words) {
+            _ = try await store.store.replaceDisk(inSlot: StoreHarness.name(0), isForced: false)
+        }
+        try await store.close()
+    }
+
+    @Test("the same of disks that would be added: none is, and the ones that are named are told")
+    func occupiedBeside() async throws {
+        let store = try await Self.filled(disks: 6)
+        store.addSlot()
+        store.addSlot()
+        try await store.disk(7).mount().createDirectory("patients")
+        try await store.close()
+        try await store.start()
+        let before = try await Self.picture(store)
+        let words = DiskChangeError.notEmpty("node-1/disk-8", "patients")
+        await #expect(throws: words) { _ = try await store.store.planAddition(of: Self.node) }
+        await #expect(throws: words) { _ = try await store.store.addDisks(of: Self.node) }
+        #expect(try await Self.isUnchanged(store, since: before))
+        #expect(try await store.store.planAddition(of: Self.node, slot: "disk-7").added.map(\.slot) == ["disk-7"])
+        #expect(try await store.store.addDisks(of: Self.node, slot: "disk-7").map(\.slot) == ["disk-7"])
+        try await store.close()
+    }
+
     @Test("a retirement: others stand in where some are left, and the disk keeps its places where none is")
     func retired() async throws {
         for disks in [6, 8] {

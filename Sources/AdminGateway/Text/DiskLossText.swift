@@ -10,7 +10,9 @@ package enum DiskLossText {
 
     private static func rebuild(_ report: DiskLossReport) -> String {
         guard report.groupsMoved > 0 else { return "Nothing would be made anew." }
-        let place = report.isReplaced ? "on the empty disk at \(report.path)" : "on other disks"
+        // What would be refused may well not be empty.
+        let new = report.refusal == nil ? "the empty disk" : "an empty disk"
+        let place = report.isReplaced ? "on \(new) at \(report.path)" : "on other disks"
         let text = "Would make \(Words.plural(report.groupsMoved, "place")) anew \(place), \(Words.bytes(report.bytes))"
         guard let seconds = report.seconds else { return text + "." }
         return text + ": \(Words.span(seconds)) or more at \(report.megabytesPerSecond) MB/s a disk."

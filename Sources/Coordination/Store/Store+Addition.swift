@@ -37,6 +37,7 @@ extension Store {
             let known = try await metadata.disks()
             // Nothing is noted of what is found: a question changes nothing.
             let slots = Self.idle(try await calls.survey(node), of: node, slot, known)
+            try checkVacant(slots, of: node)
             return slots.filter { isNew($0.finding, known) }.enumerated().map { number, report in
                 DiskRecord(
                     id: DiskID(Identifier128(high: .max, low: UInt64(number))),
@@ -47,15 +48,24 @@ extension Store {
                     epoch: 1
                 )
             }
+        } catch let error as DiskChangeError {
+            throw error
         } catch {
             throw .failed("\(error)")
+        }
+    }
+
+    /// Refuses slots that hold something: formatting would, with some disks added before it and some not.
+    func checkVacant(_ slots: [SlotReport], of node: NodeName) throws(DiskChangeError) {
+        for slot in slots {
+            if case .occupied(let what) = slot.finding { throw .notEmpty("\(node)/\(slot.slot)", what) }
         }
     }
 
     /// Whether a slot has an empty disk, or one that was formatted for this store and never in use.
     func isNew(_ finding: SlotReport.Finding, _ known: [DiskRecord]) -> Bool {
         switch finding {
-        case .unusable: false
+        case .unusable, .occupied: false
         case .empty: true
         case .disk(let owner, let disk): owner == cluster && !known.contains { $0.id == disk }
         }

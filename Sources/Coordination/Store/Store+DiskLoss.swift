@@ -159,6 +159,7 @@ extension Store {
                 throw DiskReplacementError.failed("node \(place.node) has no slot \(place.slot) now")
             }
             guard !isNew(finding, known) else { return }
+            if case .occupied(let what) = finding { throw DiskReplacementError.notEmpty(what) }
             if case .unusable(let reason) = finding { throw DiskReplacementError.failed("its slot: \(reason)") }
             throw DiskReplacementError.notEmpty(await stranger(finding)?.text ?? "it is a disk of a store")
         } catch let error as DiskReplacementError {

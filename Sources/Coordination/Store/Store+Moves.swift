@@ -14,6 +14,8 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
     case noSuchNode(String)
     /// Nothing to add: no slot of the node is empty and unknown.
     case nothingToAdd(String)
+    /// The folder of a slot holds something: it is never formatted over.
+    case notEmpty(String, String)
     /// So many places would have no disk that keeps the shards spread.
     case noRoom(places: Int)
     /// These classes would survive less than they do.
@@ -32,6 +34,11 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
         case .noSuchNode(let name): "no node is called \(name), or it does not answer: `cairn admin status` shows them"
         case .nothingToAdd(let node):
             "node \(node) has no empty disk that is not in use: start it with one more `--disk`, then try again"
+        case .notEmpty(let slot, let what):
+            """
+            slot \(slot) holds no disk and is not empty: it holds \(what). If nobody needs it, move what it holds away, \
+            then try again; or name another slot with --slot
+            """
         case .noRoom(let places):
             """
             for \(places) of its places no other disk is left that keeps the shards spread: add disks first, then \
@@ -351,6 +358,7 @@ extension Store {
                 guard let member = members.withLock({ $0[node] }) else { throw DiskChangeError.noSuchNode(node.name) }
                 let known = try await metadata.disks()
                 let slots = Self.idle(try await survey(node), of: node, slot, known)
+                try checkVacant(slots, of: node)
                 var added: [DiskRecord] = []
                 do {
                     for report in slots {
@@ -388,7 +396,7 @@ extension Store {
         known: [DiskRecord]
     ) async throws(NodeCallError) -> DiskID? {
         switch report.finding {
-        case .unusable: return nil
+        case .unusable, .occupied: return nil
         case .disk(let cluster, let disk):
             return cluster == self.cluster && !known.contains { $0.id == disk } ? disk : nil
         case .empty:

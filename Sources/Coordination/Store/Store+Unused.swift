@@ -67,6 +67,7 @@ extension Store {
     private func judge(_ finding: SlotReport.Finding, _ records: [DiskID: DiskRecord]) -> (UnusedDisk.Kind, String) {
         switch finding {
         case .empty: return (.new, "its folder is empty: it is new, or not mounted")
+        case .occupied(let what): return (.unusable, "no disk is in its folder, which holds \(what)")
         case .unusable(let reason): return (.unusable, reason)
         case .disk(let owner, let id):
             guard owner == cluster else { return (.foreign, "it belongs to another store, \(owner)") }

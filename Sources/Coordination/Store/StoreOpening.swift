@@ -120,7 +120,8 @@ struct StoreOpening {
             switch entry.finding {
             case .disk: break
             case .unusable(let reason): absent[entry.place] = reason
-            case .empty:
+            // One that holds something is refused by its node.
+            case .empty, .occupied:
                 let id = DiskID(.random(using: &generator))
                 do {
                     try await calls.format(entry.place, NewDisk(cluster: cluster, disk: id))
@@ -288,7 +289,7 @@ struct StoreOpening {
         let id: DiskID
         switch entry.finding {
         case .unusable(let reason): return .absent(reason)
-        case .empty: return .absent(empty(entry.place, records))
+        case .empty, .occupied: return .absent(empty(entry.place, records))
         case .disk(let found, let disk):
             guard found == cluster else { return .absent("it belongs to another store and is not touched") }
             id = disk

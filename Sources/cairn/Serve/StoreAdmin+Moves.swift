@@ -193,7 +193,7 @@ extension AdminError {
         let code: Code =
             switch error {
             case .noSuchDisk, .noSuchNode: .notFound
-            case .nothingToAdd, .noRoom, .weakens, .isMoving, .notMoving, .isLacking, .busy: .conflict
+            case .nothingToAdd, .notEmpty, .noRoom, .weakens, .isMoving, .notMoving, .isLacking, .busy: .conflict
             case .failed: .failed
             }
         self.init(code, error.description)
