@@ -56,6 +56,27 @@ struct DiskDryRunTests {
         }
     }
 
+    @Test("each plan is told as JSON, too, with why it would be refused, and what is done is not")
+    func json() async throws {
+        try await withFolder { folder in
+            try await withServer(MemoryService(), in: folder) { client throws in
+                func plan<Plan: Decodable>(_ type: Plan.Type, _ arguments: [String]) throws -> Plan {
+                    let told = try output(["disk"] + arguments + ["--dry-run", "--json"], client)
+                    return try JSONDecoder().decode(type, from: Data(told.utf8))
+                }
+                let added = try plan(DiskAdditionReport.self, ["add", "--node", "node-1"])
+                #expect(added.disks == ["site-1/node-1/disk-7"] && added.moves.places == 3 && added.moves.isDryRun)
+                let replaced = try plan(DiskLossReport.self, ["replace", "default/n1/2"])
+                #expect(replaced.isReplaced && replaced.groupsMoved == 12 && replaced.refusal == "it is needed")
+                let retired = try plan(DiskLossReport.self, ["retire", "default/n1/2", "--force"])
+                #expect(!retired.isReplaced && retired.bytes == replaced.bytes && retired.refusal == nil)
+            }
+        }
+        for command in [["add", "--node", "n"], ["replace", "d"], ["retire", "d"]] {
+            #expect(throws: (any Error).self) { try AdminCommand.parseAsRoot(["disk"] + command + ["--json"]) }
+        }
+    }
+
     @Test("what cannot be made anew, has no other disk, or has no spare meanwhile, stands out")
     func worse() {
         var report = DiskLossReport.sample("s/n/1", isReplaced: false)

@@ -232,6 +232,13 @@ def test_disks_added_replaced_and_retired_are_told_before(servers, tmp_path):
     assert f" anew on the empty disk at {folder}/disk-2, " in told and "or more at 30 MB/s a disk" in told, told
     assert "What lies there lacks a shard until that is made anew" in told and "refused" not in told, told
     assert picture(server) == before and not list((folder / "disk-2").iterdir())
+    plan = json.loads(server.admin("disk", "replace", "disk-2", "--dry-run", "--json").stdout)
+    assert plan["isReplaced"] and plan["bytes"] > 0 and "refusal" not in plan, plan
+    (folder / "disk-2" / "patients").mkdir()
+    told = server.admin("disk", "replace", "disk-2", "--dry-run").stdout
+    assert "! This is refused as things are: the new disk is not empty: patients. " in told, told
+    assert "the empty disk" not in told, told
+    (folder / "disk-2" / "patients").rmdir()
     server.admin("disk", "replace", "disk-2")
     server.wait_until_whole()
 

@@ -44,6 +44,8 @@ package struct DiskCommand: ParsableCommand {
         var noRebalance = false
         @Flag(help: "Only tell which disks would be taken, how many bytes would move to them, and how long that takes.")
         var dryRun = false
+        @Flag(help: "With --dry-run: print the plan as JSON.")
+        var json = false
         @Option(help: "MiB a second to move at most, in all.")
         var rate: Int?
         @Flag(help: "Show the progress until all is moved.")
@@ -54,6 +56,7 @@ package struct DiskCommand: ParsableCommand {
 
         package func validate() throws {
             try RateOption.check(rate)
+            try PlanOption.check(json: json, dryRun: dryRun)
             guard !noRebalance || (rate == nil && !watch) else {
                 throw ValidationError("with --no-rebalance nothing moves: leave --rate and --watch out")
             }
@@ -62,7 +65,8 @@ package struct DiskCommand: ParsableCommand {
         package func perform(_ client: AdminClient) throws -> String {
             if dryRun {
                 let question = AdditionQuestion(node: node, slot: slot, rate: RateOption.bytes(rate))
-                return AdditionText.text(try client.planAddition(question), isRebalanced: !noRebalance)
+                let plan = try client.planAddition(question)
+                return json ? try JSONText.text(plan) : AdditionText.text(plan, isRebalanced: !noRebalance)
             }
             let added = try client.addDisks(node: node, slot: slot).disks
             let text = "Added: \(added.joined(separator: ", "))."
@@ -110,12 +114,19 @@ package struct DiskCommand: ParsableCommand {
         var force = false
         @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
         var dryRun = false
+        @Flag(help: "With --dry-run: print the plan as JSON.")
+        var json = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
+        package func validate() throws { try PlanOption.check(json: json, dryRun: dryRun) }
+
         package func perform(_ client: AdminClient) throws -> String {
-            if dryRun { return DiskLossText.text(try client.planReplacement(ofDisk: disk, isForced: force)) }
+            if dryRun {
+                let plan = try client.planReplacement(ofDisk: disk, isForced: force)
+                return json ? try JSONText.text(plan) : DiskLossText.text(plan)
+            }
             let done = try client.replaceDisk(named: disk, isForced: force)
             return """
                 Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
@@ -141,12 +152,19 @@ package struct DiskCommand: ParsableCommand {
         var force = false
         @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
         var dryRun = false
+        @Flag(help: "With --dry-run: print the plan as JSON.")
+        var json = false
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
+        package func validate() throws { try PlanOption.check(json: json, dryRun: dryRun) }
+
         package func perform(_ client: AdminClient) throws -> String {
-            if dryRun { return DiskLossText.text(try client.planRetirement(ofDisk: disk, isForced: force)) }
+            if dryRun {
+                let plan = try client.planRetirement(ofDisk: disk, isForced: force)
+                return json ? try JSONText.text(plan) : DiskLossText.text(plan)
+            }
             let done = try client.retireDisk(named: disk, isForced: force)
             let moved = "Others stand in for disk \(done.disk.prefix(8)) in \(Words.plural(done.groupsMoved, "group"))."
             guard done.groupsLeft == 0 else {
@@ -162,5 +180,12 @@ package struct DiskCommand: ParsableCommand {
                 It is done when `cairn admin status` shows no shard missing.
                 """
         }
+    }
+}
+
+/// `--json` of commands whose plan alone is printed so: what they do they tell in words.
+private enum PlanOption {
+    static func check(json: Bool, dryRun: Bool) throws {
+        guard !json || dryRun else { throw ValidationError("--json prints a plan: give it with --dry-run") }
     }
 }
