@@ -47,19 +47,28 @@ package struct GivenDisk: Sendable {
 
     private static func finding(_ open: @Sendable () async throws(FileError) -> any FileSystem) async -> Finding {
         do {
-            let files = try await open()
-            do {
-                return .disk(try await ShardDisk.readIdentity(files))
-            } catch ShardStorageError.notFormatted {
-                // As formatting would: a question is to be refused where the command would be.
-                return try await ShardDisk.content(of: files).map { .occupied($0) } ?? .empty
-            }
+            return try await finding(in: try await open())
         } catch let error as ShardStorageError {
             return .unusable(error.description)
         } catch let error as FileError where error.code == .gone {
             return .unusable("its folder is not there")
         } catch {
             return .unusable("\(error)")
+        }
+    }
+
+    private static func finding(in files: any FileSystem) async throws -> Finding {
+        if let identity = try await identity(of: files) { return .disk(identity) }
+        // As formatting would: a question is to be refused where the command would be.
+        return try await ShardDisk.content(of: files).map { .occupied($0) } ?? .empty
+    }
+
+    /// Nil when it is no disk.
+    private static func identity(of files: any FileSystem) async throws(ShardStorageError) -> DiskIdentity? {
+        do {
+            return try await ShardDisk.readIdentity(files)
+        } catch .notFormatted {
+            return nil
         }
     }
 

@@ -36,8 +36,8 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
             "node \(node) has no empty disk that is not in use: start it with one more `--disk`, then try again"
         case .notEmpty(let slot, let what):
             """
-            slot \(slot) holds no disk and is not empty: it holds \(what). If nobody needs it, move what it holds away, \
-            then try again; or name another slot with --slot
+            slot \(slot) holds no disk and is not empty: it holds \(what). If nobody needs it, move what it holds away \
+            and try again; or name another slot with --slot
             """
         case .noRoom(let places):
             """
