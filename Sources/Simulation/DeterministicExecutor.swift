@@ -39,6 +39,9 @@ package enum DeterministicExecutor {
     private static let shortPause = Duration.milliseconds(5)
     /// One choice in so many does so whenever it is due: a machine that was suspended.
     private static let longPauseRate: UInt64 = 65_536
+    /// One job in so many is left at each change of executor: another may go on there, as where a thread is preempted.
+    /// The others go on through them as on the real pool, and a run has a third of the steps.
+    private static let preemptionRate: UInt64 = 4
 
     private typealias Original = @convention(thin) (UnownedJob) -> Void
     private typealias Hook = @convention(thin) (UnownedJob, Original) -> Void
@@ -53,6 +56,9 @@ package enum DeterministicExecutor {
 
     private static let shared = Mutex(Shared())
     private static let executor = InlineExecutor()
+    /// The executor of the global pool, which has no name in the language: an identity and an implementation of zero
+    /// (`SerialExecutorRef::generic` of the runtime).
+    private static let generic = unsafeBitCast((identity: 0, implementation: 0), to: UnownedSerialExecutor.self)
     private static let isInstalled: Bool = install()
 
     /// Runs `root` to its end, on the calling thread. `wind` is called after it: it must make every task that is left
@@ -86,6 +92,14 @@ package enum DeterministicExecutor {
         return report
     }
 
+    /// Puts the task that calls it back among those that are ready. `Task.yield` asks the executor that the task is on,
+    /// and from the generic one goes to the real pool, past the hook.
+    static func letOthersRun() async {
+        await withUnsafeContinuation { continuation in
+            Task { continuation.resume() }
+        }
+    }
+
     private static func drive(
         until result: RootResult,
         time: SimulatedTime,
@@ -101,7 +115,7 @@ package enum DeterministicExecutor {
             pause(time, using: &generator)
             if let (job, index) = draw(using: &generator) {
                 trace.mix(index)
-                job.runSynchronously(on: executor.asUnownedSerialExecutor())
+                run(job, using: &generator)
                 steps += 1
             } else if !time.advance() {
                 return Report(end: .deadlock, steps: steps)
@@ -122,8 +136,15 @@ package enum DeterministicExecutor {
     private static func drain(using generator: inout SplitMix64) {
         for _ in 0..<afterlifeLimit {
             guard let (job, _) = draw(using: &generator) else { return }
-            job.runSynchronously(on: executor.asUnownedSerialExecutor())
+            run(job, using: &generator)
         }
+    }
+
+    /// The runtime lets a job switch from the generic executor to an actor that nobody uses, and back, without a new
+    /// job; from any other executor it does not.
+    private static func run(_ job: UnownedJob, using generator: inout SplitMix64) {
+        let isPreempted = generator.next() % preemptionRate == 0
+        job.runSynchronously(on: isPreempted ? executor.asUnownedSerialExecutor() : generic)
     }
 
     private static func draw(using generator: inout SplitMix64) -> (UnownedJob, Int)? {

@@ -58,18 +58,10 @@ final class ProcessLife: Sendable {
             case .alive: return true
             // A task that retries for ever must at least let others run.
             case .over:
-                await Self.letOthersRun()
+                await DeterministicExecutor.letOthersRun()
                 return false
             case .paused, .dead: await freeze()
             }
-        }
-    }
-
-    /// Not `Task.yield`: a task that `Task.immediate` began goes by it to the real pool, past the executor's hook, and
-    /// then on into the next run.
-    private static func letOthersRun() async {
-        await withUnsafeContinuation { continuation in
-            Task { continuation.resume() }
         }
     }
 

@@ -41,7 +41,7 @@ package enum SelfTest {
             expect("deadlock", of: Probe { _ in await waitForEver() })
         },
         Check(name: "an endless run is reported") {
-            expect("endless", of: Probe { _ in while true { await Task.yield() } })
+            expect("endless", of: Probe { _ in while true { await DeterministicExecutor.letOthersRun() } })
         },
         Check(name: "an error of the scenario, and one of a process, fail the run") {
             let scenario = Probe { _ in throw BrokenPromise("planted") }
@@ -104,7 +104,7 @@ package enum SelfTest {
                     group.addTask {
                         for _ in 0..<3 {
                             log.append(task)
-                            await Task.yield()
+                            await DeterministicExecutor.letOthersRun()
                         }
                     }
                 }
