@@ -58,7 +58,9 @@ package enum DeterministicExecutor {
     private static let executor = InlineExecutor()
     /// The executor of the global pool, which has no name in the language: an identity and an implementation of zero
     /// (`SerialExecutorRef::generic` of the runtime).
-    private static let generic = unsafeBitCast((identity: 0, implementation: 0), to: UnownedSerialExecutor.self)
+    private static let generic = withUnsafeBytes(of: (identity: 0, implementation: 0)) {
+        $0.load(as: UnownedSerialExecutor.self)
+    }
     private static let isInstalled: Bool = install()
 
     /// Runs `root` to its end, on the calling thread. `wind` is called after it: it must make every task that is left
