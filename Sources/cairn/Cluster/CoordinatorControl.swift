@@ -87,6 +87,7 @@ actor CoordinatorControl {
     /// Runs the store until cancelled, and starts it again when it stops: a journal that lost its quorum finds it again
     /// once enough keepers answer. Throws when another coordinator has taken over.
     func run() async throws {
+        var pauses = TakeOverPauses(random: random)
         while !Task.isCancelled {
             guard store.has(.formed) else {
                 try await time.sleep(for: Self.poll)
@@ -102,7 +103,7 @@ actor CoordinatorControl {
                     logger.warning("the store does not start", metadata: ["reason": "\(error)"])
                 }
                 problem = "\(error)"
-                try await time.sleep(for: Self.retry)
+                try await time.sleep(for: isTakingOver ? pauses.next() : Self.retry)
                 continue
             }
             guard let running else { continue }

@@ -159,6 +159,7 @@ final class SimulatedCoordinator: Sendable {
     private func run(_ process: SimulatedProcess) async throws {
         let life = life(of: process)
         process.serve(name, CoordinatorPort(service: life.service))
+        var pauses = TakeOverPauses(random: process.random)
         while true {
             do {
                 try await rebuild(life)
@@ -172,7 +173,8 @@ final class SimulatedCoordinator: Sendable {
                 state.withLock { $0.isRebuilt = false }
             } catch {
                 note(problem: "\(error)")
-                try await process.time.sleep(for: Self.retry)
+                let pause = state.withLock { $0.isTakingOver } ? pauses.next() : Self.retry
+                try await process.time.sleep(for: pause)
             }
         }
     }
