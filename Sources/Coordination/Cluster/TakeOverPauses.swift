@@ -3,8 +3,8 @@ package import SystemInterface
 /// How long a take-over that does not start waits before it is tried again.
 ///
 /// It may go above every coordinator that it finds, and so may another take-over that was begun at the same time: at
-/// one pace each outbids the other in the middle of its start, for ever. Each pause is drawn from up to twice the span of
-/// the one before, so that one of the two starts while the other waits. That one then goes above it, and alone is left.
+/// one pace each outbids the other in the middle of its start, for ever. Each pause is drawn from up to twice the span
+/// of the one before, so that one of the two starts while the other waits. That one then goes above it, and is left.
 package struct TakeOverPauses {
     /// The first pause, and the least.
     package static let shortest = Duration.seconds(1)
