@@ -26,25 +26,21 @@ WATCHED ?=
 # How long each fuzzer runs, and which of them (all when empty).
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
-# What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
-CLIENTS ?= $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py \
-           test_awscli.py test_other_clients.py test_conformance.py test_completions.py test_refused_requests.py \
-           test_bad_input.py test_subresources.py test_signature.py test_trailers.py test_tls.py test_secrets.py \
-           test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py \
-           test_damaged_state.py test_copied_node.py test_beside.py test_stop.py test_metrics.py test_disks_lost.py \
-           test_failing_rebuild.py test_growth.py test_storage_classes.py test_disk_faults.py test_raw_disks.py \
-           test_salvage.py test_disk_full.py::test_deletes_one_by_one_on_small_full_disks test_metadata_full.py \
-           test_crash_points.py test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_cluster_changes.py \
-           test_node_disks.py test_take_over.py test_histories.py test_linearizable.py test_deployment.py \
-           test_package.py test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
-# Of them those that `make test` runs after the Swift tests; the rest, with faults and clusters, takes about as long as
-# both together and runs beside them.
+# The client tests of `make test`, in two rows that take about as long: one runs after the Swift tests, the other, with
+# faults and clusters, beside both.
 AFTER_SWIFT := $(addprefix Tests/Clients/,test_boto3_objects.py test_boto3_buckets.py test_boto3_multipart.py \
            test_awscli.py test_other_clients.py test_conformance.py test_completions.py test_refused_requests.py \
            test_bad_input.py test_subresources.py test_signature.py test_trailers.py test_tls.py test_secrets.py \
-           test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py test_damaged_state.py \
-           test_beside.py test_stop.py test_metrics.py test_disks_lost.py test_growth.py \
+           test_open_files.py test_first_start.py test_serve_refusals.py test_removed_files.py \
+           test_damaged_state.py test_beside.py test_stop.py test_metrics.py test_disks_lost.py test_growth.py \
            test_disk_full.py::test_deletes_one_by_one_on_small_full_disks test_crash_points.py)
+BESIDE_SWIFT := $(addprefix Tests/Clients/,test_copied_node.py test_failing_rebuild.py test_storage_classes.py \
+           test_disk_faults.py test_raw_disks.py test_salvage.py test_metadata_full.py \
+           test_power_cuts.py::test_a_few_power_cuts test_cluster.py test_cluster_changes.py test_node_disks.py \
+           test_take_over.py test_histories.py test_linearizable.py test_deployment.py test_package.py \
+           test_flips.py::test_more_flips_than_parities_are_refused_and_listed)
+# What pytest runs: `make test-clients CLIENTS="Tests/Clients -m 'not long'"` is the quick part.
+CLIENTS ?= $(AFTER_SWIFT) $(BESIDE_SWIFT)
 stamps  := .build/stamps
 # Inside what it vouches for, so that it goes when that goes.
 python  := .venv/complete

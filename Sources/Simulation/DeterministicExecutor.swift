@@ -29,7 +29,7 @@ package enum DeterministicExecutor {
         package var steps: Int
     }
 
-    /// Jobs of one run at most; a run of some hundred operations takes a hundredth of it.
+    /// Jobs of one run at most; a run of some hundred operations takes less than a hundredth of it.
     package static let stepLimit = 20_000_000
     /// Jobs run after the root's end, to let the rest wind up; what still spins then is dropped.
     private static let afterlifeLimit = 200_000
