@@ -1,5 +1,5 @@
 """A node's data folder is copied, and started beside the original: the coordinator says that two run as one node, in
-status, doctor and log, and asks for none of its disks to be given up."""
+status, doctor and log, asks for none of its disks to be given up, and refuses it."""
 
 import json
 import shutil
@@ -93,6 +93,12 @@ def test_a_copied_node_is_told_and_its_disks_are_kept(folder):
             said = " ".join(admin(data, command).stdout.split())
             assert "two processes run as node site-1/node-3" in said and "stop the copy" in said, said
             assert "cairn admin disk re" not in said, said
+        for command in "replace", "retire":
+            refused = admin(data, "disk", command, "node-3/disk-1")
+            said = " ".join(refused.stderr.split())
+            assert refused.returncode != 0 and "two processes run as node" in said and "with --force" in said, said
+            plan = json.loads(admin(data, "disk", command, "node-3/disk-1", "--dry-run", "--json").stdout)
+            assert "two processes run as node" in plan["refusal"], plan
         log = (folder / "coordinator.log").read_text()
         # Both beat several times a second.
         assert 1 <= log.count("several processes run as one node") <= 2 and copy in log, log

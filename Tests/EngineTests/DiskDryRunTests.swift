@@ -120,6 +120,21 @@ struct DiskDryRunTests {
         try await store.close()
     }
 
+    @Test("a start says what stands in a slot in the place of a disk, and calls none new that holds something")
+    func occupiedAtStart() async throws {
+        let store = try await Self.filled(disks: 6)
+        store.addSlot()
+        store.swapDisk(0)
+        try await store.close()
+        for slot in [0, 6] { try await store.disk(slot).mount().createDirectory("patients") }
+        try await store.start()
+        let reasons = try store.store.absentSlots.filter { $0.reason.contains("which holds patients") }
+        #expect(reasons.map(\.slot) == [StoreHarness.name(0), StoreHarness.name(6)])
+        #expect(reasons.first?.reason.contains("disk replace site-1/node-1/disk-1") == true)
+        #expect(reasons.last?.reason.contains("move it away and run `cairn admin disk add --node node-1`") == true)
+        try await store.close()
+    }
+
     @Test("a folder that holds something is refused on paper with the words of the command, which takes none beside it")
     func occupied() async throws {
         let store = try await Self.filled(disks: 6)

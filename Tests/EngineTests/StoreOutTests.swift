@@ -101,6 +101,32 @@ struct StoreOutTests {
         try await store.close()
     }
 
+    /// A disk emptied right after another was told of a command under way, when the store itself let the other go.
+    @Test("a command waits for such a step of the background instead of being refused")
+    func commandsWait() async throws {
+        let store = try await StoreHarness.open(disks: 8) { $0.outAfter = .zero }
+        try await store.put("k", Content.random(70_000))
+        store.disk(0).isGone = true
+        try await store.store.watchDisks()
+        let isHeld = Atomic(true)
+        let isReached = Atomic(false)
+        for slot in 1..<8 {
+            store.disk(slot).setLatency { operation, path, _ in
+                guard operation == .write, path.hasPrefix("journal/") else { return }
+                isReached.store(true, ordering: .relaxed)
+                while isHeld.load(ordering: .relaxed) { try? await Task.sleep(for: .milliseconds(2)) }
+            }
+        }
+        let step = Task { for _ in 0..<3 { try await store.store.giveUpLongAway() } }
+        try await store.wait { isReached.load(ordering: .relaxed) }
+        let command = Task { try await store.store.beginMoves(.even) }
+        try await Task.sleep(for: .milliseconds(100))
+        isHeld.store(false, ordering: .relaxed)
+        try await step.value
+        _ = try await command.value
+        try await store.close()
+    }
+
     @Test("one that no other can stand in for keeps its places")
     func noStandIn() async throws {
         let store = try await StoreHarness.open { $0.outAfter = .milliseconds(1) }

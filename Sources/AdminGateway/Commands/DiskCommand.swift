@@ -110,7 +110,7 @@ package struct DiskCommand: ParsableCommand {
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disk: String
-        @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
+        @Flag(help: "Also when something cannot be read without the disk, or its node runs twice: it is gone for good.")
         var force = false
         @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
         var dryRun = false
@@ -148,7 +148,7 @@ package struct DiskCommand: ParsableCommand {
 
         @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
         var disk: String
-        @Flag(help: "Also when something cannot be read without the disk: it is gone for good.")
+        @Flag(help: "Also when something cannot be read without the disk, or its node runs twice: it is gone for good.")
         var force = false
         @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
         var dryRun = false

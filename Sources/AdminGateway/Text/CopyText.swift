@@ -13,6 +13,10 @@ enum CopyText {
         "stop the copy, and keep the one whose disks are the store's; replace, retire and erase nothing of it "
         + "meanwhile. What went to the other is repaired, and this ends a minute later"
 
+    static let refusal = "which of them a disk is served by changes, and it may be good"
+    static let refusalAdvice =
+        "Stop the copy, wait a minute, and look again. Only if the disk has to be given up before that, with --force."
+
     /// Of a disk of such a node.
     static func disk(of node: String) -> String {
         "stop the copy of node \(node) first, and look again then: the disk may be good. Do not replace or retire it"

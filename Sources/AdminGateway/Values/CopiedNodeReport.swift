@@ -13,6 +13,24 @@ package struct CopiedNodeReport: Codable, Hashable, Sendable {
 
     /// `SITE/NODE`.
     var place: String { "\(site)/\(name)" }
+
+    /// Why none of its disks is given up meanwhile.
+    package var refusal: AdminError {
+        AdminError(
+            .conflict,
+            CopyText.problem(self) + ": " + CopyText.refusal,
+            advice: CopyText.refusalAdvice
+        )
+    }
+}
+
+extension DiskLossReport {
+    /// The report while several processes run as the disk's node, if so.
+    package func refused(for node: CopiedNodeReport?) -> DiskLossReport {
+        var report = self
+        if let node { report.refusal = node.refusal.message }
+        return report
+    }
 }
 
 extension StatusReport {

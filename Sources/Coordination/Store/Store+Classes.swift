@@ -83,8 +83,8 @@ extension Store {
     /// class promises more than there was so far, and its checkpoint is written anew for the same reason.
     package func addClass(_ item: StorageClass) async throws(ClassChangeError) -> ClassPlan {
         // Groups must not be made of a disk that is being given up meanwhile.
-        guard begin(.replacement) else { throw .busy }
-        defer { end(.replacement) }
+        guard await beginCommand() else { throw .busy }
+        defer { endCommand() }
         try await checkName(of: item)
         let plan = try await planClass(item.scheme)
         try await classErrors {

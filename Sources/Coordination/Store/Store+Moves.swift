@@ -181,23 +181,28 @@ extension Store {
         rate: Int? = nil
     ) async throws(DiskChangeError) -> MovePlan {
         try await changing { () async throws(DiskChangeError) in
-            let plan = try await plan(goal)
-            do {
-                guard blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) else { throw DiskChangeError.isMoving }
-                let lower = plan.outlooks.filter(\.isLower)
-                guard isForced || lower.isEmpty else { throw DiskChangeError.weakens(lower) }
-                mover.note(isCancelled: false)
-                if case .empty(let disks) = goal { try await mark(disks, .draining) }
-                // Before the first of them goes; one that was given for earlier moves is none of theirs.
-                mover.setRate(plan.moves.isEmpty ? nil : rate)
-                try await begin(plan.moves)
-                await retireEmptied()
-                return plan
-            } catch let error as DiskChangeError {
-                throw error
-            } catch {
-                throw .failed("\(error)")
-            }
+            try await openMoves(goal, isForced: isForced, rate: rate)
+        }
+    }
+
+    /// `beginMoves` for who has begun `replacement`.
+    private func openMoves(_ goal: MoveGoal, isForced: Bool, rate: Int?) async throws(DiskChangeError) -> MovePlan {
+        let plan = try await plan(goal)
+        do {
+            guard blobs.view.map.groups.values.allSatisfy(\.former.isEmpty) else { throw DiskChangeError.isMoving }
+            let lower = plan.outlooks.filter(\.isLower)
+            guard isForced || lower.isEmpty else { throw DiskChangeError.weakens(lower) }
+            mover.note(isCancelled: false)
+            if case .empty(let disks) = goal { try await mark(disks, .draining) }
+            // Before the first of them goes; one that was given for earlier moves is none of theirs.
+            mover.setRate(plan.moves.isEmpty ? nil : rate)
+            try await begin(plan.moves)
+            await retireEmptied()
+            return plan
+        } catch let error as DiskChangeError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
         }
     }
 
@@ -251,8 +256,8 @@ extension Store {
     private func changing<Value>(
         _ body: () async throws(DiskChangeError) -> Value
     ) async throws(DiskChangeError) -> Value {
-        guard begin(.replacement) else { throw .busy }
-        defer { end(.replacement) }
+        guard await beginCommand() else { throw .busy }
+        defer { endCommand() }
         return try await body()
     }
 
@@ -298,12 +303,14 @@ extension Store {
             groups.contains(where: { !draining.isDisjoint(with: $0.members) }),
             drainPatience.withLock({ $0.isDue(now: time.monotonic) })
         else { return }
-        do {
-            _ = try await beginMoves(.empty(draining), rate: mover.givenRate)
-        } catch .noRoom {
-            // A plan reads every blob's record, so the next is made later and later.
-            drainPatience.withLock { $0.noteFailure(now: time.monotonic) }
-        } catch {}
+        await alone(.replacement) {
+            do throws(DiskChangeError) {
+                _ = try await openMoves(.empty(draining), isForced: true, rate: mover.givenRate)
+            } catch .noRoom {
+                // A plan reads every blob's record, so the next is made later and later.
+                drainPatience.withLock { $0.noteFailure(now: time.monotonic) }
+            } catch {}
+        }
     }
 
     /// Disks that were to be emptied, are in no group any more and keep no journal are in use no more.

@@ -51,15 +51,14 @@ extension Store {
         of node: NodeName? = nil,
         isForced: Bool = true
     ) async throws(DiskReplacementError) -> (old: DiskID, new: DiskID) {
-        guard begin(.replacement) else { throw .busy }
-        defer { end(.replacement) }
-        // A step of the background is waited for: it is no reason to send an operator away.
-        try await wait(toBegin: .keepers)
+        guard await beginCommand() else { throw .busy }
+        defer { endCommand() }
+        guard await wait(toBegin: .keepers) else { throw .busy }
         defer { end(.keepers) }
         // A disk pulled a moment ago is noticed now, not a second later.
         await watchDisks()
         let (old, others) = try await records(inSlot: name, of: node)
-        try await wait(toBegin: .slot(old.place))
+        guard await wait(toBegin: .slot(old.place)) else { throw .busy }
         defer { end(.slot(old.place)) }
         if !isForced, !isServed(old.id) { try await checkUnneeded(old) }
         for record in [old] + others { try await letGo(record) }
@@ -73,19 +72,6 @@ extension Store {
         absent.withLock { $0[old.place] = nil }
         verifier.request()
         return (old.id, new)
-    }
-
-    /// How often it is looked whether a step of the background has ended.
-    private static let decisionPoll = Duration.milliseconds(20)
-
-    func wait(toBegin decision: StoreDecision) async throws(DiskReplacementError) {
-        while !begin(decision) {
-            do {
-                try await time.sleep(for: Self.decisionPoll)
-            } catch {
-                throw .failed("\(error)")
-            }
-        }
     }
 
     /// The disk in use in a slot; more than one where a replacement was cut off, and its new disk is gone as well.

@@ -27,8 +27,8 @@ extension Store {
         of node: NodeName,
         isForced: Bool = true
     ) async throws(DiskReplacementError) -> DiskRetirement {
-        guard begin(.replacement) else { throw .busy }
-        defer { end(.replacement) }
+        guard await beginCommand() else { throw .busy }
+        defer { endCommand() }
         await watchDisks()
         // One that is there, and has only not been taken up so far, is not to be given up.
         await takeUpReturned()
@@ -38,7 +38,7 @@ extension Store {
                 throw DiskReplacementError.noSuchDisk(name)
             }
             // It must not come back while its place is given away.
-            try await wait(toBegin: .slot(lost.place))
+            guard await wait(toBegin: .slot(lost.place)) else { throw DiskReplacementError.busy }
             defer { end(.slot(lost.place)) }
             try await checkGone(lost, isForced: isForced)
             return try await retire(lost, of: records)

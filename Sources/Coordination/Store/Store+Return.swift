@@ -81,6 +81,33 @@ extension Store {
 
     func end(_ decision: StoreDecision) { decisions.withLock { _ = $0.remove(decision) } }
 
+    /// How often it is looked whether a step of the background has ended.
+    private static let decisionPoll = Duration.milliseconds(20)
+
+    /// Begins a decision once nobody else decides it. False, with nothing begun, when the caller is cancelled.
+    func wait(toBegin decision: StoreDecision) async -> Bool {
+        while !begin(decision) {
+            guard (try? await time.sleep(for: Self.decisionPoll)) != nil else { return false }
+        }
+        return true
+    }
+
+    /// Begins an operator's command. A step of the background is waited for: it is no reason to send an operator away.
+    /// False while another command is under way, or when the caller is cancelled; after true, `endCommand` must follow.
+    func beginCommand() async -> Bool {
+        guard begin(.command) else { return false }
+        guard await wait(toBegin: .replacement) else {
+            end(.command)
+            return false
+        }
+        return true
+    }
+
+    func endCommand() {
+        end(.replacement)
+        end(.command)
+    }
+
     /// Has the disk of that record served if it is the one in the slot. An old instance that still ends its last calls
     /// holds the disk's lock: then the next round tries again.
     private func takeUp(_ record: DiskRecord, _ slots: [SlotReport]) async -> Bool {
@@ -151,7 +178,9 @@ extension Store {
 
 /// What only one may decide at a time.
 enum StoreDecision: Hashable, Sendable {
-    /// An operator's command.
+    /// An operator's command, which takes `replacement` after it: another command is told to come back later.
+    case command
+    /// Which disks are in use, and which places they have: commands and steps of the background.
     case replacement
     /// Which disks keep the journal.
     case keepers

@@ -289,7 +289,8 @@ struct StoreOpening {
         let id: DiskID
         switch entry.finding {
         case .unusable(let reason): return .absent(reason)
-        case .empty, .occupied: return .absent(empty(entry.place, records))
+        case .empty: return .absent(empty(entry.place, records))
+        case .occupied(let what): return .absent(occupied(entry.place, by: what, records))
         case .disk(let found, let disk):
             guard found == cluster else { return .absent("it belongs to another store and is not touched") }
             id = disk
@@ -315,6 +316,16 @@ struct StoreOpening {
                 + "holds segments, its file `disk` is lost: put that back, or move all of it away first"
         }
         return "it is new to this store: run `cairn admin disk add --node \(place.node)`"
+    }
+
+    /// What a folder wants that holds something and no disk: nothing is formatted over it.
+    private static func occupied(_ place: SlotPlace, by what: String, _ records: [DiskID: DiskRecord]) -> String {
+        let found = "no disk is in its folder, which holds \(what)"
+        if let record = records.values.first(where: { $0.isInUse && $0.place == place }) {
+            return "\(found): if those are its segments, its file `disk` is lost: put that back; else move all of it "
+                + "away and run `cairn admin disk replace \(record.name)`"
+        }
+        return "\(found): if nobody needs that, move it away and run `cairn admin disk add --node \(place.node)`"
     }
 
     // MARK: Journal

@@ -60,11 +60,24 @@ struct CoordinatorAdmin: AdminService {
     }
 
     func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
-        try await store().replaceDisk(named: name, isForced: isForced)
+        let store = try await store()
+        if !isForced, let node = try await copiedNode(ofDisk: name, in: store) { throw node.refusal }
+        return try await store.replaceDisk(named: name, isForced: isForced)
     }
 
     func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport {
-        try await store().retireDisk(named: name, isForced: isForced)
+        let store = try await store()
+        if !isForced, let node = try await copiedNode(ofDisk: name, in: store) { throw node.refusal }
+        return try await store.retireDisk(named: name, isForced: isForced)
+    }
+
+    /// The node of a disk, if several processes run as it: what is seen of the disk then says nothing of it, and an
+    /// empty slot may be the copy's.
+    private func copiedNode(ofDisk name: String, in store: StoreAdmin) async throws(AdminError) -> CopiedNodeReport? {
+        let copied = copiedNodes
+        guard !copied.isEmpty else { return nil }
+        let node = try await store.disk(named: name).record.node.name
+        return copied.first { $0.name == node }
     }
 
     func addDisks(node: String, slot: String?) async throws(AdminError) -> DiskAddition {
@@ -72,11 +85,15 @@ struct CoordinatorAdmin: AdminService {
     }
 
     func planReplacement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
-        try await store().planReplacement(ofDisk: name, isForced: isForced)
+        let store = try await store()
+        let report = try await store.planReplacement(ofDisk: name, isForced: isForced)
+        return isForced ? report : report.refused(for: try await copiedNode(ofDisk: name, in: store))
     }
 
     func planRetirement(ofDisk name: String, isForced: Bool) async throws(AdminError) -> DiskLossReport {
-        try await store().planRetirement(ofDisk: name, isForced: isForced)
+        let store = try await store()
+        let report = try await store.planRetirement(ofDisk: name, isForced: isForced)
+        return isForced ? report : report.refused(for: try await copiedNode(ofDisk: name, in: store))
     }
 
     func planAddition(_ question: AdditionQuestion) async throws(AdminError) -> DiskAdditionReport {
