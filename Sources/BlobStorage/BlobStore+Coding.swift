@@ -1,6 +1,6 @@
 internal import Checksums
 internal import ClusterProtocol
-package import DiskFormat
+internal import DiskFormat
 internal import ErasureCoding
 package import ObjectModel
 internal import SystemInterface

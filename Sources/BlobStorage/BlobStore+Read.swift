@@ -1,5 +1,5 @@
 internal import ClusterProtocol
-package import ObjectModel
+internal import ObjectModel
 package import SystemInterface
 
 extension BlobStore {

@@ -1,6 +1,6 @@
 internal import Checksums
 internal import ClusterProtocol
-package import DiskFormat
+internal import DiskFormat
 package import ObjectModel
 package import Placement
 internal import SystemInterface

@@ -1,4 +1,4 @@
-package import ClusterProtocol
+internal import ClusterProtocol
 internal import DiskFormat
 package import ObjectModel
 internal import Placement

@@ -1,8 +1,8 @@
-package import ClusterProtocol
+internal import ClusterProtocol
 package import DiskFormat
-package import ErasureCoding
+internal import ErasureCoding
 package import ObjectModel
-package import Placement
+internal import Placement
 internal import Synchronization
 package import SystemInterface
 

@@ -1,4 +1,4 @@
-package import ClusterProtocol
+internal import ClusterProtocol
 package import ObjectModel
 package import Placement
 internal import Synchronization

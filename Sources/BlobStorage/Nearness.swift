@@ -1,5 +1,5 @@
 package import ObjectModel
-package import Placement
+internal import Placement
 
 /// Where the process stands that reads: what is here need not come from elsewhere.
 package struct Standpoint: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import ObjectModel
+internal import ObjectModel
 
 /// Message kinds of joining, beats, and calls to gateways.
 package enum CoordinatorMessageKind {

@@ -1,5 +1,5 @@
-package import DiskFormat
-package import ObjectModel
+internal import DiskFormat
+internal import ObjectModel
 
 /// The kinds of shard messages; keeper messages have theirs from 0x0200 on.
 private enum Kind {

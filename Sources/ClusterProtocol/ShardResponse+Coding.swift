@@ -1,4 +1,4 @@
-package import DiskFormat
+internal import DiskFormat
 internal import ObjectModel
 
 private enum Kind {

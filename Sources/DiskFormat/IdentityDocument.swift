@@ -1,4 +1,4 @@
-package import ObjectModel
+internal import ObjectModel
 
 /// The readable evidence in a trailer's identity block: which objects' bytes the blob holds (DESIGN §6).
 ///

@@ -1,5 +1,5 @@
 package import ObjectModel
-package import SystemInterface
+internal import SystemInterface
 
 /// The store as a gateway sees it: S3's operations on buckets, keys and uploads, never a shard (DESIGN §12).
 ///

@@ -5,7 +5,7 @@ package import ObjectInterface
 internal import ObjectModel
 internal import Placement
 internal import Synchronization
-package import SystemInterface
+internal import SystemInterface
 
 extension ObjectStore {
     /// The bucket name in the identity of blobs that are the store's own, not a client's: no bucket can be called so.

@@ -1,5 +1,5 @@
 internal import DiskFormat
-package import ObjectInterface
+internal import ObjectInterface
 internal import ObjectModel
 internal import Synchronization
 

@@ -1,7 +1,7 @@
 package import ClusterProtocol
 internal import DiskFormat
 package import JournalStorage
-package import ObjectModel
+internal import ObjectModel
 package import ShardStorage
 internal import Synchronization
 package import SystemInterface

@@ -37,7 +37,7 @@ package struct AdminServer<Operations: AdminService>: Service {
         defer { AdminSocket.remove(in: directory) }
         let first = try await listener(on: descriptor)
         logger.info("admin socket ready", metadata: ["path": "\(path)"])
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { connections in
                 var listener: Listener? = first
                 while let current = listener {

@@ -1,5 +1,5 @@
 internal import ClusterProtocol
-package import ObjectModel
+internal import ObjectModel
 package import SystemInterface
 
 /// What a coordinator does for its cluster beside its store's own work: waits for the nodes of the run before, tells

@@ -4,7 +4,7 @@ internal import JournalStorage
 package import ObjectModel
 package import ObjectStorage
 internal import Placement
-package import StorageNode
+internal import StorageNode
 import Synchronization
 package import SystemInterface
 

@@ -1,5 +1,5 @@
-package import ClusterProtocol
-package import ObjectModel
+internal import ClusterProtocol
+internal import ObjectModel
 package import StorageNode
 package import SystemInterface
 

@@ -1,4 +1,4 @@
-package import DiskFormat
+internal import DiskFormat
 package import ObjectModel
 import Synchronization
 internal import SystemInterface

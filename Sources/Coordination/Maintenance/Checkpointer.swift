@@ -1,7 +1,7 @@
 internal import BlobStorage
-package import DiskFormat
+internal import DiskFormat
 package import Metadata
-package import ObjectInterface
+internal import ObjectInterface
 internal import ObjectModel
 package import ObjectStorage
 import Synchronization

@@ -1,7 +1,7 @@
 internal import BlobStorage
 package import Metadata
 package import ObjectInterface
-package import ObjectModel
+internal import ObjectModel
 package import ObjectStorage
 internal import Placement
 import Synchronization

@@ -2,7 +2,7 @@ package import BlobStorage
 package import Metadata
 package import ObjectInterface
 package import ObjectModel
-package import ObjectStorage
+internal import ObjectStorage
 internal import Placement
 package import SystemInterface
 

@@ -1,8 +1,8 @@
 package import BlobStorage
 internal import JournalStorage
 package import Metadata
-package import ObjectInterface
-package import ObjectModel
+internal import ObjectInterface
+internal import ObjectModel
 internal import Placement
 import Synchronization
 package import SystemInterface

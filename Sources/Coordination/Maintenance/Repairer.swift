@@ -2,7 +2,7 @@ package import BlobStorage
 internal import ClusterProtocol
 internal import JournalStorage
 package import Metadata
-package import ObjectInterface
+internal import ObjectInterface
 package import ObjectModel
 internal import Placement
 import Synchronization

@@ -1,5 +1,5 @@
 package import Metadata
-package import ObjectInterface
+internal import ObjectInterface
 import Synchronization
 package import SystemInterface
 

@@ -1,5 +1,5 @@
 package import DiskFormat
-package import Metadata
+internal import Metadata
 package import ObjectInterface
 import Synchronization
 

@@ -1,8 +1,8 @@
 internal import BlobStorage
 package import Metadata
-package import ObjectInterface
-package import ObjectModel
-package import ObjectStorage
+internal import ObjectInterface
+internal import ObjectModel
+internal import ObjectStorage
 internal import Placement
 
 // Objects that are there already, rewritten into another class in the background.

@@ -1,6 +1,6 @@
 internal import BlobStorage
-package import Metadata
-package import ObjectInterface
+internal import Metadata
+internal import ObjectInterface
 package import ObjectModel
 package import Placement
 import Synchronization

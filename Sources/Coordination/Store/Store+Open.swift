@@ -1,11 +1,11 @@
-package import BlobStorage
+internal import BlobStorage
 package import Checksums
 internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
 package import Metadata
 internal import ObjectInterface
-package import ObjectModel
+internal import ObjectModel
 internal import Placement
 internal import ShardStorage
 internal import StorageNode

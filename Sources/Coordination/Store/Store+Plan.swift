@@ -1,7 +1,7 @@
 internal import BlobStorage
 internal import ClusterProtocol
 internal import DiskFormat
-package import Metadata
+internal import Metadata
 package import ObjectInterface
 package import ObjectModel
 package import Placement

@@ -3,7 +3,7 @@ internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
 internal import Metadata
-package import ObjectInterface
+internal import ObjectInterface
 internal import ObjectModel
 internal import ObjectStorage
 import Synchronization

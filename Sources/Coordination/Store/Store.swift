@@ -3,14 +3,14 @@ internal import ClusterProtocol
 internal import DiskFormat
 internal import JournalStorage
 package import Metadata
-package import ObjectInterface
+internal import ObjectInterface
 package import ObjectModel
 package import ObjectStorage
 internal import Placement
 internal import ShardStorage
 package import StorageNode
 import Synchronization
-package import SystemInterface
+internal import SystemInterface
 
 /// A whole store in one process: its disks, journal, metadata, objects and the work in the background (DESIGN §3).
 ///

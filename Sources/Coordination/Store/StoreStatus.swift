@@ -1,6 +1,6 @@
 internal import BlobStorage
 internal import ClusterProtocol
-package import DiskFormat
+internal import DiskFormat
 package import Metadata
 package import ObjectInterface
 package import ObjectModel

@@ -1,4 +1,4 @@
-package import ClusterProtocol
+internal import ClusterProtocol
 
 /// Kinds and limits of the messages by which gateways reach the coordinator's metadata.
 ///
