@@ -11,6 +11,9 @@ struct TextTests {
         for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             #expect(S3Date.parseHTTP(text) == expected)
         }
+        for zone in ["UTC", "+0000", "-0000"] {
+            #expect(S3Date.parseHTTP("Sun, 06 Nov 1994 08:49:37 \(zone)") == expected, "\(zone)")
+        }
         #expect(S3Date.http(expected) == "Sun, 06 Nov 1994 08:49:37 GMT")
         for bad in [
             "", "x", "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT", "Sun, 06 Now 1994 08:49:37 GMT",

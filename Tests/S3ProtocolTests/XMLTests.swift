@@ -106,10 +106,19 @@ struct XMLTests {
         #expect(parts.count == 1 && parts[0].eTag == "e" && parts[0].checksum?.digest == [0x35, 0x24, 0x41, 0xC2])
         for bad in [
             "<Complete/>", "", complete.replacing("PartNumber", with: "Number"), complete.replacing(">1<", with: ">x<"),
-            complete.replacing(">1<", with: ">10001<"), complete.replacing("CRC32", with: "CRC33"),
+            complete.replacing("CRC32", with: "CRC33"), complete.replacing(">1<", with: ">--1<"),
             complete.replacing("<ETag>\"e\"</ETag>", with: ""), "<CompleteMultipartUpload/>",
         ] {
             #expect { try CompleteUploadBody(Array(bad.utf8)) } throws: { ($0 as? S3Error)?.code == .malformedXML }
+        }
+        let high = complete.replacing(">1<", with: ">10001<")
+        #expect(try CompleteUploadBody(Array(high.utf8)).parts[0].number == 10_001)
+        for low in ["0", "-1"] {
+            #expect {
+                try CompleteUploadBody(Array(complete.replacing(">1<", with: ">\(low)<").utf8))
+            } throws: {
+                ($0 as? S3Error)?.message == "PartNumber must be >= 1" && ($0 as? S3Error)?.code == .invalidArgument
+            }
         }
         let second = "<ChecksumSHA1>x</ChecksumSHA1></Part>"
         for (bad, told) in [

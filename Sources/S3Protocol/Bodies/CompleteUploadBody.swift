@@ -52,9 +52,10 @@ private struct ListedPart {
             guard child.children.isEmpty else { throw .unexpected }
             switch child.name {
             case "PartNumber":
-                guard number == nil, let value = DecimalText.value(S3Body.collapsed(child.text)),
-                    value <= Limits.partCount
-                else { throw .unexpected }
+                // One that no part can have is looked for as any other, and not found.
+                guard number == nil, let value = DecimalText.signedValue(S3Body.collapsed(child.text)) else {
+                    throw .unexpected
+                }
                 number = value
             case "ETag":
                 guard eTag == nil else { throw .unexpected }

@@ -164,6 +164,9 @@ package enum S3Date {
         return fixdate(day: parts[0], month: parts[1], year: full[...], time: time, zone: zone)
     }
 
+    /// What clients write for universal time: RFC 9110's, and those of RFC 5322 §3.3, as mail libraries print dates.
+    private static let universalZones: Set<Substring> = ["GMT", "UTC", "+0000", "-0000"]
+
     private static func fixdate(
         day: Substring,
         month: Substring,
@@ -172,7 +175,7 @@ package enum S3Date {
         zone: Substring
     ) -> Int64? {
         let clock = time.split(separator: ":", omittingEmptySubsequences: false)
-        guard zone == "GMT" || zone == "UTC" || zone == "+0000", clock.count == 3, year.utf8.count == 4,
+        guard universalZones.contains(zone), clock.count == 3, year.utf8.count == 4,
             (1...2).contains(day.utf8.count), let month = months.firstIndex(where: { $0 == month }),
             let day = number(Array(day.utf8)[...]), let year = number(Array(year.utf8)[...]),
             clock.allSatisfy({ $0.utf8.count == 2 }), let hour = number(Array(clock[0].utf8)[...]),
