@@ -188,16 +188,20 @@ package struct RecoveryDisks: Sendable {
 }
 
 extension RecoveryDisk {
-    /// Of two copies of one disk: the higher epoch, then the journal declared whole later, the longer one, more shards.
+    /// Of two copies of one disk: the higher epoch, then the later journal, then the later records.
     fileprivate func isNewer(than other: RecoveryDisk) -> Bool {
-        let (mine, others) = (age, other.age)
-        return mine != others && others.lexicographicallyPrecedes(mine)
+        guard identity.epoch == other.identity.epoch else { return identity.epoch > other.identity.epoch }
+        // One that keeps no journal any more, or whose journal cannot be read, says nothing of its age by that.
+        if let mine = journalState?.age, let others = other.journalState?.age, mine != others { return mine > others }
+        return age > other.age
     }
 
-    private var age: [UInt64] {
-        [
-            UInt64(identity.epoch), UInt64(journalState?.written ?? 0), journalState?.last.sequence ?? 0,
-            identity.segmentLimit, UInt64(shards.recovery.sealed),
-        ]
+    private var age: (UInt64, UInt64, Int) {
+        (shards.recovery.lastSequence, identity.segmentLimit, shards.recovery.sealed)
     }
+}
+
+extension KeeperState {
+    /// Declared whole later, then longer.
+    fileprivate var age: (UInt64, UInt64) { (UInt64(written), last.sequence) }
 }

@@ -45,6 +45,7 @@ final class DiskRecovery {
             guard let id = SegmentHeader.segment(fileName: name) else { continue }
             try await recover(id, name)
         }
+        report.lastSequence = state.nextSequence - 1
         if notWhole > 0 {
             state.hidesRecords = true
             state.nextSequence += Self.hiddenSequences

@@ -23,6 +23,9 @@ package struct RecoveryReport: Hashable, Sendable {
     /// Files of segments that a crash left empty: removed.
     package var emptySegments = 0
 
+    /// The highest sequence of a record or footer that was found; each one written is given a higher one.
+    package var lastSequence: UInt64 = 0
+
     /// True when something was lost that may have been acknowledged.
     package var foundRot: Bool { !rot.isEmpty || !damaged.isEmpty || !unreadableSegments.isEmpty }
 }

@@ -113,6 +113,15 @@ struct RecoveryHarness {
         disks.map { DiskSource(path: $0.path, files: $0.disk.mount()) }
     }
 
+    /// The slots of the disks that keep a journal.
+    func keeperSlots() async -> [Int] {
+        var slots: [Int] = []
+        for slot in store.disks.indices where (try? await store.disk(slot).mount().status(DiskFolder.journal)) != nil {
+            slots.append(slot)
+        }
+        return slots
+    }
+
     /// Removes the journal log from a disk.
     static func removeJournal(_ disk: MemoryDisk) async throws {
         let files = disk.mount()

@@ -105,6 +105,23 @@ struct RecoverySalvageTests {
         #expect(harness.unexpected(in: alone) == [])
     }
 
+    /// Found by hand: without its journal the newer copy was left out, and what was written since told as lost.
+    @Test("a copy whose journal is gone is not the older one for that")
+    func newerWithoutJournal() async throws {
+        var harness = try await RecoveryHarness.fill()
+        let old = harness.disks()
+        try await harness.put("later", Content.random(900_000))
+        let keeper = try #require(await harness.keeperSlots().first)
+        let disks = harness.disks()
+        try await RecoveryHarness.removeJournal(disks[keeper].disk)
+        let copy = (path: "old", disk: old[keeper].disk)
+        for order in [[copy] + disks, disks + [copy]] {
+            let outcome = try await RecoveryHarness.salvage(order)
+            #expect(outcome.report.ignored.map(\.path) == ["old"])
+            #expect(try await harness.wrong(in: outcome) == [])
+        }
+    }
+
     /// Found by hand: all was told as complete, with exit code 0, and the last hour was missing.
     @Test("keepers that were all put back as they were are told by what another disk holds")
     func keepersPutBack() async throws {
