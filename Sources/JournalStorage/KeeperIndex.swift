@@ -1,21 +1,6 @@
 internal import ClusterProtocol
 internal import DiskFormat
 
-/// Where one batch lies, and which records of it still count.
-struct BatchPlace: Sendable {
-    /// The number of the log file.
-    var file: UInt64
-    var offset: Int
-    /// Bytes up to the end of the last intact record.
-    var length: Int
-    /// The sequence of the first record.
-    var first: UInt64
-    /// Records that count; a batch that replaced a tail took away the others.
-    var count: Int
-
-    var last: UInt64 { first + UInt64(count) - 1 }
-}
-
 /// What a keeper's log holds, without the records: a value, changed by the same steps when a batch is written and when
 /// it is found again at start.
 struct KeeperIndex: Sendable {
@@ -59,39 +44,24 @@ struct KeeperIndex: Sendable {
 
     // MARK: Changes
 
-    /// A batch is durable: what was behind `previous` is replaced by its records.
-    mutating func join(
-        _ records: [JournalRecord],
-        after previous: JournalPosition,
-        written: UInt32,
-        chain: UInt32,
-        file: UInt64,
-        offset: Int,
-        length: Int
-    ) {
-        let isMark = records.isEmpty
+    /// A batch is durable at `span`: what was behind its `previous` is replaced by its records. The next one is chained
+    /// to `endChain`.
+    mutating func join(_ batch: BatchContent, at span: BatchSpan, endChain: UInt32) {
         let hadUnknownEnd = hasUnknownEnd
-        cut(to: previous)
-        if let first = records.first {
-            batches.append(
-                BatchPlace(
-                    file: file,
-                    offset: offset,
-                    length: length,
-                    first: first.position.sequence,
-                    count: records.count
-                )
-            )
+        cut(to: batch.previous)
+        if let first = batch.records.first?.position.sequence {
+            batches.append(BatchPlace(span: span, first: first, count: batch.records.count))
         }
-        for record in records {
-            point.last = record.position
-            if runs.last?.incarnation != record.position.incarnation {
-                runs.append((record.position.sequence, record.position.incarnation))
-            }
-        }
-        point.written = written
-        point.chain = chain
-        if hadUnknownEnd && !isMark { noteUnknownEnd() }
+        for record in batch.records { advance(to: record.position) }
+        point.written = batch.written
+        point.chain = endChain
+        if hadUnknownEnd && !batch.isMark { noteUnknownEnd() }
+    }
+
+    /// The log holds the record at `position`, too, right behind its last.
+    private mutating func advance(to position: JournalPosition) {
+        point.last = position
+        if runs.last?.incarnation != position.incarnation { runs.append((position.sequence, position.incarnation)) }
     }
 
     /// The log ends at `position`; a position beyond the end skips what the checkpoint covers.
@@ -201,7 +171,7 @@ struct KeeperIndex: Sendable {
     enum Plan {
         /// All of it is here already.
         case nothing
-        case write([JournalRecord], after: JournalPosition, written: UInt32)
+        case write(BatchContent)
     }
 
     /// Decides on an append by `incarnation`, whose right to write has been checked: which of the records are new here,
@@ -216,7 +186,7 @@ struct KeeperIndex: Sendable {
         guard !records.isEmpty else {
             guard previous.sequence >= base.sequence else { throw .trimmed(base) }
             guard written < incarnation || hasUnknownEnd else { return .nothing }
-            return .write([], after: previous, written: incarnation)
+            return .write(BatchContent(records: [], previous: previous, written: incarnation))
         }
         var joint = previous
         var index = 0
@@ -227,7 +197,7 @@ struct KeeperIndex: Sendable {
         }
         guard index < records.count else { return .nothing }
         guard joint.sequence >= base.sequence else { throw .trimmed(base) }
-        return .write(Array(records[index...]), after: joint, written: written)
+        return .write(BatchContent(records: Array(records[index...]), previous: joint, written: written))
     }
 
     private func checkPrevious(_ previous: JournalPosition) throws(KeeperError) {

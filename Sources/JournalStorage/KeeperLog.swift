@@ -103,8 +103,7 @@ package final class KeeperLog: Sendable {
             try await self.admit(incarnation, &state)
             switch try state.index.plan(records, after: previous, incarnation: incarnation) {
             case .nothing: break
-            case .write(let records, let previous, let written):
-                try await self.write(records, after: previous, written: written, &state)
+            case .write(let batch): try await self.write(batch, &state)
             }
             return state.index.last.sequence
         }

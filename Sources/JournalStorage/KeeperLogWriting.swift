@@ -5,16 +5,8 @@ internal import SystemInterface
 // What writes and reads the log's files. Every function here runs alone, inside one call.
 extension KeeperLog {
     /// Writes one batch in one piece, makes it durable, then takes it into the index.
-    func write(
-        _ records: [JournalRecord],
-        after previous: JournalPosition,
-        written: UInt32,
-        _ state: inout State
-    ) async throws(KeeperError) {
-        let room = JournalFormat.blocks(
-            JournalFormat.batchHeaderLength
-                + records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) }
-        )
+    func write(_ batch: BatchContent, _ state: inout State) async throws(KeeperError) {
+        let room = Self.room(for: batch)
         if needsNewLog(state) {
             try await roll(room: room, startsAnew: true, &state)
         } else if state.logs.last.map({ state.offset + room > $0.length }) ?? true {
@@ -22,9 +14,9 @@ extension KeeperLog {
         }
         guard let log = state.logs.last else { throw .invalid("the keeper has no log file") }
         let (bytes, endChain) = JournalBatch.encode(
-            records,
-            after: previous,
-            written: written,
+            batch.records,
+            after: batch.previous,
+            written: batch.written,
             point: state.index.point,
             ordinal: state.ordinal,
             salt: log.header.salt
@@ -37,21 +29,23 @@ extension KeeperLog {
             throw Self.fail(error, &state)
         }
         // Not of a mark: a store begins only with all its keepers.
-        if !records.isEmpty, buggify.strikes(.keeperFails) {
+        if !batch.isMark, buggify.strikes(.keeperFails) {
             throw Self.fail(FileError(.medium, operation: "sync", path: log.path), &state)
         }
         state.index.join(
-            records,
-            after: previous,
-            written: written,
-            chain: endChain,
-            file: log.number,
-            offset: state.offset,
-            length: bytes.count
+            batch,
+            at: BatchSpan(file: log.number, offset: state.offset, length: bytes.count),
+            endChain: endChain
         )
         state.offset += room
         state.ordinal += 1
         try await setAsideUnreadable(&state)
+    }
+
+    /// Bytes that a batch takes in a log file, in whole blocks.
+    private static func room(for batch: BatchContent) -> Int {
+        let records = batch.records.reduce(0) { $0 + JournalFormat.recordLength(payload: $1.payload.count) }
+        return JournalFormat.blocks(JournalFormat.batchHeaderLength + records)
     }
 
     /// True when the last file cannot be written to, because nothing of it can be read.
@@ -75,9 +69,9 @@ extension KeeperLog {
         let place = state.index.batches[position]
         // A batch may begin before the log does: what is in a checkpoint is not missed.
         let range = min(sequence, max(place.first, state.index.base.sequence + 1))..<place.last + 1
-        guard let log = state.logs.first(where: { $0.number == place.file }) else { throw .damaged(range) }
+        guard let log = state.logs.first(where: { $0.number == place.span.file }) else { throw .damaged(range) }
         do throws(LogFileError) {
-            let slice = try await LogFile.read(log.file, offset: place.offset, count: place.length)
+            let slice = try await LogFile.read(log.file, offset: place.span.offset, count: place.span.length)
             let batch = slice.withBytes { try? JournalBatch(decoding: $0, salt: log.header.salt) }
             if let batch, batch.records.count >= place.count, batch.header.previous.sequence + 1 == place.first {
                 return Array(batch.records[Int(sequence - place.first)..<place.count])

@@ -73,13 +73,13 @@ struct LogScan: Sendable {
         let end = position + JournalFormat.blocks(batch.intactLength)
         if !isEmptied {
             index.join(
-                batch.records,
-                after: batch.header.previous,
-                written: batch.header.written,
-                chain: batch.endChain,
-                file: header.number,
-                offset: position,
-                length: batch.intactLength
+                BatchContent(
+                    records: batch.records,
+                    previous: batch.header.previous,
+                    written: batch.header.written
+                ),
+                at: BatchSpan(file: header.number, offset: position, length: batch.intactLength),
+                endChain: batch.endChain
             )
             ordinal = batch.header.ordinal + 1
         }
