@@ -43,63 +43,9 @@ package indirect enum JSONValue: Hashable, Sendable {
 
     /// On one line when `indent` is nil, else for people.
     package func encoded(indent: Int? = nil) -> String {
-        var out = ""
-        write(to: &out, indent: indent, level: 0)
-        return out
-    }
-
-    private func write(to out: inout String, indent: Int?, level: Int) {
-        switch self {
-        case .null: out += "null"
-        case .bool(let value): out += value ? "true" : "false"
-        case .number(let value): out += String(value)
-        case .string(let value): Self.write(value, to: &out)
-        case .array(let values):
-            Self.write("[", "]", values, to: &out, indent, level) { value, out in
-                value.write(to: &out, indent: indent, level: level + 1)
-            }
-        case .object(let members):
-            Self.write("{", "}", members, to: &out, indent, level) { member, out in
-                Self.write(member.name, to: &out)
-                out += indent == nil ? ":" : ": "
-                member.value.write(to: &out, indent: indent, level: level + 1)
-            }
-        }
-    }
-
-    private static func write<Element>(
-        _ open: String,
-        _ close: String,
-        _ elements: [Element],
-        to out: inout String,
-        _ indent: Int?,
-        _ level: Int,
-        _ body: (Element, inout String) -> Void
-    ) {
-        out += open
-        for (place, element) in elements.enumerated() {
-            if place > 0 { out += "," }
-            if let indent { out += "\n" + String(repeating: " ", count: indent * (level + 1)) }
-            body(element, &out)
-        }
-        if let indent, !elements.isEmpty { out += "\n" + String(repeating: " ", count: indent * level) }
-        out += close
-    }
-
-    private static func write(_ text: String, to out: inout String) {
-        out += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                let digits = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        out += "\""
+        var writer = JSONWriter(indent: indent)
+        writer.write(self)
+        return writer.text
     }
 }
 
