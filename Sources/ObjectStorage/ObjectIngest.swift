@@ -14,6 +14,14 @@ struct IngestedContent: Sendable {
     var isDegraded: Bool { blobs.contains { $0.receipt.isDegraded } }
 }
 
+/// The bytes of an upload, and what its client states of them. A mismatch is an error before anything is committed.
+struct IncomingBody: Sendable {
+    let reader: any BodyReader
+    let length: Int
+    let checksum: ChecksumRequest
+    let contentMD5: [UInt8]?
+}
+
 /// Whose bytes a body is: for the evidence in the trailers.
 struct ContentIdentity: Sendable {
     var bucket: String
@@ -57,19 +65,17 @@ struct PendingDigests: Sendable {
 extension ObjectStore {
     /// Reads a small body whole: it goes into a pack.
     func readSmall(
-        _ length: Int,
-        body: any BodyReader,
-        checksum: ChecksumRequest,
-        contentMD5: [UInt8]?
+        _ body: IncomingBody
     ) async throws(StorageError) -> (bytes: BufferSlice, digests: PendingDigests) {
-        var source = BodySource(body, length: length)
+        let (checksum, contentMD5) = (body.checksum, body.contentMD5)
+        var source = BodySource(body.reader, length: body.length)
         let hasher = ContentHasher(checksum, engine: md5)
-        let buffer = blobs.pool.take(max(length, 1))
-        try await source.fill(buffer, at: 0, count: length)
-        let bytes = buffer.slice(0..<length)
+        let buffer = blobs.pool.take(max(body.length, 1))
+        try await source.fill(buffer, at: 0, count: body.length)
+        let bytes = buffer.slice(0..<body.length)
         await hasher.update(bytes)
         try await source.finish()
-        let trailing = body.trailingChecksum()
+        let trailing = body.reader.trailingChecksum()
         let pending = PendingDigests(hasher) { (digests) throws(StorageError) in
             try digests.check(contentMD5: contentMD5, request: checksum, trailing: trailing)
         }
@@ -78,23 +84,19 @@ extension ObjectStore {
 
     /// Writes a body as blobs of a scheme and of at most `Limits.blobLength`. On an error nothing of it stays.
     func ingest(
-        _ length: Int,
+        _ body: IncomingBody,
         scheme: Scheme,
-        body: any BodyReader,
-        checksum: ChecksumRequest,
-        contentMD5: [UInt8]?,
         identity: ContentIdentity,
         session: WriteSession,
         usesReserve: Bool = false
     ) async throws(StorageError) -> IngestedContent {
-        var source = BodySource(body, length: length)
-        let hasher = ContentHasher(checksum, engine: md5)
+        var source = BodySource(body.reader, length: body.length)
+        let hasher = ContentHasher(body.checksum, engine: md5)
         var written: [WrittenBlob] = []
         do {
-            var offset = 0
             var compresses = true
-            while offset < length {
-                let count = min(Limits.blobLength, length - offset)
+            for offset in stride(from: 0, to: body.length, by: Limits.blobLength) {
+                let count = min(Limits.blobLength, body.length - offset)
                 var assembler = BlobAssembler(
                     store: blobs,
                     scheme: scheme,
@@ -113,11 +115,14 @@ extension ObjectStore {
                     )
                 )
                 compresses = assembler.isCompressing
-                offset += count
             }
             try await source.finish()
             let digests = await hasher.finish()
-            try digests.check(contentMD5: contentMD5, request: checksum, trailing: body.trailingChecksum())
+            try digests.check(
+                contentMD5: body.contentMD5,
+                request: body.checksum,
+                trailing: body.reader.trailingChecksum()
+            )
             return IngestedContent(blobs: written, digests: digests)
         } catch {
             if error.code == .leaseEnded { leases.noteEnded(session.lease) }

@@ -42,7 +42,12 @@ extension ObjectStore {
         body: any BodyReader
     ) async throws(StorageError) -> PartResult {
         let upload = try await openUpload(bucket: request.bucket, key: request.key, id: request.upload).upload
-        let checksum = try Self.partChecksum(request.checksum, upload: upload)
+        let body = IncomingBody(
+            reader: body,
+            length: request.length,
+            checksum: try Self.partChecksum(request.checksum, upload: upload),
+            contentMD5: request.contentMD5
+        )
         let identity = ContentIdentity(
             bucket: request.bucket,
             key: request.key,
@@ -52,22 +57,14 @@ extension ObjectStore {
         )
         let scheme = try await scheme(of: upload)
         let packer = packer(for: scheme)
-        let share = try memory.take(scheme.uploadMemory(request.length))
+        let share = try memory.take(scheme.uploadMemory(body.length))
         defer { withExtendedLifetime(share) {} }
-        if request.length <= packer.itemLength {
-            return try await uploadSmallPart(request, body, checksum: checksum, identity: identity, packer: packer)
+        if body.length <= packer.itemLength {
+            return try await uploadSmallPart(request, body, identity: identity, packer: packer)
         }
         let session = try await leases.begin()
         defer { session.end() }
-        let content = try await ingest(
-            request.length,
-            scheme: scheme,
-            body: body,
-            checksum: checksum,
-            contentMD5: request.contentMD5,
-            identity: identity,
-            session: session
-        )
+        let content = try await ingest(body, scheme: scheme, identity: identity, session: session)
         let part = part(request, digests: content.digests, extents: content.extents)
         try await commit(content, session: session, write: .part(part, bucket: request.bucket, key: request.key))
         return partResult(part.summary, isDegraded: content.isDegraded)
@@ -108,17 +105,11 @@ extension ObjectStore {
 
     private func uploadSmallPart(
         _ request: UploadPartRequest,
-        _ body: any BodyReader,
-        checksum: ChecksumRequest,
+        _ body: IncomingBody,
         identity: ContentIdentity,
         packer: Packer
     ) async throws(StorageError) -> PartResult {
-        let (bytes, digests) = try await readSmall(
-            request.length,
-            body: body,
-            checksum: checksum,
-            contentMD5: request.contentMD5
-        )
+        let (bytes, digests) = try await readSmall(body)
         guard !bytes.isEmpty else {
             let part = part(request, digests: try await digests.verified(), extents: [])
             let results = try await metadata.commit(

@@ -10,12 +10,18 @@ extension ObjectStore {
         var request = request
         request.attributes.storageClass = label(request.attributes.storageClass, in: bucket)
         try await checkEarly(request)
-        guard request.length > 0 else { return try await putEmpty(request, body: body) }
+        let body = IncomingBody(
+            reader: body,
+            length: request.length,
+            checksum: request.checksum,
+            contentMD5: request.contentMD5
+        )
+        guard body.length > 0 else { return try await putEmpty(request, body: body) }
         let scheme = try scheme(label: request.attributes.storageClass, in: bucket)
         let packer = packer(for: scheme)
         let share = try memory.take(scheme.uploadMemory(request.length))
         defer { withExtendedLifetime(share) {} }
-        return request.length <= packer.itemLength
+        return body.length <= packer.itemLength
             ? try await putSmall(request, body: body, packer: packer)
             : try await putLarge(request, body: body, scheme: scheme)
     }
@@ -41,13 +47,8 @@ extension ObjectStore {
         "At least one of the pre-conditions you specified did not hold"
     )
 
-    private func putEmpty(_ request: PutRequest, body: any BodyReader) async throws(StorageError) -> WriteResult {
-        let (_, digests) = try await readSmall(
-            0,
-            body: body,
-            checksum: request.checksum,
-            contentMD5: request.contentMD5
-        )
+    private func putEmpty(_ request: PutRequest, body: IncomingBody) async throws(StorageError) -> WriteResult {
+        let (_, digests) = try await readSmall(body)
         let version = version(request, digests: try await digests.verified(), extents: [])
         let results = try await metadata.commit(
             WriteTransaction(lease: nil, blobs: [], writes: [.version(version, request.condition)])
@@ -58,22 +59,13 @@ extension ObjectStore {
 
     private func putSmall(
         _ request: PutRequest,
-        body: any BodyReader,
+        body: IncomingBody,
         packer: Packer
     ) async throws(StorageError) -> WriteResult {
-        let (bytes, digests) = try await readSmall(
-            request.length,
-            body: body,
-            checksum: request.checksum,
-            contentMD5: request.contentMD5
-        )
-        let identity = ContentIdentity(
-            bucket: request.bucket,
-            key: request.key,
-            contentType: request.attributes.contentType
-        )
+        let (bytes, digests) = try await readSmall(body)
+        let identity = ContentIdentity(of: request).object(offset: 0, length: bytes.count)
         let result = try await packer.add(
-            PackItem(bytes: bytes, identity: identity.object(offset: 0, length: bytes.count)) {
+            PackItem(bytes: bytes, identity: identity) {
                 [self] extents throws(StorageError) in
                 let version = version(request, digests: try await digests.verified(), extents: extents)
                 return .version(version, request.condition)
@@ -87,25 +79,13 @@ extension ObjectStore {
 
     private func putLarge(
         _ request: PutRequest,
-        body: any BodyReader,
+        body: IncomingBody,
         scheme: Scheme
     ) async throws(StorageError) -> WriteResult {
         let session = try await leases.begin()
         defer { session.end() }
-        let identity = ContentIdentity(
-            bucket: request.bucket,
-            key: request.key,
-            contentType: request.attributes.contentType
-        )
-        let content = try await ingest(
-            request.length,
-            scheme: scheme,
-            body: body,
-            checksum: request.checksum,
-            contentMD5: request.contentMD5,
-            identity: identity,
-            session: session
-        )
+        let identity = ContentIdentity(of: request)
+        let content = try await ingest(body, scheme: scheme, identity: identity, session: session)
         let version = version(request, digests: content.digests, extents: content.extents)
         try await commit(content, session: session, write: .version(version, request.condition))
         return writeResult(version, isDegraded: content.isDegraded)
@@ -159,5 +139,11 @@ extension ObjectStore {
             modified: version.modified,
             isDegraded: isDegraded
         )
+    }
+}
+
+extension ContentIdentity {
+    fileprivate init(of request: PutRequest) {
+        self.init(bucket: request.bucket, key: request.key, contentType: request.attributes.contentType)
     }
 }

@@ -23,10 +23,15 @@ struct Rewriting: Sendable {
 extension ObjectStore {
     /// Reads the bytes, writes them anew as a PUT would, and commits. At least one byte.
     func rewrite(_ what: Rewriting) async throws(StorageError) -> PackResult {
-        let body = ReaderBody(try content(what.detail, range: what.range, hold: what.hold))
+        let body = IncomingBody(
+            reader: ReaderBody(try content(what.detail, range: what.range, hold: what.hold)),
+            length: what.range.count,
+            checksum: what.checksum,
+            contentMD5: what.md5
+        )
         do throws(StorageError) {
             let packer = packer(for: what.scheme)
-            return what.range.count <= packer.itemLength
+            return body.length <= packer.itemLength
                 ? try await rewriteSmall(what, body: body, packer: packer)
                 : try await rewriteLarge(what, body: body)
         } catch {
@@ -37,15 +42,10 @@ extension ObjectStore {
 
     private func rewriteSmall(
         _ what: Rewriting,
-        body: ReaderBody,
+        body: IncomingBody,
         packer: Packer
     ) async throws(StorageError) -> PackResult {
-        let (bytes, digests) = try await readSmall(
-            what.range.count,
-            body: body,
-            checksum: what.checksum,
-            contentMD5: what.md5
-        )
+        let (bytes, digests) = try await readSmall(body)
         return try await packer.add(
             PackItem(bytes: bytes, identity: what.identity.object(offset: 0, length: bytes.count)) {
                 extents throws(StorageError) in
@@ -54,18 +54,10 @@ extension ObjectStore {
         )
     }
 
-    private func rewriteLarge(_ what: Rewriting, body: ReaderBody) async throws(StorageError) -> PackResult {
+    private func rewriteLarge(_ what: Rewriting, body: IncomingBody) async throws(StorageError) -> PackResult {
         let session = try await leases.begin()
         defer { session.end() }
-        let content = try await ingest(
-            what.range.count,
-            scheme: what.scheme,
-            body: body,
-            checksum: what.checksum,
-            contentMD5: what.md5,
-            identity: what.identity,
-            session: session
-        )
+        let content = try await ingest(body, scheme: what.scheme, identity: what.identity, session: session)
         let write = what.write(content.digests, content.extents)
         try await commit(content, session: session, write: write)
         return PackResult(write: write, isDegraded: content.isDegraded)

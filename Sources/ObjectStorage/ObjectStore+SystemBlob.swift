@@ -24,11 +24,8 @@ extension ObjectStore {
     ) async throws(StorageError) -> (record: BlobRecord, extent: Extent) {
         guard let scheme = blobs.view.strongestScheme else { throw Self.noGroups }
         let content = try await ingest(
-            bytes.count,
+            IncomingBody(reader: BytesBody(bytes), length: bytes.count, checksum: .none, contentMD5: nil),
             scheme: scheme,
-            body: BytesBody(bytes),
-            checksum: .none,
-            contentMD5: nil,
             identity: ContentIdentity(bucket: Self.systemBucket, key: name, contentType: "application/octet-stream"),
             session: session,
             usesReserve: usesReserve
