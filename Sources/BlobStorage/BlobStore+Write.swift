@@ -36,11 +36,28 @@ extension BlobStore {
         let stamps = writeStamps(scheme.shardCount)
         var encoder = StripeEncoder(coder: try coder(for: scheme), blob: blob, writeStamps: stamps)
         zero(stripe, from: length, to: geometry.shardLength * scheme.dataCount)
-        let cells = encoder.encode(stripe, cellSize: geometry.shardLength)
-        let digests = encoder.shardDigests()
-        let checksums = encoder.leafChecksums
+        let shards = WholeShards(
+            blob: blob,
+            length: length,
+            description: description,
+            group: group,
+            writeStamps: stamps,
+            cells: encoder.encode(stripe, cellSize: geometry.shardLength),
+            digests: encoder.shardDigests(),
+            leafChecksums: encoder.leafChecksums
+        )
+        let outcomes = await send(shards, to: usable, isRewrite: isRewrite)
+        return try await receipt(blob, group: group, outcomes: outcomes)
+    }
 
-        let fanOut = FanOut<Void, ShardFailure>(count: scheme.shardCount, executor: executor) { [view] index, _ in
+    /// Sends each shard to its disk, in one call, if that disk is usable; waits as a write must.
+    private func send(
+        _ shards: WholeShards,
+        to usable: Set<DiskID>,
+        isRewrite: Bool
+    ) async -> [Result<Void, ShardFailure>?] {
+        let group = shards.group
+        let fanOut = FanOut<Void, ShardFailure>(count: shards.cells.count, executor: executor) { [view] index, _ in
             view.noteEnded(group.members[index])
         }
         for (index, disk) in group.members.enumerated() {
@@ -48,29 +65,21 @@ extension BlobStore {
                 fanOut.settle(index, .failure(.diskUnusable("not usable when the blob was placed")))
                 continue
             }
-            let shard = ShardID(blob: blob, index: UInt8(index))
-            let header = group.header(of: shard, writeStamp: stamps[index], bodyCapacity: geometry.shardLength)
-            let trailer = description.trailer(
-                blobLength: length,
-                shardDigests: digests,
-                shard: index,
-                scheme: scheme
-            )
-            fanOut.start(index) { [nodes] in
+            let (header, trailer) = (shards.header(index), shards.trailer(index))
+            fanOut.start(index) { [nodes, cell = shards.cells[index], checksums = shards.leafChecksums[index]] in
                 await ShardFailure.result { () async throws(ShardFailure) in
                     try await nodes.write(
                         disk,
                         header: header,
                         trailer: trailer,
-                        leafChecksums: checksums[index],
-                        body: [cells[index]],
+                        leafChecksums: checksums,
+                        body: [cell],
                         isRewrite: isRewrite
                     )
                 }
             }
         }
-        let outcomes = await waitForQuorum(fanOut, group)
-        return try await receipt(blob, group: group, outcomes: outcomes)
+        return await waitForQuorum(fanOut, group)
     }
 
     /// Waits as a write of the group must. Calls that are left behind must be told to `ClusterView.noteEnded` when they
@@ -181,6 +190,31 @@ extension BlobStore {
     func zero(_ buffer: AlignedBuffer, from start: Int, to end: Int) {
         guard start < end else { return }
         (buffer.pointer + start).initializeMemory(as: UInt8.self, repeating: 0, count: end - start)
+    }
+}
+
+/// All shards of a blob of one stripe at most, as the disks of its group get them.
+private struct WholeShards {
+    let blob: BlobID
+    let length: Int
+    let description: BlobDescription
+    let group: ClusterMap.Group
+    let writeStamps: [UInt64]
+    /// The body of each.
+    let cells: [BufferSlice]
+    let digests: [ContentDigest]
+    let leafChecksums: [[UInt32]]
+
+    func header(_ index: Int) -> ShardHeader {
+        group.header(
+            of: ShardID(blob: blob, index: UInt8(index)),
+            writeStamp: writeStamps[index],
+            bodyCapacity: cells[index].count
+        )
+    }
+
+    func trailer(_ index: Int) -> ShardTrailer {
+        description.trailer(blobLength: length, shardDigests: digests, shard: index, scheme: group.scheme)
     }
 }
 
