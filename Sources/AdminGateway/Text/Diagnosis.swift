@@ -198,84 +198,17 @@ struct Diagnosis {
     }
 
     private static func disks(_ report: StatusReport) -> [Finding] {
-        let mayBeNeeded = report.blobsBelowK > 0 || report.groups.unreadable > 0
-        let isLast = hasNoSpare(report)
-        return report.disks.filter { !isAwayWithItsNode($0, report) }.compactMap { disk in
-            let name = "disk \(disk.place)" + (disk.path.isEmpty ? "" : " (\(disk.path))")
-            if report.isCopied(disk), disk.isInDoubt {
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is \(disk.state.rawValue)",
-                    action: CopyText.disk(of: disk.node)
-                )
-            }
-            if disk.state.needsAttention, mayBeNeeded {
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is \(disk.state.rawValue)",
-                    action: "bring it back as it is: what cannot be read now may need it"
-                )
-            }
-            if disk.state == .foreign {
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is not in its slot",
-                    action: "put each disk where it belongs and replace none; cairn admin doctor says which is where"
-                )
-            }
-            if disk.state.needsAttention {
-                let mayReturn = disk.state == .missing ? "bring it back, or put" : "put"
-                let gone = isLast ? "bring it back if that can be done; if it is gone for good, put" : mayReturn
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is \(disk.state.rawValue)",
-                    action: "\(gone) an empty disk at its path and run: cairn admin disk replace \(disk.place)"
-                )
-            }
-            switch disk.state {
-            case .suspect:
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) has had errors",
-                    action: "look at dmesg and smartctl; if it is bad: cairn admin disk replace \(disk.place)"
-                )
-            case .hanging:
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) hangs: a write to it does not end, and it gets nothing new meanwhile",
-                    action: Advice.hanging + "; cairn admin doctor says for how long it has hung"
-                )
-            case .full:
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is full",
-                    action: "delete objects or add disks"
-                )
-            case .rebuilding:
-                return Finding(
-                    severity: .warning,
-                    text: "\(name) is being rebuilt",
-                    action: "nothing: wait until repair has ended"
-                )
-            default:
-                guard disk.isNearlyFull else { return nil }
-                return Finding(
-                    severity: .notice,
-                    text: "\(name) is \(Words.percent(disk.used, of: disk.capacity)) full",
-                    action: "plan for more disks"
-                )
-            }
-        }
+        let diagnosis = DiskDiagnosis(report: report, hasNoSpare: hasNoSpare(report))
+        return report.disks.filter { !isAwayWithItsNode($0, report) }.compactMap(diagnosis.finding)
     }
 
     private static func unused(_ report: StatusReport) -> [Finding] {
-        let mayBeNeeded = report.blobsBelowK > 0 || report.groups.unreadable > 0
-        return report.unusedDisks.filter(\.needsAttention).map { disk in
+        report.unusedDisks.filter(\.needsAttention).map { disk in
             Finding(
                 severity: .notice,
                 text: "\(disk.name) is not in use: \(disk.reason)",
                 action: report.isCopied(disk)
-                    ? CopyText.disk(of: disk.node) : mayBeNeeded ? Advice.keep : Advice.unused(disk.kind)
+                    ? CopyText.disk(of: disk.node) : report.hasUnreadable ? Advice.keep : Advice.unused(disk.kind)
             )
         }
     }
