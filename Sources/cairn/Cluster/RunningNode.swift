@@ -52,22 +52,13 @@ struct RunningNode: Sendable {
             time: time,
             random: LinuxRandom()
         )
-        client = try ClusterClient(identity: identity, time: time, logger: logger)
-        let coordinator = try ListenAddress(settings.coordinator, option: "--join")
-        client.setAddress(CoordinatorName.name, host: coordinator.host, port: coordinator.port)
+        client = try Self.makeClient(settings, identity: identity, logger: logger)
         blobs = Self.makeBlobs(settings, agent: agent, client: client)
         objects = try Self.makeObjects(settings, blobs: blobs, client: client)
         credentials = PushedCredentials()
         let listen = try ListenAddress(settings.listen, option: "--listen")
-        let reached = try settings.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen
-        let own = NodeAddress(
-            name: NodeName(settings.name),
-            site: SiteName(settings.site),
-            host: reached.host,
-            port: reached.port
-        )
         feed = GatewayFeed(
-            address: own,
+            address: try Self.address(settings, listening: listen),
             process: LinuxRandom().next(),
             transport: client,
             addresses: client,
@@ -77,12 +68,6 @@ struct RunningNode: Sendable {
             handlers: Self.handlers(credentials: credentials, files: files, logger: logger)
         )
         Self.connect(feed, client: client, blobs: blobs)
-        let service = NodeService(
-            agent: agent,
-            feed: feed,
-            onRefusal: RefusalLog(logger).report,
-            onDismissal: RefusalLog(logger).reportDismissed
-        )
         server = try ClusterServer(
             identity: identity,
             host: listen.host,
@@ -91,8 +76,20 @@ struct RunningNode: Sendable {
             connectionLimit: budget.connections,
             time: time,
             logger: logger,
-            service: NodePort(service: service)
+            service: Self.port(agent, feed, logger: logger)
         )
+    }
+
+    /// Knows where the coordinator was last.
+    private static func makeClient(
+        _ settings: NodeSettings,
+        identity: ClusterIdentity,
+        logger: Logger
+    ) throws -> ClusterClient {
+        let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
+        let coordinator = try ListenAddress(settings.coordinator, option: "--join")
+        client.setAddress(CoordinatorName.name, host: coordinator.host, port: coordinator.port)
+        return client
     }
 
     /// Blobs on all disks of the cluster: the node's own are called without a network.
@@ -126,6 +123,17 @@ struct RunningNode: Sendable {
         )
     }
 
+    /// Where others reach the node: where it listens, unless it is told to advertise another address.
+    private static func address(_ settings: NodeSettings, listening listen: ListenAddress) throws -> NodeAddress {
+        let reached = try settings.advertise.map { try ListenAddress($0, option: "--advertise") } ?? listen
+        return NodeAddress(
+            name: NodeName(settings.name),
+            site: SiteName(settings.site),
+            host: reached.host,
+            port: reached.port
+        )
+    }
+
     private static func handlers(
         credentials: PushedCredentials,
         files: LinuxFileSystem,
@@ -144,6 +152,17 @@ struct RunningNode: Sendable {
         }
         blobs.onBadShard { feed.suspect($0) }
         blobs.onDegradedRead { feed.prefer($0) }
+    }
+
+    private static func port(_ agent: NodeAgent, _ feed: GatewayFeed, logger: Logger) -> NodePort {
+        NodePort(
+            service: NodeService(
+                agent: agent,
+                feed: feed,
+                onRefusal: RefusalLog(logger).report,
+                onDismissal: RefusalLog(logger).reportDismissed
+            )
+        )
     }
 
     private static func slots(_ settings: NodeSettings, in folder: DataFolder) -> [StoreSlot] {
