@@ -102,15 +102,43 @@ final class SimulatedNode: Sendable {
     // MARK: The process
 
     private func life(of process: SimulatedProcess) -> Life {
-        let node = NodeName(name)
-        let site = SiteName(ClusterLayout.siteName(ofNode: number))
         // Nothing of a node ends with a point.
         let buggify = mischief.buggify {}
-        let agent = NodeAgent(
+        let agent = agent(in: process, buggify)
+        let remote = AddressedTransport(process.transport)
+        remote.setAddress(
+            CoordinatorName.name,
+            host: state.withLock { $0.coordinator },
+            port: ClusterLayout.port
+        )
+        let blobs = blobs(in: process, agent: agent, remote: remote, buggify)
+        let objects = ObjectStore(
+            metadata: RemoteMetadataStore(
+                transport: remote,
+                coordinator: CoordinatorName.name,
+                time: process.time
+            ),
+            blobs: blobs,
+            node: NodeName(name),
+            time: process.time,
+            random: process.random,
+            md5: .inline
+        )
+        let feed = feed(in: process, objects: objects, remote: remote)
+        blobs.onBadShard { feed.suspect($0) }
+        blobs.onDegradedRead { feed.prefer($0) }
+        process.serve(name, NodePort(service: NodeService(agent: agent, feed: feed), watch: watch))
+        return Life(process: process, agent: agent, objects: objects, feed: feed)
+    }
+
+    private var site: SiteName { SiteName(ClusterLayout.siteName(ofNode: number)) }
+
+    private func agent(in process: SimulatedProcess, _ buggify: Buggify) -> NodeAgent {
+        NodeAgent(
             slots: places.map { place in
                 StoreSlot(
                     site: site,
-                    node: node,
+                    node: NodeName(name),
                     name: ClusterLayout.slotName(place)
                 ) { [self] () throws(FileError) in process.files(disk(place)) }
             },
@@ -119,39 +147,32 @@ final class SimulatedNode: Sendable {
             time: process.time,
             random: process.random
         )
-        let remote = AddressedTransport(process.transport)
-        remote.setAddress(
-            CoordinatorName.name,
-            host: state.withLock { $0.coordinator },
-            port: ClusterLayout.port
-        )
+    }
+
+    /// Blobs on all disks of the cluster: the node's own are called without a network.
+    private func blobs(
+        in process: SimulatedProcess,
+        agent: NodeAgent,
+        remote: AddressedTransport,
+        _ buggify: Buggify
+    ) -> BlobStore {
         let local = LocalTransport(time: process.time)
         local.register(name, WatchedService(service: agent, watch: watch))
-        let view = ClusterView(standpoint: Standpoint(site: site, node: node))
-        let blobs = BlobStore(
+        return BlobStore(
             transport: NearestTransport(own: name, local: local, remote: remote),
-            view: view,
+            view: ClusterView(standpoint: Standpoint(site: site, node: NodeName(name))),
             time: process.time,
             random: process.random,
             buggify: buggify
         )
-        let objects = ObjectStore(
-            metadata: RemoteMetadataStore(
-                transport: remote,
-                coordinator: CoordinatorName.name,
-                time: process.time
-            ),
-            blobs: blobs,
-            node: node,
-            time: process.time,
-            random: process.random,
-            md5: .inline
-        )
-        let feed = GatewayFeed(
+    }
+
+    private func feed(in process: SimulatedProcess, objects: ObjectStore, remote: AddressedTransport) -> GatewayFeed {
+        GatewayFeed(
             address: SimulatedCluster.address(ofNode: number),
             transport: remote,
             addresses: remote,
-            view: view,
+            view: objects.blobs.view,
             readers: objects.readers,
             time: process.time,
             handlers: GatewayFeed.Handlers(
@@ -159,10 +180,6 @@ final class SimulatedNode: Sendable {
                 follow: { [self] host, _ in state.withLock { $0.coordinator = host } }
             )
         )
-        blobs.onBadShard { feed.suspect($0) }
-        blobs.onDegradedRead { feed.prefer($0) }
-        process.serve(name, NodePort(service: NodeService(agent: agent, feed: feed), watch: watch))
-        return Life(process: process, agent: agent, objects: objects, feed: feed)
     }
 
     private func run(_ life: Life) async {
