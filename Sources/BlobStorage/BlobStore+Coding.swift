@@ -148,11 +148,12 @@ private struct StripeChecker {
         let range = location.geometry.shardRange(ofStripe: stripe)
         let given = await readData(range)
         let cells = try await store.reconstruct(
-            location,
-            stripe: stripe,
-            range: range,
-            wanted: Dictionary(uniqueKeysWithValues: (0..<scheme.dataCount).map { ($0, range) }),
-            given: given
+            Reconstruction(
+                location: location,
+                range: range,
+                wanted: Dictionary(uniqueKeysWithValues: (0..<scheme.dataCount).map { ($0, range) }),
+                given: given
+            )
         )
         let data = (0..<scheme.dataCount).compactMap { cells[$0] }
         guard data.count == scheme.dataCount else {

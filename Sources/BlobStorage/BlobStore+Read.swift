@@ -94,18 +94,18 @@ extension BlobStore {
         given: [VerifiedRange],
         tried: Set<Int>?
     ) async throws(BlobError) -> [BufferSlice] {
-        let stripe = runs[0].stripe
         let hull = StripeGeometry.hull(runs)
         let wanted = Dictionary(runs.map { ($0.shard, $0.shardRange) }) { first, _ in first }
         func reconstruct(by remains: [Int]) async throws(BlobError) -> [Int: BufferSlice] {
             try await self.reconstruct(
-                location,
-                stripe: stripe,
-                range: hull,
-                wanted: wanted,
-                given: given,
-                tried: tried,
-                remains: remains
+                Reconstruction(
+                    location: location,
+                    range: hull,
+                    wanted: wanted,
+                    given: given,
+                    tried: tried,
+                    remains: remains
+                )
             )
         }
         let cells: [Int: BufferSlice]

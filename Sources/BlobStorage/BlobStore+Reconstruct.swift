@@ -22,34 +22,18 @@ extension BlobStore {
 
     /// Computes a range of shards' bodies from any k others, all of them verified first (DESIGN §5).
     ///
-    /// `range` lies within one stripe; `wanted` says of which shards, and what of it is wanted of each. The answer
-    /// covers the range, and is undefined where nothing was wanted. `given` are pieces read already; those that cover
-    /// the range are used again.
     /// Shards are asked k at a time, the nearest first; those tried before, as the wanted ones are taken to be, last:
     /// one that is merely slow may still answer for itself. What does not answer in its disk's time is left for the
     /// next, and waited for only when nothing else is left. Where bad leaves leave fewer than k, each leaf is computed
-    /// by itself: they seldom are the same ones. `remains`: shards noted as missing to be asked when all others are too
-    /// few. Whoever names them must prove the blob, or that they belong to it (`remains(of:)`).
-    func reconstruct(
-        _ location: BlobLocation,
-        stripe: Int,
-        range: Range<Int>,
-        wanted: [Int: Range<Int>],
-        given: [VerifiedRange] = [],
-        tried: Set<Int>? = nil,
-        remains: [Int] = []
-    ) async throws(BlobError) -> [Int: BufferSlice] {
+    /// by itself: they seldom are the same ones.
+    func reconstruct(_ what: Reconstruction) async throws(BlobError) -> [Int: BufferSlice] {
+        let (location, range) = (what.location, what.range)
         let coder = try coder(for: location.scheme)
-        var available: [Int: BufferSlice] = [:]
-        for piece in given
-        where piece.range.lowerBound <= range.lowerBound && piece.range.upperBound >= range.upperBound {
-            let start = range.lowerBound - piece.range.lowerBound
-            available[piece.shard] = piece.bytes.slice(start..<start + range.count)
-        }
-        let shards = Set(wanted.keys)
+        let available = what.available
+        let shards = Set(what.wanted.keys)
         let candidates =
-            candidates(location, tried: tried ?? shards, excluding: Set(available.keys))
-            + remains.filter { available[$0] == nil }
+            candidates(location, tried: what.tried ?? shards, excluding: Set(available.keys))
+            + what.remains.filter { available[$0] == nil }
         let gathered = await gather(location, range: range, from: candidates, available: available)
         let needed = location.scheme.dataCount
         if gathered.suffices(for: shards, needed) {
@@ -65,19 +49,18 @@ extension BlobStore {
         guard parts.count > 1, gathered.maySuffice(for: shards, needed) else {
             throw .unreadable(location.blob, good: gathered.pieces.count, needed: needed)
         }
-        let outputs = wanted.mapValues { _ in pool.take(range.count) }
+        return try await reconstruct(what, leafByLeaf: parts)
+    }
+
+    private func reconstruct(
+        _ what: Reconstruction,
+        leafByLeaf parts: [Range<Int>]
+    ) async throws(BlobError) -> [Int: BufferSlice] {
+        let range = what.range
+        let outputs = what.wanted.mapValues { _ in pool.take(range.count) }
         for part in parts {
-            let wantedHere = wanted.filter { $0.value.overlaps(part) }
-            guard !wantedHere.isEmpty else { continue }
-            let cells = try await reconstruct(
-                location,
-                stripe: stripe,
-                range: part,
-                wanted: wantedHere,
-                given: given,
-                tried: tried,
-                remains: remains
-            )
+            guard let here = what.narrowed(to: part) else { continue }
+            let cells = try await reconstruct(here)
             for (shard, cell) in cells {
                 let offset = part.lowerBound - range.lowerBound
                 cell.withBytes { outputs[shard]?.mutableBytes[offset..<offset + cell.count].copyBytes(from: $0) }

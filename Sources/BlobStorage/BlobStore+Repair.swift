@@ -256,11 +256,12 @@ private struct RepairWriter {
         case .decoded, .remains:
             let wanted = Set(0..<location.scheme.dataCount).union(lost)
             cells = try await store.reconstruct(
-                location,
-                stripe: stripe,
-                range: range,
-                wanted: Dictionary(uniqueKeysWithValues: wanted.map { ($0, range) }),
-                remains: source == .remains ? location.missing.map { Int($0) }.sorted() : []
+                Reconstruction(
+                    location: location,
+                    range: range,
+                    wanted: Dictionary(uniqueKeysWithValues: wanted.map { ($0, range) }),
+                    remains: source == .remains ? location.missing.map { Int($0) }.sorted() : []
+                )
             )
             try verify(cells, stripe: stripe)
         }
