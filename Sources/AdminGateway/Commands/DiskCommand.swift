@@ -108,26 +108,14 @@ package struct DiskCommand: ParsableCommand {
             abstract: "Take the empty disk at a disk's path in its place, and rebuild what it held."
         )
 
-        @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
-        var disk: String
-        @Flag(help: "Also when something cannot be read without the disk, or its node runs twice: it is gone for good.")
-        var force = false
-        @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
-        var dryRun = false
-        @Flag(help: "With --dry-run: print the plan as JSON.")
-        var json = false
+        @OptionGroup var lost: LostDiskOptions
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
-        package func validate() throws { try PlanOption.check(json: json, dryRun: dryRun) }
-
         package func perform(_ client: AdminClient) throws -> String {
-            if dryRun {
-                let plan = try client.planReplacement(ofDisk: disk, isForced: force)
-                return json ? try JSONText.text(plan) : DiskLossText.text(plan)
-            }
-            let done = try client.replaceDisk(named: disk, isForced: force)
+            if lost.dryRun { return try lost.text(try client.planReplacement(ofDisk: lost.disk, isForced: lost.force)) }
+            let done = try client.replaceDisk(named: lost.disk, isForced: lost.force)
             return """
                 Disk \(done.oldDisk.prefix(8)) is replaced by \(done.newDisk.prefix(8)) at \(done.path).
                 To rebuild: \(Words.plural(done.shardsToRebuild, "shard")), \(Words.bytes(done.bytesToRebuild)). \
@@ -146,26 +134,14 @@ package struct DiskCommand: ParsableCommand {
                 """
         )
 
-        @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
-        var disk: String
-        @Flag(help: "Also when something cannot be read without the disk, or its node runs twice: it is gone for good.")
-        var force = false
-        @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
-        var dryRun = false
-        @Flag(help: "With --dry-run: print the plan as JSON.")
-        var json = false
+        @OptionGroup var lost: LostDiskOptions
         @OptionGroup package var target: AdminTarget
 
         package init() {}
 
-        package func validate() throws { try PlanOption.check(json: json, dryRun: dryRun) }
-
         package func perform(_ client: AdminClient) throws -> String {
-            if dryRun {
-                let plan = try client.planRetirement(ofDisk: disk, isForced: force)
-                return json ? try JSONText.text(plan) : DiskLossText.text(plan)
-            }
-            let done = try client.retireDisk(named: disk, isForced: force)
+            if lost.dryRun { return try lost.text(try client.planRetirement(ofDisk: lost.disk, isForced: lost.force)) }
+            let done = try client.retireDisk(named: lost.disk, isForced: lost.force)
             let moved = "Others stand in for disk \(done.disk.prefix(8)) in \(Words.plural(done.groupsMoved, "group"))."
             guard done.groupsLeft == 0 else {
                 return """
@@ -180,6 +156,24 @@ package struct DiskCommand: ParsableCommand {
                 It is done when `cairn admin status` shows no shard missing.
                 """
         }
+    }
+}
+
+/// The disk that is given up, and whether it is or is only planned for.
+struct LostDiskOptions: ParsableArguments {
+    @Argument(help: "SITE/NODE/SLOT as the list shows it, NODE/SLOT, the disk's path, or the beginning of its id.")
+    var disk: String
+    @Flag(help: "Also when something cannot be read without the disk, or its node runs twice: it is gone for good.")
+    var force = false
+    @Flag(help: "Only tell how many bytes would be made anew, how long that takes, and what is at risk meanwhile.")
+    var dryRun = false
+    @Flag(help: "With --dry-run: print the plan as JSON.")
+    var json = false
+
+    func validate() throws { try PlanOption.check(json: json, dryRun: dryRun) }
+
+    func text(_ plan: DiskLossReport) throws -> String {
+        json ? try JSONText.text(plan) : DiskLossText.text(plan)
     }
 }
 
