@@ -61,6 +61,9 @@ package struct SegmentHeader: Hashable, Sendable {
 
     /// Ids are below. A file of a higher number, as a hand may have named it, must not use up what is left of them.
     package static let idLimit: UInt64 = 1 << 31
+    /// Ids that are given out are below. What lies between was given a number by hand, or by a version that let such a
+    /// file use up the ids: it is read, and says nothing of the ids that come next.
+    package static let newIDLimit: UInt64 = idLimit - (1 << 20)
 
     private static let magic = Array("CAIRNSEG".utf8)
     private static let version: UInt16 = 1

@@ -197,7 +197,7 @@ extension RecoveryDisk {
     }
 
     private var age: (UInt64, UInt64, Int) {
-        (shards.recovery.lastSequence, identity.segmentLimit, shards.recovery.sealed)
+        (shards.recovery.lastSequence, shards.identity.segmentLimit, shards.recovery.sealed)
     }
 }
 

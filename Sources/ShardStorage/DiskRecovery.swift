@@ -16,6 +16,8 @@ final class DiskRecovery {
     private var damaged: [IndexEntry] = []
     /// Segments in which the medium may hide records.
     private var notWhole = 0
+    /// The highest id that a header vouches for, of those that are given out.
+    private var highestSegment: UInt64 = 0
     /// More than what the medium hides can have been given: what is written from here on is newer than all of it.
     private static let hiddenSequences: UInt64 = 1 << 32
 
@@ -50,10 +52,22 @@ final class DiskRecovery {
             state.hidesRecords = true
             state.nextSequence += Self.hiddenSequences
         }
+        settleNextSegment()
         settleShards()
         resumeSegments()
         report.segments = state.segments.count
         return (state, report)
+    }
+
+    /// No id is used twice: the identity says from where on none was, and segments that are above it, as beside an older
+    /// copy of the identity, say it as well. A limit above all ids that are given out comes of a version that took it
+    /// from a file's name. How far the ids really had come is lost with it, as segments may have been removed since:
+    /// they go on half-way to the end, which is further than any disk comes.
+    private func settleNextSegment() {
+        if state.identity.segmentLimit > SegmentHeader.newIDLimit {
+            state.identity.segmentLimit = highestSegment + (SegmentHeader.newIDLimit - highestSegment) / 2
+        }
+        state.nextSegment = max(state.identity.segmentLimit, highestSegment + 1)
     }
 
     // MARK: One segment
@@ -61,7 +75,6 @@ final class DiskRecovery {
     private func recover(_ id: UInt64, _ name: String) async throws(FileError) {
         // No segment of a disk has such an id (`takeSegmentID`), and none could follow it.
         guard id < SegmentHeader.idLimit else { return report.unreadableSegments.append(name) }
-        state.nextSegment = max(state.nextSegment, id + 1)
         let path = SegmentState.path(id)
         let file = try await fileSystem.open(path, .write)
         let length = try await file.length()
@@ -71,6 +84,8 @@ final class DiskRecovery {
             try await handleUnreadable(file, path, name, length)
             return
         }
+        // A name alone proves nothing: a copy under another one would use up the ids below it.
+        if id < SegmentHeader.newIDLimit { highestSegment = max(highestSegment, id) }
         let table = SegmentTable(header: head.header, file: file, length: length, pool: pool)
         let found = try await table.findFooter()
         if head.isSuperseded {

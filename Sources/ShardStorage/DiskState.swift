@@ -54,6 +54,12 @@ struct DiskState: Sendable {
         if let failure { throw .diskFailed(failure) }
     }
 
+    /// Why no new segment can be made, though no write has failed; nil while one can.
+    var refusal: String? {
+        guard nextSegment >= SegmentHeader.newIDLimit else { return nil }
+        return "it can make no new segment, as its segment ids are used up; what is on it can be read"
+    }
+
     mutating func takeSequence() -> UInt64 {
         defer { nextSequence += 1 }
         return nextSequence

@@ -97,27 +97,9 @@ extension ShardDisk {
         count: Int,
         _ privilege: Privilege
     ) async throws(ShardStorageError) {
-        let id = try await takeSegmentID()
         let needed = SegmentHeader.recordsOffset + length + SegmentFooter.length(entryCount: count, in: kind)
         let planned = max(configuration.segmentLength, Block.rounded(needed))
-        let identity = identity
-        let header = SegmentHeader(
-            kind: kind,
-            segment: id,
-            salt: random.next(),
-            cluster: identity.cluster,
-            disk: identity.disk,
-            diskEpoch: identity.epoch,
-            created: time.wall.milliseconds,
-            plannedLength: planned
-        )
-        let path = SegmentState.path(id)
-        let file: any File
-        do throws(FileError) {
-            file = try await fileSystem.open(path, .createNew.direct())
-        } catch {
-            throw changeError(error)
-        }
+        let (header, file) = try await createFile(kind, planned: planned)
         do throws(ShardStorageError) {
             let comfortable = max(needed, min(planned, configuration.growthLength))
             let allocated = try await allocate(file, from: 0, needed: needed, comfortable: comfortable, privilege)
@@ -125,8 +107,37 @@ extension ShardDisk {
             register(header, file, allocated: allocated)
         } catch {
             // An empty segment means nothing; recovery removes one that is left.
-            try? await fileSystem.remove(path)
+            try? await fileSystem.remove(SegmentState.path(header.segment))
             throw error
+        }
+    }
+
+    /// The empty file of a new segment, and its header. The id of a file that is there is passed over, whatever that
+    /// file may be.
+    private func createFile(
+        _ kind: SegmentKind,
+        planned: Int
+    ) async throws(ShardStorageError) -> (header: SegmentHeader, file: any File) {
+        while true {
+            let id = try await takeSegmentID()
+            let identity = identity
+            let header = SegmentHeader(
+                kind: kind,
+                segment: id,
+                salt: random.next(),
+                cluster: identity.cluster,
+                disk: identity.disk,
+                diskEpoch: identity.epoch,
+                created: time.wall.milliseconds,
+                plannedLength: planned
+            )
+            do throws(FileError) {
+                return (header, try await fileSystem.open(SegmentState.path(id), .createNew.direct()))
+            } catch  where error.code == .exists {
+                continue
+            } catch {
+                throw changeError(error)
+            }
         }
     }
 
@@ -206,11 +217,11 @@ extension ShardDisk {
 
     /// A segment id never used before: ids are set aside in the identity, some hundred at a time.
     private func takeSegmentID() async throws(ShardStorageError) -> UInt64 {
-        let (next, identity) = state.withLock { ($0.nextSegment, $0.identity) }
-        guard next < SegmentHeader.idLimit else { throw .invalid("segment ids are used up") }
+        let (next, identity, refusal) = state.withLock { ($0.nextSegment, $0.identity, $0.refusal) }
+        if let refusal { throw .invalid(refusal) }
         if next >= identity.segmentLimit {
             var raised = identity
-            raised.segmentLimit = next + Self.segmentIDStep
+            raised.segmentLimit = min(next + Self.segmentIDStep, SegmentHeader.newIDLimit)
             try await storeIdentity(raised)
         }
         state.withLock { $0.nextSegment = next + 1 }

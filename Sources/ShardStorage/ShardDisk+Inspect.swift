@@ -30,6 +30,8 @@ package struct ShardDiskStatistics: Hashable, Sendable {
     /// Bytes of the reserve that are missing: above 0 the disk is or was full.
     package var missingReserve = 0
     package var failure: String?
+    /// Why it takes nothing new, though it has not failed.
+    package var refusal: String?
     /// Shards verified by the scrub pass under way, and whole passes since the disk was opened.
     package var scrubbedShards = 0
     package var scrubPasses = 0
@@ -179,6 +181,7 @@ extension ShardDisk {
             result.missingReserve = state.missingReserve
             result.room = state.room(in: space)
             result.failure = state.failure
+            result.refusal = state.refusal
             result.scrubbedShards = state.scrub.verified
             result.scrubPasses = state.scrub.passes
             return result
