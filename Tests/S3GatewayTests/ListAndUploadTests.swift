@@ -16,6 +16,15 @@ struct ListAndUploadTests {
             for name in ["ab", "Upper-Case", "a..b", "192.168.1.1", "under_score", "-a-b", "xn--abc"] {
                 #expect(try harness.send("PUT", "/" + name).code == "InvalidBucketName", "\(name)")
             }
+            // Names of AWS's first rules are looked for.
+            for name in ["Upper-Case", "under_score", "a..b", "-a-b", String(repeating: "X", count: 255)] {
+                for (method, path) in [("GET", ""), ("GET", "/k"), ("PUT", "/k"), ("DELETE", "/k"), ("DELETE", "")] {
+                    #expect(try harness.send(method, "/" + name + path).code == "NoSuchBucket", "\(method) \(name)")
+                }
+            }
+            for name in ["ab", "a%0Db", "a*b", "a%20b", "b%C3%BCcket", String(repeating: "x", count: 256)] {
+                #expect(try harness.send("GET", "/" + name).code == "InvalidBucketName", "\(name)")
+            }
             let here = Array(
                 ("<CreateBucketConfiguration><LocationConstraint>us-east-1"
                     + "</LocationConstraint></CreateBucketConfiguration>")

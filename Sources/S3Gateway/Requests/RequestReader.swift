@@ -95,7 +95,8 @@ struct RequestReader: Sendable {
     /// A bucket by name, with S3's error for one that is not there or cannot be.
     static func bucket(_ name: String, _ objects: any ObjectService) async throws(S3Error) -> Bucket {
         guard BucketName.isValid(name) else {
-            throw S3Error(.invalidBucketName, details: [("BucketName", name)])
+            let code: S3ErrorCode = BucketName.mayBeAskedFor(name) ? .noSuchBucket : .invalidBucketName
+            throw S3Error(code, details: [("BucketName", name)])
         }
         do throws(StorageError) {
             return try await objects.bucket(name)

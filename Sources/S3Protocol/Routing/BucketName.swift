@@ -19,6 +19,15 @@ package enum BucketName {
             && !forbiddenSuffixes.contains { name.hasSuffix($0) }
     }
 
+    /// Whether a bucket may once have been made with this name: AWS's first rules allowed more than today's, and it
+    /// looks for such a bucket, where it calls other names invalid.
+    package static func mayBeAskedFor(_ name: String) -> Bool {
+        (3...255).contains(name.utf8.count)
+            && name.utf8.allSatisfy {
+                isAllowed($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) || $0 == UInt8(ascii: "_")
+            }
+    }
+
     private static func isAllowed(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
     }
