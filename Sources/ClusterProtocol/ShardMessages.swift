@@ -128,7 +128,7 @@ package struct DiskStatus: Hashable, Sendable {
         self.shardCount = shardCount
     }
 
-    /// It is read, and a write to it hangs.
+    /// It is read, and takes nothing new: a write to it hangs, or it can make no new segment.
     package var hangs: Bool { isUsable && !reason.isEmpty }
 }
 

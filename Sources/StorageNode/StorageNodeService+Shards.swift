@@ -137,7 +137,7 @@ extension StorageNodeService {
             let statistics = try await disk.statistics()
             return DiskStatus(
                 isUsable: statistics.failure == nil,
-                reason: statistics.failure ?? disk.hang.map(Self.hanging) ?? "",
+                reason: statistics.failure ?? statistics.refusal ?? disk.hang.map(Self.hanging) ?? "",
                 capacity: statistics.capacity,
                 room: statistics.room,
                 liveBytes: statistics.liveBytes,

@@ -115,7 +115,7 @@ struct AdminTextTests {
         report.missingShards = 1
         let text = StatusText.text(report)
         #expect(text.hasPrefix("DEGRADED"))
-        #expect(text.contains("! disk default/n1/3 (/data/disk3) hangs: a write to it does not end"))
+        #expect(text.contains("! disk default/n1/3 (/data/disk3) takes no writes: one does not end"))
         #expect(text.contains("fsfreeze --unfreeze") && !text.contains("disk replace"))
         #expect(text.contains("HANGING"))
     }

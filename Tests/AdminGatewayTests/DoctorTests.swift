@@ -111,7 +111,7 @@ struct DoctorTests {
         Case(
             "hanging",
             .warning,
-            "disk default/n1/4 (/data/disk4) hangs: it is read, and gets nothing new",
+            "disk default/n1/4 (/data/disk4) takes no writes: it is read, and gets nothing new",
             "cairn admin plan lose disk:default/n1/4"
         ) {
             $0.status.disks[4].state = .hanging

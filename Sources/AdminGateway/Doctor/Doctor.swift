@@ -250,7 +250,8 @@ struct Ward {
         guard now.groups > 0, now.writes != .full else { return [] }
         let full = status.disks.filter { $0.state == .full }.map(\.place)
         let away = disksAway.map(\.place)
-        let cause = [("away", away), ("full", full)].filter { !$0.1.isEmpty }
+        let idle = status.disks.filter { $0.state == .hanging }.map(\.place)
+        let cause = [("away", away), ("full", full), ("taking no writes", idle)].filter { !$0.1.isEmpty }
             .map { "\($0.0): \(Self.names($0.1))" }.joined(separator: "; ")
         // Of several classes, one at least takes nothing while others go on.
         let refusal =
@@ -264,7 +265,7 @@ struct Ward {
                     ? refusal
                     : "new objects are kept with fewer shards than they should be (degraded)",
                 cause: cause.isEmpty ? "disks cannot be used" : cause,
-                action: full.isEmpty ? "see to the disks that are away" : "make room, and see to disks that are away",
+                action: full.isEmpty ? Advice.seeToDisks : "make room, and \(Advice.seeToDisks)",
                 command: Self.listCommand
             )
         ]

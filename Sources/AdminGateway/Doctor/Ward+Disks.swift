@@ -113,7 +113,7 @@ extension Ward {
             case .hanging:
                 return Finding(
                     .warning,
-                    "\(name(disk)) hangs: it is read, and gets nothing new",
+                    "\(name(disk)) takes no writes: it is read, and gets nothing new",
                     cause: examination.reasons[disk.id] ?? "a write to it does not end",
                     action: Advice.hanging + ". Before that, ask what may be lost",
                     command: "cairn admin plan lose disk:\(disk.place)"

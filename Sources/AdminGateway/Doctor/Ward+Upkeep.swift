@@ -6,7 +6,7 @@ extension Ward {
             let isStuck = !status.repair.active && examination.blobsNotRepaired > 0
             let left = status.repair.etaSeconds.map { ", about \(Words.span($0)) left" } ?? ""
             let isLost = status.blobsBelowK > 0 && disksAway.isEmpty
-            let whenStuck = isLost ? Advice.bringBack : "see to the disks that are away"
+            let whenStuck = isLost ? Advice.bringBack : Advice.seeToDisks
             findings.append(
                 Finding(
                     .warning,

@@ -9,10 +9,13 @@ enum Advice {
         "bring back a disk that was taken out, or store the objects again from a copy or their source"
     /// Of a disk that is away or not in use, while something cannot be read.
     static let keep = "keep it as it is: what cannot be read now may need it"
-    /// Of a disk to which a write does not end.
+    /// Where too few disks take shards.
+    static let seeToDisks = "see to the disks that are away or take no writes"
+    /// Of a disk to which a write does not end, or that can make no new segment.
     static let hanging =
         "look at dmesg and at its controller, and thaw it if somebody froze it (fsfreeze --unfreeze): it is written "
-        + "again by itself once the write ends. If that never does, take the disk out like one that has failed"
+        + "again by itself once the write ends. If that never does, or it can make no new segment, take the disk out "
+        + "like one that has failed"
 
     /// What to do with a disk that a node was given and that is not in use.
     static func unused(_ kind: UnusedDiskReport.Kind) -> String {

@@ -20,8 +20,8 @@ struct DiskDiagnosis {
         case .hanging:
             warning(
                 disk,
-                "hangs: a write to it does not end, and it gets nothing new meanwhile",
-                action: Advice.hanging + "; cairn admin doctor says for how long it has hung"
+                "takes no writes: one does not end, or it can make no new segment; it is read",
+                action: Advice.hanging + "; cairn admin doctor says which it is"
             )
         case .full: warning(disk, "is full", action: "delete objects or add disks")
         case .rebuilding: warning(disk, "is being rebuilt", action: "nothing: wait until repair has ended")

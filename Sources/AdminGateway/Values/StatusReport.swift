@@ -5,7 +5,7 @@ package enum DiskState: String, Codable, Sendable, CaseIterable {
     case suspect
     /// No room left but the reserve.
     case full
-    /// A write to it does not end; it is read, and gets nothing new meanwhile.
+    /// A write to it does not end, or it can make no new segment; it is read, and gets nothing new.
     case hanging
     /// Its folder is gone, empty or not mounted, or it does not answer.
     case missing

@@ -172,11 +172,14 @@ package final class Store: Sendable {
         return DiskCondition(isUsable: status?.isUsable ?? false, hangs: status?.hangs ?? false, room: room)
     }
 
-    /// Tells when writes to a disk begin to hang, and when they end.
+    /// Tells when a disk begins to take no writes, and when it takes them again. What was so before anybody listened is
+    /// told then.
     private func noteHang(of disk: DiskID, _ status: DiskStatus) async {
+        let isHeard = events.isObserved
         let isNews = served.withLock { served in
-            guard served[disk]?.hangs == !status.hangs else { return false }
             served[disk]?.hangs = status.hangs
+            guard isHeard, served[disk]?.isToldToHang == !status.hangs else { return false }
+            served[disk]?.isToldToHang = status.hangs
             return true
         }
         guard isNews, let record = try? await metadata.disks().first(where: { $0.id == disk }) else { return }
@@ -214,8 +217,9 @@ struct ServedDisk: Sendable {
     var wantsCheckpoint = false
     /// Its node does not answer.
     var isAway = false
-    /// A write to it does not end.
+    /// A write to it does not end, or it can make no new segment.
     var hangs = false
+    var isToldToHang = false
     /// When it was taken up.
     let since: MonotonicTime
 

@@ -23,7 +23,7 @@ package struct StoreDiskStatus: Sendable {
     /// It was seen in another slot, or another disk in its own: neither is lost.
     package var isMisplaced: Bool
 
-    /// It is read, and a write to it does not end: the reason says for how long.
+    /// It is read, and takes no writes: the reason says why, and for how long one has not ended.
     package var hangs: Bool { isServed && !reason.isEmpty }
 }
 

@@ -155,6 +155,8 @@ package final class StoreEvents: Sendable {
         state.withLock { $0.observer = observer }
     }
 
+    var isObserved: Bool { state.withLock { $0.observer != nil } }
+
     package func note(_ event: StoreEvent) { state.withLock { $0.observer }?(event) }
 
     /// Why the keepers could not be changed when that was wanted last; nil when they could.

@@ -35,7 +35,8 @@ struct MetricText {
         let isFailed = status.map { !$0.isUsable } ?? false
         add("cairn_disk_failed", "1 while the disk is there and does not work.", isFailed ? 1 : 0, label)
         let hangs = status?.hangs ?? false
-        add("cairn_disk_hanging", "1 while a write to the disk does not end; it is read.", hangs ? 1 : 0, label)
+        let idle = "1 while a write to the disk does not end, or it can make no new segment; it is read."
+        add("cairn_disk_hanging", idle, hangs ? 1 : 0, label)
         guard let status else { return }
         add("cairn_disk_capacity_bytes", "Bytes of the disk's file system.", status.capacity, label)
         add("cairn_disk_room_bytes", "Bytes the disk may still take.", status.room, label)
