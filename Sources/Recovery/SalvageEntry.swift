@@ -37,6 +37,8 @@ package struct SalvageEntry: Hashable, Sendable {
     package var missingShards = 0
     /// Of what is unconfirmed: the blobs it was put together from.
     package var blobs: [BlobID] = []
+    /// The same: where it begins in its first blob, when that names several objects of this key.
+    package var start: Int?
     /// Of what is unconfirmed: the upload and the parts it was put together from.
     package var upload: String?
     package var parts: [Int] = []
@@ -67,7 +69,8 @@ package struct SalvageEntry: Hashable, Sendable {
     var fingerprint: ContentDigest {
         let names = blobs.map(\.description).joined(separator: ",")
         let text = "\(bucket)\u{0}\(key)\u{0}\(number ?? 0)\u{0}\(eTag ?? "")\u{0}\(length)\u{0}\(names)"
-        return ContentDigest(of: text)
+        // Without a place it is what it always was: runs of earlier versions are gone on with.
+        return ContentDigest(of: text + (start.map { "\u{0}\($0)" } ?? ""))
     }
 }
 
@@ -92,6 +95,7 @@ extension SalvageEntry {
             ("partCount", partCount == 0 ? .null : .number(partCount)),
             ("missingShards", missingShards == 0 ? .null : .number(missingShards)),
             ("blobs", blobs.isEmpty ? .null : .array(blobs.map { .string($0.description) })),
+            ("start", start.map { .number($0) } ?? .null),
             ("upload", .text(upload)), ("parts", parts.isEmpty ? .null : .array(parts.map { .number($0) })),
             ("problem", .text(problem)),
         ])
@@ -120,6 +124,7 @@ extension SalvageEntry {
         eTag = json["etag"]?.string
         number = json["number"]?.string.flatMap { UInt64($0) }
         blobs = (json["blobs"]?.array ?? []).compactMap { $0.string.flatMap { BlobID(text: $0) } }
+        start = json["start"]?.number
         problem = json["problem"]?.string
     }
 }

@@ -13,11 +13,13 @@ struct UnconfirmedObject: Sendable {
     var entry: SalvageEntry
     var pieces: [Piece]
 
-    /// `unconfirmed/BUCKET/KEY%BLOB`, told apart by the first blob: no other file is called so.
+    /// `unconfirmed/BUCKET/KEY%BLOB`, told apart by the first blob; `KEY%BLOB-START` where that blob has several objects
+    /// of the name.
     var path: String {
-        let blob = pieces.first.map { "%" + $0.blob.description } ?? "%"
-        guard !entry.bucket.isEmpty else { return "unconfirmed/%unnamed/\(blob.dropFirst())" }
-        return "unconfirmed/\(SafeName.piece(entry.bucket))/\(SafeName.path(entry.key))\(blob)"
+        let blob = pieces.first?.blob.description ?? ""
+        let first = blob + (entry.start.map { "-\($0)" } ?? "")
+        guard !entry.bucket.isEmpty else { return "unconfirmed/%unnamed/\(first)" }
+        return "unconfirmed/\(SafeName.piece(entry.bucket))/\(SafeName.path(entry.key))%\(first)"
     }
 }
 
@@ -32,11 +34,23 @@ struct UnconfirmedAssembler {
         var object: IdentityDocument.Object
         var pieces: [UnconfirmedObject.Piece]
         var end: Int
+        /// Where it begins in its first blob; nil when that blob names no other object so.
+        var start: Int?
+    }
+
+    /// Compared by bytes: two texts that Unicode calls equal are two keys.
+    private struct Name: Hashable {
+        var bucket: [UInt8]
+        var key: [UInt8]
+
+        init(_ object: IdentityDocument.Object) {
+            bucket = Array(object.bucket.utf8)
+            key = Array(object.key.utf8)
+        }
     }
 
     private struct Key: Hashable {
-        var bucket: String
-        var key: String
+        var name: Name
         var upload: String?
         var part: Int?
     }
@@ -46,12 +60,16 @@ struct UnconfirmedAssembler {
     /// Takes what a blob's trailers say; returns what is whole already.
     mutating func add(_ blob: BlobID, _ objects: [IdentityDocument.Object]) -> [UnconfirmedObject] {
         var ready: [UnconfirmedObject] = []
+        // Of a key that is written several times at once, a pack holds several versions.
+        var counts: [Name: Int] = [:]
+        for object in objects { counts[Name(object), default: 0] += 1 }
         for object in objects {
             let (end, overflow) = object.start.addingReportingOverflow(object.length)
             let (next, tooFar) = object.offset.addingReportingOverflow(object.length)
             guard object.start >= 0, object.length >= 0, object.offset >= 0, !overflow, !tooFar else { continue }
             let piece = UnconfirmedObject.Piece(blob: blob, range: object.start..<end)
-            let chain = Chain(object: object, pieces: [piece], end: next)
+            let isNamedAgain = counts[Name(object), default: 0] > 1
+            let chain = Chain(object: object, pieces: [piece], end: next, start: isNamedAgain ? object.start : nil)
             if object.upload == nil, object.offset == 0, object.length < Limits.blobLength {
                 ready.append(Self.object([chain]))
             } else {
@@ -64,7 +82,7 @@ struct UnconfirmedAssembler {
     /// Joins the latest chain that ends where this one begins, else begins one.
     private mutating func attach(_ chain: Chain) {
         let object = chain.object
-        let key = Key(bucket: object.bucket, key: object.key, upload: object.upload, part: object.part)
+        let key = Key(name: Name(object), upload: object.upload, part: object.part)
         let place = chains[key]?.lastIndex { object.offset > 0 && $0.end == object.offset }
         if let place {
             chains[key]?[place].pieces += chain.pieces
@@ -85,7 +103,7 @@ struct UnconfirmedAssembler {
             }
             result += found.dropLast().map { Self.object([$0]) }
             guard let last = found.last else { continue }
-            uploads[Key(bucket: key.bucket, key: key.key, upload: upload, part: nil), default: []].append((part, last))
+            uploads[Key(name: key.name, upload: upload, part: nil), default: []].append((part, last))
         }
         chains = [:]
         for parts in uploads.values {
@@ -103,6 +121,7 @@ struct UnconfirmedAssembler {
         entry.upload = first.upload
         entry.parts = chains.compactMap(\.object.part)
         entry.blobs = pieces.map(\.blob)
+        entry.start = chains[0].start
         return UnconfirmedObject(entry: entry, pieces: pieces)
     }
 

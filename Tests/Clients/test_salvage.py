@@ -246,6 +246,33 @@ def test_without_journals_the_names_in_packs_are_read(servers, folder):
     assert {("archive", key, sha256(data)) for key, data in digests.items()} <= unconfirmed(to)
 
 
+def test_without_journals_every_version_of_a_key_in_a_pack_comes_out(servers, folder):
+    """Once those of one pack got one path: what was current was renamed over, and the manifest said it was written."""
+    server = servers().start()
+    client = server.client(connections=16)
+    client.create_bucket(Bucket="archive")
+
+    def put(number):
+        client.put_object(Bucket="archive", Key=f"k{number // 4}", Body=noise(900, number))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, range(240)))
+    current = {(*name, digest) for name, digest in contents(server).items()}
+    server.wait_until_whole()
+    server.stop()
+    lose_database(server.data)
+    for disk in server.disks():
+        shutil.rmtree(disk / "journal", ignore_errors=True)
+    to = folder / "to"
+    salvage(server, server.disks(), to, status=2)
+    assert current <= unconfirmed(to)
+    files = [json.loads(line)["file"] for line in (to / "manifest.jsonl").read_text().splitlines()]
+    assert len(files) == len(set(files)) == sum(path.is_file() for path in (to / "unconfirmed").rglob("*"))
+    assert any(file.count("-") == 3 for file in files), "no pack held two versions of a key: nothing was tried"
+    salvage(server, server.disks(), to, status=2)
+    assert json.loads((to / "report.json").read_text())["doneBefore"] == len(files)
+
+
 def test_foreign_and_older_disks_do_no_harm(servers, folder):
     server = servers().start()
     client = server.client()

@@ -1,4 +1,5 @@
 import BlobStorage
+import Checksums
 import Coordination
 import Metadata
 import ObjectModel
@@ -81,6 +82,42 @@ struct RecoverySalvageTests {
         #expect(parts.map(\.parts) == [[1, 2]])
         #expect(outcome.entries.count { $0.key == "over" } == 2)
         #expect(Set(outcome.entries.compactMap(\.file)).count == outcome.entries.count)
+    }
+
+    /// Found by hand: they got one path, each was renamed over the other, and the manifest said that all were written.
+    @Test("versions of one key that lie in one pack each get a file, and a second run finds them")
+    func versionsOfOnePack() async throws {
+        let store = try await StoreHarness.open()
+        // So that the others gather while the first one is written.
+        for slot in 0..<6 {
+            store.disk(slot).setLatency { operation, _, _ in
+                if operation == .sync { try? await Task.sleep(for: .milliseconds(20)) }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Of equal length, so that nothing but the place tells them apart.
+            for number in 0..<60 {
+                group.addTask { try await store.put("k\(number % 3)", Content.random(700, seed: UInt64(number))) }
+            }
+            try await group.waitForAll()
+        }
+        for slot in 0..<6 { store.disk(slot).setLatency(nil) }
+        let disks = RecoveryHarness(store: store).disks()
+        for (_, disk) in disks { try await RecoveryHarness.removeJournal(disk) }
+        let outcome = try await RecoveryHarness.salvage(disks)
+        #expect(outcome.entries.contains { $0.start != nil })
+        #expect(Set(outcome.entries.compactMap(\.file)).count == outcome.entries.count)
+        var found: Set<[UInt8]> = []
+        for entry in outcome.entries {
+            let bytes = try await RecoveryHarness.read(entry.file ?? "", of: outcome.output)
+            #expect(entry.sha256 == Hexadecimal.text(MessageDigest.sha256.digest(bytes)))
+            found.insert(bytes)
+        }
+        #expect(found.count == outcome.entries.count)
+        for key in 0..<3 { #expect(found.contains(try await store.get("k\(key)"))) }
+        let second = try await RecoveryHarness.salvage(disks, into: outcome.output)
+        #expect(second.entries.isEmpty && second.report.skipped == outcome.entries.count)
+        try await store.close()
     }
 
     @Test("a foreign disk and an older copy of a disk do no harm")
