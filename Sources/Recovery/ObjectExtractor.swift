@@ -130,20 +130,21 @@ final class ObjectExtractor: Sendable {
         if isListing { return entry }
         do throws(FileError) {
             let file = try await output?.begin(pool: cluster.pool)
-            let digest: [UInt8]
             do {
-                digest = try await copy(pieces, to: file, check: check)
-            } catch let error as FileError {
+                let digest = try await copy(pieces, to: file, check: check)
+                if let file, let output {
+                    try await output.finish(file, as: path)
+                    entry.file = path
+                }
+                entry.sha256 = Hexadecimal.text(digest)
+            } catch let error as FileError where !error.concernsOneFile {
                 throw error
             } catch {
                 if let file { await output?.discard(file) }
+                // One name must not keep all other objects from coming out.
+                if let error = error as? FileError { return entry.unwritten(error.asProblem) }
                 return Self.lost(entry, error)
             }
-            if let file, let output {
-                try await output.finish(file, as: path)
-                entry.file = path
-            }
-            entry.sha256 = Hexadecimal.text(digest)
         } catch {
             throw .output(error.description)
         }

@@ -1,13 +1,21 @@
+internal import Checksums
+internal import ObjectModel
+
 /// File names for keys: readable where the key is, and safe and unambiguous whatever the key is.
 ///
 /// The key is cut at `/`; each piece is a name. Within a piece control characters (0 to 31, 127) and `%` are written
 /// `%XX`; the names `.` and `..` are `%2E` and `%2E%2E`; an empty piece (of `//`, or of a `/` at either end) is `%2F`.
 /// A piece of more than 200 bytes so written is cut into directories that end in `%+`. The object of a key that other
-/// keys continue with `/` gets a file name that ends in `%=`. Since no other name holds a `%` without two digits behind
-/// it, every name stands for one key only. Docs/DisasterRecovery.md.
+/// keys continue with `/` gets a file name that ends in `%=`. A key whose path would be longer than systems take is a
+/// file `%~` with the key's SHA-256. Since no other name holds a `%` without two digits behind it, every name stands for
+/// one key only. Docs/DisasterRecovery.md.
 package enum SafeName {
     /// Bytes of one name before its mark: file systems take 255.
     package static let nameLimit = 200
+    /// Bytes of a key's path: Linux takes 4,095 in all, with the folders above and what marks the file.
+    package static let pathLimit = 3_000
+    /// Begins the name that stands for a path above the limit.
+    package static let shortened = "%~"
     /// Ends a directory whose name goes on in the next one.
     package static let continued = "%+"
     /// Ends the file of a key that is also a folder of other keys.
@@ -16,12 +24,19 @@ package enum SafeName {
     /// The path of an object's file below its bucket's folder.
     package static func path(_ key: String, isAlsoFolder: Bool = false) -> String {
         // By bytes: a `/` before a combining mark is no character of its own.
-        key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let path = key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { piece(String(decoding: $0, as: UTF8.self)) }.joined(separator: "/")
-            + (isAlsoFolder ? alsoFolder : "")
+        // Keys that go on from this one have longer paths still: nobody needs a folder of this name.
+        guard path.utf8.count <= pathLimit else { return short(key) }
+        return path + (isAlsoFolder ? alsoFolder : "")
     }
 
-    /// The key of a path that `path` gave; nil for any other.
+    /// A name of fixed length that stands for a key or path: the SHA-256, so that nobody makes two that share it.
+    static func short(_ text: String) -> String {
+        shortened + Hexadecimal.text(MessageDigest.sha256.digest(Array(text.utf8)))
+    }
+
+    /// The key of a path that `path` gave; nil for any other, and for a short one, which does not hold it.
     package static func key(ofPath path: String) -> String? {
         var names = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { Array($0) }
         guard var last = names.popLast() else { return nil }

@@ -13,6 +13,9 @@ package struct SalvageEntry: Hashable, Sendable {
         case degraded
         /// Too few good shards are left; nothing was written.
         case lost
+        /// Its bytes are there, and its file could not be written: the target refused the name or the length, or
+        /// another object of the run has the name.
+        case unwritten
         /// Known from the shards alone: the journal does not vouch for it.
         case unconfirmed
     }
@@ -42,7 +45,7 @@ package struct SalvageEntry: Hashable, Sendable {
     /// Of what is unconfirmed: the upload and the parts it was put together from.
     package var upload: String?
     package var parts: [Int] = []
-    /// Why it is lost.
+    /// Why it is lost, or not written.
     package var problem: String?
 
     package init(bucket: String, key: String, state: State, length: Int) {
@@ -63,6 +66,15 @@ package struct SalvageEntry: Hashable, Sendable {
         owner = version.owner.text
         number = version.number
         partCount = version.parts.count
+    }
+
+    /// The same, without a file.
+    func unwritten(_ problem: String) -> SalvageEntry {
+        var entry = self
+        entry.state = .unwritten
+        entry.file = nil
+        entry.problem = problem
+        return entry
     }
 
     /// Tells this version of this key from every other, also in a later run.

@@ -3,30 +3,48 @@ internal import SystemInterface
 /// What a run has moved aside.
 struct Superseded: Sendable {
     var count = 0
+    /// Files that should have been and could not.
+    var left = 0
     /// Each run has its own, so that no file takes another's place; nil while nothing was moved.
     var folder: String?
 }
 
 extension SalvageOutput {
+    /// Bytes of a path that something is moved to.
+    private static let pathLimit = 3_500
+
     /// Moves the files below a folder that `isNamed` does not know into this run's own folder below `superseded/`,
-    /// under their paths, and makes that durable. Nothing is removed but folders that have become empty.
+    /// under their paths, and makes that durable. Nothing is removed but folders that have become empty. What cannot be
+    /// moved stays, and is counted.
     func supersede(below folder: String, unless isNamed: @Sendable (String) -> Bool) async throws(FileError) {
         guard try await files.status(folder)?.isDirectory == true else { return }
         var isChanged = false
         for name in try await files.list(folder) {
-            let path = folder + "/" + name
-            // A name that is no text has none to be asked for by, and is left alone.
-            guard let status = try await files.status(path) else { continue }
-            if status.isDirectory {
-                try await supersede(below: path, unless: isNamed)
-            } else if !isNamed(path) {
-                try await moveAside(path)
-                isChanged = true
+            do throws(FileError) {
+                if try await supersede(folder + "/" + name, unless: isNamed) { isChanged = true }
+            } catch  where error.concernsOneFile {
+                if error.code != .notFound { noteLeft() }
             }
         }
         if isChanged { try await files.syncDirectory(folder) }
         // Fails while something is in it.
         try? await files.remove(folder)
+    }
+
+    /// Whether it was a file and has been moved.
+    private func supersede(
+        _ path: String,
+        unless isNamed: @Sendable (String) -> Bool
+    ) async throws(FileError) -> Bool {
+        // A name that is no text has none to be asked for by, and is left alone.
+        guard let status = try await files.status(path) else { return false }
+        if status.isDirectory {
+            try await supersede(below: path, unless: isNamed)
+            return false
+        }
+        guard !isNamed(path) else { return false }
+        try await moveAside(path)
+        return true
     }
 
     /// An earlier run may have written a file where a folder has to be by now, or the other way round: moves aside what
@@ -46,7 +64,10 @@ extension SalvageOutput {
     }
 
     private func moveAside(_ path: String) async throws(FileError) {
-        let target = try await runFolder() + "/" + path
+        let folder = try await runFolder()
+        var target = folder + "/" + path
+        // Versions before this one wrote paths as long as they go.
+        if target.utf8.count > Self.pathLimit { target = folder + "/" + SafeName.short(path) }
         try await files.createDirectory(RelativePath.parent(of: target))
         try await files.rename(path, to: target)
         try await files.syncDirectory(RelativePath.parent(of: target))

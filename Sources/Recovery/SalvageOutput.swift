@@ -16,15 +16,27 @@ final class SalvageOutput: Sendable {
     private static let memory = 1 << 14
 
     let files: any FileSystem
-    private let made = Mutex<Set<String>>([])
+    /// By bytes: two texts that Unicode calls equal are two directories.
+    private let made = Mutex<Set<ContentDigest>>([])
     private let counter = Atomic<UInt64>(0)
     private let aside = Mutex(Superseded())
+    /// Whether names that differ by case alone are one name there.
+    let ignoresCase: Bool
 
     /// Removes what an interrupted run left unfinished.
     init(_ files: any FileSystem) async throws(FileError) {
         self.files = files
         try await files.createDirectory(Self.partial)
         for name in try await files.list(Self.partial) { try await files.remove(Self.partial + "/" + name) }
+        ignoresCase = try await Self.ignoresCase(files)
+    }
+
+    private static func ignoresCase(_ files: any FileSystem) async throws(FileError) -> Bool {
+        let name = partial + "/case"
+        _ = try await files.open(name, .create)
+        let isFound = try await files.status(partial + "/CASE") != nil
+        try await files.remove(name)
+        return isFound
     }
 
     func begin(pool: BufferPool) async throws(FileError) -> SalvageFile {
@@ -79,6 +91,7 @@ final class SalvageOutput: Sendable {
     }
 
     func noteMoved() { aside.withLock { $0.count += 1 } }
+    func noteLeft() { aside.withLock { $0.left += 1 } }
 
     /// Directories may be gone.
     func forgetMade() { made.withLock { $0 = [] } }
@@ -91,11 +104,12 @@ final class SalvageOutput: Sendable {
 
     private func makeParent(of path: String) async throws(FileError) {
         let parent = RelativePath.parent(of: path)
-        guard parent != RelativePath.root, !made.withLock({ $0.contains(parent) }) else { return }
+        let name = ContentDigest(of: parent)
+        guard parent != RelativePath.root, !made.withLock({ $0.contains(name) }) else { return }
         try await files.createDirectory(parent)
         made.withLock { made in
             if made.count >= Self.memory { made = [] }
-            made.insert(parent)
+            made.insert(name)
         }
     }
 }

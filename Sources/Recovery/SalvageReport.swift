@@ -23,8 +23,12 @@ package struct SalvageReport: Sendable {
     /// Files of earlier runs that the manifest does not name any more, and where they were moved to.
     package var superseded = 0
     package var supersededFolder: String?
+    /// Those that could not be moved, and lie where they lay.
+    package var notMoved = 0
     /// The first of those that are lost; all are in the manifest.
     package var lost: [SalvageEntry] = []
+    /// The same of those that are there and could not be written.
+    package var unwritten: [SalvageEntry] = []
     /// Blobs of which no record can be read.
     package var unreadableBlobs = 0
     /// Blobs that no metadata names and that too little is left of: uploads broken off, or erased.
@@ -47,14 +51,15 @@ package struct SalvageReport: Sendable {
         counts[entry.state, default: Count()].objects += 1
         counts[entry.state, default: Count()].bytes += entry.length
         if entry.state == .lost, lost.count < Self.lostLimit { lost.append(entry) }
+        if entry.state == .unwritten, unwritten.count < Self.lostLimit { unwritten.append(entry) }
     }
 
     package func count(of state: SalvageEntry.State) -> Count { counts[state] ?? Count() }
 
-    /// True when nothing was lost, and nothing that was acknowledged may be missing.
+    /// True when nothing was lost or left unwritten, and nothing that was acknowledged may be missing.
     package var isWhole: Bool {
         replay?.mayMissTail == false && laterBlobs == 0 && count(of: .lost).objects == 0
-            && count(of: .unconfirmed).objects == 0
+            && count(of: .unconfirmed).objects == 0 && count(of: .unwritten).objects == 0 && notMoved == 0
     }
 
     /// One line for people who wait.
@@ -87,9 +92,17 @@ extension SalvageReport {
             let text = "\(superseded) files of earlier runs, now in \(supersededFolder)/"
             lines.append("  \(Self.column("superseded")) \(text)")
         }
+        if notMoved > 0 {
+            let text = "\(notMoved) files of earlier runs, which the manifest does not name"
+            lines.append("  \(Self.column("NOT MOVED")) \(text)")
+        }
         lines += otherLines
         for entry in lost { lines.append("LOST \(entry.bucket)/\(entry.key): \(entry.problem ?? "")") }
         if count(of: .lost).objects > lost.count { lines.append("further lost objects are in the manifest") }
+        for entry in unwritten { lines.append("NOT WRITTEN \(entry.bucket)/\(entry.key): \(entry.problem ?? "")") }
+        if count(of: .unwritten).objects > unwritten.count {
+            lines.append("further objects that are not written are in the manifest")
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -157,11 +170,13 @@ extension SalvageReport {
             ),
             ("doneBefore", .number(skipped)),
             ("superseded", .number(superseded)),
+            ("notMoved", .number(notMoved)),
             ("unreadableBlobs", .number(unreadableBlobs)),
             ("abandonedBlobs", .number(abandonedBlobs)),
             ("systemBlobs", .number(systemBlobs)),
             ("laterBlobs", .number(laterBlobs)),
             ("lost", .array(lost.map(\.json))),
+            ("unwritten", .array(unwritten.map(\.json))),
         ])
     }
 

@@ -15,6 +15,8 @@ struct SalvageRun {
         var source: Source
         var entry: SalvageEntry
         var path: String
+        /// Why it cannot be written there.
+        var problem: String?
         /// What an earlier run wrote out of it.
         var written: ContentDigest?
     }
@@ -31,6 +33,7 @@ struct SalvageRun {
     private let output: SalvageOutput?
     private let extractor: ObjectExtractor
     private var manifest: SalvageManifest?
+    private var paths: SalvagePaths
     private var lastProgress: MonotonicTime
     private(set) var report: SalvageReport
 
@@ -54,6 +57,7 @@ struct SalvageRun {
             manifest = try await SalvageManifest(output)
         }
         self.output = written
+        paths = SalvagePaths(ignoresCase: written?.ignoresCase ?? false)
         var schemes: [GroupID: Scheme] = [:]
         for group in try await metadata?.groups() ?? [] { schemes[group.id] = group.scheme }
         extractor = ObjectExtractor(
@@ -159,8 +163,14 @@ struct SalvageRun {
 
     // MARK: Work
 
-    private func job(_ source: Job.Source, _ entry: SalvageEntry, _ path: String) -> Job {
-        Job(source: source, entry: entry, path: path, written: manifest?.written(entry.fingerprint))
+    private mutating func job(_ source: Job.Source, _ entry: SalvageEntry, _ path: String) -> Job {
+        Job(
+            source: source,
+            entry: entry,
+            path: path,
+            problem: output == nil ? nil : paths.claim(path),
+            written: manifest?.written(entry.fingerprint)
+        )
     }
 
     private static func perform(
@@ -168,6 +178,7 @@ struct SalvageRun {
         _ extractor: ObjectExtractor,
         _ output: SalvageOutput?
     ) async throws -> Outcome {
+        if let problem = job.problem { return .extracted(job.entry.unwritten(problem)) }
         // Reading a file is cheaper than making it, and its length alone does not tell that it is right.
         if let written = job.written, let output,
             let sha256 = await output.sha256(of: job.path, length: job.entry.length),
@@ -242,5 +253,6 @@ struct SalvageRun {
         }
         report.superseded = output.superseded.count
         report.supersededFolder = output.superseded.folder
+        report.notMoved = output.superseded.left
     }
 }

@@ -273,6 +273,37 @@ def test_without_journals_every_version_of_a_key_in_a_pack_comes_out(servers, fo
     assert json.loads((to / "report.json").read_text())["doneBefore"] == len(files)
 
 
+def test_no_key_keeps_others_from_coming_out(servers, folder):
+    """Once one of 1,024 slashes ended the salvage, each time anew; one of 1,018 did when it had been deleted; and so
+    did a folder that Unicode calls equal to another."""
+    server = servers().start()
+    client = server.client()
+    slashes = {"/" * 1_024, "/" * 1_018}
+    keys = {"kept", "e\u0301/one", "\u00e9/two"}
+    for bucket in BUCKETS:
+        client.create_bucket(Bucket=bucket)
+        for key in keys | slashes:
+            client.put_object(Bucket=bucket, Key=key, Body=bucket.encode() + key.encode())
+    server.stop()
+    to = folder / "to"
+
+    def salvaged():
+        salvage(server, server.disks(), to)
+        lines = [json.loads(line) for line in (to / "manifest.jsonl").read_text().splitlines()]
+        return {(line["bucket"], line["key"]): (to / line["file"]).read_bytes() for line in lines}
+
+    def expected(keys):
+        return {(bucket, key): bucket.encode() + key.encode() for bucket in BUCKETS for key in keys}
+
+    assert salvaged() == expected(keys | slashes)
+    server.start()
+    for bucket, key in itertools.product(BUCKETS, slashes):
+        client.delete_object(Bucket=bucket, Key=key)
+    server.stop()
+    assert salvaged() == expected(keys)
+    assert sum(path.is_file() for path in (to / "superseded/1").rglob("*")) == 4
+
+
 def test_foreign_and_older_disks_do_no_harm(servers, folder):
     server = servers().start()
     client = server.client()

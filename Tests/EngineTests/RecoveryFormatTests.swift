@@ -1,3 +1,5 @@
+import Checksums
+import ObjectModel
 import Recovery
 import SystemInterface
 import TestKit
@@ -11,10 +13,10 @@ struct RecoveryFormatTests {
         for path in paths {
             let names = try RelativePath.components(path, operation: "test")
             #expect(names.allSatisfy { $0.utf8.count <= 255 && !$0.utf8.contains { $0 < 0x20 || $0 == 0x7F } })
-            #expect(path.utf8.count < 4_000)
-            #expect(SafeName.key(ofPath: path) == key)
+            #expect(path.utf8.count <= 3_002)
+            #expect(SafeName.key(ofPath: path) == (path.hasPrefix(SafeName.shortened) ? nil : key))
         }
-        #expect(paths[0] != paths[1])
+        #expect(paths[0] != paths[1] || paths[0].hasPrefix(SafeName.shortened))
     }
 
     @Test("random keys never share a path")
@@ -30,6 +32,29 @@ struct RecoveryFormatTests {
             keys[path] = key
             #expect(SafeName.key(ofPath: path).map { Array($0.utf8) } == Array(key.utf8))
         }
+    }
+
+    @Test("only a path that no system may take is shortened, to a name of the key's SHA-256")
+    func shortNames() {
+        let (whole, short) = (String(repeating: "/", count: 749), String(repeating: "/", count: 750))
+        #expect(SafeName.path(whole).utf8.count == 2_999)
+        #expect(SafeName.path(short) == "%~" + Hexadecimal.text(MessageDigest.sha256.digest(Array(short.utf8))))
+        #expect(SafeName.path(short, isAlsoFolder: true) == SafeName.path(short))
+    }
+
+    @Test("no path is given twice, nor as a file and as a folder")
+    func claimedPaths() {
+        var paths = SalvagePaths(ignoresCase: false)
+        for path in ["o/b/k", "o/b/K", "o/b/l/m", "o/b/l/n", "o/b/\u{E9}", "o/b/e\u{301}"] {
+            #expect(paths.claim(path) == nil, "\(path)")
+        }
+        #expect(paths.claim("o/b/k")?.contains("another object has it") == true)
+        #expect(paths.claim("o/b/k/x/y")?.contains("in the way") == true)
+        #expect(paths.claim("o/b/l")?.contains("folder of other objects") == true)
+        #expect(paths.claim("o/b/k/x") != nil && paths.claim("o/b/l/o") == nil)
+        var folded = SalvagePaths(ignoresCase: true)
+        #expect(folded.claim("o/b/k") == nil && folded.claim("o/b/l/m") == nil)
+        #expect(folded.claim("o/b/K") != nil && folded.claim("o/B/L") != nil && folded.claim("o/b/L/n") == nil)
     }
 
     @Test("a date is written and read again")

@@ -18,6 +18,7 @@ struct RecoveryHarness {
         "a", "a/b", "a/b/c", "..", "../x", "./y", "//", "/lead", "dir/", "x\u{1}\u{7F}y", "100%", "%2F", "a%=",
         "é/ü z",
         String(repeating: "k", count: 1_024), String(repeating: "\u{2}", count: 1_024),
+        String(repeating: "/", count: 1_024), String(repeating: "/", count: 749),
         String(repeating: "n", count: 200) + "/z", String(repeating: "n", count: 201) + "/z",
     ]
 

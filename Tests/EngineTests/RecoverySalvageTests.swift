@@ -43,7 +43,7 @@ struct RecoverySalvageTests {
         let parts = lines.first { $0?["key"] == .string("parts") }
         #expect(parts??["contentType"] == .string("application/dicom"))
         #expect(parts??["partCount"] == .number(2))
-        #expect(outcome.output.files.allSatisfy { !$0.hasPrefix("partial/") })
+        #expect(outcome.output.files.allSatisfy { !$0.hasPrefix("partial/") && $0.utf8.count < 3_100 })
     }
 
     @Test("disks are only read: names, lengths and bytes stay as they were")
@@ -118,6 +118,48 @@ struct RecoverySalvageTests {
         let second = try await RecoveryHarness.salvage(disks, into: outcome.output)
         #expect(second.entries.isEmpty && second.report.skipped == outcome.entries.count)
         try await store.close()
+    }
+
+    /// Found by hand: one key of 1,024 slashes ended the salvage of the whole archive, each time anew.
+    @Test("a name that the target refuses is told as its object's problem, and everything else comes out")
+    func refusedName() async throws {
+        let harness = try await RecoveryHarness.shared.value
+        let output = MemoryDisk()
+        output.inject(DiskFault(.createDirectory, pathPrefix: "objects/archive/dir", times: .max, code: .invalid))
+        let outcome = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        #expect(try await harness.wrong(in: outcome) == ["dir/"])
+        let entry = try #require(outcome.entry("dir/"))
+        #expect(entry.state == .unwritten && entry.file == nil && entry.problem?.contains("refused") == true)
+        #expect(!outcome.report.isWhole && outcome.report.count(of: .unwritten).objects == 1)
+        #expect(outcome.report.text.contains("NOT WRITTEN archive/dir/: "))
+        #expect(output.files.contains("report.txt") && output.files.contains("report.json"))
+        #expect(output.files.allSatisfy { !$0.hasPrefix("partial/") })
+        output.clearFaults()
+        let second = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        #expect(second.entries.map(\.key) == ["dir/"] && second.report.isWhole)
+    }
+
+    @Test("a target without room ends the salvage, and is not told as a problem of names")
+    func fullTarget() async throws {
+        let harness = try await RecoveryHarness.shared.value
+        let output = MemoryDisk()
+        output.inject(DiskFault(.createDirectory, pathPrefix: "objects/archive/dir", times: .max, code: .full))
+        await #expect(throws: RecoveryError.self) {
+            _ = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        }
+    }
+
+    @Test("a file of an earlier version's run whose path is as long as they go is moved aside under a short name")
+    func longSuperseded() async throws {
+        let harness = try await RecoveryHarness.shared.value
+        let output = try await RecoveryHarness.salvage(harness.disks()).output
+        let folder = "objects/archive" + String(repeating: "/%2F", count: 1_018)
+        try await output.mount().createDirectory(folder)
+        _ = try await output.mount().open(folder + "/%2F", .createNew)
+        let second = try await RecoveryHarness.salvage(harness.disks(), into: output)
+        #expect(second.report.superseded == 1 && second.report.notMoved == 0 && second.report.isWhole)
+        #expect(output.files.contains { $0.hasPrefix("superseded/1/%~") })
+        #expect(output.files.allSatisfy { $0.utf8.count < 3_100 })
     }
 
     @Test("a foreign disk and an older copy of a disk do no harm")

@@ -11,7 +11,7 @@ struct SalvageCommand: AsyncParsableCommand {
         discussion: """
             The disks are only read. The journal on them is the authority; with none left, what the shards say of \
             themselves is written out as unconfirmed. Run it again to go on where it was interrupted. Exit code 2: \
-            something is lost, or changes may be missing; see report.txt.
+            something is lost or could not be written, or changes may be missing; see report.txt.
             """
     )
 
