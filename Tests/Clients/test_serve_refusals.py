@@ -115,6 +115,18 @@ def test_a_key_file_that_rotted_is_named(folder):
     assert "NSCocoa" not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["credentials", "master.key"])
+def test_a_link_to_a_secret_that_leads_nowhere_is_named(folder, name):
+    """As of a secret store that is not mounted: once other keys were made in its place."""
+    link, target = folder / "data" / name, folder / "secrets" / name
+    link.parent.mkdir()
+    link.symlink_to(target)
+    result = serve(link.parent, "--listen", f"127.0.0.1:{free_port()}")
+    assert result.returncode != 0
+    assert f"{link} is a link that leads nowhere (to {target})" in result.stderr, result.stderr
+    assert link.is_symlink() and not target.parent.exists()
+
+
 def test_a_port_that_is_taken_is_named(folder):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

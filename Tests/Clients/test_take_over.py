@@ -57,6 +57,18 @@ def test_one_that_finds_no_node_leaves_nothing(cluster, folder):
     assert started.returncode != 0 and "no coordinator's folder" in started.stderr, started
 
 
+def test_a_damaged_kit_is_named_and_makes_no_folder(cluster, folder):
+    kit, new = cluster[1], folder / "new"
+    text = kit.read_text()
+    fields = dict(line.split(": ") for line in text.splitlines())
+    garbled = text.replace(fields["authority-certificate"], base64.b64encode(b"no certificate").decode())
+    for damaged in ("", text[:len(text) // 2], garbled):
+        kit.write_text(damaged)
+        failed = take_over(new, kit)
+        assert failed.returncode != 0 and str(kit) in failed.stderr, failed
+        assert not new.exists(), list(new.iterdir())
+
+
 @pytest.mark.parametrize("is_formed", [False, True], ids=["in the middle", "before its first start"])
 def test_one_that_was_cut_off_starts_as_nothing_else(cluster, folder, is_formed):
     made, kit = cluster

@@ -92,6 +92,7 @@ struct CoordinatorProgram {
     /// Opens the folder, after a take-over if that is asked for. Throws when another coordinator has taken over.
     private func openFolder(_ logger: Logger) async throws -> Contents {
         let folder = DataFolder(path: options.data)
+        if options.takeOver { try TakeOver.check(options) }
         let store = ClusterFiles(files: try await folder.open())
         if options.takeOver {
             try await TakeOver(options: options, folder: folder, store: store, logger: logger).run()

@@ -30,17 +30,10 @@ struct TakeOver {
         try checkFolder(isBegun: begun != nil)
         // Only its first start is missing.
         if store.has(.formed) { return }
-        guard let path = options.kit, let text = try DataFolder.read(path) else {
-            throw ServeError("--take-over needs the recovery kit: --kit FILE")
-        }
-        guard !options.node.isEmpty else {
-            throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT")
-        }
-        let kit = try RecoveryKitText.Kit(text, file: path)
+        let (kit, authority) = try Self.given(options)
         guard begun == nil || begun == kit.cluster else {
             throw ServeError("a take-over of another cluster has begun in \(folder.path): give an empty --data folder")
         }
-        let authority = try ClusterAuthority(certificatePEM: kit.authorityCertificate, keyPEM: kit.authorityKey)
         let identity = try CoordinatorProgram.identity(authority)
         let client = try ClusterClient(identity: identity, time: LinuxTime(), logger: logger)
         defer { client.close() }
@@ -51,6 +44,30 @@ struct TakeOver {
         try await store.write(nodes)
         try await JoinTokens.write(joined: Set(nodes.map(\.name.name)), to: store)
         try await store.set(.formed)
+    }
+
+    /// Before a folder is made for it: nothing is to be left of a command that cannot be.
+    static func check(_ options: CoordinatorCommand) throws {
+        guard !FileManager.default.fileExists(atPath: options.data) else { return }
+        _ = try given(options)
+    }
+
+    /// The kit, and the authority in it.
+    private static func given(
+        _ options: CoordinatorCommand
+    ) throws -> (RecoveryKitText.Kit, ClusterAuthority) {
+        guard let path = options.kit, let text = try DataFolder.read(path) else {
+            throw ServeError("--take-over needs the recovery kit: --kit FILE")
+        }
+        guard !options.node.isEmpty else {
+            throw ServeError("--take-over needs a node that runs: --node NAME=ADDRESS:PORT")
+        }
+        let kit = try RecoveryKitText.Kit(text, file: path)
+        do {
+            return (kit, try ClusterAuthority(certificatePEM: kit.authorityCertificate, keyPEM: kit.authorityKey))
+        } catch {
+            throw ServeError("\(path) is damaged: give another copy of the kit (its authority: \(error))")
+        }
     }
 
     private func checkFolder(isBegun: Bool) throws {

@@ -141,9 +141,20 @@ struct DataFolder: Sendable {
         try await writeSecret("taken\n", name: kitMark, in: files)
     }
 
+    /// Whether a file is there. A link that leads nowhere is refused by name: what it leads to may only not be mounted,
+    /// and must not be made anew.
+    private static func isThere(_ path: String) throws -> Bool {
+        if FileManager.default.fileExists(atPath: path) { return true }
+        guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return false }
+        throw ServeError(
+            "\(path) is a link that leads nowhere (to \(target)): mount or put back what it leads to. Only if that is "
+                + "lost, remove the link"
+        )
+    }
+
     /// Reads a small file; nil when it is not there. One that cannot be read, or is no text, is named.
     static func read(_ path: String) throws -> String? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard try isThere(path) else { return nil }
         do {
             return try String(contentsOfFile: path, encoding: .utf8)
         } catch {
@@ -154,7 +165,7 @@ struct DataFolder: Sendable {
     /// Reads a small file of JSON; nil when it is not there. A damaged one never counts as none: `remedy` says what
     /// there is to do about it, and what is lost without it.
     static func read<Value: Decodable>(_ type: Value.Type, _ path: String, remedy: String) throws -> Value? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard try isThere(path) else { return nil }
         do {
             return try JSONDecoder().decode(type, from: Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
