@@ -442,6 +442,8 @@ struct StoreDiskLossTests {
         store.disk(2).inject(DiskFault(.open, pathPrefix: "segments/probe", times: .max, code: .notPermitted))
         try await store.store.takeUpReturned()
         #expect(try store.store.absentSlots.map(\.slot) == [StoreHarness.name(2)])
+        let reason = try #require(try store.store.absentSlots.first?.reason)
+        #expect(reason.hasPrefix("it is there, but ") && reason.contains("segments/probe: notPermitted"), "\(reason)")
         store.disk(2).clearFaults()
         try await store.store.takeUpReturned()
         #expect(try store.store.absentSlots.isEmpty)

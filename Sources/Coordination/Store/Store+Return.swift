@@ -2,6 +2,7 @@ internal import BlobStorage
 internal import ClusterProtocol
 internal import Metadata
 internal import ObjectModel
+internal import ShardStorage
 import Synchronization
 internal import SystemInterface
 
@@ -108,6 +109,12 @@ extension Store {
         end(.command)
     }
 
+    /// Why a disk that is there is not served. A lock says nothing: it may be the old instance's.
+    private func noteRefusal(_ error: NodeCallError, at place: SlotPlace) {
+        guard case .refused(.failed(let reason)) = error, reason != ShardStorageError.locked.description else { return }
+        absent.withLock { $0[place] = "it is there, but \(reason)" }
+    }
+
     /// Has the disk of that record served if it is the one in the slot. An old instance that still ends its last calls
     /// holds the disk's lock: then the next round tries again.
     private func takeUp(_ record: DiskRecord, _ slots: [SlotReport]) async -> Bool {
@@ -118,8 +125,16 @@ extension Store {
         if let other { absent.withLock { $0[record.place] = other.text } }
         misplaced.withLock { $0[record.place] = other?.disk }
         let expected = ExpectedDisk(cluster: cluster, disk: record.id, epoch: record.epoch, isReturning: true)
-        guard isThere, let opened = try? await calls.open(record.place, expected) else {
+        let opened: OpenedDisk
+        do throws(NodeCallError) {
+            guard isThere else {
+                noteFailedReturn(of: record.id)
+                return false
+            }
+            opened = try await calls.open(record.place, expected)
+        } catch {
             noteFailedReturn(of: record.id)
+            noteRefusal(error, at: record.place)
             return false
         }
         let disk = ServedDisk(place: record.place, hasLog: opened.hasLog, since: time.monotonic)
