@@ -56,7 +56,8 @@ package enum KeeperError: Error, Hashable, Sendable, CustomStringConvertible {
     case trimmed(JournalPosition)
     /// No room on the disk, and the reserve is used up.
     case full
-    /// The disk failed; the keeper is out until the disk is replaced or the process started again.
+    /// The log cannot be used as it is: its disk failed, or something is wrong with its files. The keeper is out until
+    /// that is mended and the log opened again.
     case failed(String)
     /// The records, or the reference, are more than one call may carry.
     case tooLarge(limit: Int)
@@ -65,16 +66,21 @@ package enum KeeperError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The request makes no sense.
     case invalid(String)
 
+    /// The node does not serve the keeper's disk. Of one that it has let go because it failed it no longer says why.
+    package static let notServed = KeeperError.failed("its disk is not served: it failed and was let go, or is away")
+
     package var description: String {
         switch self {
         case .superseded(let promised):
             "a newer coordinator (incarnation \(promised)) has taken over: this one must stop"
         case .gap(let expected): "records are missing from \(expected) on"
         case .mismatch(let sequence): "the log holds another record at \(sequence)"
+        case .damaged(let range) where range.upperBound == .max:
+            "records from \(range.lowerBound) on cannot be read on this disk"
         case .damaged(let range): "records \(range.lowerBound) to \(range.upperBound) cannot be read on this disk"
         case .trimmed(let position): "records up to \(position.sequence) are in the checkpoint"
         case .full: "the disk is full and the journal's reserve is used up: free space on it"
-        case .failed(let reason): "the keeper's disk failed (\(reason)): replace the disk"
+        case .failed(let reason): "its journal log cannot be used: \(reason)"
         case .tooLarge(let limit): "more than \(limit) bytes in one call"
         case .busy: "too many calls wait for this keeper's disk"
         case .invalid(let reason): reason

@@ -42,6 +42,8 @@ package final class KeeperLog: Sendable {
         var nextNumber: UInt64 = 1
         /// Log files of which not even the header can be read.
         var unreadable: [UInt64] = []
+        /// Those of them whose header is whole and of another number, with that number: copies, or moved.
+        var strays: [UInt64: UInt64] = [:]
         var failure: String?
     }
 
@@ -110,9 +112,11 @@ package final class KeeperLog: Sendable {
     }
 
     /// Records from `sequence` on, at least one and otherwise up to `limitBytes` of payload; none behind the last.
+    /// Behind the last of a log whose end is not known: why it is not, `.failed` where a hand can mend that.
     package func read(from sequence: UInt64, limitBytes: Int) async throws(KeeperError) -> [JournalRecord] {
         try await exclusive { state async throws(KeeperError) in
             guard sequence > state.index.base.sequence else { throw .trimmed(state.index.base) }
+            if sequence > state.index.last.sequence, let unknown = Self.unknownEnd(of: state) { throw unknown }
             var records: [JournalRecord] = []
             var bytes = 0
             var next = sequence
@@ -223,6 +227,20 @@ package final class KeeperLog: Sendable {
 
     /// One in so many bytes of a disk at most is for log files that a checkpoint would free.
     private static let largestShare = 16
+
+    /// Why nobody can say where the log ends; nil when that is known.
+    private static func unknownEnd(of state: State) -> KeeperError? {
+        guard state.index.hasUnknownEnd, let range = state.index.damaged.last else { return nil }
+        guard let last = state.unreadable.max() else { return .damaged(range) }
+        let path = LogFile.path(last)
+        guard let number = state.strays[last] else {
+            return .invalid(
+                "\(path) is damaged, or no file of the log: if it was put there by hand, move it away"
+            )
+        }
+        let original = LogFile.path(number)
+        return .failed("\(path) is \(original) by its header: if it was copied there by hand, move it away")
+    }
 
     // MARK: Common to all
 

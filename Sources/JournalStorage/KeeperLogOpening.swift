@@ -63,6 +63,7 @@ private struct LogOpening {
     private var highestNumber: UInt64 = 0
     private var opened: [LogFile] = []
     private var unreadable: [UInt64] = []
+    private var strays: [UInt64: UInt64] = [:]
 
     init(files: any FileSystem) { self.files = files }
 
@@ -77,6 +78,7 @@ private struct LogOpening {
         state.logs = opened
         state.spares = spares
         state.unreadable = unreadable
+        state.strays = strays
         state.nextNumber = highestNumber + 1
         try await scan(&state)
         // A promise was given, so there was a log: it is gone.
@@ -138,7 +140,11 @@ private struct LogOpening {
         }
         do throws(LogFileError) {
             let header = try await LogFile.readHeader(file, path: path)
-            guard header.number == number else { return unreadable.append(number) }
+            guard header.number == number else {
+                // Never passed over: it may lie over a file of the log.
+                strays[number] = header.number
+                return unreadable.append(number)
+            }
             opened.append(LogFile(file: file, header: header))
         } catch {
             switch error {

@@ -39,9 +39,11 @@ extension FileError {
         // The device was pulled, the path to it is cut, or the mount behind the descriptor no longer exists.
         case ENODEV, ENXIO, ENOTCONN, ESTALE, ESHUTDOWN, ENOLINK, EHOSTDOWN, ENOMEDIUM:
             .gone
-        // EROFS is also what a file system answers after it met damage and went read-only.
-        case EACCES, EPERM, EROFS, ETXTBSY, EBADF:
+        case EACCES, EPERM, ETXTBSY, EBADF:
             .notPermitted
+        // Also what a file system answers after it met damage and went read-only.
+        case EROFS:
+            .readOnly
         case EINVAL, ENAMETOOLONG, ELOOP, ENOTDIR, EISDIR:
             .invalid
         default:

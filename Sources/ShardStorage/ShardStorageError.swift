@@ -32,7 +32,7 @@ package enum ShardStorageError: Error, Hashable, Sendable, CustomStringConvertib
         case .notFound(let shard): "shard \(shard) is not on this disk"
         case .corrupt(let what): "corrupt: \(what); it will be repaired from the other disks, check this one's health"
         case .full: "the disk is full: delete objects, or add disks"
-        case .diskFailed(let why): "the disk failed (\(why)): check the hardware, then replace the disk"
+        case .diskFailed(let why): "the disk failed (\(why)): look at dmesg, at its mount and at the hardware"
         case .foreignDisk(let what): "this disk is not the expected one: \(what); check what is mounted here"
         case .staleDisk(let found, let expected):
             "this disk is out of date (epoch \(found), expected \(expected)): replace it, or admit it anew as empty"

@@ -25,6 +25,8 @@ package struct GivenDisk: Sendable {
     static let patience = Duration.seconds(20)
     /// What is told of a folder that takes longer.
     static let silent = "it does not answer"
+    /// What is told of one that is not there.
+    package static let noFolder = "its folder is not there"
 
     /// Looks without changing anything; `open` opens the folder's files.
     static func look(
@@ -51,7 +53,7 @@ package struct GivenDisk: Sendable {
         } catch let error as ShardStorageError {
             return .unusable(error.description)
         } catch let error as FileError where error.code == .gone {
-            return .unusable("its folder is not there")
+            return .unusable(noFolder)
         } catch {
             return .unusable("\(error)")
         }

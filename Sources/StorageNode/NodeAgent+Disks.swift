@@ -167,10 +167,12 @@ extension NodeAgent {
                 random: random,
                 configuration: configuration
             )
-            let journal = try await log(on: files, expected)
+            let (journal, trouble) = try await log(on: files, expected)
             // Only its name at a later start hangs on it; of a disk that fails here the next watch tells.
             try? await shards.notePlace(site: slot.site, node: slot.node, slot: slot.nameOnDisk)
-            service.host(HostedDisk(shards: shards, journal: journal, slot: name))
+            var hosted = HostedDisk(shards: shards, journal: journal, slot: name)
+            hosted.logTrouble = trouble
+            service.host(hosted)
             return await opened(shards, journal)
         } catch let error as NodeRefusal {
             throw error
@@ -211,11 +213,18 @@ extension NodeAgent {
     }
 
     /// The disk's journal log when it has one or shall have one. A log that is not asked for and cannot be opened is
-    /// one keeper less: the journal's start decides whether the others are enough.
-    private func log(on files: any FileSystem, _ expected: ExpectedDisk) async throws -> KeeperLog? {
-        if expected.wantsLog { return try await openLog(files) }
-        guard try await files.status(DiskFolder.journal) != nil else { return nil }
-        return try? await openLog(files)
+    /// one keeper less: the journal's start decides whether the others are enough, and asks why where they are not.
+    private func log(
+        on files: any FileSystem,
+        _ expected: ExpectedDisk
+    ) async throws -> (log: KeeperLog?, trouble: KeeperError?) {
+        if expected.wantsLog { return (try await openLog(files), nil) }
+        guard try await files.status(DiskFolder.journal) != nil else { return (nil, nil) }
+        do throws(KeeperError) {
+            return (try await openLog(files), nil)
+        } catch {
+            return (nil, error)
+        }
     }
 
     private func opened(_ shards: ShardDisk, _ journal: KeeperLog?) async -> OpenedDisk {

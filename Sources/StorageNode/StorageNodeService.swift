@@ -1,4 +1,4 @@
-internal import ClusterProtocol
+package import ClusterProtocol
 internal import DiskFormat
 package import JournalStorage
 package import ObjectModel
@@ -10,6 +10,8 @@ package import SystemInterface
 package struct HostedDisk: Sendable {
     package var shards: ShardDisk
     package var journal: KeeperLog?
+    /// Why the log that it has could not be opened.
+    package var logTrouble: KeeperError?
     /// Where it stands; empty where that does not matter.
     package var slot: String
 
@@ -86,7 +88,8 @@ package final class StorageNodeService: TransportService {
 
     private func answer(_ call: KeeperCall) async -> KeeperResponse {
         if Self.mayWait(call.request) { await buggify.pause(.keeperCallLate, time) }
-        guard let log = disk(call.keeper)?.journal else { return .refused(.failed("this node has no such keeper")) }
+        guard let disk = disk(call.keeper) else { return .refused(.notServed) }
+        guard let log = disk.journal else { return .refused(disk.logTrouble ?? .failed("the disk has no journal")) }
         let service = KeeperService(log: log)
         if buggify.strikes(.keeperCallTwice) { _ = await service.answer(call.request) }
         return await service.answer(call.request)

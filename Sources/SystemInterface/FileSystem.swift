@@ -161,6 +161,8 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The disk is gone: its folder or mount cannot be reached.
         case gone
         case notPermitted
+        /// The file system takes no writes: it is mounted so, or has met damage.
+        case readOnly
         /// The path or an argument is not allowed.
         case invalid
         case other
@@ -180,5 +182,10 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    package var description: String { "\(operation) \(path): \(code)" + (number == 0 ? "" : " (errno \(number))") }
+    package var description: String { "\(operation) \(path): \(reason)" + (number == 0 ? "" : " (errno \(number))") }
+
+    private var reason: String {
+        guard code == .readOnly else { return "\(code)" }
+        return "its file system is mounted read-only: look at dmesg, check it (fsck) and mount it again"
+    }
 }

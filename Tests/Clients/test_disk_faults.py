@@ -7,12 +7,14 @@ import os
 import pathlib
 import random
 import shutil
+import subprocess
 import time
 
 import pytest
 
 from support.data import KIB, MIB, noise, sha256, text
-from support.server import WHOLE_SECONDS, destroy, size_of
+from support.mounts import small_file_system
+from support.server import WHOLE_SECONDS, Server, destroy, size_of
 from test_flips import scrub
 
 BUCKET = "archive"
@@ -352,3 +354,28 @@ def test_promises_removed_beneath_their_keepers(servers):
         destroy(disk)
     server.start()
     archive.read_all()
+
+
+def test_a_start_over_file_systems_that_are_read_only(folder):
+    """As ext4 is after it met damage. Once they were only "missing", and what is on them was offered to be given up."""
+    with contextlib.ExitStack() as mounts:
+        disks = [mounts.enter_context(small_file_system(folder / f"disk-{number}", 512 * MIB)) for number in range(6)]
+        server = Server(folder / "data", [option for disk in disks for option in ("--disk", str(disk))]).start()
+        mounts.callback(server.kill)
+        archive = Archive(server)
+        archive.put("first", SIZES)
+        server.stop()
+        keepers = [disk for disk in disks if (disk / "journal" / "promise").exists()][:3]
+        for disk in keepers:
+            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(RuntimeError) as refused:
+            server.start()
+        said = str(refused.value)
+        assert said.count("its file system is mounted read-only") >= len(keepers), said
+        assert "Mend those that are there" in said
+        assert "--force-journal" not in said and "replace the disk" not in said
+        for disk in keepers:
+            subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        server.start()
+        archive.read_all()
+        server.stop()

@@ -31,11 +31,13 @@ func records(_ incarnation: UInt32, _ sequences: ClosedRange<UInt64>) -> [Journa
 /// Everything that can be read from `sequence` on.
 func readAll(_ log: KeeperLog, from sequence: UInt64 = 1) async throws(KeeperError) -> [JournalRecord] {
     var result: [JournalRecord] = []
-    while true {
+    let last = try await log.state().last.sequence
+    while sequence + UInt64(result.count) <= last {
         let more = try await log.read(from: sequence + UInt64(result.count), limitBytes: 500)
         if more.isEmpty { return result }
         result += more
     }
+    return result
 }
 
 /// Calls a body that must throw, and returns what it threw.

@@ -10,7 +10,7 @@ import Testing
         arguments: [
             (ENOENT, FileError.Code.notFound), (EEXIST, .exists), (ENOSPC, .full), (EDQUOT, .full), (EIO, .medium),
             (EUCLEAN, .medium), (EBADMSG, .medium), (ENODATA, .medium), (ENODEV, .gone), (ENXIO, .gone),
-            (ESTALE, .gone), (ENOTCONN, .gone), (EACCES, .notPermitted), (EROFS, .notPermitted),
+            (ESTALE, .gone), (ENOTCONN, .gone), (EACCES, .notPermitted), (EROFS, .readOnly),
             (EINVAL, .invalid), (ENAMETOOLONG, .invalid), (EMFILE, .other), (ENOMEM, .other),
         ]
     )

@@ -237,7 +237,8 @@ struct Ward {
                     + "\(journal.needed) needed" + KeeperText.consequence(journal),
                 cause: Self.names(names),
                 action: isStopped
-                    ? "bring their disks back; --force-journal gives up what only they know, and is the last resort"
+                    ? "mend their disks or bring them back, and replace none; --force-journal gives up what only they "
+                        + "know, and is the last resort"
                     : "see to their disks; keepers catch up by themselves",
                 command: Self.listCommand
             )

@@ -237,10 +237,9 @@ package final class Journal: JournalWriter, Sendable {
             let patience = configuration.patience
             core.withLock { core in
                 guard core.waiters.contains(where: { now.duration(since: $0.since) >= patience }) else { return }
-                let failures = core.members.compactMap { keeper in
-                    core.progress[keeper]?.failure.map { "\(keeper): \($0)" }
-                }
-                core.stop(.quorumLost(since: failures.joined(separator: "; ")))
+                var failures: [DiskID: String] = [:]
+                for keeper in core.members { failures[keeper] = core.progress[keeper]?.failure }
+                core.stop(.quorumLost(failures))
             }
             settle()
         }

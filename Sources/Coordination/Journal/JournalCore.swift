@@ -234,6 +234,8 @@ struct JournalCore: Sendable {
             update(keeper) { progress in
                 progress.phase = .unknown
                 progress.failures += 1
+                // What it said before says more.
+                if error == .refused(.notServed), progress.failure != nil { return }
                 progress.failure = error.description
             }
         }

@@ -21,7 +21,7 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The records could not be applied.
     case replayFailed(String)
     /// J keepers could not be reached for too long.
-    case quorumLost(since: String)
+    case quorumLost([DiskID: String])
     /// Something in the log cannot be understood.
     case format(JournalFormatError)
     /// The journal is no longer running.
@@ -55,8 +55,11 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .databaseDiverged(let position):
             "database and journal differ at \(position): run cairn metadata rebuild"
         case .replayFailed(let reason): "the journal's records could not be applied: \(reason)"
-        case .quorumLost(let reason):
-            "too few journal keepers answer (\(reason)): bring their disks back, then start again"
+        case .quorumLost(let failures):
+            "too few journal keepers answer ("
+                + failures.sorted { $0.key < $1.key }.map { "\(name($0.key)): \($0.value)" }.joined(separator: "; ")
+                + "): mend their disks or bring them back, then start again. Replace and erase none of them before: "
+                + "what is on them may be on no other"
         case .format(let error): "the journal cannot be understood: \(error)"
         case .stopped: "the journal has been stopped"
         case .invalid(let reason): reason

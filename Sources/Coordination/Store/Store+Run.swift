@@ -69,8 +69,10 @@ extension Store {
     /// Why nothing can be changed any more, if so: the journal has stopped, or the metadata, which then answers reads
     /// no more either. Only a new start finds out what counts.
     package var stopReason: String? {
-        journal.report.stopped.map { "\($0)" } ?? metadata.stopped?.message
+        journal.report.stopped.map { $0.text(naming: name(of:)) } ?? metadata.stopped?.message
     }
+
+    private func name(of disk: DiskID) -> String { names.withLock { $0[disk] } ?? disk.description }
 
     /// How often it is looked whether the store still runs.
     private static let stopPoll = Duration.milliseconds(200)

@@ -51,6 +51,8 @@ package final class Store: Sendable {
     let random: any RandomSource
     /// Slots whose disk is not served, with why.
     let absent: Mutex<[SlotPlace: String]>
+    /// Of the disks, for people, when the metadata cannot be asked.
+    let names = Mutex<[DiskID: String]>([:])
     /// By slots whose disk is not served: the disk that was seen there and belongs elsewhere.
     let misplaced = Mutex<[SlotPlace: DiskID]>([:])
     /// Where slots lie on their nodes, for people.
@@ -147,6 +149,7 @@ package final class Store: Sendable {
                 former: group.former
             )
         }
+        names.withLock { names in for record in records { names[record.id] = record.name } }
         blobs.view.update(map: map)
         await refreshConditions()
     }

@@ -28,6 +28,8 @@ struct StoreOpening {
     private var cluster = ClusterID(Identifier128(high: 0, low: 0))
     private var absent: [SlotPlace: String] = [:]
     private var paths: [SlotPlace: String] = [:]
+    /// Why disks of the store that are there could not be opened.
+    private var refusals: [DiskID: String] = [:]
     private var position = JournalPosition.origin
     /// Of a store that is made now: its disks, in the order of their slots.
     private var founded: [DiskRecord] = []
@@ -205,6 +207,7 @@ struct StoreOpening {
         for (entry, outcome) in await openAll(byID) {
             switch outcome {
             case .absent(let reason): absent[entry.place] = reason
+            case .refused(let disk, let reason): (absent[entry.place], refusals[disk]) = (reason, reason)
             case .served(var record, let opened):
                 served[record.id] = ServedDisk(place: entry.place, hasLog: opened.hasLog, since: time.monotonic)
                 guard record.place != entry.place else { continue }
@@ -244,6 +247,8 @@ struct StoreOpening {
 
     private enum Outcome: Sendable {
         case absent(String)
+        /// The disk is there.
+        case refused(DiskID, String)
         case served(DiskRecord, OpenedDisk)
     }
 
@@ -301,11 +306,12 @@ struct StoreOpening {
         guard record.isInUse else {
             return .absent("it was replaced earlier and is out of date; it is not touched")
         }
-        do {
+        do throws(NodeCallError) {
             let expected = ExpectedDisk(cluster: cluster, disk: id, epoch: record.epoch)
             return .served(record, try await calls.open(entry.place, expected))
         } catch {
-            return .absent(error.description)
+            guard case .refused = error else { return .absent(error.description) }
+            return .refused(id, error.description)
         }
     }
 
@@ -378,16 +384,23 @@ struct StoreOpening {
             throw .superseded(incarnation)
         } catch .databaseBehind(let database, let journal) {
             throw .databaseBehind(JournalError.databaseBehind(database: database, journal: journal).description)
+        } catch .tooFewKeepers(let reached, let needed, let missing) {
+            let keepers = await missingKeepers().explain(missing)
+            throw .journal(MissingKeeper.text(reached: reached, needed: needed, keepers))
         } catch {
-            let places = await places()
-            throw .journal(error.text { disk in places[disk].map { "\($0) (\(disk))" } ?? disk.description })
+            throw .journal(error.description)
         }
     }
 
-    /// Where disks stood when the database last heard of them.
-    private func places() async -> [DiskID: String] {
-        let records = (try? await metadata.disks()) ?? []
-        return Dictionary(records.map { ($0.id, $0.name) }) { first, _ in first }
+    private func missingKeepers() async -> MissingKeepers {
+        let records = ((try? await metadata.disks()) ?? []) + founded
+        return MissingKeepers(
+            survey: survey,
+            served: served,
+            refusals: refusals,
+            records: Dictionary(records.map { ($0.id, $0) }) { first, _ in first },
+            transport: transport
+        )
     }
 
     /// What must be true before the first request: this incarnation, no leases of earlier ones, and the groups.
