@@ -7,8 +7,8 @@ internal import ObjectModel
 /// `%XX`; the names `.` and `..` are `%2E` and `%2E%2E`; an empty piece (of `//`, or of a `/` at either end) is `%2F`.
 /// A piece of more than 200 bytes so written is cut into directories that end in `%+`. The object of a key that other
 /// keys continue with `/` gets a file name that ends in `%=`. A key whose path would be longer than systems take is a
-/// file `%~` with the key's SHA-256. Since no other name holds a `%` without two digits behind it, every name stands for
-/// one key only. Docs/DisasterRecovery.md.
+/// file `%~` with the key's SHA-256. Since no other name holds a `%` without two digits behind it, every name stands
+/// for one key only. Docs/DisasterRecovery.md.
 package enum SafeName {
     /// Bytes of one name before its mark: file systems take 255.
     package static let nameLimit = 200

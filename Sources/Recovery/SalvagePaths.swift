@@ -40,16 +40,16 @@ package struct SalvagePaths {
 }
 
 extension FileError {
-    /// EILSEQ: a name of bytes that the target has no letters for. From a call that writes data it is a medium's failure,
-    /// and then other calls fail too.
+    /// EILSEQ: a name of bytes that the target has no letters for. From a call that writes data it is a medium's
+    /// failure, and then other calls fail too.
     private static let illegalSequence: Int32 = 84
 
-    /// Whether the next file of a target may be written all the same: its name or length was refused, and not the medium
-    /// failed, or was full. What is wrong with all files is met again where the next one begins.
+    /// Whether the next file of a target may be written all the same: its name or length was refused, and not the
+    /// medium failed, or was full. What is wrong with all files is met again where the next one begins.
     var concernsOneFile: Bool {
         switch code {
         case .medium: number == Self.illegalSequence
-        case .full, .gone: false
+        case .full, .gone, .readOnly: false
         case .notFound, .exists, .notPermitted, .invalid, .other: true
         }
     }

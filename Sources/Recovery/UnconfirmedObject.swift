@@ -13,8 +13,8 @@ struct UnconfirmedObject: Sendable {
     var entry: SalvageEntry
     var pieces: [Piece]
 
-    /// `unconfirmed/BUCKET/KEY%BLOB`, told apart by the first blob; `KEY%BLOB-START` where that blob has several objects
-    /// of the name.
+    /// `unconfirmed/BUCKET/KEY%BLOB`, told apart by the first blob; `KEY%BLOB-START` where that blob has several
+    /// objects of the name.
     var path: String {
         let blob = pieces.first?.blob.description ?? ""
         let first = blob + (entry.start.map { "-\($0)" } ?? "")

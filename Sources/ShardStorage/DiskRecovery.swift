@@ -59,10 +59,10 @@ final class DiskRecovery {
         return (state, report)
     }
 
-    /// No id is used twice: the identity says from where on none was, and segments that are above it, as beside an older
-    /// copy of the identity, say it as well. A limit above all ids that are given out comes of a version that took it
-    /// from a file's name. How far the ids really had come is lost with it, as segments may have been removed since:
-    /// they go on half-way to the end, which is further than any disk comes.
+    /// No id is used twice: the identity says from where on none was, and so do segments that are above it, as beside
+    /// an older copy of the identity. A limit above all ids that are given out comes of a version that took it from a
+    /// file's name. How far the ids really had come is lost with it, as segments may have been removed since: they go
+    /// on half-way to the end, which is further than any disk comes.
     private func settleNextSegment() {
         if state.identity.segmentLimit > SegmentHeader.newIDLimit {
             state.identity.segmentLimit = highestSegment + (SegmentHeader.newIDLimit - highestSegment) / 2
