@@ -94,6 +94,7 @@ extension KeeperLog {
             spare = state.spares.indices.last
         }
         guard let spare else { throw .full }
+        try Self.checkNumber(state)
         let (number, available) = state.spares.remove(at: spare)
         let header = JournalLogHeader(
             number: state.nextNumber,
@@ -131,6 +132,7 @@ extension KeeperLog {
     /// Preallocates and zeroes a file: its blocks are then written in place, and a sync moves nothing but data
     /// (an extent that is first written makes the file system commit its own journal as well).
     func makeSpare(length: Int, _ state: inout State) async throws(KeeperError) {
+        try Self.checkNumber(state)
         let length = JournalFormat.blocks(length)
         let number = state.nextNumber
         let path = LogFile.unfinishedPath(number)
@@ -154,6 +156,16 @@ extension KeeperLog {
         }
         state.nextNumber += 1
         state.spares.append((number, length))
+    }
+
+    /// A file of a number that no opening takes for the log's would be acknowledged from, and then not found again.
+    private static func checkNumber(_ state: State) throws(KeeperError) {
+        guard state.nextNumber < LogFile.numberLimit else {
+            throw .failed(
+                "the numbers of its files are used up, as a hand gave the highest to a file in \(LogFile.folder): move "
+                    + "that file away, and start again"
+            )
+        }
     }
 
     /// Bytes of zeros written at a time.

@@ -20,7 +20,7 @@ struct LogFile: Sendable {
     static func damagedPath(_ number: UInt64) -> String { folder + "/damaged-" + hexadecimal(number) }
 
     /// Numbers are below. A file of a higher one, as a hand may have named it, is none of the log's.
-    private static let numberLimit: UInt64 = 1 << 62
+    static let numberLimit: UInt64 = 1 << 62
 
     static func number(in name: String, after prefix: String) -> UInt64? {
         guard name.hasPrefix(prefix), name.utf8.count == prefix.utf8.count + 16,

@@ -97,7 +97,7 @@ final class StoreHarness: Sendable {
         (0..<disks.count).map { number in
             StoreSlot(site: SiteName("site-1"), node: NodeName("node-1"), name: Self.name(number)) {
                 [weak self] () throws(FileError) in
-                guard let self else { throw FileError(.gone, operation: "open", path: ".") }
+                guard let self, !disk(number).isGone else { throw FileError(.gone, operation: "open", path: ".") }
                 return disk(number).mount()
             }
         }

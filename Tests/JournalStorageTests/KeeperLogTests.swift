@@ -298,6 +298,33 @@ struct KeeperLogTests {
         #expect(try await readAll(log) == records(1, 1...29))
         #expect(disk.files.filter { $0.contains("/log-0") }.count > 1)
     }
+
+    /// Found by reading: the next file would have had a number that no opening takes for the log's.
+    @Test("With the highest number on a file put there by hand nothing more is taken than can be found again")
+    func highestNumber() async throws {
+        let disk = MemoryDisk()
+        var log = try await openLog(disk)
+        try await log.append(incarnation: 1, after: .origin, records(1, 1...3))
+        disk.restart()
+        let stray = "journal/damaged-3fffffffffffffff"
+        try await disk.mount().make(stray, [1])
+        var taken: UInt64 = 3
+        do {
+            log = try await openLog(disk)
+            while taken < 100 {
+                try await log.append(incarnation: 1, after: position(1, taken), [record(1, taken + 1)])
+                taken += 1
+            }
+        } catch {
+            #expect("\(error)".contains("used up"), "\(error)")
+        }
+        #expect(taken < 100)
+        disk.restart()
+        try await disk.mount().remove(stray)
+        log = try await openLog(disk)
+        #expect(try await readAll(log) == records(1, 1...taken))
+        try await log.append(incarnation: 1, after: position(1, taken), [record(1, taken + 1)])
+    }
 }
 
 /// Counts calls from any task.

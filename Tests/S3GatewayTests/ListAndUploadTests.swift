@@ -22,7 +22,7 @@ struct ListAndUploadTests {
                     #expect(try harness.send(method, "/" + name + path).code == "NoSuchBucket", "\(method) \(name)")
                 }
             }
-            for name in ["ab", "a%0Db", "a*b", "a%20b", "b%C3%BCcket", String(repeating: "x", count: 256)] {
+            for name in ["ab", "a%0Db", "a%2Ab", "a%20b", "b%C3%BCcket", String(repeating: "x", count: 256)] {
                 #expect(try harness.send("GET", "/" + name).code == "InvalidBucketName", "\(name)")
             }
             let here = Array(

@@ -21,7 +21,9 @@ struct MissingKeeper: Sendable {
         if mendable > 0 {
             text += "Mend those that are there and start again; replace, format and erase none of them"
         }
-        if mendable == missing.count || reached + mendable >= needed { return text }
+        if mendable == missing.count || reached + mendable >= needed {
+            return text + ". Take out what cannot be mended: the start then says how to go on without it"
+        }
         text += mendable > 0 ? ". Bring back the others. " : "Bring their disks back. "
         return text
             + "If they are gone for good\(mendable > 0 ? ", and the first are mended" : ""), start once with "
