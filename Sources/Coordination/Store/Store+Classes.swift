@@ -45,7 +45,7 @@ package enum ClassChangeError: Error, Hashable, Sendable, CustomStringConvertibl
         case .notRewriting(let bucket): "no objects of \(bucket) are being rewritten"
         case .tooMany: "a store has at most \(StorageClass.limit) classes"
         case .refused(let refusal): "refused: \(refusal)"
-        case .busy: "a disk is being added, replaced or emptied right now: wait until that command has returned"
+        case .busy: StoreDecision.busy
         case .failed(let reason): reason
         }
     }

@@ -60,7 +60,7 @@ package enum DiskChangeError: Error, Hashable, Sendable, CustomStringConvertible
             \(shards) shards are missing: wait until `cairn admin status` shows none, then cancel; \
             `cairn admin moves pause` holds the moves meanwhile
             """
-        case .busy: "another disk is being added, replaced or emptied right now: wait until that command has returned"
+        case .busy: StoreDecision.busy
         case .failed(let reason): reason
         }
     }

@@ -29,7 +29,7 @@ package enum DiskReplacementError: Error, Hashable, Sendable, CustomStringConver
                 + "it, pull it first"
         case .notEmpty(let reason):
             "the new disk is not empty: \(reason). If nobody needs it, move what it holds away, then try again"
-        case .busy: "another disk is being replaced right now: wait until that command has returned"
+        case .busy: StoreDecision.busy
         case .isNeeded(let name, let count):
             "disk \(name) holds what \(count) blobs or groups that cannot be read now need: bring it back as it is. "
                 + "Only if it is gone for good, with --force: what is given up then comes back by no disk"

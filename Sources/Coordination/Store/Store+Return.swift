@@ -201,6 +201,9 @@ enum StoreDecision: Hashable, Sendable {
     case keepers
     /// Which disk stands in a slot.
     case slot(SlotPlace)
+
+    /// Why a command is refused while another has begun `command`.
+    static let busy = "another command on disks or classes is under way: wait until it has returned, then try again"
 }
 
 /// How long something that failed is left alone: longer each time.

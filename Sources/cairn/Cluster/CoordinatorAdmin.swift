@@ -61,14 +61,18 @@ struct CoordinatorAdmin: AdminService {
 
     func replaceDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskReplacement {
         let store = try await store()
-        if !isForced, let node = try await copiedNode(ofDisk: name, in: store) { throw node.refusal }
+        if !isForced { try await checkRunsOnce(ofDisk: name, in: store) }
         return try await store.replaceDisk(named: name, isForced: isForced)
     }
 
     func retireDisk(named name: String, isForced: Bool) async throws(AdminError) -> DiskRetirementReport {
         let store = try await store()
-        if !isForced, let node = try await copiedNode(ofDisk: name, in: store) { throw node.refusal }
+        if !isForced { try await checkRunsOnce(ofDisk: name, in: store) }
         return try await store.retireDisk(named: name, isForced: isForced)
+    }
+
+    private func checkRunsOnce(ofDisk name: String, in store: StoreAdmin) async throws(AdminError) {
+        if let node = try await copiedNode(ofDisk: name, in: store) { throw node.refusal }
     }
 
     /// The node of a disk, if several processes run as it: what is seen of the disk then says nothing of it, and an
